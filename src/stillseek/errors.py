@@ -1,0 +1,29 @@
+"""Failures that people see: what was wrong, what was expected, what to do."""
+
+
+class StillseekError(Exception):
+    """Work that failed for a reason the user can act on; the command line exits with 1."""
+
+
+class UsageError(StillseekError):
+    """The request itself is wrong (an argument, a combination); the command line exits with 2."""
+
+
+class MediaError(StillseekError):
+    """A video or image file cannot be read or written."""
+
+
+class DatasetError(StillseekError):
+    """A manifest, annotation or predictions file is broken."""
+
+
+class FeatureError(StillseekError):
+    """Features are missing, corrupt, or come from another recipe."""
+
+
+class CheckpointError(StillseekError):
+    """A checkpoint is missing, corrupt, or belongs to another recipe or configuration."""
+
+
+class TruncatedMediaWarning(UserWarning):
+    """A media file ends early: what decodes is used, and the message says how much is missing."""

@@ -1,0 +1,155 @@
+"""Time: segments in seconds, and the one class that converts seconds to clip steps and back."""
+
+import math
+from dataclasses import dataclass
+
+from stillseek.errors import UsageError
+
+# Seconds come from float arithmetic on frame times; a boundary closer than this to a grid line
+# lies on it. A microsecond is far below any frame interval.
+_SNAP_SECONDS = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A half-open stretch of time ``[start_seconds, end_seconds)``.
+
+    Attributes:
+        start_seconds: First instant, finite, at least 0.
+        end_seconds: First instant after the segment, finite, greater than the start.
+
+    Raises:
+        UsageError: A bound is not finite or negative, or the end is not after the start.
+    """
+
+    start_seconds: float
+    end_seconds: float
+
+    def __post_init__(self) -> None:
+        """Refuses segments that are empty, reversed or not finite."""
+        if not (0 <= self.start_seconds < self.end_seconds < math.inf):
+            raise UsageError(
+                f"a segment needs 0 <= start < end in finite seconds, got "
+                f"[{self.start_seconds}, {self.end_seconds}); check the two times"
+            )
+
+    @property
+    def duration_seconds(self) -> float:
+        """Length in seconds."""
+        return self.end_seconds - self.start_seconds
+
+    def overlap_seconds(self, other: "Segment") -> float:
+        """Seconds that both segments cover."""
+        start = max(self.start_seconds, other.start_seconds)
+        return max(0.0, min(self.end_seconds, other.end_seconds) - start)
+
+    def iou(self, other: "Segment") -> float:
+        """Temporal intersection over union (tIoU), in [0, 1]."""
+        overlap = self.overlap_seconds(other)
+        return overlap / (self.duration_seconds + other.duration_seconds - overlap)
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A segment of a video with the score of the model that found it.
+
+    Attributes:
+        start_seconds: First instant.
+        end_seconds: First instant after the moment.
+        score: Confidence in [0, 1]; comparable inside one video only.
+    """
+
+    start_seconds: float
+    end_seconds: float
+    score: float
+
+    @property
+    def segment(self) -> Segment:
+        """The moment without its score."""
+        return Segment(self.start_seconds, self.end_seconds)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClipGrid:
+    """The time axis of a model: seconds <-> clip index, for one video or window.
+
+    A clip is a unit of consecutive frames: clip ``i`` spans
+    ``[i * stride, i * stride + length)``, cut at the duration. A step is one or more consecutive
+    clips (section 6.1 downsamples overlong sequences to 200 steps) and spans their union; the
+    models' index is the step.
+
+    Attributes:
+        stride_seconds: Time between the starts of two clips.
+        length_seconds: Time that a clip spans, at least the stride.
+        duration_seconds: Length of the video or window.
+        max_steps: Most steps the grid may have; None keeps one step a clip.
+    """
+
+    stride_seconds: float
+    length_seconds: float
+    duration_seconds: float
+    max_steps: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuses grids that leave gaps or have no time at all."""
+        if not (0 < self.stride_seconds <= self.length_seconds < math.inf):
+            raise UsageError(
+                "a clip grid needs 0 < stride <= length in seconds, got stride "
+                f"{self.stride_seconds}, length {self.length_seconds}"
+            )
+        if not (0 < self.duration_seconds < math.inf):
+            raise UsageError(
+                f"a clip grid needs a positive, finite duration, got {self.duration_seconds}"
+            )
+        if self.max_steps is not None and self.max_steps < 1:
+            raise UsageError(f"max_steps must be at least 1, got {self.max_steps}")
+
+    @property
+    def num_clips(self) -> int:
+        """Clips that start before the end of the video; at least 1."""
+        return max(1, math.ceil((self.duration_seconds - _SNAP_SECONDS) / self.stride_seconds))
+
+    @property
+    def num_steps(self) -> int:
+        """Steps after downsampling: ``min(num_clips, max_steps)``."""
+        return self.num_clips if self.max_steps is None else min(self.num_clips, self.max_steps)
+
+    def clips_of_step(self, step: int) -> range:
+        """Indices of the clips that form a step; every clip is in exactly one step."""
+        if not 0 <= step < self.num_steps:
+            raise IndexError(f"step {step} is outside a grid of {self.num_steps} steps")
+        first = step * self.num_clips // self.num_steps
+        return range(first, (step + 1) * self.num_clips // self.num_steps)
+
+    def span(self, step: int) -> Segment:
+        """Time that a step covers: the union of its clips."""
+        clips = self.clips_of_step(step)
+        start = clips[0] * self.stride_seconds
+        end = min(clips[-1] * self.stride_seconds + self.length_seconds, self.duration_seconds)
+        return Segment(start, end)
+
+    def segment(self, first_step: int, last_step: int) -> Segment:
+        """Time from the start of one step to the end of another, both included."""
+        return Segment(self.span(first_step).start_seconds, self.span(last_step).end_seconds)
+
+    def labels(self, segment: Segment) -> tuple[int, int]:
+        """Start and end step of a segment, the targets of the training loss.
+
+        The start label is the step that holds the start (the last one that begins at or before
+        it); the end label is the last step that meets the segment.
+
+        Raises:
+            UsageError: The segment starts after the grid ends.
+        """
+        if segment.start_seconds >= self.duration_seconds:
+            raise UsageError(
+                f"segment [{segment.start_seconds}, {segment.end_seconds}) starts after the video "
+                f"ends at {self.duration_seconds} s; check the annotation"
+            )
+        start_clip = math.floor((segment.start_seconds + _SNAP_SECONDS) / self.stride_seconds)
+        end_clip = math.ceil((segment.end_seconds - _SNAP_SECONDS) / self.stride_seconds) - 1
+        start = self._step_of_clip(min(start_clip, self.num_clips - 1))
+        return start, max(start, self._step_of_clip(min(end_clip, self.num_clips - 1)))
+
+    def _step_of_clip(self, clip: int) -> int:
+        return ((clip + 1) * self.num_steps - 1) // self.num_clips
