@@ -1,0 +1,60 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install -c constraints.txt
+# A stamp records that an environment fits pyproject.toml and constraints.txt, so that a second
+# run needs neither pip nor the network.
+BASE := $(VENV)/.stamp-base
+DEV := $(VENV)/.stamp-dev
+MARKERS := not gpu and not compiled and not web
+
+.PHONY: help setup demo test test-slow check lint types imports docs bench clean
+.DEFAULT_GOAL := help
+
+help:  ## list the targets
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
+
+setup: $(DEV)  ## create .venv with everything needed to develop
+
+$(BIN)/pip:
+	$(PYTHON) -m venv $(VENV)
+
+$(BASE): pyproject.toml constraints.txt | $(BIN)/pip
+	$(INSTALL) -e .
+	touch $@
+
+$(DEV): pyproject.toml constraints.txt | $(BIN)/pip
+	$(INSTALL) -e '.[dev]'
+	touch $@ $(BASE)
+
+demo: $(BASE)  ## find an unseen activity in a freshly rendered video
+	$(BIN)/stillseek demo
+
+test: $(DEV)  ## run the fast tests
+	$(BIN)/python -m pytest -m "not slow and $(MARKERS)"
+
+test-slow: $(DEV)  ## run the tests that train models or take long
+	$(BIN)/python -m pytest -m "slow and $(MARKERS)"
+
+check: lint types imports docs  ## run every static check and build the documentation
+
+lint: $(DEV)  ## check formatting and style
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: $(DEV)  ## check types
+	$(BIN)/basedpyright
+
+imports: $(DEV)  ## check that rooms import only from rooms above them
+	$(BIN)/lint-imports
+
+docs: $(DEV)  ## build the documentation into site/
+	$(BIN)/mkdocs build --strict
+
+bench: $(DEV)  ## run every benchmark
+	@set -e; for script in $(sort $(wildcard benchmarks/*.py)); do \
+		echo "$$script"; $(BIN)/python $$script; done
+
+clean:  ## remove what the other targets made, but keep .venv and runs/
+	rm -rf build dist site demo_output .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -path ./$(VENV) -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
