@@ -1,0 +1,103 @@
+"""The ``stillseek`` command: its verbs, exit codes, and errors as one line each.
+
+Verbs are loaded when they run, and import what is heavy inside their functions: ``--help`` needs
+no torch.
+"""
+
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import TextIO
+
+from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
+
+from stillseek.errors import StillseekError, TruncatedMediaWarning, UsageError
+
+EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
+
+app = App(
+    name="stillseek",
+    help="Show it a picture, and it finds the moment in the video.",
+    help_format="plaintext",
+    version=lambda: version("stillseek"),
+    default_parameter=Parameter(negative=()),
+    suppress_keyboard_interrupt=False,
+)
+app.register_install_completion_command()
+
+for _verb, _summary in (
+    ("locate", "Find where in a video the activity of a picture happens."),
+    ("demo", "Render a video of an unseen activity, search it, and show the result."),
+    ("dataset", "Make data sets."),
+    ("extract", "Compute the features of videos and query images once, into a store."),
+    ("train", "Train a head on extracted features."),
+    ("evaluate", "Score heads on a data set and print the tables."),
+    ("doctor", "Show what this installation has and what is missing."),
+):
+    app.command(f"stillseek.cli.{_verb}:{_verb}", name=_verb, help=_summary)
+
+
+def main(tokens: Sequence[str] | None = None) -> int:
+    """Runs one command line.
+
+    Args:
+        tokens: Arguments after the program's name; from the process where None.
+
+    Returns:
+        The exit code: 0 done, 1 the work failed, 2 wrong usage, 130 interrupted.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", TruncatedMediaWarning)
+        warnings.showwarning = _show_warning
+        try:
+            code = app(
+                sys.argv[1:] if tokens is None else tokens,
+                exit_on_error=False,
+                print_error=False,
+                result_action="return_value",
+            )
+        except CycloptsError as error:
+            return _fail(_parse_message(error), EXIT_USAGE)
+        except UsageError as error:
+            return _fail(str(error), EXIT_USAGE)
+        except BrokenPipeError:
+            # The reader (`| head`) has gone; a second failure when Python flushes would be noise.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return EXIT_FAILED
+        except StillseekError as error:
+            return _fail(str(error), EXIT_FAILED)
+        except OSError as error:
+            return _fail(f"{error.filename or 'files'}: {error.strerror or error}", EXIT_FAILED)
+        except KeyboardInterrupt:
+            return _fail("interrupted", EXIT_INTERRUPTED)
+    return code or EXIT_DONE
+
+
+def _parse_message(error: CycloptsError) -> str:
+    """What is wrong with the command line, and where to read what is right."""
+    match error:
+        case UnusedCliTokensError(unused_tokens=[first, *_]):
+            message = f"unexpected argument {first!r}"
+        case _:
+            message = str(error)
+    verb = " ".join(("stillseek", *(error.command_chain or ())))
+    return f"{message.rstrip('.')}; see {verb} --help"
+
+
+def _fail(message: str, code: int) -> int:
+    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    return code
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """Prints a warning as one line, without the place in the code that raised it."""
+    print(f"warning: {' '.join(str(message).split())}", file=sys.stderr)

@@ -1,0 +1,95 @@
+"""``stillseek doctor``: what this installation has and what is missing."""
+
+import hashlib
+import json as json_format
+import os
+import platform
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from importlib.resources import files
+
+_PACKAGES = ("stillseek", "torch", "torchvision", "av", "numpy", "opencv-python-headless", "pillow")
+_WEIGHTS = {
+    "pocket encoder": ("stillseek.features", "weights/pocket_encoder.safetensors"),
+    "pocket head": ("stillseek.localize", "heads/pocket/model.safetensors"),
+}
+
+
+def doctor(*, json: bool = False) -> int:
+    """Show what this installation has and what is missing; exits with 1 if something is.
+
+    Args:
+        json: Print one JSON object and nothing else.
+    """
+    found = examine()
+    missing = [name for name, weights in found["weights"].items() if weights["sha256"] is None]
+    if json:
+        print(json_format.dumps(found | {"missing": missing}))
+    else:
+        _print(found)
+        for name in missing:
+            print(f"error: the {name} is missing; install stillseek again", file=sys.stderr)
+    return 1 if missing else 0
+
+
+def examine() -> dict:
+    """Versions, processor, devices, media libraries and shipped weights, as JSON values."""
+    import av
+    import torch
+
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "packages": {name: _version(name) for name in _PACKAGES},
+        "cpu": {
+            "cores": os.cpu_count(),
+            "threads": torch.get_num_threads(),
+            "capability": torch.backends.cpu.get_cpu_capability(),
+            "bf16": bool(torch.cpu.get_capabilities().get("avx512_bf16", False)),
+        },
+        "cuda": [
+            torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())
+        ],
+        "ffmpeg": {
+            "version": av.ffmpeg_version_info,
+            **{name: ".".join(map(str, number)) for name, number in av.library_versions.items()},
+        },
+        "weights": {name: _weights(*place) for name, place in _WEIGHTS.items()},
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _weights(package: str, name: str) -> dict[str, str | int | None]:
+    resource = files(package) / name
+    if not resource.is_file():
+        return {"path": str(resource), "bytes": None, "sha256": None}
+    content = resource.read_bytes()
+    return {
+        "path": str(resource),
+        "bytes": len(content),
+        "sha256": hashlib.sha256(content).hexdigest(),
+    }
+
+
+def _print(found: dict) -> None:
+    cpu = found["cpu"]
+    rows = {
+        "python": f"{found['python']} on {found['platform']}",
+        **{name: number or "missing" for name, number in found["packages"].items()},
+        "cpu": f"{cpu['cores']} cores, {cpu['threads']} threads, {cpu['capability']}, "
+        f"bf16 {'yes' if cpu['bf16'] else 'no'}",
+        "cuda": ", ".join(found["cuda"]) or "none",
+        "ffmpeg": found["ffmpeg"]["version"],
+    }
+    for name, weights in found["weights"].items():
+        sha256 = weights["sha256"]
+        rows[name] = "missing" if sha256 is None else f"sha256 {sha256[:16]} ({weights['path']})"
+    width = max(map(len, rows))
+    for name, value in rows.items():
+        print(f"{name:{width}}  {value}")

@@ -1,0 +1,104 @@
+"""``stillseek locate``: find where in a video the activity of a picture happens."""
+
+import json as json_format
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from stillseek.cli.console import progress_bar
+from stillseek.cli.queries import Queries
+
+if TYPE_CHECKING:
+    from stillseek.localize.localization import Localization
+
+
+def locate(
+    video: Path,
+    /,
+    *,
+    queries: Queries,
+    json: bool = False,
+    plot: Path | None = None,
+    report: Path | None = None,
+    clips: Path | None = None,
+    edl: Path | None = None,
+    recipe: str = "pocket",
+    checkpoint: Path | None = None,
+    decode: Literal["joint", "independent"] = "joint",
+    device: str = "cpu",
+    threads: int | None = None,
+    cache: Path | None = None,
+) -> None:
+    """Find where in a video the activity of a picture happens.
+
+    Args:
+        video: The video file.
+        queries: Picture of the activity; several are averaged. A --box x,y,w,h after an --image
+            (pixels from its top left corner) keeps to that part of it.
+        json: Print one JSON object and nothing else.
+        plot: Draw the result to this picture (.png, .jpg, .webp, .svg, .pdf).
+        report: Write the result as one self-contained HTML page.
+        clips: Cut the moments into files in this folder.
+        edl: Write the moments as a CMX 3600 edit decision list.
+        recipe: How pixels become features.
+        checkpoint: Use this trained head instead of the shipped one.
+        decode: How start and end are chosen: the best pair, or each for itself.
+        device: Where the models run: cpu, cuda, cuda:1.
+        threads: Processor threads; all where not given.
+        cache: Keep the video's features in this folder and use them again.
+    """
+    from stillseek.localize import Localizer
+    from stillseek.localize.plot import check_plot_path
+
+    if plot is not None:
+        check_plot_path(plot)
+    localizer = Localizer.load(
+        recipe, checkpoint=checkpoint, device=device, threads=threads, cache=cache
+    )
+    with progress_bar(f"reading {video.name}") as advance:
+        found = localizer.locate(
+            video,
+            [query.image for query in queries],
+            boxes=[query.box for query in queries],
+            decode=decode,
+            on_progress=advance,
+        )
+    if json:
+        print(json_format.dumps(found.to_json_dict(), ensure_ascii=False))
+    else:
+        _print_moments(found)
+    for path in _write_outputs(found, plot=plot, report=report, clips=clips, edl=edl):
+        if not json:
+            print(f"wrote {path}")
+
+
+def _print_moments(found: "Localization") -> None:
+    from stillseek.localize.localization import format_span, format_time
+
+    print(
+        f"{found.video}  ({format_time(found.duration_seconds)}, recipe {found.recipe}, "
+        f"model {found.model})"
+    )
+    if not found.moments:
+        print("  no moment: the end came out before the start; use --decode joint")
+    for moment in found.moments:
+        print(f"  {format_span(moment.segment)}  score {moment.score:.2f}")
+
+
+def _write_outputs(
+    found: "Localization",
+    *,
+    plot: Path | None,
+    report: Path | None,
+    clips: Path | None,
+    edl: Path | None,
+) -> list[Path]:
+    from stillseek.localize.export import cut_moments, write_edl
+    from stillseek.localize.plot import plot_localization
+    from stillseek.localize.report import write_report
+
+    written = [] if clips is None else cut_moments(found, clips)
+    for path, write in ((plot, plot_localization), (report, write_report), (edl, write_edl)):
+        if path is not None:
+            write(found, path)
+            written.append(path)
+    return written

@@ -1,0 +1,86 @@
+"""What a search in one video gives back."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+from stillseek.timeline import Moment, Segment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Localization:
+    """Where the activity of the query images happens in one video.
+
+    Attributes:
+        video: The video file.
+        images: The query images, one or more.
+        boxes: The part of each image that was asked for, as left, top, width, height in pixels
+            after EXIF rotation; None is the whole image.
+        recipe: Recipe that made the features.
+        fingerprint: Fingerprint of that recipe.
+        model: Head that found the moments.
+        duration_seconds: Length of the video, up to where it can be decoded.
+        presence: Calibrated probability in [0, 1] that the activity is in the video at all; None
+            until the head is calibrated.
+        moments: What was found, best first; nothing only where independent decoding put the end
+            before the start.
+        steps: Time that each step of the model covers, in order.
+        start_probabilities: ``p^s`` (section 4.4): probability that the activity starts in a step.
+        end_probabilities: ``p^e``: probability that it ends in a step.
+    """
+
+    video: Path
+    images: tuple[Path, ...]
+    boxes: tuple[tuple[int, int, int, int] | None, ...]
+    recipe: str
+    fingerprint: str
+    model: str
+    duration_seconds: float
+    presence: float | None
+    moments: tuple[Moment, ...]
+    steps: tuple[Segment, ...]
+    start_probabilities: Float[np.ndarray, " step"]
+    end_probabilities: Float[np.ndarray, " step"]
+
+    @property
+    def best(self) -> Segment | None:
+        """The best moment's segment; None where there is no moment."""
+        return self.moments[0].segment if self.moments else None
+
+    def to_json_dict(self) -> dict[str, object]:
+        """The result as ``stillseek locate --json`` prints it; the keys are a public contract."""
+        return {
+            "video": str(self.video),
+            "image": [str(image) for image in self.images],
+            "recipe": self.recipe,
+            "model": self.model,
+            "duration_seconds": self.duration_seconds,
+            "presence": self.presence,
+            "moments": [asdict(moment) for moment in self.moments],
+        }
+
+
+def format_time(seconds: float, *, decimals: int = 0) -> str:
+    """Seconds as people read them: ``m:ss``, with hours where there are any.
+
+    Args:
+        seconds: Time since the start of the video, at least 0.
+        decimals: Digits after the decimal point of the seconds.
+    """
+    # Rounding comes first, or 59.96 s would print as 0:60.
+    ticks = round(seconds * 10**decimals)
+    whole, fraction = divmod(ticks, 10**decimals)
+    minutes, rest = divmod(whole, 60)
+    hours, minutes = divmod(minutes, 60)
+    clock = f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+    return f"{clock}.{fraction:0{decimals}d}" if decimals else clock
+
+
+def format_span(segment: Segment) -> str:
+    """Start and end of a segment as people read them, e.g. ``0:13.5 to 0:20.0``."""
+    start, end = (
+        format_time(seconds, decimals=1) for seconds in (segment.start_seconds, segment.end_seconds)
+    )
+    return f"{start} to {end}"
