@@ -1,0 +1,120 @@
+"""Every command and Python example of the pages that people copy from works as printed."""
+
+import itertools
+import os
+import re
+import shlex
+import subprocess
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+
+from stillseek.cli.app import app
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = ("README.md", "docs/index.md")
+FENCE = re.compile(r"^```(\w+)[^\n]*\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+VIDEO = re.compile(r"[\w./-]+\.(?:mp4|mkv|mov|webm|avi)\b")
+IMAGE = re.compile(r"[\w./-]+\.(?:jpe?g|png|webp)\b")
+OUTPUT_OPTIONS = ("--plot", "--report", "--clips", "--edl")
+# These get a machine ready; the tests run on one that is.
+SETTING_UP = ("git", "cd", "pip", "python3", "source")
+# These answer in seconds and are run; the others (renderings, trainings) are only parsed.
+QUICK_VERBS = ("locate", "doctor", "--help", "--version")
+
+
+def blocks(page: str, *languages: str) -> list[str]:
+    text = (ROOT / page).read_text()
+    return [body for language, body in FENCE.findall(text) if language in languages]
+
+
+def commands(page: str) -> list[str]:
+    lines = "".join(blocks(page, "bash", "sh")).replace("\\\n", " ").splitlines()
+    prompts = [line for body in blocks(page, "console") for line in body.splitlines()]
+    lines += [line.removeprefix("$ ") for line in prompts if line.startswith("$ ")]
+    return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+
+
+def make_inputs(text: str, outputs: list[str], folder: Path) -> None:
+    for name in {*VIDEO.findall(text), *IMAGE.findall(text)} - set(outputs):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if VIDEO.fullmatch(name):
+            write_video(path)
+        else:
+            Image.fromarray(picture(3)).save(path)
+
+
+def picture(step: int) -> np.ndarray:
+    rows, columns = np.mgrid[0:112, 0:176]
+    return np.stack((rows * 2, columns, (rows + 16 * step) % 256), axis=-1).astype(np.uint8)
+
+
+def write_video(path: Path) -> None:
+    with av.open(path, "w") as container:
+        stream = container.add_stream("libx264", rate=Fraction(10))
+        stream.width, stream.height, stream.pix_fmt = 176, 112, "yuv420p"
+        for step in range(40):
+            frame = av.VideoFrame.from_ndarray(picture(step), format="rgb24")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+
+
+def run(arguments: list[str], folder: Path) -> None:
+    environment = os.environ | {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "OMP_NUM_THREADS": "1",
+    }
+    done = subprocess.run(
+        arguments, cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def make_targets() -> set[str]:
+    return set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_page_shows_both_ways_in(page: str) -> None:
+    assert any("locate" in command for command in commands(page))
+    assert any("Localizer" in block for block in blocks(page, "python"))
+
+
+@pytest.mark.parametrize(
+    "command", sorted({command for page in PAGES for command in commands(page)})
+)
+def test_command_works(command: str, tmp_path: Path) -> None:
+    lexer = shlex.shlex(command, posix=True, punctuation_chars=True)
+    lexer.whitespace_split = True
+    words = list(lexer)
+    program, *arguments = words
+    if program in SETTING_UP:
+        return
+    if program == "make":
+        assert set(arguments) <= make_targets()
+        return
+    assert Path(program).name == "stillseek", f"no rule to test {program!r}; add one here"
+    if arguments[0] not in QUICK_VERBS:
+        plain = [word for word in arguments if not set(word) <= set("|&;<>")]
+        assert plain == arguments, "a pipe or redirection is tested for quick verbs only"
+        app.parse_args(arguments, exit_on_error=False, print_error=False)
+        return
+    outputs = [value for option, value in itertools.pairwise(arguments) if option in OUTPUT_OPTIONS]
+    make_inputs(command, outputs, tmp_path)
+    run(["bash", "-euo", "pipefail", "-c", command.replace(program, "stillseek", 1)], tmp_path)
+    for name in outputs:
+        assert (tmp_path / name).exists(), f"{name} was not written"
+
+
+@pytest.mark.parametrize(
+    "source", sorted({block for page in PAGES for block in blocks(page, "python")})
+)
+def test_python_example_works(source: str, tmp_path: Path) -> None:
+    make_inputs(source, [], tmp_path)
+    run([sys.executable, "-c", source], tmp_path)
