@@ -1,0 +1,20 @@
+"""Video files and images, in and out: probe, decode, sample, read, write, cut."""
+
+from stillseek.media.cut import cut
+from stillseek.media.decode import Frame, decode, frame_at, frames_at, sample
+from stillseek.media.image import read_image
+from stillseek.media.probe import VideoInfo, probe
+from stillseek.media.write import VideoWriter
+
+__all__ = [
+    "Frame",
+    "VideoInfo",
+    "VideoWriter",
+    "cut",
+    "decode",
+    "frame_at",
+    "frames_at",
+    "probe",
+    "read_image",
+    "sample",
+]

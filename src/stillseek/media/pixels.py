@@ -1,0 +1,118 @@
+"""Decoded frames as upright 8-bit RGB arrays."""
+
+import numpy as np
+from av import VideoFrame
+from av.video.reformatter import (
+    ColorPrimaries,
+    Colorspace,
+    ColorTrc,
+    Interpolation,
+    VideoReformatter,
+)
+from jaxtyping import UInt8
+
+_HDR_CURVES = frozenset({ColorTrc.SMPTE2084, ColorTrc.ARIB_STD_B67})
+_UNSPECIFIED = 2
+# Swscale widens the bilinear kernel with the reduction, so small outputs are averaged, not picked.
+_SCALING = Interpolation.BILINEAR | Interpolation.ACCURATE_RND
+
+
+class PixelConverter:
+    """Turns the frames of one video into RGB of one size.
+
+    Colours follow the matrix and range that the frame states; where it states none, players take
+    BT.709 for high definition and BT.601 below, and so does this. HDR (PQ and HLG) becomes SDR
+    BT.709 colorimetrically: its reference white of 203 nits (ITU-R BT.2408) is white, what is
+    brighter is clipped. Rotation and mirroring of the display matrix are applied, in quarter
+    turns. Pixels are taken as square.
+
+    Args:
+        size: Width and height of the result in pixels, after rotation; None keeps the size of the
+            first frame (a stream that changes its size midway is scaled to it, as players do).
+    """
+
+    def __init__(self, size: tuple[int, int] | None) -> None:
+        self._size = size
+        self._scale = VideoReformatter()
+        self._convert = VideoReformatter()
+
+    def __call__(self, frame: VideoFrame) -> UInt8[np.ndarray, "height width 3"]:
+        """The frame as a new, contiguous array."""
+        matrix = display_matrix(frame)
+        if self._size is None:
+            self._size = displayed_size(frame)
+        width, height = self._size if matrix[0, 0] or matrix[1, 1] else self._size[::-1]
+        if is_hdr(frame):
+            # The change of colours is the slow part: it runs on the small picture.
+            small = self._scale.reformat(frame, width, height, interpolation=_SCALING)
+            rgb = self._hdr_to_rgb(small)
+        else:
+            rgb = self._convert.reformat(
+                frame,
+                width,
+                height,
+                "rgb24",
+                src_colorspace=_guessed_colorspace(frame),
+                interpolation=_SCALING,
+            )
+        return np.ascontiguousarray(_turned(rgb.to_ndarray(), matrix))
+
+    def _hdr_to_rgb(self, frame: VideoFrame) -> VideoFrame:
+        if frame.color_primaries == _UNSPECIFIED:
+            frame.color_primaries = ColorPrimaries.BT2020
+        return self._convert.reformat(
+            frame,
+            format="rgb24",
+            src_colorspace=Colorspace.BT2020 if frame.colorspace == _UNSPECIFIED else None,
+            dst_colorspace=Colorspace.ITU709,
+            dst_color_trc=ColorTrc.BT709,
+            dst_color_primaries=ColorPrimaries.BT709,
+        )
+
+
+def is_hdr(frame: VideoFrame) -> bool:
+    """Whether the brightness of a frame follows PQ or HLG."""
+    return frame.color_trc in _HDR_CURVES
+
+
+def display_matrix(frame: VideoFrame) -> np.ndarray:
+    """The signs of the 2 x 2 part of the display matrix, snapped to quarter turns.
+
+    A stored point ``(x, y)`` is displayed at ``(x, y) @ matrix``.
+    """
+    side_data = frame.side_data.get("DISPLAYMATRIX")
+    if side_data is None:
+        return np.eye(2, dtype=int)
+    values = np.frombuffer(side_data, np.int32).reshape(3, 3)[:2, :2]
+    upright = np.abs(np.diag(values)).sum() >= np.abs(np.diag(values[:, ::-1])).sum()
+    return np.sign(values) * (np.eye(2, dtype=int) if upright else np.eye(2, dtype=int)[::-1])
+
+
+def displayed_size(frame: VideoFrame) -> tuple[int, int]:
+    """Width and height after rotation."""
+    matrix = display_matrix(frame)
+    upright = matrix[0, 0] or matrix[1, 1]
+    return (frame.width, frame.height) if upright else (frame.height, frame.width)
+
+
+def clockwise_degrees(frame: VideoFrame) -> int:
+    """Clockwise turn from the stored to the displayed picture: 0, 90, 180 or 270."""
+    (a, b), _ = display_matrix(frame)
+    return {(1, 0): 0, (0, 1): 90, (-1, 0): 180, (0, -1): 270}[int(a), int(b)]
+
+
+def _turned(pixels: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    (a, b), (c, d) = matrix
+    if not (a or d):
+        pixels = pixels.transpose(1, 0, 2)
+    if a < 0 or c < 0:
+        pixels = pixels[:, ::-1]
+    if b < 0 or d < 0:
+        pixels = pixels[::-1]
+    return pixels
+
+
+def _guessed_colorspace(frame: VideoFrame) -> Colorspace | None:
+    if frame.colorspace != _UNSPECIFIED or not frame.format.name.startswith(("yuv", "nv", "p0")):
+        return None
+    return Colorspace.ITU709 if frame.width >= 1280 or frame.height > 576 else Colorspace.ITU601

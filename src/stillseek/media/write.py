@@ -1,0 +1,190 @@
+"""Videos that every player opens: H.264 in MP4, written whole or not at all."""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import av
+import numpy as np
+from av.audio.frame import AudioFrame
+from av.audio.stream import AudioStream
+from av.container import OutputContainer
+from av.error import FFmpegError
+from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, VideoReformatter
+from av.video.stream import VideoStream
+from jaxtyping import UInt8
+
+from stillseek.errors import UsageError
+from stillseek.media import faults
+
+# Frames sit on ticks of a whole fraction of the frame, about a hundredth of a millisecond long.
+_MIN_TICKS_PER_SECOND = 90_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AudioFormat:
+    """The sound that goes with a video.
+
+    Attributes:
+        sample_rate: Samples per second.
+        layout: FFmpeg's name of the channel layout, such as ``stereo``.
+    """
+
+    sample_rate: int
+    layout: str
+
+
+class VideoWriter:
+    """Writes RGB frames to an MP4; a context manager.
+
+    The file appears under its name only when the block ends without an error; until then it is a
+    hidden neighbour of it, which an error removes. H.264 in 4:2:0 needs even sides: an odd side
+    grows by one pixel that repeats the last.
+
+    Args:
+        path: The file to make or replace.
+        frame_rate: Frames per second.
+        crf: Constant rate factor of x264: 0 is lossless, 51 the worst.
+        preset: x264's trade of time for size, such as ``veryfast`` or ``medium``.
+        audio: Sound to expect through :meth:`write_audio`; None makes a silent video.
+
+    Raises:
+        MediaError: The file cannot be written.
+        UsageError: No frame was written, or one does not fit the others.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        frame_rate: Fraction,
+        crf: int = 20,
+        preset: str = "medium",
+        audio: AudioFormat | None = None,
+    ) -> None:
+        if frame_rate <= 0:
+            raise UsageError(f"the frame rate must be positive, got {frame_rate}")
+        if not 0 <= crf <= 51:
+            raise UsageError(f"crf goes from 0 (lossless) to 51 (worst), got {crf}")
+        self._path = Path(path)
+        if self._path.is_dir():
+            raise faults.cannot_write(self._path, "it is a directory")
+        self._frame_rate = frame_rate
+        self._options = {"crf": str(crf), "preset": preset}
+        self._audio_format = audio
+        ticks_per_frame = frame_rate.denominator * -(-_MIN_TICKS_PER_SECOND // frame_rate.numerator)
+        self._frame_ticks = ticks_per_frame
+        self._time_base = 1 / (frame_rate * ticks_per_frame)
+        self._shape: tuple[int, ...] | None = None
+        self._video: VideoStream | None = None
+        self._audio: AudioStream | None = None
+        self._tick = 0
+        self._to_yuv = VideoReformatter()
+        self._part = self._path.with_name(f".{self._path.name}.{uuid.uuid4().hex}.part")
+        with _failures_name(self._path):
+            self._container: OutputContainer = av.open(
+                str(self._part.absolute()),
+                "w",
+                format="mp4",
+                container_options={"movflags": "+faststart"},
+            )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            if error is None:
+                self._finish()
+        finally:
+            # After a success there is nothing left under this name.
+            self._close()
+            self._part.unlink(missing_ok=True)
+
+    def write(
+        self, pixels: UInt8[np.ndarray, "height width 3"], *, duration_seconds: float | None = None
+    ) -> None:
+        """Appends a frame.
+
+        Args:
+            pixels: RGB, the same size in every call.
+            duration_seconds: How long it is shown; None is one frame of the frame rate.
+        """
+        if self._video is None:
+            self._shape = pixels.shape
+            self._video = self._add_streams(pixels.shape[1], pixels.shape[0])
+        if pixels.shape != self._shape:
+            raise UsageError(
+                f"every frame of {self._path} must have the shape {self._shape} of the first, "
+                f"got {pixels.shape}"
+            )
+        height, width = pixels.shape[0] % 2, pixels.shape[1] % 2
+        even = np.pad(pixels, ((0, height), (0, width), (0, 0)), mode="edge")
+        frame = self._to_yuv.reformat(
+            av.VideoFrame.from_ndarray(np.ascontiguousarray(even), format="rgb24"),
+            format="yuv420p",
+            dst_colorspace=Colorspace.ITU709,
+            dst_color_range=ColorRange.MPEG,
+        )
+        frame.pts, frame.time_base = self._tick, self._time_base
+        frame.duration = self._frame_ticks
+        if duration_seconds is not None:
+            frame.duration = max(1, round(duration_seconds / self._time_base))
+        self._tick += frame.duration
+        with _failures_name(self._path):
+            self._container.mux(self._video.encode(frame))
+
+    def write_audio(self, frame: AudioFrame) -> None:
+        """Appends sound; its timestamps count samples. The first video frame comes before it."""
+        assert self._audio is not None, "announce the sound, and write a video frame before it"
+        with _failures_name(self._path):
+            self._container.mux(self._audio.encode(frame))
+
+    def _add_streams(self, width: int, height: int) -> VideoStream:
+        video = self._container.add_stream("libx264", rate=self._frame_rate, options=self._options)
+        video.width, video.height, video.pix_fmt = width + width % 2, height + height % 2, "yuv420p"
+        video.codec_context.time_base = self._time_base
+        video.codec_context.colorspace = Colorspace.ITU709
+        video.codec_context.color_range = ColorRange.MPEG
+        video.codec_context.color_primaries = ColorPrimaries.BT709
+        video.codec_context.color_trc = ColorTrc.BT709
+        if self._audio_format is not None:
+            self._audio = self._container.add_stream(
+                "aac", rate=self._audio_format.sample_rate, layout=self._audio_format.layout
+            )
+        return video
+
+    def _finish(self) -> None:
+        if self._video is None:
+            raise UsageError(f"no frame was written to {self._path}; a video needs at least one")
+        with _failures_name(self._path):
+            self._container.mux(self._video.encode())
+            if self._audio is not None:
+                self._container.mux(self._audio.encode())
+            self._container.close()
+            self._part.replace(self._path)
+
+    def _close(self) -> None:
+        try:
+            self._container.close()
+        except FFmpegError:
+            # The reason for giving up is already on its way; the part file is removed anyway.
+            return
+
+
+@contextmanager
+def _failures_name(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (FFmpegError, OSError) as error:
+        raise faults.cannot_write(path, getattr(error, "strerror", None) or str(error)) from error
