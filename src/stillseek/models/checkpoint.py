@@ -1,0 +1,258 @@
+"""Checkpoints: a directory of safetensors weights and JSON; loading never unpickles."""
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Literal
+
+import safetensors.torch
+import torch
+from safetensors import SafetensorError
+from torch import Tensor
+
+from stillseek.errors import CheckpointError, UsageError
+from stillseek.models.sail import Sail, SailConfig
+
+WEIGHTS_FILE = "model.safetensors"
+HEADER_FILE = "checkpoint.json"
+FORMAT_VERSION = 1
+
+WeightType = Literal["float32", "float16"]
+
+_WEIGHT_TYPES: dict[str, torch.dtype] = {"float32": torch.float32, "float16": torch.float16}
+_MODELS = {"sail": (SailConfig, Sail)}
+_HEADER_TYPES: dict[str, type | tuple[type, ...]] = {
+    "format_version": int,
+    "model": str,
+    "config": dict,
+    "recipe": dict,
+    "training": dict,
+    "calibration": (dict, type(None)),
+    "weights_sha256": str,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """A trained model with what one must know to use it.
+
+    Attributes:
+        model: The model, float32, on the CPU, in evaluation mode when loaded.
+        recipe_name: Recipe of the features that it was trained on.
+        recipe_fingerprint: Fingerprint of that recipe.
+        training: Summary of the training run, as JSON values.
+        calibration: Presence calibration as JSON values; None until calibrated.
+    """
+
+    model: Sail
+    recipe_name: str
+    recipe_fingerprint: str
+    training: Mapping[str, Any]
+    calibration: Mapping[str, Any] | None = None
+
+
+def save_checkpoint(path: Path, checkpoint: Checkpoint, *, weights: WeightType = "float32") -> None:
+    """Writes a checkpoint directory whole or not at all; replaces an older checkpoint.
+
+    "float16" halves the file; its weights load as float32 with the precision of float16.
+
+    Raises:
+        CheckpointError: The place holds something else, a weight is not finite in the chosen
+            type, a summary is not JSON, or the disk refuses.
+    """
+    data = safetensors.torch.save(_stored_weights(checkpoint.model, weights))
+    text = _header_text(checkpoint, hashlib.sha256(data).hexdigest())
+    try:
+        _refuse_foreign_files(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as temporary:
+            fresh = Path(temporary) / "new"
+            fresh.mkdir()
+            _write(fresh / WEIGHTS_FILE, data)
+            _write(fresh / HEADER_FILE, text.encode())
+            _put_in_place(fresh, path, Path(temporary) / "old")
+    except OSError as error:
+        raise CheckpointError(
+            f"cannot write checkpoint {path}: {error}; check the directory and the free space"
+        ) from error
+
+
+def load_checkpoint(path: Path, *, recipe_fingerprint: str | None) -> Checkpoint:
+    """Reads a checkpoint directory.
+
+    Args:
+        path: The directory.
+        recipe_fingerprint: Fingerprint of the features that the model will get; None skips the
+            comparison, for those who only look at the checkpoint.
+
+    Raises:
+        CheckpointError: A file is missing or corrupt, a key is unknown, or the features come from
+            another recipe.
+    """
+    header = _read_header(path)
+    name, fingerprint = header["recipe"]["name"], header["recipe"]["fingerprint"]
+    if recipe_fingerprint is not None and recipe_fingerprint != fingerprint:
+        raise CheckpointError(
+            f"clip features come from a recipe with fingerprint {recipe_fingerprint!r} but the "
+            f"checkpoint {path} needs {name!r} with fingerprint {fingerprint!r}; extract again "
+            f"with --recipe {name}"
+        )
+    return Checkpoint(
+        model=_read_model(path, header),
+        recipe_name=name,
+        recipe_fingerprint=fingerprint,
+        training=header["training"],
+        calibration=header["calibration"],
+    )
+
+
+def _stored_weights(model: Sail, weights: WeightType) -> dict[str, Tensor]:
+    stored = {
+        name: tensor.detach().to("cpu", _WEIGHT_TYPES[weights]).contiguous()
+        for name, tensor in model.state_dict().items()
+    }
+    for name, tensor in stored.items():
+        if not tensor.isfinite().all():
+            raise CheckpointError(
+                f"weight {name} is not finite as {weights}; if training did not diverge, save as "
+                "float32"
+            )
+    return stored
+
+
+def _header_text(checkpoint: Checkpoint, weights_sha256: str) -> str:
+    header = {
+        "format_version": FORMAT_VERSION,
+        "model": "sail",
+        "config": asdict(checkpoint.model.config),
+        "recipe": {
+            "name": checkpoint.recipe_name,
+            "fingerprint": checkpoint.recipe_fingerprint,
+        },
+        "training": checkpoint.training,
+        "calibration": checkpoint.calibration,
+        "weights_sha256": weights_sha256,
+    }
+    try:
+        return json.dumps(header, indent=2, allow_nan=False) + "\n"
+    except (TypeError, ValueError) as error:
+        raise CheckpointError(
+            f"training and calibration of a checkpoint must be finite JSON values: {error}"
+        ) from error
+
+
+def _refuse_foreign_files(path: Path) -> None:
+    """Saving replaces the directory, so it must hold nothing but a checkpoint."""
+    if path.is_dir():
+        foreign = sorted({entry.name for entry in path.iterdir()} - {WEIGHTS_FILE, HEADER_FILE})
+    else:
+        foreign = [path.name] if path.exists() else []
+    if foreign:
+        raise CheckpointError(
+            f"{path} holds {foreign[0]!r}, which saving a checkpoint there would delete; choose "
+            "another directory"
+        )
+
+
+def _write(path: Path, data: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())  # on disk before the rename makes it visible
+
+
+def _put_in_place(fresh: Path, path: Path, old: Path) -> None:
+    """Two renames, as no call replaces a full directory; a failed second one is undone."""
+    if not path.exists():
+        fresh.rename(path)
+        return
+    path.rename(old)
+    try:
+        fresh.rename(path)
+    except OSError:
+        old.rename(path)
+        raise
+
+
+def _read_bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise CheckpointError(
+            f"cannot read {path}: {error.strerror}; a checkpoint is a directory with "
+            f"{HEADER_FILE} and {WEIGHTS_FILE}"
+        ) from error
+
+
+def _read_header(path: Path) -> dict[str, Any]:
+    file = path / HEADER_FILE
+    try:
+        header = json.loads(_read_bytes(file))
+    except ValueError as error:  # covers broken JSON and broken UTF-8
+        raise CheckpointError(f"{file} is not JSON: {error}; copy the checkpoint again") from error
+    version = header.get("format_version") if isinstance(header, dict) else None
+    if version != FORMAT_VERSION:
+        raise CheckpointError(
+            f"{file} has format_version {version!r}, expected {FORMAT_VERSION}; use the stillseek "
+            "version that wrote it"
+        )
+    _check_keys(file, "key", header, set(_HEADER_TYPES))
+    for key, expected in _HEADER_TYPES.items():
+        if not isinstance(header[key], expected):
+            raise CheckpointError(f"{file}: {key} has the wrong type; copy the checkpoint again")
+    recipe = header["recipe"]
+    _check_keys(file, "recipe key", recipe, {"name", "fingerprint"})
+    if not all(isinstance(value, str) for value in recipe.values()):
+        raise CheckpointError(f"{file}: recipe name and fingerprint must be strings")
+    if header["model"] not in _MODELS:
+        raise CheckpointError(
+            f"{file} is for model {header['model']!r}, expected one of {sorted(_MODELS)}"
+        )
+    return header
+
+
+def _check_keys(file: Path, what: str, found: dict[str, Any], expected: set[str]) -> None:
+    for problem, keys in (("unknown", found.keys() - expected), ("no", expected - found.keys())):
+        if keys:
+            raise CheckpointError(
+                f"{file} has {problem} {what} {', '.join(map(repr, sorted(keys)))}; use the "
+                "stillseek version that wrote it"
+            )
+
+
+def _read_model(path: Path, header: dict[str, Any]) -> Sail:
+    config_class, model_class = _MODELS[header["model"]]
+    file = path / HEADER_FILE
+    types = {field.name: field.type for field in fields(config_class)}
+    _check_keys(file, "config key", header["config"], set(types))
+    for key, value in header["config"].items():
+        # JSON writes 0.0 and 0 alike; True is an int to Python but not here.
+        if type(value) is not types[key] and not (types[key] is float and type(value) is int):
+            raise CheckpointError(
+                f"{file}: config key {key!r} has the wrong type, got {value!r}; copy the "
+                "checkpoint again"
+            )
+    try:
+        config = config_class(**header["config"])
+    except UsageError as error:
+        raise CheckpointError(f"{file}: {error}") from error
+    data = _read_bytes(path / WEIGHTS_FILE)
+    if hashlib.sha256(data).hexdigest() != header["weights_sha256"]:
+        raise CheckpointError(
+            f"{path / WEIGHTS_FILE} is not the file that {HEADER_FILE} was written with; copy the "
+            "checkpoint again"
+        )
+    with torch.device("meta"):  # no time for random weights that are replaced at once
+        model = model_class(config)
+    try:
+        tensors = {name: t.float() for name, t in safetensors.torch.load(data).items()}
+        model.load_state_dict(tensors, assign=True)
+    except (SafetensorError, RuntimeError) as error:
+        raise CheckpointError(
+            f"{path / WEIGHTS_FILE} does not fit the config in {HEADER_FILE}: {error}"
+        ) from error
+    return model.eval()

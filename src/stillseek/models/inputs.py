@@ -1,0 +1,75 @@
+"""Checks on what a model is given, and the query-blind copy of it."""
+
+from dataclasses import replace
+
+import torch
+from jaxtyping import Bool
+from torch import Tensor
+
+from stillseek.errors import UsageError
+from stillseek.tensors import LocalizerInput
+
+
+def check_inputs(
+    inputs: LocalizerInput, *, clip_dim: int, region_dim: int, global_dim: int
+) -> None:
+    """Refuses a batch that a model would turn into NaN or nonsense.
+
+    Skipped while ``torch.compile`` or ``torch.export`` traces: it reads values.
+
+    Raises:
+        UsageError: A feature width differs from the model's, a row has no real clip or region,
+            real entries do not come first, or a real region has no area.
+    """
+    widths = {
+        "clip": (inputs.clips.shape[-1], clip_dim),
+        "region": (inputs.regions.shape[-1], region_dim),
+        "global": (inputs.global_feature.shape[-1], global_dim),
+    }
+    for kind, (found, expected) in widths.items():
+        if found != expected:
+            raise UsageError(
+                f"{kind} features are {found} wide but the model expects {expected}; use the "
+                "features that the model was built for"
+            )
+    if torch.compiler.is_compiling():
+        return
+    _check_mask(inputs.clip_mask, "clip", "clips")
+    _check_mask(inputs.region_mask, "region", "regions")
+    flat = inputs.region_mask & ~(inputs.boxes[..., 2:] > 0).all(dim=-1)
+    if flat.any():
+        row, region = flat.nonzero()[0].tolist()
+        raise UsageError(
+            f"region {region} of query {row} has box {inputs.boxes[row, region].tolist()}, but "
+            "width and height must be positive; drop such regions from the query"
+        )
+
+
+def _check_mask(mask: Bool[Tensor, "batch entry"], name: str, entries: str) -> None:
+    if mask.shape[1] == 0 or not mask.any(dim=1).all():
+        row = 0 if mask.shape[1] == 0 else int((~mask.any(dim=1)).nonzero()[0])
+        raise UsageError(
+            f"row {row} of the batch has no real {entries}: {name}_mask is False everywhere; "
+            f"give at least one of the {entries}"
+        )
+    if (mask[:, 1:] & ~mask[:, :-1]).any():
+        raise UsageError(
+            f"{name}_mask has padding before a real entry; put the real {entries} first"
+        )
+
+
+def blind_query(inputs: LocalizerInput) -> LocalizerInput:
+    """The same videos with nothing of the query left: the query-blind control.
+
+    One zero region that spans the image and a zero global feature, so that neither contents nor
+    layout nor number of regions tells anything.
+    """
+    batch = inputs.regions.shape[0]
+    full_image = inputs.boxes.new_tensor([0.5, 0.5, 1.0, 1.0])
+    return replace(
+        inputs,
+        regions=torch.zeros_like(inputs.regions[:, :1]),
+        boxes=full_image.expand(batch, 1, 4),
+        region_mask=torch.ones_like(inputs.region_mask[:, :1]),
+        global_feature=torch.zeros_like(inputs.global_feature),
+    )

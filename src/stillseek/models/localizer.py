@@ -1,0 +1,70 @@
+"""Order-sensitive localizer: start and end scores from context on one side (section 4.4)."""
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from stillseek.models.attention import AdditiveAttention
+from stillseek.tensors import LocalizerOutput
+
+
+class BoundaryScorer(nn.Module):
+    """Score of every clip as a boundary (section 4.4).
+
+    ``w_s^T tanh(W_s h_i + b_s)``, before the softmax; ``hidden`` is ``W_s, b_s`` and ``score``
+    is ``w_s^T`` (or those of ``e``).
+    """
+
+    def __init__(self, *, dim: int, hidden_dim: int) -> None:
+        super().__init__()
+        self.hidden = nn.Linear(dim, hidden_dim)
+        self.score = nn.Linear(hidden_dim, 1, bias=False)
+
+    def forward(self, context: Float[Tensor, "batch clip dim"]) -> Float[Tensor, "batch clip"]:
+        """Unnormalised scores."""
+        return self.score(torch.tanh(self.hidden(context))).squeeze(-1)
+
+
+class OrderSensitiveLocalizer(nn.Module):
+    """Start scores from the context after a clip, end scores from the one before (section 4.4).
+
+    | ``p^s = Softmax(w_s^T tanh(W_s H^fw + b_s 1^T))``
+    | ``p^e = Softmax(w_e^T tanh(W_e H^bw + b_e 1^T))``
+
+    ===================== ======================
+    ours                  paper
+    ===================== ======================
+    ``forward_context``   gives ``H^fw``
+    ``backward_context``  gives ``H^bw``
+    ``start``             ``w_s, W_s, b_s``
+    ``end``               ``w_e, W_e, b_e``
+    ===================== ======================
+
+    Without ``bidirectional`` (ablation w/o BA) both boundaries are scored on ``H^v`` itself.
+    """
+
+    def __init__(self, *, dim: int, hidden_dim: int, bidirectional: bool) -> None:
+        super().__init__()
+        self.bidirectional = bidirectional
+        if bidirectional:
+            self.forward_context = AdditiveAttention(
+                dim=dim, hidden_dim=hidden_dim, direction="forward"
+            )
+            self.backward_context = AdditiveAttention(
+                dim=dim, hidden_dim=hidden_dim, direction="backward"
+            )
+        self.start = BoundaryScorer(dim=dim, hidden_dim=hidden_dim)
+        self.end = BoundaryScorer(dim=dim, hidden_dim=hidden_dim)
+
+    def forward(
+        self, states: Float[Tensor, "batch clip dim"], clip_mask: Bool[Tensor, "batch clip"]
+    ) -> LocalizerOutput:
+        """Scores both boundaries; ``states`` is ``H^v``."""
+        after = before = states
+        if self.bidirectional:
+            after = self.forward_context(states, clip_mask)
+            before = self.backward_context(states, clip_mask)
+        return LocalizerOutput(
+            start_logits=self.start(after).masked_fill(~clip_mask, -torch.inf),
+            end_logits=self.end(before).masked_fill(~clip_mask, -torch.inf),
+        )

@@ -1,0 +1,146 @@
+"""SAIL, the self-attention interaction localizer (section 4)."""
+
+from dataclasses import dataclass, fields
+
+from torch import nn
+
+from stillseek.errors import UsageError
+from stillseek.models.inputs import check_inputs
+from stillseek.models.local_transformer import LocalTransformer
+from stillseek.models.localizer import OrderSensitiveLocalizer
+from stillseek.models.region_encoder import RegionEncoder
+from stillseek.tensors import LocalizerInput, LocalizerOutput
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SailConfig:
+    """Sizes and ablation switches of SAIL; the defaults are the paper's or our reference.
+
+    Attributes:
+        clip_dim: Width ``d_f`` of the clip stream; 500 in section 6.1.
+        region_dim: Width ``d_r`` of the region stream; 4096 in section 6.1.
+        global_dim: Width of the global feature ``f^g``; 512 in section 6.1.
+        num_layers: Layers ``N`` (also ``K``) of the local transformer; best at 5 in Figure 4.
+        num_heads: Heads ``H``; not printed.
+        projection_dim: Width ``d_1 = d_2`` of one head; 256 in section 6.1.
+        window: Local window ``w``: a clip sees ``w`` clips on each side; not printed. Kept, and
+            without effect, where ``local_self_attention`` is off, so that one switch is one
+            ablation.
+        ffn_dim: Hidden width of the feed-forward sublayer; not printed.
+        hidden_dim: Hidden width of the additive attention and of the boundary scores; 256 as the
+            "projection dimension of various kinds of attention" for the first, not printed for
+            the second.
+        dropout: Dropout rate of the transformer's sublayers, in [0, 1); not printed.
+        region_self_attention: Off is the ablation w/o RS.
+        multi_level_interaction: Off is the ablation w/o ML; needs at least 2 layers to matter.
+        local_self_attention: Off is the ablation w/o LS.
+        bidirectional_aggregation: Off is the ablation w/o BA.
+
+    Raises:
+        UsageError: A value is out of range, or a switch has no effect.
+    """
+
+    clip_dim: int = 500
+    region_dim: int = 4096
+    global_dim: int = 512
+    num_layers: int = 5
+    num_heads: int = 4
+    projection_dim: int = 256
+    window: int = 8
+    ffn_dim: int = 1024
+    hidden_dim: int = 256
+    dropout: float = 0.1
+    region_self_attention: bool = True
+    multi_level_interaction: bool = True
+    local_self_attention: bool = True
+    bidirectional_aggregation: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuses values that make no model."""
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.type is int and value < 1:
+                raise UsageError(f"{field.name} must be at least 1, got {value}")
+        if not 0 <= self.dropout < 1:
+            raise UsageError(f"dropout must be in [0, 1), got {self.dropout}")
+        if self.num_layers == 1 and not self.multi_level_interaction:
+            raise UsageError(
+                "multi_level_interaction=False removes the image from all layers but the last and "
+                "has no effect with num_layers=1; use at least 2 layers"
+            )
+
+
+class Sail(nn.Module):
+    """Self-attention interaction localizer (section 4, Figure 2).
+
+    ====================== ========= ==========================================
+    ours                   section   paper
+    ====================== ========= ==========================================
+    ``region_encoder``     4.2       ``q = (r_1, .., r_m), f^g -> H^r``
+    ``local_transformer``  4.3       ``v_1, .., v_n, H^r -> H^v``
+    ``localizer``          4.4       ``H^v -> p^s, p^e`` (before the softmax)
+    ====================== ========= ==========================================
+
+    The streams keep the widths of their features (``d_f``, ``d_r``): every residual of the paper
+    needs that. The loss, ``-(log p^s_s + log p^e_e)``, is the cross-entropy of both outputs and
+    lives with the training.
+    """
+
+    def __init__(self, config: SailConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.region_encoder = RegionEncoder(
+            region_dim=config.region_dim,
+            global_dim=config.global_dim,
+            self_attention=config.region_self_attention,
+        )
+        self.local_transformer = LocalTransformer(
+            dim=config.clip_dim,
+            region_dim=config.region_dim,
+            num_layers=config.num_layers,
+            num_heads=config.num_heads,
+            projection_dim=config.projection_dim,
+            window=config.window if config.local_self_attention else None,
+            ffn_dim=config.ffn_dim,
+            dropout=config.dropout,
+            multi_level=config.multi_level_interaction,
+        )
+        self.localizer = OrderSensitiveLocalizer(
+            dim=config.clip_dim,
+            hidden_dim=config.hidden_dim,
+            bidirectional=config.bidirectional_aggregation,
+        )
+        self.init_weights()
+
+    def init_weights(self) -> None:
+        """Initialises every weight; the only place that does (the paper is silent).
+
+        Matrices are Xavier uniform, with the heads of an attention as one stacked matrix; biases
+        are 0; norms start as the identity (gain 1, bias 0).
+        """
+        for module in self.modules():
+            if isinstance(module, nn.Linear):
+                nn.init.xavier_uniform_(module.weight)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
+            elif isinstance(module, nn.LayerNorm):
+                nn.init.ones_(module.weight)
+                nn.init.zeros_(module.bias)
+
+    def forward(self, inputs: LocalizerInput) -> LocalizerOutput:
+        """Scores every clip as start and as end of the activity in the query image.
+
+        Raises:
+            UsageError: The batch does not fit the model (see ``check_inputs``).
+        """
+        check_inputs(
+            inputs,
+            clip_dim=self.config.clip_dim,
+            region_dim=self.config.region_dim,
+            global_dim=self.config.global_dim,
+        )
+        regions = self.region_encoder(
+            inputs.regions, inputs.boxes, inputs.region_mask, inputs.global_feature
+        )
+        states = self.local_transformer(inputs.clips, inputs.clip_mask, regions, inputs.region_mask)
+        return self.localizer(states, inputs.clip_mask)

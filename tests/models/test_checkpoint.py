@@ -1,0 +1,247 @@
+import hashlib
+import json
+import pickle
+from pathlib import Path
+from typing import Any
+
+import pytest
+import safetensors.torch
+import torch
+
+from stillseek.errors import CheckpointError
+from stillseek.models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from stillseek.models.sail import Sail
+
+
+@pytest.fixture
+def checkpoint(small_config) -> Checkpoint:
+    torch.manual_seed(0)
+    return Checkpoint(
+        model=Sail(small_config(window=3, local_self_attention=False)),
+        recipe_name="pocket",
+        recipe_fingerprint="f00d",
+        training={"epochs": 3, "best": {"miou": 0.5}},
+    )
+
+
+@pytest.fixture
+def saved(checkpoint, tmp_path) -> Path:
+    save_checkpoint(tmp_path / "sail", checkpoint)
+    return tmp_path / "sail"
+
+
+def edit(path: Path, key: str, value: Any) -> None:
+    """Changes one entry of the header; a dotted key goes one level down."""
+    header = json.loads((path / "checkpoint.json").read_text())
+    *parents, last = key.split(".")
+    target = header
+    for parent in parents:
+        target = target[parent]
+    target[last] = value
+    (path / "checkpoint.json").write_text(json.dumps(header))
+
+
+def test_round_trip(checkpoint, saved):
+    loaded = load_checkpoint(saved, recipe_fingerprint="f00d")
+
+    assert loaded.model.config == checkpoint.model.config
+    assert (loaded.recipe_name, loaded.recipe_fingerprint) == ("pocket", "f00d")
+    assert loaded.training == {"epochs": 3, "best": {"miou": 0.5}}
+    assert loaded.calibration is None
+    assert not loaded.model.training
+    for name, tensor in checkpoint.model.state_dict().items():
+        assert torch.equal(loaded.model.state_dict()[name], tensor), name
+    assert sorted(file.name for file in saved.iterdir()) == ["checkpoint.json", "model.safetensors"]
+    assert [entry.name for entry in saved.parent.iterdir()] == ["sail"]
+
+
+def test_loaded_model_gives_the_same_output_and_can_train_on(checkpoint, saved, make_inputs):
+    inputs = make_inputs([7, 5], [3, 2])
+    model = load_checkpoint(saved, recipe_fingerprint=None).model
+
+    output = model.double()(inputs)
+
+    expected = checkpoint.model.double().eval()(inputs)
+    assert torch.equal(output.start_logits, expected.start_logits)
+    output.start_logits[0, 0].backward()
+    assert model.region_encoder.global_feature.weight.grad is not None
+
+
+def test_float16_halves_the_file_and_loads_as_float32(checkpoint, saved, tmp_path):
+    save_checkpoint(tmp_path / "half", checkpoint, weights="float16")
+
+    loaded = load_checkpoint(tmp_path / "half", recipe_fingerprint="f00d").model
+
+    small, large = (
+        sum(t.nbytes for t in safetensors.torch.load_file(p / "model.safetensors").values())
+        for p in (tmp_path / "half", saved)
+    )
+    assert 2 * small == large
+    for name, tensor in loaded.state_dict().items():
+        assert tensor.dtype == torch.float32
+        # float16 keeps 11 bits: half a unit in the last place is 2^-11 of the value, and 2^-25
+        # below its normal range.
+        torch.testing.assert_close(
+            tensor, checkpoint.model.state_dict()[name], rtol=2**-11, atol=2**-25
+        )
+
+
+def test_saving_again_replaces(checkpoint, saved):
+    with torch.no_grad():
+        checkpoint.model.localizer.start.score.weight.fill_(0.25)
+    save_checkpoint(saved, checkpoint)
+
+    loaded = load_checkpoint(saved, recipe_fingerprint="f00d")
+
+    assert (loaded.model.localizer.start.score.weight == 0.25).all()
+    assert [entry.name for entry in saved.parent.iterdir()] == ["sail"]
+
+
+def test_failed_save_keeps_the_old_checkpoint(checkpoint, saved, monkeypatch):
+    rename = Path.rename
+
+    def failing(self: Path, target: Path) -> Path:
+        if self.name == "new":
+            raise OSError("no space left")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", failing)
+    with pytest.raises(CheckpointError, match="no space left"):
+        save_checkpoint(saved, checkpoint)
+
+    load_checkpoint(saved, recipe_fingerprint="f00d")
+    assert [entry.name for entry in saved.parent.iterdir()] == ["sail"]
+
+
+def test_saving_into_an_empty_directory_works(checkpoint, tmp_path):
+    save_checkpoint(tmp_path, checkpoint)
+
+    load_checkpoint(tmp_path, recipe_fingerprint="f00d")
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "sail/notes.txt"])
+def test_saving_never_deletes_foreign_files(checkpoint, saved, name):
+    notes = saved.parent / name
+    notes.write_text("mine")
+
+    with pytest.raises(CheckpointError, match=r"holds 'notes\.txt'.*choose another directory"):
+        save_checkpoint(notes if name == "notes.txt" else saved, checkpoint)
+
+    assert notes.read_text() == "mine"
+
+
+def test_float16_refuses_weights_beyond_its_range(checkpoint, tmp_path):
+    with torch.no_grad():
+        checkpoint.model.localizer.start.score.weight[0, 0] = 1e5
+
+    with pytest.raises(CheckpointError, match=r"localizer\.start\.score\.weight is not finite"):
+        save_checkpoint(tmp_path / "half", checkpoint, weights="float16")
+    save_checkpoint(tmp_path / "full", checkpoint)
+
+
+def test_refuses_a_summary_that_is_not_json(checkpoint, tmp_path):
+    broken = Checkpoint(
+        model=checkpoint.model,
+        recipe_name="pocket",
+        recipe_fingerprint="f00d",
+        training={"loss": float("nan")},
+    )
+
+    with pytest.raises(CheckpointError, match="must be finite JSON values"):
+        save_checkpoint(tmp_path / "sail", broken)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_other_fingerprint_is_refused_with_what_to_do(saved):
+    with pytest.raises(
+        CheckpointError,
+        match=r"'beef'.*needs 'pocket' with fingerprint 'f00d'; extract again with --recipe pocket",
+    ):
+        load_checkpoint(saved, recipe_fingerprint="beef")
+
+
+@pytest.mark.parametrize("name", ["checkpoint.json", "model.safetensors"])
+def test_missing_file(saved, name):
+    (saved / name).unlink()
+
+    with pytest.raises(CheckpointError, match=rf"cannot read .*{name}: No such file"):
+        load_checkpoint(saved, recipe_fingerprint="f00d")
+
+
+def test_missing_directory(tmp_path):
+    with pytest.raises(CheckpointError, match=r"a checkpoint is a directory with checkpoint\.json"):
+        load_checkpoint(tmp_path / "none", recipe_fingerprint="f00d")
+
+
+@pytest.mark.parametrize("text", ["", "{", "\udcff"])
+def test_broken_json(saved, text):
+    (saved / "checkpoint.json").write_bytes(text.encode(errors="surrogateescape"))
+
+    with pytest.raises(CheckpointError, match="is not JSON"):
+        load_checkpoint(saved, recipe_fingerprint="f00d")
+
+
+@pytest.mark.parametrize("text", ["[]", "{}", '{"format_version": 2}'])
+def test_other_format(saved, text):
+    (saved / "checkpoint.json").write_text(text)
+
+    with pytest.raises(CheckpointError, match="expected 1; use the stillseek version"):
+        load_checkpoint(saved, recipe_fingerprint="f00d")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("surprise", 1, "unknown key 'surprise'"),
+        ("config.surprise", 1, "unknown config key 'surprise'"),
+        ("recipe.surprise", "x", "unknown recipe key 'surprise'"),
+        ("model", "mystery", r"model 'mystery', expected one of \['sail'\]"),
+        ("config.num_heads", 0, "num_heads must be at least 1, got 0"),
+        ("config.num_heads", "3", "config key 'num_heads' has the wrong type, got '3'"),
+        ("config.num_heads", True, "config key 'num_heads' has the wrong type, got True"),
+        ("config.local_self_attention", 0, "'local_self_attention' has the wrong type, got 0"),
+        ("config.dropout", "0.1", "config key 'dropout' has the wrong type, got '0.1'"),
+        ("config.ffn_dim", 23, "does not fit the config"),
+        ("config.num_layers", 3, "does not fit the config"),
+        ("config", None, "config has the wrong type"),
+        ("training", "good", "training has the wrong type"),
+        ("recipe.name", None, "recipe name and fingerprint must be strings"),
+        ("weights_sha256", "0", "is not the file that checkpoint.json was written with"),
+    ],
+)
+def test_tampered_header(saved, key, value, message):
+    edit(saved, key, value)
+
+    with pytest.raises(CheckpointError, match=message):
+        load_checkpoint(saved, recipe_fingerprint="f00d")
+
+
+def test_missing_keys(saved):
+    header = json.loads((saved / "checkpoint.json").read_text())
+    del header["config"]["window"]
+    (saved / "checkpoint.json").write_text(json.dumps(header))
+
+    with pytest.raises(CheckpointError, match="has no config key 'window'"):
+        load_checkpoint(saved, recipe_fingerprint="f00d")
+
+
+def test_truncated_weights(saved):
+    weights = saved / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-4])
+
+    with pytest.raises(CheckpointError, match="copy the checkpoint again"):
+        load_checkpoint(saved, recipe_fingerprint="f00d")
+
+
+def test_pickled_weights_are_refused_and_never_run(saved, tmp_path):
+    class Trap:
+        def __reduce__(self):
+            return (Path.touch, (tmp_path / "sprung",))
+
+    data = pickle.dumps(Trap())
+    (saved / "model.safetensors").write_bytes(data)
+    edit(saved, "weights_sha256", hashlib.sha256(data).hexdigest())
+
+    with pytest.raises(CheckpointError, match="does not fit the config"):
+        load_checkpoint(saved, recipe_fingerprint="f00d")
+    assert not (tmp_path / "sprung").exists()

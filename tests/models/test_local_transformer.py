@@ -1,0 +1,174 @@
+import math
+
+import pytest
+import torch
+
+from stillseek.models.attention import window_visibility
+from stillseek.models.local_transformer import (
+    Fusion,
+    LocalTransformer,
+    LocalTransformerLayer,
+    temporal_encoding,
+)
+
+
+def layer(**overrides) -> LocalTransformerLayer:
+    torch.manual_seed(0)
+    sizes = {
+        "dim": 7,
+        "region_dim": 11,
+        "num_heads": 3,
+        "projection_dim": 5,
+        "ffn_dim": 13,
+        "dropout": 0.0,
+        "image_attention": True,
+    }
+    return LocalTransformerLayer(**(sizes | overrides)).double()
+
+
+def draw(batch: int, clips: int, regions: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    torch.manual_seed(1)
+    return (
+        torch.randn(batch, clips, 7, dtype=torch.float64),
+        torch.randn(batch, regions, 11, dtype=torch.float64),
+        torch.ones(batch, regions, dtype=torch.bool),
+    )
+
+
+def test_temporal_encoding_by_hand():
+    encoding = temporal_encoding(3, 4, like=torch.zeros(1, dtype=torch.float64))
+
+    expected = [[math.sin(i), math.cos(i), math.sin(i / 100), math.cos(i / 100)] for i in range(3)]
+    # Angles are float32.
+    torch.testing.assert_close(encoding, torch.tensor(expected).double(), rtol=0, atol=1e-6)
+
+
+def test_temporal_encoding_of_an_odd_width_ends_with_a_sine():
+    encoding = temporal_encoding(2, 3, like=torch.zeros(1))
+
+    expected = [0.0, 1.0, 0.0], [math.sin(1), math.cos(1), math.sin(10000 ** (-2 / 3))]
+    torch.testing.assert_close(encoding, torch.tensor(expected))
+
+
+def test_fusion_by_hand():
+    fusion = Fusion(dim=1)
+    with torch.no_grad():
+        fusion.combine.weight.copy_(torch.tensor([[1.0, 2.0, 3.0, 4.0]]))
+        fusion.combine.bias.fill_(-2.0)
+
+    result = fusion(torch.full((1, 1, 1), 0.5), torch.full((1, 1, 1), 0.25))
+
+    # 1 * 0.5 + 2 * 0.25 + 3 * 0.125 + 4 * 0.25 - 2 = 0.375
+    torch.testing.assert_close(result, torch.full((1, 1, 1), math.tanh(0.375)))
+
+
+def test_layer_equals_the_printed_equations():
+    model = layer()
+    clips, regions, region_mask = draw(2, 6, 3)
+    visible = window_visibility(torch.ones(2, 6, dtype=torch.bool), 1)
+
+    result = model(clips, visible, regions, region_mask)
+
+    f1 = model.self_norm(model.self_attention(clips, clips, visible) + clips)
+    f2 = model.image_norm(
+        model.fusion(f1, model.image_attention(f1, regions, region_mask[:, None]))
+    )
+    relu = (f2 @ model.expand.weight.mT + model.expand.bias).clamp(min=0)
+    f3 = model.ffn_norm(f2 + relu @ model.contract.weight.mT + model.contract.bias)
+    torch.testing.assert_close(result, f3)
+
+
+def test_layer_without_image_attention_skips_that_sublayer_only():
+    model = layer(image_attention=False)
+    clips, regions, region_mask = draw(2, 6, 3)
+    visible = window_visibility(torch.ones(2, 6, dtype=torch.bool), 1)
+
+    result = model(clips, visible, regions, region_mask)
+
+    f1 = model.self_norm(model.self_attention(clips, clips, visible) + clips)
+    expected = model.ffn_norm(f1 + model.contract(model.expand(f1).relu()))
+    torch.testing.assert_close(result, expected)
+    missing = {n for n, _ in layer().named_parameters()} - {n for n, _ in model.named_parameters()}
+    assert {name.split(".")[0] for name in missing} == {"image_attention", "fusion", "image_norm"}
+
+
+@pytest.mark.parametrize("changed", [0, 5, 12])
+def test_clip_outside_the_window_cannot_affect_a_layer(changed):
+    model = layer()
+    clips, regions, region_mask = draw(1, 13, 3)
+    visible = window_visibility(torch.ones(1, 13, dtype=torch.bool), 2)
+    other = clips.clone()
+    other[0, changed] += 1.0
+
+    difference = model(clips, visible, regions, region_mask) - model(
+        other, visible, regions, region_mask
+    )
+
+    affected = difference[0].abs().amax(-1) > 0
+    assert affected.tolist() == [abs(i - changed) <= 2 for i in range(13)]
+
+
+def test_dropout_acts_in_training_only():
+    model = layer(dropout=0.5)
+    clips, regions, region_mask = draw(1, 5, 3)
+    visible = window_visibility(torch.ones(1, 5, dtype=torch.bool), 1)
+
+    first, second = (model(clips, visible, regions, region_mask) for _ in range(2))
+    assert not torch.equal(first, second)
+
+    model.eval()
+    torch.testing.assert_close(
+        model(clips, visible, regions, region_mask), layer()(clips, visible, regions, region_mask)
+    )
+
+
+def transformer(**overrides) -> LocalTransformer:
+    torch.manual_seed(0)
+    sizes = {
+        "dim": 7,
+        "region_dim": 11,
+        "num_layers": 3,
+        "num_heads": 2,
+        "projection_dim": 5,
+        "window": 2,
+        "ffn_dim": 13,
+        "dropout": 0.0,
+        "multi_level": True,
+    }
+    return LocalTransformer(**(sizes | overrides)).double()
+
+
+def test_transformer_encodes_time_once_and_stacks_layers():
+    model = transformer()
+    clips, regions, region_mask = draw(2, 6, 3)
+    clip_mask = torch.ones(2, 6, dtype=torch.bool)
+
+    result = model(clips, clip_mask, regions, region_mask)
+
+    expected = clips + temporal_encoding(6, 7, like=clips)
+    for each in model.layers:
+        expected = each(expected, window_visibility(clip_mask, 2), regions, region_mask)
+    torch.testing.assert_close(result, expected)
+
+
+def test_three_layers_reach_three_windows():
+    model = transformer()
+    clips, regions, region_mask = draw(1, 17, 3)
+    clip_mask = torch.ones(1, 17, dtype=torch.bool)
+    other = clips.clone()
+    other[0, 0] += 1.0
+
+    difference = model(clips, clip_mask, regions, region_mask) - model(
+        other, clip_mask, regions, region_mask
+    )
+
+    affected = difference[0].abs().amax(-1) > 0
+    assert affected.tolist() == [i <= 6 for i in range(17)]
+
+
+def test_without_multi_level_only_the_last_layer_has_the_image():
+    model = transformer(multi_level=False)
+
+    has_image = [getattr(each, "image_attention", None) is not None for each in model.layers]
+
+    assert has_image == [False, False, True]

@@ -1,0 +1,263 @@
+from dataclasses import asdict, replace
+
+import pytest
+import torch
+
+from stillseek.errors import UsageError
+from stillseek.models.decoding import decode
+from stillseek.models.inputs import blind_query
+from stillseek.models.sail import Sail, SailConfig
+
+ABLATIONS = {
+    "w/o RS": {"region_self_attention": False},
+    "w/o ML": {"multi_level_interaction": False},
+    "w/o LS": {"local_self_attention": False},
+    "w/o BA": {"bidirectional_aggregation": False},
+}
+VARIANTS = {"full": {}} | ABLATIONS
+
+
+@pytest.fixture(params=VARIANTS.values(), ids=VARIANTS.keys())
+def variant(request, make_sail) -> Sail:
+    return make_sail(**request.param)
+
+
+def names(model: Sail) -> set[str]:
+    return {name for name, _ in model.named_parameters()}
+
+
+def test_one_clip_and_one_region(variant, make_inputs):
+    output = variant(make_inputs([1], [1]))
+
+    assert output.start_logits.shape == output.end_logits.shape == (1, 1)
+    assert output.start_logits.isfinite().all()
+    assert output.end_logits.isfinite().all()
+
+
+def test_batch_equals_one_by_one(variant, make_inputs):
+    inputs = make_inputs([5, 11, 1], [3, 1, 7])
+
+    output = variant(inputs)
+
+    for row, (clips, regions) in enumerate(((5, 3), (11, 1), (1, 7))):
+        alone = variant(
+            replace(
+                inputs,
+                clips=inputs.clips[row : row + 1, :clips],
+                clip_mask=inputs.clip_mask[row : row + 1, :clips],
+                regions=inputs.regions[row : row + 1, :regions],
+                boxes=inputs.boxes[row : row + 1, :regions],
+                region_mask=inputs.region_mask[row : row + 1, :regions],
+                global_feature=inputs.global_feature[row : row + 1],
+            )
+        )
+        torch.testing.assert_close(output.start_logits[row, :clips], alone.start_logits[0])
+        torch.testing.assert_close(output.end_logits[row, :clips], alone.end_logits[0])
+        assert (output.start_logits[row, clips:] == -torch.inf).all()
+        assert (output.end_logits[row, clips:] == -torch.inf).all()
+
+
+def test_what_padding_holds_changes_nothing(variant, make_inputs):
+    inputs = make_inputs([5, 11], [3, 7])
+    garbage = replace(
+        inputs,
+        clips=inputs.clips.masked_fill(~inputs.clip_mask[..., None], 9.0),
+        regions=inputs.regions.masked_fill(~inputs.region_mask[..., None], 9.0),
+        boxes=inputs.boxes.masked_fill(~inputs.region_mask[..., None], -9.0),
+    )
+
+    clean, dirty = variant(inputs), variant(garbage)
+
+    torch.testing.assert_close(clean.start_logits, dirty.start_logits)
+    torch.testing.assert_close(clean.end_logits, dirty.end_logits)
+
+
+def test_order_of_regions_changes_nothing(variant, make_inputs):
+    inputs = make_inputs([5, 11], [5, 5])
+    order = torch.tensor([3, 0, 4, 1, 2])
+    permuted = replace(inputs, regions=inputs.regions[:, order], boxes=inputs.boxes[:, order])
+
+    torch.testing.assert_close(variant(permuted).start_logits, variant(inputs).start_logits)
+    torch.testing.assert_close(variant(permuted).end_logits, variant(inputs).end_logits)
+
+
+def test_order_of_clips_matters(variant, make_inputs):
+    inputs = make_inputs([7], [3])
+    reversed_output = variant(replace(inputs, clips=inputs.clips.flip(1)))
+
+    assert (reversed_output.start_logits.flip(1) - variant(inputs).start_logits).abs().max() > 1e-3
+
+
+def test_query_matters_unless_blinded(variant, make_inputs):
+    first = make_inputs([7], [3])
+    second = replace(make_inputs([7], [5], seed=1), clips=first.clips)
+
+    assert (variant(first).start_logits - variant(second).start_logits).abs().max() > 1e-3
+    blind, also_blind = variant(blind_query(first)), variant(blind_query(second))
+    assert torch.equal(blind.start_logits, also_blind.start_logits)
+    assert torch.equal(blind.end_logits, also_blind.end_logits)
+
+
+def test_every_weight_gets_a_finite_gradient_in_a_padded_batch(variant, make_inputs):
+    output = variant(make_inputs([5, 11], [3, 7]))
+
+    target = torch.tensor([2, 3])
+    loss = torch.nn.functional.cross_entropy(output.start_logits, target)
+    (loss + torch.nn.functional.cross_entropy(output.end_logits, target)).backward()
+
+    for name, parameter in variant.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.isfinite().all(), name
+        assert parameter.grad.abs().max() > 0, name
+
+
+@pytest.mark.parametrize(
+    ("switch", "gone"),
+    [
+        ("region_self_attention", {"region_encoder.attention."}),
+        (
+            "multi_level_interaction",
+            {
+                f"local_transformer.layers.0.{part}."
+                for part in ("image_attention", "fusion", "image_norm")
+            },
+        ),
+        ("local_self_attention", set()),
+        (
+            "bidirectional_aggregation",
+            {"localizer.forward_context.", "localizer.backward_context."},
+        ),
+    ],
+)
+def test_ablation_removes_its_weights_and_only_those(make_sail, make_inputs, switch, gone):
+    full, ablated = make_sail(), make_sail(**{switch: False})
+    inputs = make_inputs([11], [5])
+
+    assert names(ablated) <= names(full)
+    removed = names(full) - names(ablated)
+    assert all(name.startswith(tuple(gone)) for name in removed)
+    assert all(any(name.startswith(prefix) for name in removed) for prefix in gone)
+    # With the same remaining weights the ablation still changes the answer.
+    kept = {name: full.state_dict()[name] for name in ablated.state_dict()}
+    ablated.load_state_dict(kept)
+    assert (ablated(inputs).start_logits - full(inputs).start_logits).abs().max() > 1e-3
+    assert (ablated(inputs).end_logits - full(inputs).end_logits).abs().max() > 1e-3
+
+
+def test_without_local_self_attention_equals_a_window_over_the_whole_video(make_sail, make_inputs):
+    inputs = make_inputs([11, 7], [5, 3])
+
+    everything = make_sail(local_self_attention=False)(inputs)
+
+    widest = make_sail(window=10)(inputs)
+    torch.testing.assert_close(everything.start_logits, widest.start_logits)
+    torch.testing.assert_close(everything.end_logits, widest.end_logits)
+
+
+def test_one_place_initialises_every_weight(make_sail):
+    model = make_sail()
+    fresh = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.fill_(123.0)
+
+    model.init_weights()
+
+    for name, tensor in model.state_dict().items():
+        assert not (tensor == 123.0).any(), name
+        if "norm" in name or name.endswith("bias"):
+            assert torch.equal(tensor, fresh[name]), name
+            assert torch.equal(tensor, torch.full_like(tensor, float(name.endswith("weight"))))
+        else:
+            bound = (6 / sum(tensor.shape)) ** 0.5  # Xavier uniform
+            assert 0.5 * bound < tensor.abs().max() <= bound, name
+
+
+@pytest.mark.parametrize(
+    ("projection_dim", "expected"),
+    # 256 a head as printed: 70.3 million, 47 of them keys and values of the 4096-wide regions in
+    # five layers. 256 over four heads: 27.4 million, the size that the paper suggests elsewhere.
+    [(256, 70_339_424), (64, 27_362_144)],
+)
+def test_number_of_parameters_of_the_papers_sizes(projection_dim, expected):
+    with torch.device("meta"):
+        model = Sail(SailConfig(projection_dim=projection_dim))
+
+    # The same count from the equations.
+    d_f, d_r, d_g, ffn, hidden, heads = 500, 4096, 512, 1024, 256, 4 * projection_dim
+    region = 4 * d_r + d_g * d_r + 2 * d_r
+    local = 4 * d_f * heads
+    image = 2 * d_f * heads + 2 * d_r * heads + 4 * d_f * d_f + d_f
+    feed_forward = 2 * d_f * ffn + ffn + d_f
+    layer = local + image + feed_forward + 3 * 2 * d_f
+    localizer = 2 * (2 * d_f * hidden + hidden) + 2 * (d_f * hidden + hidden + hidden)
+    assert region + 5 * layer + localizer == expected
+    assert sum(parameter.numel() for parameter in model.parameters()) == expected
+
+
+def test_defaults_are_the_papers_sizes():
+    assert asdict(SailConfig()) == {
+        "clip_dim": 500,
+        "region_dim": 4096,
+        "global_dim": 512,
+        "num_layers": 5,
+        "num_heads": 4,
+        "projection_dim": 256,
+        "window": 8,
+        "ffn_dim": 1024,
+        "hidden_dim": 256,
+        "dropout": 0.1,
+        "region_self_attention": True,
+        "multi_level_interaction": True,
+        "local_self_attention": True,
+        "bidirectional_aggregation": True,
+    }
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ({"num_heads": 0}, "num_heads must be at least 1, got 0"),
+        ({"window": -1}, "window must be at least 1, got -1"),
+        ({"dropout": 1.0}, r"dropout must be in \[0, 1\), got 1.0"),
+        ({"dropout": float("nan")}, r"dropout must be in \[0, 1\), got nan"),
+        ({"num_layers": 1, "multi_level_interaction": False}, "has no effect with num_layers=1"),
+    ],
+)
+def test_config_refuses_what_makes_no_model(override, message):
+    with pytest.raises(UsageError, match=message):
+        SailConfig(**override)
+
+
+def test_refuses_a_query_without_regions(make_sail, make_inputs):
+    inputs = make_inputs([3], [2])
+
+    with pytest.raises(UsageError, match="no real regions"):
+        make_sail()(replace(inputs, region_mask=torch.zeros_like(inputs.region_mask)))
+
+
+def test_one_batch_can_be_overfit(small_config, make_inputs):
+    # Rows 0 and 1 show one video with two queries: only the query tells their segments apart.
+    inputs = make_inputs([11, 11, 7, 5], [3, 5, 2, 1])
+    clips = inputs.clips.clone()
+    clips[1] = clips[0]
+    inputs = replace(inputs, clips=clips)
+    start, end = torch.tensor([1, 6, 0, 4]), torch.tensor([3, 9, 6, 4])
+    torch.manual_seed(0)
+    model = Sail(small_config()).double().train()
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+
+    for _ in range(60):
+        output = model(inputs)
+        loss = torch.nn.functional.cross_entropy(
+            output.start_logits, start
+        ) + torch.nn.functional.cross_entropy(output.end_logits, end)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+    prediction = decode(model.eval()(inputs))
+    assert torch.equal(prediction.start_step, start)
+    assert torch.equal(prediction.end_step, end)
+    # By chance a pair scores 1 / 121.
+    assert prediction.score.min() > 0.3
