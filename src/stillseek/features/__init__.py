@@ -1,0 +1,39 @@
+"""Recipes, features and their store. Nothing here imports torch until a recipe is loaded."""
+
+from stillseek.features.extraction import (
+    ExtractionProgress,
+    ExtractionReport,
+    VideoOutcome,
+    extract,
+)
+from stillseek.features.recipe import (
+    RECIPE_NAMES,
+    QueryFeatures,
+    Recipe,
+    VideoFeatures,
+    load_recipe,
+)
+from stillseek.features.store import (
+    CorruptFeaturesWarning,
+    FeatureStore,
+    QueryKey,
+    VideoKey,
+    content_hash,
+)
+
+__all__ = [
+    "RECIPE_NAMES",
+    "CorruptFeaturesWarning",
+    "ExtractionProgress",
+    "ExtractionReport",
+    "FeatureStore",
+    "QueryFeatures",
+    "QueryKey",
+    "Recipe",
+    "VideoFeatures",
+    "VideoKey",
+    "VideoOutcome",
+    "content_hash",
+    "extract",
+    "load_recipe",
+]

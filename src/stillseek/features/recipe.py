@@ -1,0 +1,200 @@
+"""Recipes: how pixels become features. The interface, and the one place that knows the names.
+
+A recipe is a clip encoder, a region encoder and a sampling, with a fingerprint over all of it.
+Features of two recipes never mix: every store entry and checkpoint carries the fingerprint.
+"""
+
+import hashlib
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float32, UInt8
+
+from stillseek.errors import FeatureError, UsageError
+from stillseek.timeline import ClipGrid
+
+FORMAT_VERSION = 1
+
+RECIPE_NAMES = ("pocket",)
+
+# A box is drawn tightly around the actor; what is around it (the ball, the water) names the
+# activity as well, so each side moves out by this share of the box's size.
+BOX_CONTEXT = 0.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class VideoFeatures:
+    """Clip features ``v_i`` of one video, on their time grid.
+
+    Attributes:
+        clips: One row a step of the grid.
+        grid: When each row happens.
+        fingerprint: Fingerprint of the recipe that made the rows.
+
+    Raises:
+        FeatureError: The number of rows is not the number of steps of the grid.
+    """
+
+    clips: Float32[np.ndarray, "clip clip_dim"]
+    grid: ClipGrid
+    fingerprint: str
+
+    def __post_init__(self) -> None:
+        """Refuses rows that the grid has no time for."""
+        if len(self.clips) != self.grid.num_steps:
+            raise FeatureError(
+                f"the grid has {self.grid.num_steps} clips but there are {len(self.clips)} rows of "
+                "features; extract the video again"
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class QueryFeatures:
+    """Region features ``r_i``, their boxes and the global feature ``f^g`` of one query image.
+
+    Attributes:
+        regions: One row a region, at least one.
+        boxes: Centre x, centre y, width, height of each region, in fractions of the image (of the
+            crop, where the query had a box).
+        global_feature: Feature of the whole image.
+        fingerprint: Fingerprint of the recipe that made the features.
+
+    Raises:
+        FeatureError: There is no region, or not one box a region.
+    """
+
+    regions: Float32[np.ndarray, "region region_dim"]
+    boxes: Float32[np.ndarray, "box 4"]
+    global_feature: Float32[np.ndarray, " global_dim"]
+    fingerprint: str
+
+    def __post_init__(self) -> None:
+        """Refuses regions without boxes and images without regions."""
+        if not 0 < len(self.regions) == len(self.boxes):
+            raise FeatureError(
+                f"a query needs at least one region and one box a region, got "
+                f"{len(self.regions)} regions and {len(self.boxes)} boxes"
+            )
+
+
+class Recipe(ABC):
+    """A way from pixels to features: clips of a video, regions of a query image.
+
+    Attributes:
+        name: What people type, e.g. ``pocket``.
+        fingerprint: Hash of everything that changes a feature, weights included.
+        clip_dim: Width of a clip feature.
+        region_dim: Width of a region feature.
+        global_dim: Width of the global feature.
+    """
+
+    name: str
+    fingerprint: str
+    clip_dim: int
+    region_dim: int
+    global_dim: int
+
+    @abstractmethod
+    def encode_video(
+        self, path: Path, *, on_progress: Callable[[float, float], None] | None = None
+    ) -> VideoFeatures:
+        """Clip features of a video file; memory does not grow with the video's frames.
+
+        Args:
+            path: The video file.
+            on_progress: Called with the seconds done and the seconds in total.
+
+        Raises:
+            MediaError: The file cannot be read.
+        """
+
+    @abstractmethod
+    def encode_pixels(self, image: UInt8[np.ndarray, "height width 3"]) -> QueryFeatures:
+        """Features of a whole RGB picture."""
+
+    def encode_image(
+        self,
+        image: UInt8[np.ndarray, "height width 3"],
+        *,
+        box: tuple[int, int, int, int] | None = None,
+    ) -> QueryFeatures:
+        """Features of a query image, or of what a box in it shows.
+
+        Args:
+            image: RGB picture.
+            box: Left, top, width, height in pixels; the query is then this box and a little
+                context around it.
+
+        Raises:
+            UsageError: The box does not lie inside the image.
+        """
+        return self.encode_pixels(image if box is None else crop_to_box(image, box))
+
+
+def crop_to_box(
+    image: UInt8[np.ndarray, "height width 3"], box: tuple[int, int, int, int]
+) -> UInt8[np.ndarray, "crop_height crop_width 3"]:
+    """The part of an image that a box shows, with ``BOX_CONTEXT`` around it where there is any.
+
+    Raises:
+        UsageError: The box does not lie inside the image.
+    """
+    left, top, width, height = box
+    image_height, image_width = image.shape[:2]
+    inside = left >= 0 and top >= 0 and left + width <= image_width and top + height <= image_height
+    if not inside or width < 1 or height < 1:
+        raise UsageError(
+            f"box {left},{top},{width},{height} (x,y,width,height) does not lie inside the image "
+            f"of {image_width} x {image_height} pixels; give a box of at least one pixel inside it"
+        )
+    margin_x, margin_y = round(width * BOX_CONTEXT), round(height * BOX_CONTEXT)
+    return image[
+        max(0, top - margin_y) : top + height + margin_y,
+        max(0, left - margin_x) : left + width + margin_x,
+    ]
+
+
+def fingerprint_of(
+    name: str, settings: Mapping[str, object], weights: Mapping[str, np.ndarray]
+) -> str:
+    """SHA-256 of everything that changes a feature, as 64 hexadecimal digits.
+
+    Args:
+        name: The recipe's name.
+        settings: Sampling, sizes, region layout, number format: JSON values.
+        weights: Parameters and buffers by name; their order does not matter.
+    """
+    header = {
+        "name": name,
+        "format": FORMAT_VERSION,
+        "settings": settings,
+        "box_context": BOX_CONTEXT,
+        "weights": {key: [str(w.dtype), w.shape] for key, w in weights.items()},
+    }
+    digest = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
+    for key in sorted(weights):
+        digest.update(np.ascontiguousarray(weights[key]).tobytes())
+    return digest.hexdigest()
+
+
+def load_recipe(name: str) -> Recipe:
+    """The recipe of a name, with its weights.
+
+    Raises:
+        UsageError: No recipe has this name.
+        FeatureError: Its weights are missing or broken.
+    """
+    match name:
+        case "pocket":
+            # torch takes a second to import: only who encodes pays for it.
+            from stillseek.features.pocket import PocketRecipe
+
+            return PocketRecipe()
+        case _:
+            raise UsageError(
+                f"there is no recipe {name!r}; the recipes are: {', '.join(RECIPE_NAMES)}"
+            )

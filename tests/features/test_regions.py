@@ -1,0 +1,33 @@
+import numpy as np
+import pytest
+
+from stillseek.features.regions import grid_boxes
+
+
+def test_no_level_is_no_box():
+    assert grid_boxes(()).shape == (0, 4)
+
+
+def test_first_level_is_the_whole_image():
+    np.testing.assert_array_equal(grid_boxes((1,)), [[0.5, 0.5, 1, 1]])
+
+
+def test_second_level_overlaps_by_half():
+    third = 1 / 3
+    expected = [
+        [third, third, 2 * third, 2 * third],
+        [2 * third, third, 2 * third, 2 * third],
+        [third, 2 * third, 2 * third, 2 * third],
+        [2 * third, 2 * third, 2 * third, 2 * third],
+    ]
+    np.testing.assert_allclose(grid_boxes((2,)), expected, rtol=1e-6)  # float32
+
+
+@pytest.mark.parametrize("levels", [(1, 2, 3), (5,)])
+def test_boxes_lie_inside_and_reach_every_border(levels: tuple[int, ...]):
+    boxes = grid_boxes(levels)
+    low, high = boxes[:, :2] - boxes[:, 2:] / 2, boxes[:, :2] + boxes[:, 2:] / 2
+    assert len(boxes) == sum(k * k for k in levels)
+    # 1e-6 is a few roundings of float32
+    np.testing.assert_allclose(low.min(0), 0, atol=1e-6)
+    np.testing.assert_allclose(high.max(0), 1, atol=1e-6)

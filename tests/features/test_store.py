@@ -1,0 +1,247 @@
+import subprocess
+import sys
+import warnings
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from stillseek.errors import FeatureError, MediaError
+from stillseek.features.recipe import QueryFeatures, VideoFeatures
+from stillseek.features.store import (
+    CorruptFeaturesWarning,
+    FeatureStore,
+    QueryKey,
+    VideoKey,
+    content_hash,
+)
+from stillseek.timeline import ClipGrid
+
+GRID = ClipGrid(stride_seconds=0.5, length_seconds=0.75, duration_seconds=3.3)
+KEY = VideoKey(content="c" * 64, fingerprint="a" * 64)
+
+
+def video(value: float = 0.5) -> VideoFeatures:
+    clips = np.full((GRID.num_clips, 5), value, np.float32)
+    return VideoFeatures(clips=clips, grid=GRID, fingerprint="a" * 64)
+
+
+def query(value: float = 0.5) -> QueryFeatures:
+    return QueryFeatures(
+        regions=np.full((2, 7), value, np.float32),
+        boxes=np.array([[0.5, 0.5, 1, 1], [0.25, 0.25, 0.5, 0.5]], np.float32),
+        global_feature=np.full(11, value, np.float32),
+        fingerprint="a" * 64,
+    )
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> FeatureStore:
+    return FeatureStore(tmp_path / "store")
+
+
+def entries(store: FeatureStore) -> list[Path]:
+    return [path for path in store.root.rglob("*") if path.is_file()]
+
+
+def test_empty_store_says_what_is_missing(store: FeatureStore):
+    assert store.find(KEY) is None
+    with pytest.raises(FeatureError, match=r"no features of c{64} for recipe fingerprint a{16};"):
+        store.get(KEY)
+
+
+def test_video_comes_back(store: FeatureStore):
+    store.put(KEY, video(), source="match.mp4")
+    back = store.get(KEY)
+    np.testing.assert_array_equal(back.clips, video().clips)
+    assert back.clips.dtype == np.float32
+    assert (back.grid, back.fingerprint) == (GRID, "a" * 64)
+
+
+def test_query_comes_back(store: FeatureStore):
+    key = QueryKey(content="d" * 64, fingerprint="a" * 64)
+    store.put_query(key, query(), source="jump.jpg")
+    back = store.get_query(key)
+    np.testing.assert_array_equal(back.regions, query().regions)
+    np.testing.assert_array_equal(back.boxes, query().boxes)
+    np.testing.assert_array_equal(back.global_feature, query().global_feature)
+
+
+def test_every_part_of_a_query_key_counts(store: FeatureStore):
+    base = QueryKey(content="d" * 64, fingerprint="a" * 64)
+    keys = [
+        base,
+        replace(base, content="e" * 64),
+        replace(base, frame_seconds=0.0),
+        replace(base, frame_seconds=12.5),
+        replace(base, box=(1, 2, 3, 5)),
+        replace(base, box=(12, 3, 5, 7)),
+        replace(base, frame_seconds=12.5, box=(1, 2, 3, 5)),
+    ]
+    for value, key in enumerate(keys):
+        store.put_query(key, query(value), source="jump.jpg")
+    assert [store.get_query(key).regions[0, 0] for key in keys] == list(range(len(keys)))
+
+
+def test_half_precision_that_overflows_is_refused(store: FeatureStore):
+    with pytest.raises(FeatureError, match=r"match.mp4 are not finite in half precision"):
+        store.put(KEY, video(1e5), source="match.mp4")
+    assert not store.root.exists()
+
+
+def test_other_recipe_is_refused_on_writing(store: FeatureStore):
+    other = replace(KEY, fingerprint="b" * 64)
+    with pytest.raises(FeatureError, match=r"fingerprint a{16} cannot be kept under b{16}"):
+        store.put(other, video(), source="match.mp4")
+
+
+def test_other_recipe_is_named_on_reading(store: FeatureStore):
+    store.put(KEY, video(), source="match.mp4")
+    with pytest.raises(FeatureError, match=r"b{16}, only those of recipe fingerprint a{16}; ext"):
+        store.get(replace(KEY, fingerprint="b" * 64))
+
+
+def test_entry_under_a_wrong_name_is_refused(store: FeatureStore):
+    store.put(KEY, video(), source="match.mp4")
+    (entry,) = entries(store)
+    entry.rename(entry.with_name(entry.name.replace("a" * 16, "b" * 16)))
+    with pytest.raises(FeatureError, match=r"recipe fingerprint a{16}, expected 1 and b{16}"):
+        store.get(replace(KEY, fingerprint="b" * 64))
+
+
+@pytest.mark.parametrize("damage", ["cut", "empty", "bit", "header"])
+def test_corrupt_entry_is_refused_and_encoded_again(
+    damage: str, store: FeatureStore, stub, write_files
+):
+    (path,) = write_files({"v.mp4": b"video"})
+    first = store.get_or_encode(stub, path)
+    (entry,) = entries(store)
+    content = bytearray(entry.read_bytes())
+    if damage == "cut":
+        del content[-9:]
+    elif damage == "empty":
+        content.clear()
+    elif damage == "bit":
+        content[-3] ^= 1
+    else:
+        content = content.replace(b"v.mp4", b"w.mp4")
+    entry.write_bytes(content)
+    key = VideoKey(content=content_hash(path), fingerprint=stub.fingerprint)
+    with pytest.raises(FeatureError, match="corrupt"):
+        store.get(key)
+    with pytest.warns(CorruptFeaturesWarning, match="computed again"):
+        again = store.get_or_encode(stub, path)
+    np.testing.assert_array_equal(again.clips, first.clips)
+    np.testing.assert_array_equal(store.get(key).clips, first.clips)
+    assert stub.encoded == ["v.mp4", "v.mp4"]
+
+
+def test_encoding_happens_once_and_the_answer_is_the_same(store: FeatureStore, stub, write_files):
+    path, copy = write_files({"v.mp4": b"video", "copy.mp4": b"video"})
+    answers = [store.get_or_encode(stub, path), store.get_or_encode(stub, copy)]
+    assert stub.encoded == ["v.mp4"]
+    np.testing.assert_array_equal(answers[0].clips, answers[1].clips)
+    assert answers[0].clips[0, 0] == np.float16(ord("v") + 0.1)
+
+
+def test_changed_file_is_encoded_again(store: FeatureStore, stub, write_files):
+    (path,) = write_files({"v.mp4": b"video"})
+    store.get_or_encode(stub, path)
+    path.write_bytes(b"other")
+    assert store.get_or_encode(stub, path).clips[0, 0] == np.float16(ord("o") + 0.1)
+
+
+def test_image_is_encoded_once_a_box(store: FeatureStore, stub, tmp_path: Path):
+    path = tmp_path / "q.png"
+    Image.new("RGB", (53, 31), (7, 7, 7)).save(path)
+    for _ in range(2):
+        assert store.get_or_encode_query(stub, path).global_feature[0] == 31
+        assert store.get_or_encode_query(stub, path, box=(5, 5, 20, 10)).global_feature[0] == 12
+    assert stub.encoded == ["image", "image"]
+
+
+def test_missing_file_is_a_media_error(tmp_path: Path):
+    with pytest.raises(MediaError, match=r"cannot read .*nowhere.mp4 \(No such file"):
+        content_hash(tmp_path / "nowhere.mp4")
+
+
+def test_unwritable_store_says_so(tmp_path: Path):
+    (tmp_path / "store").write_text("a file, not a folder")
+    with pytest.raises(FeatureError, match=r"cannot write .*; check the space and rights"):
+        FeatureStore(tmp_path / "store").put(KEY, video(), source="match.mp4")
+
+
+KILLED_WRITER = """
+import os, sys
+from pathlib import Path
+import numpy as np
+from stillseek.features import FeatureStore, VideoFeatures, VideoKey
+from stillseek.timeline import ClipGrid
+
+os.fsync = lambda _: os._exit(9)  # dies when all bytes are written, before the move
+grid = ClipGrid(stride_seconds=0.5, length_seconds=0.75, duration_seconds=3.3)
+clips = np.full((grid.num_clips, 5), 3.0, np.float32)
+key = VideoKey(content="c" * 64, fingerprint="a" * 64)
+features = VideoFeatures(clips=clips, grid=grid, fingerprint="a" * 64)
+FeatureStore(Path(sys.argv[1])).put(key, features, source="match.mp4")
+"""
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_killed_writer_leaves_the_store_as_it_was(before: bool, store: FeatureStore):
+    if before:
+        store.put(KEY, video(), source="match.mp4")
+    killed = subprocess.run([sys.executable, "-c", KILLED_WRITER, str(store.root)], check=False)
+    assert killed.returncode == 9
+    assert [path.suffix for path in entries(store)].count(".tmp") == 1
+    assert (store.find(KEY) is not None) == before
+    store.put(KEY, video(0.25), source="match.mp4")
+    assert store.get(KEY).clips[0, 0] == 0.25
+
+
+BUSY_WRITER = """
+import sys
+from pathlib import Path
+import numpy as np
+from stillseek.features import FeatureStore, VideoFeatures, VideoKey
+from stillseek.timeline import ClipGrid
+
+store, value = FeatureStore(Path(sys.argv[1])), float(sys.argv[2])
+grid = ClipGrid(stride_seconds=0.5, length_seconds=0.75, duration_seconds=3.3)
+clips = np.full((grid.num_clips, 5), value, np.float32)
+key = VideoKey(content="c" * 64, fingerprint="a" * 64)
+print("ready", flush=True)
+sys.stdin.readline()
+for _ in range(20):
+    store.put(key, VideoFeatures(clips=clips, grid=grid, fingerprint="a" * 64), source="v.mp4")
+    assert np.ptp(store.get(key).clips) == 0
+"""
+
+
+def test_two_processes_write_one_entry(store: FeatureStore):
+    writers = [
+        subprocess.Popen(
+            [sys.executable, "-c", BUSY_WRITER, str(store.root), value],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for value in ("1.0", "2.0")
+    ]
+    for writer in writers:
+        assert writer.stdout is not None
+        assert writer.stdout.readline() == "ready\n"
+    for writer in writers:
+        writer.communicate("go\n", timeout=60)
+    assert [writer.returncode for writer in writers] == [0, 0]
+    assert [path.suffix for path in entries(store)] == [".safetensors"]
+    assert store.get(KEY).clips[0, 0] in (1.0, 2.0)
+
+
+def test_intact_entries_warn_of_nothing(store: FeatureStore):
+    store.put(KEY, video(), source="match.mp4")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert store.find(KEY) is not None
