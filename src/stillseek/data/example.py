@@ -1,0 +1,216 @@
+"""Examples: a sample with its features and its time grid, and batches of them for the models."""
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, overload, runtime_checkable
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from stillseek.data.manifest import Sample
+from stillseek.errors import FeatureError
+from stillseek.tensors import LocalizerInput
+from stillseek.timeline import ClipGrid, Segment
+
+# Section 6.1: "we downsample overlong features sequences to 200".
+MAX_STEPS = 200
+
+VideoFeatures = tuple[Float[np.ndarray, "clip clip_dim"], ClipGrid]
+QueryFeatures = tuple[
+    Float[np.ndarray, "region region_dim"],
+    Float[np.ndarray, "region 4"],
+    Float[np.ndarray, " global_dim"],
+]
+
+
+@runtime_checkable
+class FeatureSource(Protocol):
+    """Where features come from; a feature store, or a test."""
+
+    def load_video_features(self, video_id: str, window: Segment | None) -> VideoFeatures:
+        """Clip features of a video or window, and the grid whose clips they are."""
+        ...
+
+    def load_query_features(self, video_id: str, seconds: float) -> QueryFeatures:
+        """Region features, boxes and global feature of the frame at a time."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """A sample with everything a model needs, on the model's time grid.
+
+    Attributes:
+        sample: The question and its answer.
+        steps: One feature a step of the grid.
+        grid: Converts steps to seconds.
+        regions: Region features of the query image.
+        boxes: Centre x, centre y, width, height of each region, in fractions of the image.
+        global_feature: Feature of the whole query image.
+
+    Raises:
+        FeatureError: The number of features does not fit the grid, or the query has no region.
+    """
+
+    sample: Sample
+    steps: Float[np.ndarray, "step clip_dim"]
+    grid: ClipGrid
+    regions: Float[np.ndarray, "region region_dim"]
+    boxes: Float[np.ndarray, "region 4"]
+    global_feature: Float[np.ndarray, " global_dim"]
+
+    def __post_init__(self) -> None:
+        """Refuses features that do not belong together."""
+        name = self.sample.sample_id
+        if len(self.steps) != self.grid.num_steps:
+            raise FeatureError(
+                f"sample {name!r} has {len(self.steps)} features for a grid of "
+                f"{self.grid.num_steps} steps; extract the features again"
+            )
+        if len(self.regions) == 0 or len(self.regions) != len(self.boxes):
+            raise FeatureError(
+                f"the query of sample {name!r} has {len(self.regions)} regions and "
+                f"{len(self.boxes)} boxes, expected at least one and as many; extract it again"
+            )
+
+    @property
+    def labels(self) -> tuple[int, int]:
+        """Start and end step, the targets of the loss."""
+        return self.grid.labels(self.sample.segment)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Padded examples and their targets.
+
+    Attributes:
+        inputs: What the model sees.
+        start_step: Ground truth start ``s``.
+        end_step: Ground truth end ``e``, included.
+    """
+
+    inputs: LocalizerInput
+    start_step: Int[Tensor, " batch"]
+    end_step: Int[Tensor, " batch"]
+
+    def to(self, device: torch.device | str) -> "Batch":
+        """The same batch on another device."""
+        return Batch(
+            inputs=self.inputs.to(device),
+            start_step=self.start_step.to(device),
+            end_step=self.end_step.to(device),
+        )
+
+
+class ExampleSet(Sequence[Example]):
+    """Samples as examples, loaded when asked for."""
+
+    def __init__(
+        self, samples: Sequence[Sample], source: FeatureSource, *, max_steps: int = MAX_STEPS
+    ) -> None:
+        """Takes samples of a manifest and the source of their features."""
+        self.samples = tuple(samples)
+        self._source = source
+        self._max_steps = max_steps
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    @overload
+    def __getitem__(self, index: int) -> Example: ...
+    @overload
+    def __getitem__(self, index: slice) -> "ExampleSet": ...
+    def __getitem__(self, index: int | slice) -> "Example | ExampleSet":
+        if isinstance(index, slice):
+            return ExampleSet(self.samples[index], self._source, max_steps=self._max_steps)
+        sample = self.samples[index]
+        clips, grid = self._source.load_video_features(sample.video_id, sample.window)
+        regions, boxes, global_feature = self._source.load_query_features(
+            sample.query_video_id, sample.query_seconds
+        )
+        grid = dataclasses.replace(grid, max_steps=self._max_steps)
+        return Example(
+            sample=sample,
+            steps=pool_steps(clips, grid),
+            grid=grid,
+            regions=regions,
+            boxes=boxes,
+            global_feature=global_feature,
+        )
+
+
+def pool_steps(
+    clips: Float[np.ndarray, "clip clip_dim"], grid: ClipGrid
+) -> Float[np.ndarray, "step clip_dim"]:
+    """One feature a step: the mean of its clips (section 6.1, overlong sequences).
+
+    Deviation: the paper does not say how it downsamples; the mean drops no clip.
+
+    Raises:
+        FeatureError: There is not one feature a clip of the grid.
+    """
+    if len(clips) != grid.num_clips:
+        raise FeatureError(
+            f"got {len(clips)} clip features for a grid of {grid.num_clips} clips "
+            f"({grid.duration_seconds} s); extract the features again"
+        )
+    if grid.num_steps == grid.num_clips:
+        return clips
+    first = np.array([grid.clips_of_step(step)[0] for step in range(grid.num_steps)])
+    counts = np.diff(first, append=grid.num_clips)
+    sums = np.add.reduceat(clips.astype(np.float64), first, axis=0)
+    return (sums / counts[:, None]).astype(clips.dtype)
+
+
+def collate(examples: Sequence[Example]) -> Batch:
+    """Pads examples to a batch in float32; padding is zero and masked."""
+    clips, clip_mask = _pad([example.steps for example in examples])
+    regions, region_mask = _pad([example.regions for example in examples])
+    boxes, _ = _pad([example.boxes for example in examples])
+    labels = torch.tensor([example.labels for example in examples], dtype=torch.long)
+    return Batch(
+        inputs=LocalizerInput(
+            clips=clips,
+            clip_mask=clip_mask,
+            regions=regions,
+            boxes=boxes,
+            region_mask=region_mask,
+            global_feature=torch.from_numpy(
+                np.stack([example.global_feature for example in examples]).astype(np.float32)
+            ),
+        ),
+        start_step=labels[:, 0],
+        end_step=labels[:, 1],
+    )
+
+
+def _pad(arrays: Sequence[np.ndarray]) -> tuple[Tensor, Tensor]:
+    longest = max(len(array) for array in arrays)
+    padded = np.zeros((len(arrays), longest, arrays[0].shape[1]), dtype=np.float32)
+    mask = np.zeros((len(arrays), longest), dtype=np.bool_)
+    for row, array in enumerate(arrays):
+        padded[row, : len(array)] = array
+        mask[row, : len(array)] = True
+    return torch.from_numpy(padded), torch.from_numpy(mask)
+
+
+def batch_indices(
+    num_examples: int, batch_size: int, *, shuffle: tuple[int, int] | None = None
+) -> list[list[int]]:
+    """Splits examples into batches; the last one may be smaller.
+
+    Args:
+        num_examples: Examples in the set.
+        batch_size: Examples in a batch.
+        shuffle: Seed and epoch; the order depends on these two numbers only, so a resumed run
+            goes on as if it had never stopped. None keeps the order.
+    """
+    order = np.arange(num_examples)
+    if shuffle is not None:
+        order = np.random.default_rng(shuffle).permutation(num_examples)
+    return [
+        order[first : first + batch_size].tolist() for first in range(0, num_examples, batch_size)
+    ]

@@ -1,0 +1,236 @@
+"""The manifest of a dataset: one sample a line, and a header that says how they were made."""
+
+import hashlib
+import json
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from stillseek.data.records import (
+    dump_record,
+    iterate_objects,
+    parse_object,
+    parse_record,
+    read_text,
+    write_text_atomic,
+)
+from stillseek.errors import DatasetError, UsageError
+from stillseek.timeline import Segment
+
+HEADER_NAME = "manifest.json"
+SAMPLES_NAME = "samples.jsonl"
+FORMAT_VERSION = 1
+
+Split = Literal["train", "seen", "validation", "test"]
+QueryKind = Literal["simple", "difficult"]
+
+# Durations are probed from containers and segments are annotated by hand: they may disagree by a
+# rounding of the last digit that annotations carry.
+_DURATION_SLACK_SECONDS = 0.01
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """One question: where in this video is the activity of this picture (section 5)?
+
+    Attributes:
+        sample_id: Unique in the manifest.
+        video_id: The video file; several samples may ask about it.
+        duration_seconds: Length of the window, or of the file where there is no window.
+        window: Part of the file that plays the untrimmed video; None for all of it.
+        segment: The answer, relative to the start of the window or file.
+        label: Class of the activity in the segment.
+        split: Where the class belongs; ``seen`` holds other videos of training classes.
+        query_kind: ``simple``: the image shows the same class; ``difficult``: a similar one.
+        query_label: Class of the query image.
+        query_video_id: Video that the query image comes from; never ``video_id``.
+        query_seconds: Time of the query frame in its video.
+        source_video_id: The original video; samples of one source are not independent.
+        pair_id: Shared by two samples of one video that ask for two different activities.
+        taxonomy_distance: Edges between ``label`` and ``query_label`` in the class tree; 0 for
+            the same class.
+
+    Raises:
+        UsageError: The fields contradict each other.
+    """
+
+    sample_id: str
+    video_id: str
+    duration_seconds: float
+    window: Segment | None
+    segment: Segment
+    label: str
+    split: Split
+    query_kind: QueryKind
+    query_label: str
+    query_video_id: str
+    query_seconds: float
+    source_video_id: str
+    pair_id: str | None
+    taxonomy_distance: int
+
+    def __post_init__(self) -> None:
+        """Refuses a sample that nobody could answer or that gives its answer away."""
+        if not (0 < self.duration_seconds < math.inf):
+            raise UsageError(f"duration_seconds must be positive, got {self.duration_seconds}")
+        if self.segment.end_seconds > self.duration_seconds + _DURATION_SLACK_SECONDS:
+            raise UsageError(
+                f"segment ends at {self.segment.end_seconds} s, after the video ends at "
+                f"{self.duration_seconds} s; check the annotation"
+            )
+        if self.window is not None and not math.isclose(
+            self.window.duration_seconds, self.duration_seconds, abs_tol=_DURATION_SLACK_SECONDS
+        ):
+            raise UsageError(
+                f"window lasts {self.window.duration_seconds} s but duration_seconds is "
+                f"{self.duration_seconds}"
+            )
+        if not 0 <= self.query_seconds < math.inf:
+            raise UsageError(f"query_seconds must be at least 0, got {self.query_seconds}")
+        if (self.query_kind == "simple") != (self.query_label == self.label):
+            raise UsageError(
+                f"a {self.query_kind} query of class {self.query_label!r} contradicts the class "
+                f"{self.label!r}: simple means the same class, difficult another one"
+            )
+        if self.query_video_id == self.video_id:
+            raise UsageError(f"the query image comes from the video {self.video_id!r} it searches")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManifestHeader:
+    """What a manifest was made from.
+
+    Attributes:
+        format_version: Version of this file format.
+        source: What the samples come from, for people.
+        seed: Seed of the builder.
+        settings: Everything that decides the samples; JSON values.
+        settings_sha256: Hash of ``settings``, to freeze a benchmark.
+        samples_sha256: Hash of the samples file.
+        counts: Samples per split.
+        videos: Folder with the videos, relative to the manifest.
+    """
+
+    format_version: int
+    source: str
+    seed: int
+    settings: dict[str, Any]
+    settings_sha256: str
+    samples_sha256: str
+    counts: dict[str, int]
+    videos: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """A dataset: its header, its samples and where its videos are."""
+
+    folder: Path
+    header: ManifestHeader
+    samples: tuple[Sample, ...]
+
+    def of_split(self, split: Split) -> tuple[Sample, ...]:
+        """The samples of one split, in file order."""
+        return tuple(sample for sample in self.samples if sample.split == split)
+
+    def video_path(self, video_id: str) -> Path:
+        """The file of a video; it need not exist on this machine."""
+        return self.folder / self.header.videos / f"{video_id}.mp4"
+
+
+def settings_sha256(settings: Mapping[str, Any]) -> str:
+    """Hash of a JSON object that does not depend on the order of its keys."""
+    return _sha256(json.dumps(settings, sort_keys=True, allow_nan=False))
+
+
+def write_manifest(
+    folder: Path,
+    samples: Iterable[Sample],
+    *,
+    source: str,
+    seed: int,
+    settings: Mapping[str, Any],
+    videos: str = "videos",
+) -> Manifest:
+    """Writes ``samples.jsonl``, then ``manifest.json``; the same input gives the same bytes.
+
+    A kill between the two files is found by the next reader: the header holds the samples' hash.
+
+    Raises:
+        DatasetError: Two samples share an id.
+    """
+    rows = tuple(samples)
+    _refuse_duplicates(rows, str(folder / SAMPLES_NAME))
+    text = "".join(
+        json.dumps(dump_record(row), ensure_ascii=False, allow_nan=False) + "\n" for row in rows
+    )
+    header = ManifestHeader(
+        format_version=FORMAT_VERSION,
+        source=source,
+        seed=seed,
+        settings=dict(settings),
+        settings_sha256=settings_sha256(settings),
+        samples_sha256=_sha256(text),
+        counts=_counts(rows),
+        videos=videos,
+    )
+    write_text_atomic(folder / SAMPLES_NAME, text)
+    header_text = json.dumps(
+        dump_record(header), indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False
+    )
+    write_text_atomic(folder / HEADER_NAME, header_text + "\n")
+    return Manifest(folder=folder, header=header, samples=rows)
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Reads and checks a manifest.
+
+    Raises:
+        DatasetError: A file is missing or broken, or the two do not belong together.
+    """
+    header_path, samples_path = folder / HEADER_NAME, folder / SAMPLES_NAME
+    values = parse_object(read_text(header_path), str(header_path))
+    if values.get("format_version") != FORMAT_VERSION:
+        raise DatasetError(
+            f"{header_path}: format_version is {values.get('format_version')!r}, this version "
+            f"reads {FORMAT_VERSION}; build the dataset again"
+        )
+    header = parse_record(ManifestHeader, values, str(header_path))
+    text = read_text(samples_path)
+    rows = tuple(
+        parse_record(Sample, line, where) for where, line in iterate_objects(text, samples_path)
+    )
+    _refuse_duplicates(rows, str(samples_path))
+    for name, stored, found in (
+        ("settings", header.settings_sha256, settings_sha256(header.settings)),
+        ("samples", header.samples_sha256, _sha256(text)),
+        ("counts", header.counts, _counts(rows)),
+    ):
+        if stored != found:
+            raise DatasetError(
+                f"{header_path}: the {name} do not match the header ({stored} against {found}): "
+                "a file was edited or its writing was cut off; build the dataset again"
+            )
+    return Manifest(folder=folder, header=header, samples=rows)
+
+
+def _counts(samples: Iterable[Sample]) -> dict[str, int]:
+    return dict(sorted(Counter(sample.split for sample in samples).items()))
+
+
+def _refuse_duplicates(samples: Iterable[Sample], path: str) -> None:
+    lines: dict[str, int] = {}
+    for line, sample in enumerate(samples, start=1):
+        first = lines.setdefault(sample.sample_id, line)
+        if first != line:
+            raise DatasetError(
+                f"{path}, line {line}: sample_id {sample.sample_id!r} is already on line {first}; "
+                "ids must be unique"
+            )
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

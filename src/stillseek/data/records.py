@@ -1,0 +1,120 @@
+"""JSON records on disk: typed, checked, written in one step; errors name file and line."""
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, fields
+from pathlib import Path
+from types import UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from stillseek.errors import DatasetError, UsageError
+from stillseek.timeline import Segment
+
+_T = TypeVar("_T")
+
+
+def write_text_atomic(path: Path, text: str) -> None:
+    """Writes a text file in one step: a reader sees the old file or the new one, never half."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(
+        "w", encoding="utf-8", newline="\n", dir=path.parent, prefix=f".{path.name}.", delete=False
+    ) as file:
+        temporary = Path(file.name)
+        try:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        except BaseException:
+            temporary.unlink()
+            raise
+    temporary.chmod(0o644)
+    temporary.replace(path)
+
+
+def read_text(path: Path) -> str:
+    """The text of a UTF-8 file.
+
+    Raises:
+        DatasetError: The file cannot be read or is not UTF-8.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise DatasetError(f"cannot read {path}: {error.strerror}; check the path") from error
+    except UnicodeDecodeError as error:
+        raise DatasetError(f"{path} is not UTF-8 text; build it again") from error
+
+
+def parse_object(text: str, where: str) -> dict[str, Any]:
+    """A JSON object from text.
+
+    Raises:
+        DatasetError: The text is no JSON object; the message starts with ``where``.
+    """
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise DatasetError(f"{where}: not valid JSON ({error.msg}); is the file cut?") from error
+    if not isinstance(value, dict):
+        raise DatasetError(f"{where}: expected a JSON object, got {type(value).__name__}")
+    return value
+
+
+def iterate_objects(text: str, path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The objects of JSON Lines text, each with ``FILE, line N`` for messages."""
+    # Not splitlines: JSON strings may hold other Unicode line separators.
+    for number, line in enumerate(text.removesuffix("\n").split("\n") if text else [], start=1):
+        where = f"{path}, line {number}"
+        yield where, parse_object(line, where)
+
+
+def dump_record(record: object) -> dict[str, Any]:
+    """A dataclass as JSON values in field order; a segment becomes ``[start, end]``."""
+    values: dict[str, Any] = {}
+    for field in fields(record):  # pyright: ignore[reportArgumentType]
+        value = getattr(record, field.name)
+        if isinstance(value, Segment):
+            value = [value.start_seconds, value.end_seconds]
+        values[field.name] = value
+    return values
+
+
+def parse_record(cls: type[_T], values: Mapping[str, Any], where: str) -> _T:
+    """A dataclass from JSON values; unknown and missing keys and wrong types are refused.
+
+    Raises:
+        DatasetError: The record is broken; the message starts with ``where``.
+    """
+    known = {field.name: field for field in fields(cls)}  # pyright: ignore[reportArgumentType]
+    if unknown := sorted(values.keys() - known.keys()):
+        raise DatasetError(f"{where}: unknown key {unknown[0]!r}; expected {', '.join(known)}")
+    required = [name for name, field in known.items() if field.default is MISSING]
+    if missing := [name for name in required if name not in values]:
+        raise DatasetError(f"{where}: key {missing[0]!r} is missing; build the file again")
+    hints = get_type_hints(cls)
+    try:
+        return cls(**{name: _parse(hints[name], value, name) for name, value in values.items()})
+    except UsageError as error:
+        raise DatasetError(f"{where}: {error}") from error
+
+
+def _parse(kind: Any, value: Any, name: str) -> Any:
+    if kind is Segment and isinstance(value, list) and len(value) == 2:
+        return Segment(_parse(float, value[0], name), _parse(float, value[1], name))
+    if kind is float and isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    if get_origin(kind) in (Union, UnionType):
+        options = [option for option in get_args(kind) if option is not type(None)]
+        return None if value is None else _parse(options[0], value, name)
+    if get_origin(kind) is Literal:
+        if value in get_args(kind):
+            return value
+        raise UsageError(f"{name} must be one of {get_args(kind)}, got {value!r}")
+    if kind is int and isinstance(value, bool):
+        raise UsageError(f"{name} must be int, got {value!r}")
+    origin = get_origin(kind) or kind
+    if origin in (int, str, dict) and isinstance(value, origin):
+        return value
+    raise UsageError(f"{name} must be {getattr(kind, '__name__', kind)}, got {value!r}")

@@ -1,0 +1,167 @@
+import dataclasses
+import json
+
+import pytest
+
+from stillseek.data.manifest import (
+    Manifest,
+    Sample,
+    read_manifest,
+    settings_sha256,
+    write_manifest,
+)
+from stillseek.errors import DatasetError, UsageError
+from stillseek.timeline import Segment
+
+
+def make_sample(**changes) -> Sample:
+    values = {
+        "sample_id": "s1",
+        "video_id": "v1",
+        "duration_seconds": 61.25,
+        "window": None,
+        "segment": Segment(10.0, 31.5),
+        "label": "violin",
+        "split": "train",
+        "query_kind": "simple",
+        "query_label": "violin",
+        "query_video_id": "v2",
+        "query_seconds": 3.5,
+        "source_video_id": "source1",
+        "pair_id": None,
+        "taxonomy_distance": 0,
+    }
+    return Sample(**values | changes)
+
+
+SAMPLES = (
+    make_sample(),
+    make_sample(
+        sample_id="s2\u2028é",
+        window=Segment(100.0, 161.25),
+        split="test",
+        query_kind="difficult",
+        query_label="guitar",
+        pair_id="p",
+        taxonomy_distance=2,
+    ),
+)
+
+
+def write(folder, samples=SAMPLES) -> Manifest:
+    return write_manifest(
+        folder, samples, source="test", seed=7, settings={"b": 1, "a": [0.1, None]}
+    )
+
+
+def edit(path, change):
+    path.write_text(change(path.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+def test_what_is_written_is_read(tmp_path):
+    written = write(tmp_path)
+    assert read_manifest(tmp_path) == written
+    assert written.samples == SAMPLES
+    assert written.header.counts == {"test": 1, "train": 1}
+    assert written.of_split("test") == SAMPLES[1:]
+    assert written.video_path("v1") == tmp_path / "videos" / "v1.mp4"
+
+
+def test_an_empty_manifest_can_be_read(tmp_path):
+    write(tmp_path, samples=())
+    assert read_manifest(tmp_path).samples == ()
+
+
+def test_same_input_gives_same_bytes_and_no_leftovers(tmp_path):
+    for folder in ("a", "b", "b"):
+        write(tmp_path / folder)
+    for name in ("manifest.json", "samples.jsonl"):
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+    assert sorted(p.name for p in (tmp_path / "b").iterdir()) == ["manifest.json", "samples.jsonl"]
+
+
+def test_the_settings_hash_ignores_the_order_of_keys():
+    assert settings_sha256({"a": 1, "b": 2}) == settings_sha256({"b": 2, "a": 1})
+    assert settings_sha256({"a": 1, "b": 2}) != settings_sha256({"a": 1, "b": 3})
+
+
+def test_a_repeated_id_is_refused_with_both_lines(tmp_path):
+    with pytest.raises(DatasetError, match=r"samples\.jsonl, line 2: sample_id 's1' .* line 1"):
+        write(tmp_path, samples=(make_sample(), make_sample()))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"duration_seconds": 0.0}, "duration_seconds must be positive"),
+        ({"segment": Segment(10.0, 61.3)}, "after the video ends"),
+        ({"window": Segment(0.0, 60.0)}, "window lasts 60"),
+        ({"query_seconds": -1.0}, "query_seconds"),
+        ({"query_label": "guitar"}, "simple means the same class"),
+        ({"query_kind": "difficult"}, "simple means the same class"),
+        ({"query_video_id": "v1"}, "the video 'v1' it searches"),
+    ],
+)
+def test_a_sample_that_contradicts_itself_is_refused(change, message):
+    with pytest.raises(UsageError, match=message):
+        make_sample(**change)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda text: text[: len(text) - 40], "line 2: not valid JSON"),
+        (lambda text: text.replace("\n", "\n\n", 1), "line 2: not valid JSON"),
+        (lambda text: "[]\n" + text, "line 1: expected a JSON object, got list"),
+        (lambda text: text.replace('"label"', '"lable"', 1), "line 1: unknown key 'lable'"),
+        (lambda text: text.replace('"label": "violin", ', "", 1), "line 1: key 'label' is miss"),
+        (lambda text: text.replace('"train"', '"trian"'), "line 1: split must be one of"),
+        (lambda text: text.replace("3.5", '"3.5"', 1), "line 1: query_seconds must be float"),
+        (lambda text: text.replace("3.5", "true", 1), "line 1: query_seconds must be float"),
+        (lambda text: text.replace("3.5", "NaN", 1), "line 1: query_seconds"),
+        (lambda text: text.replace("[10.0, 31.5]", "[31.5, 10.0]", 1), "line 1: a segment needs"),
+        (lambda text: text.replace('"s1"', "1", 1), "line 1: sample_id must be str"),
+        (lambda text: text.replace('"taxonomy_distance": 0', '"taxonomy_distance": true'), "int"),
+        (lambda text: text.replace("31.5", "31.25", 1), "samples do not match the header"),
+        (lambda text: "", "samples do not match the header"),
+    ],
+)
+def test_broken_samples_name_file_and_line(tmp_path, change, message):
+    write(tmp_path)
+    edit(tmp_path / "samples.jsonl", change)
+    with pytest.raises(DatasetError, match=message) as failure:
+        read_manifest(tmp_path)
+    assert str(tmp_path) in str(failure.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda text: text.replace('"format_version": 1', '"format_version": 2'), "reads 1"),
+        (lambda text: text.replace('"b": 1', '"b": 2'), "settings do not match"),
+        (lambda text: text.replace('"test": 1', '"test": 3'), "counts do not match"),
+        (lambda text: text.replace('"seed": 7', '"seed": "7"'), "seed must be int"),
+        (lambda text: text[:30], "not valid JSON"),
+    ],
+)
+def test_a_broken_header_names_the_file(tmp_path, change, message):
+    write(tmp_path)
+    edit(tmp_path / "manifest.json", change)
+    with pytest.raises(DatasetError, match=message) as failure:
+        read_manifest(tmp_path)
+    assert "manifest.json" in str(failure.value)
+
+
+def test_missing_and_binary_files_are_refused(tmp_path):
+    with pytest.raises(DatasetError, match=r"cannot read .*manifest\.json"):
+        read_manifest(tmp_path)
+    write(tmp_path)
+    (tmp_path / "samples.jsonl").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(DatasetError, match="not UTF-8"):
+        read_manifest(tmp_path)
+
+
+def test_every_field_survives_json(tmp_path):
+    write(tmp_path)
+    first = json.loads((tmp_path / "samples.jsonl").read_text().split("\n")[0])
+    assert list(first) == [field.name for field in dataclasses.fields(Sample)]
