@@ -1,0 +1,1 @@
+"""Rendered streams: a benchmark that needs no outside data."""

@@ -1,0 +1,155 @@
+import json
+from itertools import groupby
+
+import pytest
+
+from stillseek.data.manifest import read_manifest
+from stillseek.data.rendered.activities import ACTIVITIES
+from stillseek.data.rendered.dataset import (
+    RenderedConfig,
+    annotations,
+    build_samples,
+    draw_streams,
+    render_dataset,
+)
+from stillseek.data.rendered.streams import class_split
+from stillseek.errors import UsageError
+from stillseek.media import probe
+
+_GROUP = {activity.name: activity.group for activity in ACTIVITIES}
+
+
+@pytest.fixture(scope="module")
+def benchmark():
+    config = RenderedConfig(train_videos=70, seen_videos=60, validation_videos=40, test_videos=50)
+    streams = draw_streams(config)
+    return config, streams, build_samples(config, streams)
+
+
+def test_queries_come_from_other_videos_of_the_same_split(benchmark):
+    _, streams, samples = benchmark
+    split_of = {s.video_id: split for split, group in streams.items() for s in group}
+
+    assert samples
+    for sample in samples:
+        assert sample.query_video_id != sample.video_id
+        assert split_of[sample.query_video_id] == sample.split
+
+
+def test_the_query_frame_shows_the_query_class(benchmark):
+    _, streams, samples = benchmark
+    by_id = {s.video_id: s for group in streams.values() for s in group}
+
+    for sample in samples:
+        scenes = by_id[sample.query_video_id].scenes
+        (label,) = {
+            scene.activity.name
+            for scene in scenes
+            if scene.activity is not None
+            and scene.segment.start_seconds <= sample.query_seconds < scene.segment.end_seconds
+        }
+        assert label == sample.query_label
+
+
+def test_difficult_queries_show_a_sibling_that_the_video_does_not_hold(benchmark):
+    _, streams, samples = benchmark
+    by_id = {s.video_id: s for group in streams.values() for s in group}
+    difficult = [s for s in samples if s.query_kind == "difficult"]
+
+    assert difficult
+    for sample in difficult:
+        labels = {s.activity.name for s in by_id[sample.video_id].scenes if s.activity is not None}
+        assert sample.query_label not in labels
+        assert _GROUP[sample.query_label] == _GROUP[sample.label]
+        assert sample.taxonomy_distance == 2
+
+
+def test_distractors_come_from_the_split_of_their_target(benchmark):
+    config, streams, _ = benchmark
+    classes = class_split(config.seed)
+    allowed = {
+        "train": classes.train,
+        "seen": classes.train,
+        "validation": classes.validation,
+        "test": classes.test,
+    }
+    for split, group in streams.items():
+        for stream in group:
+            assert all(s.activity is None or s.activity in allowed[split] for s in stream.scenes)
+
+
+def test_pairs_are_two_questions_about_two_segments_of_one_video(benchmark):
+    _, _, samples = benchmark
+    paired = sorted((s for s in samples if s.pair_id), key=lambda s: s.pair_id)
+    pairs = [list(group) for _, group in groupby(paired, key=lambda s: s.pair_id)]
+
+    assert len(pairs) > 40
+    for first, second in pairs:
+        assert first.video_id == second.video_id
+        assert first.label != second.label
+        assert first.segment.overlap_seconds(second.segment) == 0
+        assert first.query_kind == second.query_kind == "simple"
+
+
+def test_annotations_are_in_the_layout_of_activitynet(benchmark):
+    _, streams, _ = benchmark
+    text = annotations(streams)
+
+    assert set(text) == {"version", "taxonomy", "database"}
+    assert len(text["database"]) == 220
+    assert sum(node["parentId"] not in (None, 0) for node in text["taxonomy"]) == len(ACTIVITIES)
+
+
+_SMALL = RenderedConfig(
+    seed=5, train_videos=2, seen_videos=0, validation_videos=0, test_videos=1, difficult_queries=0
+)
+
+
+def test_rendering_writes_playable_videos_and_the_same_manifest_again(tmp_path):
+    calls = []
+    first = render_dataset(tmp_path / "a", _SMALL, on_progress=lambda *n: calls.append(n))
+    second = render_dataset(tmp_path / "b", _SMALL, workers=1)
+
+    assert calls[-1] == (3, 3)
+    assert first.header == second.header
+    for name in ("samples.jsonl", "annotations.json", "manifest.json"):
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+    database = json.loads((tmp_path / "a" / "annotations.json").read_text())["database"]
+    for video_id, entry in database.items():
+        info = probe(first.video_path(video_id))
+        assert (info.width, info.height) == (320, 240)
+        # A frame at 10 frames a second.
+        assert info.duration_seconds == pytest.approx(entry["duration"], abs=0.11)
+    assert read_manifest(tmp_path / "a").samples == first.samples
+
+
+def test_rendering_again_keeps_the_videos_that_are_there(tmp_path):
+    manifest = render_dataset(tmp_path, _SMALL)
+    kept, lost = manifest.video_path("train_0000"), manifest.video_path("train_0001")
+    kept.write_bytes(b"kept")
+    lost.unlink()
+
+    render_dataset(tmp_path, _SMALL)
+
+    assert kept.read_bytes() == b"kept"
+    assert lost.stat().st_size > 1000
+
+
+def test_a_folder_with_other_settings_is_refused(tmp_path):
+    (tmp_path / "settings.json").write_text("{}")
+
+    with pytest.raises(UsageError, match="holds a benchmark with other settings; give another"):
+        render_dataset(tmp_path, _SMALL)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"train_videos": -1}, "train_videos must be at least 0, got -1"),
+        ({"simple_queries": 0}, "at least 1 simple and 0 difficult queries, got 0 and 2"),
+        ({"two_targets_share": 1.5}, r"two_targets_share must be in \[0, 1\], got 1.5"),
+    ],
+)
+def test_impossible_settings_are_refused(change, message):
+    with pytest.raises(UsageError, match=message):
+        RenderedConfig(**change)
