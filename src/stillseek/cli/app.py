@@ -20,23 +20,25 @@ EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
 app = App(
     name="stillseek",
     help="Show it a picture, and it finds the moment in the video.",
-    help_format="plaintext",
+    help_format="rst",
     version=lambda: version("stillseek"),
     default_parameter=Parameter(negative=()),
     suppress_keyboard_interrupt=False,
 )
 app.register_install_completion_command()
 
-for _verb, _summary in (
-    ("locate", "Find where in a video the activity of a picture happens."),
-    ("demo", "Render a video of an unseen activity, search it, and show the result."),
-    ("dataset", "Make data sets."),
-    ("extract", "Compute the features of videos and query images once, into a store."),
-    ("train", "Train a head on extracted features."),
-    ("evaluate", "Score heads on a data set and print the tables."),
-    ("doctor", "Show what this installation has and what is missing."),
+for _place, (_verb, _summary) in enumerate(
+    (
+        ("locate", "Find where in a video the activity of a picture happens."),
+        ("demo", "Render a video of an unseen activity, search it, and show the result."),
+        ("dataset", "Make data sets."),
+        ("extract", "Compute the features of videos and query images once, into a store."),
+        ("train", "Train a head on extracted features."),
+        ("evaluate", "Score heads on a data set and print the tables."),
+        ("doctor", "Show what this installation has and what is missing."),
+    )
 ):
-    app.command(f"stillseek.cli.{_verb}:{_verb}", name=_verb, help=_summary)
+    app.command(f"stillseek.cli.{_verb}:{_verb}", name=_verb, help=_summary, sort_key=_place)
 
 
 def main(tokens: Sequence[str] | None = None) -> int:
@@ -49,7 +51,8 @@ def main(tokens: Sequence[str] | None = None) -> int:
         The exit code: 0 done, 1 the work failed, 2 wrong usage, 130 interrupted.
     """
     with warnings.catch_warnings():
-        warnings.simplefilter("always", TruncatedMediaWarning)
+        # Once a file, however many readers it has.
+        warnings.simplefilter("default", TruncatedMediaWarning)
         warnings.showwarning = _show_warning
         try:
             code = app(
@@ -70,8 +73,8 @@ def main(tokens: Sequence[str] | None = None) -> int:
             return _fail(str(error), EXIT_FAILED)
         except OSError as error:
             return _fail(f"{error.filename or 'files'}: {error.strerror or error}", EXIT_FAILED)
-        except KeyboardInterrupt:
-            return _fail("interrupted", EXIT_INTERRUPTED)
+        except KeyboardInterrupt as error:
+            return _fail(str(error) or "interrupted", EXIT_INTERRUPTED)
     return code or EXIT_DONE
 
 

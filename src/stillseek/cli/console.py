@@ -8,7 +8,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 
 @contextmanager
-def progress_bar(description: str) -> Iterator[Callable[[float, float], None]]:
+def progress_bar(description: str) -> Iterator[Callable[[float | int, float | int], None]]:
     """A bar that disappears when the work is done.
 
     Yields:
@@ -26,7 +26,7 @@ def progress_bar(description: str) -> Iterator[Callable[[float, float], None]]:
     ) as bar:
         task = bar.add_task(description, total=None)
 
-        def advance(done: float, total: float) -> None:
+        def advance(done: float | int, total: float | int) -> None:
             bar.update(task, completed=done, total=total)
 
         yield advance

@@ -10,9 +10,11 @@ from importlib.resources import files
 
 _PACKAGES = ("stillseek", "torch", "torchvision", "av", "numpy", "opencv-python-headless", "pillow")
 _WEIGHTS = {
-    "pocket encoder": ("stillseek.features", "weights/pocket_encoder.safetensors"),
-    "pocket head": ("stillseek.localize", "heads/pocket/model.safetensors"),
+    "pocket encoder": "features/weights/pocket_encoder.safetensors",
+    "pocket head": "localize/heads/pocket/model.safetensors",
 }
+
+_BF16 = {True: "yes", False: "no", None: "unknown"}
 
 
 def doctor(*, json: bool = False) -> int:
@@ -45,17 +47,25 @@ def examine() -> dict:
             "cores": os.cpu_count(),
             "threads": torch.get_num_threads(),
             "capability": torch.backends.cpu.get_cpu_capability(),
-            "bf16": bool(torch.cpu.get_capabilities().get("avx512_bf16", False)),
+            "bf16": _has_bf16(),
         },
-        "cuda": [
-            torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())
-        ],
+        "cuda": [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())],
         "ffmpeg": {
             "version": av.ffmpeg_version_info,
             **{name: ".".join(map(str, number)) for name, number in av.library_versions.items()},
         },
-        "weights": {name: _weights(*place) for name, place in _WEIGHTS.items()},
+        "weights": {name: _weights(place) for name, place in _WEIGHTS.items()},
     }
+
+
+def _has_bf16() -> bool | None:
+    import torch
+
+    # Newer than the oldest torch that stillseek runs on.
+    if not hasattr(torch.cpu, "get_capabilities"):
+        return None
+    capabilities = torch.cpu.get_capabilities()
+    return any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))
 
 
 def _version(package: str) -> str | None:
@@ -65,8 +75,8 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _weights(package: str, name: str) -> dict[str, str | int | None]:
-    resource = files(package) / name
+def _weights(name: str) -> dict[str, str | int | None]:
+    resource = files("stillseek") / name
     if not resource.is_file():
         return {"path": str(resource), "bytes": None, "sha256": None}
     content = resource.read_bytes()
@@ -83,7 +93,7 @@ def _print(found: dict) -> None:
         "python": f"{found['python']} on {found['platform']}",
         **{name: number or "missing" for name, number in found["packages"].items()},
         "cpu": f"{cpu['cores']} cores, {cpu['threads']} threads, {cpu['capability']}, "
-        f"bf16 {'yes' if cpu['bf16'] else 'no'}",
+        f"bf16 {_BF16[cpu['bf16']]}",
         "cuda": ", ".join(found["cuda"]) or "none",
         "ffmpeg": found["ffmpeg"]["version"],
     }

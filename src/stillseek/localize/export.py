@@ -7,6 +7,9 @@ from pathlib import Path
 from stillseek.localize.localization import Localization
 from stillseek.media import cut, probe
 
+# Editors count in some rate even where the file tells none.
+_UNKNOWN_RATE = Fraction(25)
+
 
 def cut_moments(localization: Localization, directory: Path) -> list[Path]:
     """Cuts every moment out of the video into its own file, best first.
@@ -42,7 +45,7 @@ def write_edl(localization: Localization, path: Path) -> None:
         MediaError: The video can no longer be read.
         OSError: The file can't be written.
     """
-    rate = probe(localization.video).frame_rate
+    rate = probe(localization.video).frame_rate or _UNKNOWN_RATE
     lines = [f"TITLE: {localization.video.stem}", "FCM: NON-DROP FRAME", ""]
     record = 0
     for event, moment in enumerate(localization.moments, start=1):

@@ -36,6 +36,9 @@ _WIDEST_THUMBNAIL = 1.1
 # Okabe and Ito's palette: told apart by colour-blind readers too.
 _START, _END, _FOUND, _INK, _FAINT = "#0072B2", "#D55E00", "#009E73", "#222222", "#8A8A8A"
 
+# Share of the video from which on a bar is wide enough for its text.
+_LONG_BAR = 0.4
+
 _Place = tuple[float, float, float, float]
 
 _TICK_SECONDS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400)
@@ -74,9 +77,7 @@ def plot_localization(
     figure.savefig(path, dpi=_DPI, facecolor="white")
 
 
-def draw_localization(
-    localization: Localization, *, true_segment: Segment | None = None
-) -> Figure:
+def draw_localization(localization: Localization, *, true_segment: Segment | None = None) -> Figure:
     """The figure that `plot_localization` saves.
 
     Raises:
@@ -208,23 +209,30 @@ def _draw_bars(axes: Axes, localization: Localization, true: Segment | None) -> 
         overlap = 0.0 if found is None else true.iou(found)
         rows.append((true, f"true  {format_span(true)}   IoU {overlap:.2f}", _FAINT))
     for row, (segment, text, color) in enumerate(rows):
-        start, end = segment.start_seconds, segment.end_seconds
-        axes.barh(-row, end - start, left=start, height=0.62, color=color)
-        # The text goes where there is more room.
-        before = start > localization.duration_seconds - end
-        axes.annotate(
-            text,
-            (start if before else end, -row),
-            xytext=(-8 if before else 8, 0),
-            textcoords="offset points",
-            ha="right" if before else "left",
-            va="center",
-            color=_INK,
-            fontsize=10,
-            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1},
-        )
+        length = segment.duration_seconds
+        axes.barh(-row, length, left=segment.start_seconds, height=0.62, color=color)
+        _label_bar(axes, segment, -row, text, localization.duration_seconds)
     axes.set_ylim(-max(1, len(rows)) + 0.4, 0.6)
     axes.set_axis_off()
+
+
+def _label_bar(axes: Axes, segment: Segment, row: int, text: str, duration: float) -> None:
+    """Writes beside a bar where there is more room, and into a bar that leaves none."""
+    if segment.duration_seconds > _LONG_BAR * duration:
+        middle = (segment.start_seconds + segment.end_seconds) / 2
+        axes.text(middle, row, text, ha="center", va="center", color="white", fontsize=10)
+        return
+    before = segment.start_seconds > duration - segment.end_seconds
+    axes.annotate(
+        text,
+        (segment.start_seconds if before else segment.end_seconds, row),
+        xytext=(-8 if before else 8, 0),
+        textcoords="offset points",
+        ha="right" if before else "left",
+        va="center",
+        color=_INK,
+        fontsize=10,
+    )
 
 
 def _draw_chances(axes: Axes, localization: Localization) -> None:
@@ -253,5 +261,5 @@ def _tick_seconds(duration_seconds: float) -> float:
     """The finest round interval that gives a readable number of ticks."""
     for seconds in _TICK_SECONDS:
         if duration_seconds / seconds <= _MAX_TICKS:
-            return seconds
+            return float(seconds)
     return duration_seconds / _MAX_TICKS

@@ -1,0 +1,81 @@
+"""``stillseek demo``: render a video of an unseen activity, search it, and show the result."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stillseek.cli.console import progress_bar
+
+if TYPE_CHECKING:
+    from stillseek.data.rendered.streams import Stream
+
+_OUT = Path("demo_output")
+
+
+def demo(
+    *, out: Path = _OUT, seed: int = 0, recipe: str = "pocket", checkpoint: Path | None = None
+) -> None:
+    """Render a video of an unseen activity, search it, and show the result.
+
+    No training video showed the activity. The query is a frame of another video.
+
+    Args:
+        out: Folder for the video, the query image, the plot and the HTML report.
+        seed: Another number renders another video.
+        recipe: How pixels become features.
+        checkpoint: Use this trained head instead of the shipped one.
+    """
+    from stillseek.data.rendered.dataset import write_stream
+    from stillseek.localize import Localizer
+    from stillseek.localize.localization import format_span
+    from stillseek.localize.plot import plot_localization
+    from stillseek.localize.report import write_report
+
+    # First of all: without a head there is nothing to show.
+    localizer = Localizer.load(recipe, checkpoint=checkpoint)
+    stream, other = _draw_streams(seed)
+    target = stream.scenes[stream.targets[0]]
+    assert target.activity is not None
+    video, image = out / "video.mp4", out / "query.png"
+    out.mkdir(parents=True, exist_ok=True)
+    print(f"rendering {video}: somewhere in it happens {target.activity.name!r}")
+    write_stream(stream, video)
+    _write_query(other, image)
+    with progress_bar(f"reading {video.name}") as advance:
+        found = localizer.locate(video, image, on_progress=advance)
+    print(f"query {image}: a frame of another video; no training video showed this activity")
+    overlap = 0.0 if found.best is None else found.best.iou(target.segment)
+    print(f"found  {'nothing' if found.best is None else format_span(found.best)}")
+    print(f"true   {format_span(target.segment)}")
+    print(f"IoU    {overlap:.2f}")
+    plot_localization(found, out / "plot.png", true_segment=target.segment)
+    write_report(found, out / "report.html", true_segment=target.segment)
+    print(f"wrote {out / 'plot.png'} and {out / 'report.html'}")
+
+
+def _draw_streams(seed: int) -> "tuple[Stream, Stream]":
+    """Two videos with the same unseen activity: one to search, one for the query."""
+    import numpy as np
+
+    from stillseek.data.rendered.dataset import RenderedConfig
+    from stillseek.data.rendered.streams import class_split, draw_stream
+
+    unseen = class_split(RenderedConfig().seed).test
+    target = unseen[int(np.random.default_rng(seed).integers(len(unseen)))]
+    others = tuple(activity for activity in unseen if activity is not target)
+    searched, other = (
+        draw_stream(name, (seed, number), target, others, two_targets=False)
+        # Streams of data sets are seeded by three numbers: none of them is rendered here.
+        for number, name in enumerate(("video", "query"))
+    )
+    return searched, other
+
+
+def _write_query(stream: "Stream", path: Path) -> None:
+    """Saves the frame in the middle of the target."""
+    from PIL import Image
+
+    segment = stream.scenes[stream.targets[0]].segment
+    middle = (segment.start_seconds + segment.end_seconds) / 2
+    for span, shot in stream.shots():
+        if span.start_seconds <= middle < span.end_seconds:
+            Image.fromarray(shot.draw(middle - span.start_seconds)).save(path)

@@ -1,0 +1,177 @@
+"""``stillseek evaluate``: score heads on a data set and print the tables."""
+
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from stillseek.data.manifest import Split
+from stillseek.errors import DatasetError, UsageError
+
+if TYPE_CHECKING:
+    from stillseek.data.example import FeatureSource
+    from stillseek.data.manifest import Manifest, Sample
+    from stillseek.evaluation.predictions import Predictions, PredictionsHeader
+    from stillseek.evaluation.report import SwapAccuracy
+    from stillseek.models.checkpoint import Checkpoint
+
+# Seeds of the controls that draw at random; fixed, so that a table can be made again.
+_CONTROL_SEED = 0
+
+
+def evaluate(
+    *,
+    dataset: Path,
+    store: Path,
+    checkpoint: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)],
+    out: Path,
+    split: Split = "test",
+    recipe: str = "pocket",
+    device: str = "cpu",
+) -> None:
+    """Score heads on a data set and print the tables.
+
+    Beside every head stand its answers to shuffled queries, and answers that look at nothing:
+    Random, the whole video, the centre. Heads that differ in the seed only share a row.
+
+    Args:
+        dataset: Folder of the data set.
+        store: Folder of the feature store, filled by stillseek extract --dataset.
+        checkpoint: Folders of trained heads.
+        out: Folder for the predictions files and the tables made from them.
+        split: Which samples; unseen classes are in test.
+        recipe: Recipe of the features.
+        device: Where the heads run: cpu, cuda, cuda:1.
+    """
+    from stillseek.data.manifest import read_manifest
+    from stillseek.data.stored import StoredFeatures
+    from stillseek.evaluation.predictions import read_predictions, write_predictions
+    from stillseek.features import FeatureStore, load_recipe
+    from stillseek.models.checkpoint import load_checkpoint
+
+    manifest, encoder = read_manifest(dataset), load_recipe(recipe)
+    samples = manifest.of_split(split)
+    if not samples:
+        raise DatasetError(f"{dataset} has no sample of split {split!r}; choose another --split")
+    source = StoredFeatures(manifest, FeatureStore(store), encoder.fingerprint)
+    heads = {
+        path: load_checkpoint(path, recipe_fingerprint=encoder.fingerprint) for path in checkpoint
+    }
+    files: list[Path] = []
+    for predictions in (
+        *_priors(manifest, samples),
+        *(
+            run
+            for path, head in heads.items()
+            for run in _answers(path, head, samples, source, device)
+        ),
+    ):
+        file = out / "predictions" / _file_name(predictions.header)
+        if file in files:
+            raise UsageError(
+                f"two heads are called {predictions.header.model!r} with seed "
+                f"{predictions.header.seed}; train one of them with another --name or --seed"
+            )
+        files.append(file)
+        write_predictions(file, predictions)
+    _write_tables(manifest, [read_predictions(file) for file in files], split, out)
+
+
+def _file_name(header: "PredictionsHeader") -> str:
+    name = f"{header.model}_{header.decode}_seed{header.seed}"
+    return "".join(c if c.isalnum() or c in "._" else "-" for c in name) + ".jsonl"
+
+
+def _priors(manifest: "Manifest", samples: "tuple[Sample, ...]") -> "Iterator[Predictions]":
+    from stillseek.evaluation.priors import (
+        centre_prior,
+        fit_centre_length,
+        random_prior,
+        whole_video_prior,
+    )
+
+    yield random_prior(samples, seed=_CONTROL_SEED)
+    yield whole_video_prior(samples)
+    if training := manifest.of_split("train"):
+        yield centre_prior(samples, relative_length=fit_centre_length(training))
+
+
+def _answers(
+    path: Path,
+    head: "Checkpoint",
+    samples: "tuple[Sample, ...]",
+    source: "FeatureSource",
+    device: str,
+) -> "Iterator[Predictions]":
+    """A head's answers, and those to shuffled queries where the head looks at queries at all."""
+    from stillseek.data.example import ExampleSet
+    from stillseek.evaluation.inference import predict
+    from stillseek.evaluation.predictions import Predictions, PredictionsHeader
+    from stillseek.evaluation.shuffling import shuffle_queries
+
+    config = head.training.get("config", {})
+    name, seed = head.training.get("name", path.name), config.get("seed", 0)
+    is_blind = config.get("query_blind", False)
+    questions = {name: samples}
+    if not is_blind:
+        try:
+            questions[f"{name}, shuffled"] = shuffle_queries(samples, seed=_CONTROL_SEED)
+        except DatasetError as error:
+            print(f"warning: no control with shuffled queries: {error}", file=sys.stderr)
+    model = head.model.to(device)
+    for model_name, asked in questions.items():
+        answers = predict(
+            model,
+            ExampleSet(asked, source),
+            methods=("joint", "independent"),
+            query_blind=is_blind,
+        )
+        for method, rows in answers.items():
+            header = PredictionsHeader(
+                model=model_name, checkpoint=str(path), decode=method, seed=seed
+            )
+            yield Predictions(header=header, rows=rows)
+
+
+def _write_tables(
+    manifest: "Manifest", predictions: "list[Predictions]", split: Split, out: Path
+) -> None:
+    """Prints the tables and writes them as Markdown and JSON."""
+    from stillseek.evaluation.report import markdown_table, score_rows, swap_accuracy
+
+    models: dict[tuple[str, str], list[Predictions]] = {}
+    for run in predictions:
+        models.setdefault((run.header.model, run.header.decode), []).append(run)
+    rows = [
+        row for runs in models.values() for row in score_rows(manifest.samples, runs, split=split)
+    ]
+    swaps = {
+        f"{model}, {decode}": swap
+        for (model, decode), runs in models.items()
+        if (swap := swap_accuracy(manifest.samples, runs, split=split)) is not None
+    }
+    text = markdown_table(rows)
+    if swaps:
+        text += "\n" + _swap_table(swaps)
+    print(text, end="")
+    (out / "tables.md").write_text(text, encoding="utf-8")
+    values = {
+        "scores": [asdict(row) for row in rows],
+        "swap_accuracy": {name: asdict(swap) for name, swap in swaps.items()},
+    }
+    (out / "tables.json").write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
+
+
+def _swap_table(swaps: "Mapping[str, SwapAccuracy]") -> str:
+    lines = ["| model | pairs | swap accuracy | both right |", "| --- | ---: | ---: | ---: |"]
+    for name, swap in swaps.items():
+        cells = [
+            f"{100 * e.value:.2f} [{100 * e.low:.2f}, {100 * e.high:.2f}]"
+            for e in (swap.per_query, swap.strict)
+        ]
+        lines.append(f"| {name} | {swap.num_pairs} | {cells[0]} | {cells[1]} |")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,131 @@
+"""A data set in a feature store: its videos and query frames go in, examples come out."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+
+from stillseek.data.example import QueryFeatures, VideoFeatures
+from stillseek.data.manifest import Manifest, Sample
+from stillseek.features import FeatureStore, QueryKey, Recipe, VideoKey, content_hash
+from stillseek.media import frames_at
+from stillseek.timeline import Segment
+
+# About 100 kB a video of 200 clips and less a query: a few hundred megabytes at most.
+_CACHED_VIDEOS, _CACHED_QUERIES = 2048, 8192
+
+
+class StoredFeatures:
+    """Features of a manifest's videos and query frames, read from a store.
+
+    Args:
+        manifest: The data set; its video files must be there, as the store knows them by content.
+        store: Where the features are.
+        fingerprint: Fingerprint of the recipe that made them.
+    """
+
+    def __init__(self, manifest: Manifest, store: FeatureStore, fingerprint: str) -> None:
+        self._manifest = manifest
+        self._store = store
+        self._fingerprint = fingerprint
+        self._content = lru_cache(maxsize=None)(self._hash_video)
+        self._video = lru_cache(maxsize=_CACHED_VIDEOS)(self._read_video)
+        self._query = lru_cache(maxsize=_CACHED_QUERIES)(self._read_query)
+
+    def load_video_features(self, video_id: str, window: Segment | None) -> VideoFeatures:
+        """Clip features of a video or window, and the grid whose clips they are.
+
+        A window takes the clips that start nearest to its own: they are off by at most half a
+        stride.
+
+        Raises:
+            FeatureError: The store does not have them.
+            MediaError: The video file is missing.
+        """
+        clips, grid = self._video(video_id)
+        if window is None:
+            return clips, grid
+        part = replace(grid, duration_seconds=window.duration_seconds)
+        # A window may end a rounding after the video: the last clips then stay the last.
+        last_start = len(clips) - part.num_clips
+        first = min(round(window.start_seconds / grid.stride_seconds), last_start)
+        return clips[max(0, first) :][: part.num_clips], part
+
+    def load_query_features(self, video_id: str, seconds: float) -> QueryFeatures:
+        """Region features, boxes and global feature of the frame at a time.
+
+        Raises:
+            FeatureError: The store does not have them.
+            MediaError: The video file is missing.
+        """
+        return self._query(video_id, seconds)
+
+    def _hash_video(self, video_id: str) -> str:
+        return content_hash(self._manifest.video_path(video_id))
+
+    def _read_video(self, video_id: str) -> VideoFeatures:
+        key = VideoKey(content=self._content(video_id), fingerprint=self._fingerprint)
+        features = self._store.get(key)
+        return features.clips, features.grid
+
+    def _read_query(self, video_id: str, seconds: float) -> QueryFeatures:
+        key = QueryKey(
+            content=self._content(video_id), fingerprint=self._fingerprint, frame_seconds=seconds
+        )
+        features = self._store.get_query(key)
+        return features.regions, features.boxes, features.global_feature
+
+
+def video_paths(manifest: Manifest) -> list[Path]:
+    """The files that the samples search, each once, in the order of the samples."""
+    return [
+        manifest.video_path(name) for name in dict.fromkeys(s.video_id for s in manifest.samples)
+    ]
+
+
+def extract_queries(
+    manifest: Manifest,
+    recipe: Recipe,
+    store: FeatureStore,
+    *,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> int:
+    """Encodes the query frames that the store does not have; it can be stopped and run again.
+
+    Args:
+        manifest: The data set.
+        recipe: How pixels become features.
+        store: Where features are kept.
+        on_progress: Called with the videos done and the videos in total.
+
+    Returns:
+        The number of frames encoded now.
+
+    Raises:
+        MediaError: A video that a query comes from cannot be read.
+        FeatureError: The store cannot be written.
+    """
+    times = _query_times(manifest.samples)
+    encoded = 0
+    for done, (video_id, seconds) in enumerate(times.items(), start=1):
+        path = manifest.video_path(video_id)
+        content = content_hash(path)
+        keys = [
+            QueryKey(content=content, fingerprint=recipe.fingerprint, frame_seconds=time)
+            for time in seconds
+        ]
+        missing = [key for key in keys if store.find_query(key) is None]
+        wanted = [key.frame_seconds for key in missing if key.frame_seconds is not None]
+        for key, frame in zip(missing, frames_at(path, wanted), strict=True):
+            store.put_query(key, recipe.encode_image(frame), source=path.name)
+        encoded += len(missing)
+        if on_progress is not None:
+            on_progress(done, len(times))
+    return encoded
+
+
+def _query_times(samples: Iterable[Sample]) -> dict[str, list[float]]:
+    times: dict[str, set[float]] = {}
+    for sample in samples:
+        times.setdefault(sample.query_video_id, set()).add(sample.query_seconds)
+    return {video_id: sorted(seconds) for video_id, seconds in times.items()}

@@ -1,0 +1,51 @@
+from pathlib import Path
+
+import pytest
+
+from stillseek.data.manifest import Sample, Split, write_manifest
+from stillseek.timeline import Segment
+
+
+def sample(split: Split, number: int, label: str, video: str, query: str, **fields) -> Sample:
+    values = {
+        "sample_id": f"{split}-{number}",
+        "video_id": f"{split}-{video}",
+        "duration_seconds": 7.0,
+        "window": None,
+        "segment": Segment(1.0, 4.0),
+        "label": f"{split} {label}",
+        "split": split,
+        "query_kind": "simple",
+        "query_label": f"{split} {label}",
+        "query_video_id": f"{split}-{query}",
+        "query_seconds": 2.5,
+        "source_video_id": f"{split}-{video}",
+        "pair_id": None,
+        "taxonomy_distance": 0,
+    }
+    return Sample(**values | fields)
+
+
+@pytest.fixture
+def dataset(write_clip, tmp_path: Path) -> Path:
+    """Four videos a split: two of each of two classes; the first asks for both of them."""
+    folder = tmp_path / "dataset"
+    samples = []
+    for place, split in enumerate(("train", "validation", "test")):
+        for number, video in enumerate(("a1", "a2", "b1", "b2")):
+            name, seed = f"dataset/videos/{split}-{video}.mp4", 10 * place + number
+            write_clip(name=name, seconds=7.0, rate=4, seed=seed)
+        second = Segment(5.0, 7.0)
+        samples += [
+            sample(split, 1, "a", "a1", "a2", pair_id=f"{split}-a1"),
+            sample(split, 2, "b", "a1", "b2", pair_id=f"{split}-a1", segment=second),
+            sample(split, 3, "a", "a2", "a1"),
+            sample(split, 4, "b", "b1", "b2"),
+            sample(split, 5, "b", "b2", "b1", query_seconds=6.0),
+        ]
+    # The training split has fewer queries of one class than of the other: they can't be shuffled.
+    samples += [
+        sample(split, 6, "a", "a2", "a1", query_seconds=3.0) for split in ("validation", "test")
+    ]
+    write_manifest(folder, samples, source="test", seed=0, settings={})
+    return folder

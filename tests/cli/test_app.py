@@ -1,0 +1,139 @@
+import re
+import subprocess
+import sys
+import warnings
+
+import pytest
+
+from stillseek.cli import app as cli
+from stillseek.errors import MediaError, TruncatedMediaWarning, UsageError
+
+VERBS = ("locate", "demo", "dataset", "extract", "train", "evaluate", "doctor")
+
+
+@pytest.mark.parametrize("verb", [(), *((verb,) for verb in VERBS), ("dataset", "render")])
+def test_help_needs_no_torch(verb: tuple[str, ...]) -> None:
+    source = (
+        "import sys\n"
+        "from stillseek.cli.app import main\n"
+        f"code = main({[*verb, '--help']!r})\n"
+        "assert 'torch' not in sys.modules, 'torch was imported'\n"
+        "sys.exit(code)\n"
+    )
+
+    done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"Usage: {' '.join(('stillseek', *verb))}")
+
+
+def test_importing_the_package_needs_no_torch() -> None:
+    source = "import sys, stillseek; sys.exit('torch' in sys.modules)"
+
+    assert subprocess.run([sys.executable, "-c", source]).returncode == 0
+
+
+def test_root_help_names_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([]) == 0
+
+    out = capsys.readouterr().out
+    assert [verb for verb in VERBS if not re.search(rf"│ {verb} ", out)] == []
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    from stillseek import __version__
+
+    assert cli.main(["--version"]) == 0
+    assert capsys.readouterr() == (f"{__version__}\n", "")
+
+
+@pytest.mark.parametrize(
+    ("tokens", "message"),
+    [
+        (["find"], 'Unknown command "find". Available commands: '),
+        (["locate"], 'Command "locate" parameter VIDEO requires an argument; see '),
+        (["locate", "v.mp4"], 'Command "locate" parameter --image requires an argument; see '),
+        (["locate", "v.mp4", "--image", "q.png", "--plto", "p.png"], "Unknown option: --plto. "),
+        (["locate", "v.mp4", "w.mp4", "--image", "q"], "unexpected argument 'w.mp4'; see "),
+        (["locate", "v.mp4", "--image", "q.png", "--threads", "two"], "Invalid value for --thr"),
+        (["locate", "v.mp4", "--image", "q.png", "--decode", "best"], 'Invalid value "best" for'),
+    ],
+)
+def test_wrong_usage_exits_with_2_and_one_line(
+    tokens: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(tokens) == 2
+
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith(f"error: {message}")
+    assert captured.err.count("\n") == 1
+    assert re.search(r"; see stillseek( locate)? --help\n$", captured.err)
+
+
+class _Fails:
+    def __init__(self, error: BaseException) -> None:
+        self._error = error
+
+    def __call__(self) -> None:
+        raise self._error
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "line"),
+    [
+        (UsageError("threads must be at least 1,\n got 0"), 2, "threads must be at least 1, got 0"),
+        (MediaError("v.mp4 is empty"), 1, "v.mp4 is empty"),
+        (PermissionError(13, "Permission denied", "p.png"), 1, "p.png: Permission denied"),
+        (OSError("no space"), 1, "files: no space"),
+        (KeyboardInterrupt(), 130, "interrupted"),
+    ],
+)
+def test_failures_are_one_line_and_an_exit_code(
+    error: BaseException,
+    code: int,
+    line: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    from stillseek.cli import doctor
+
+    monkeypatch.setattr(doctor, "examine", _Fails(error))
+
+    assert cli.main(["doctor"]) == code
+    assert capsys.readouterr() == ("", f"error: {line}\n")
+
+
+def test_warnings_are_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from stillseek.cli import doctor
+
+    def warn_twice() -> None:
+        for _ in range(2):
+            warnings.warn("v.mp4 ends early:\n use it", TruncatedMediaWarning, stacklevel=1)
+        raise MediaError("stop")
+
+    monkeypatch.setattr(doctor, "examine", warn_twice)
+
+    assert cli.main(["doctor"]) == 1
+    assert capsys.readouterr().err == "warning: v.mp4 ends early: use it\nerror: stop\n"
+
+
+def test_python_m_and_a_closed_pipe() -> None:
+    command = (
+        f"{sys.executable} -m stillseek --help | head -c 1 > /dev/null; echo ${{PIPESTATUS[0]}}"
+    )
+
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+
+    assert done.stderr == ""
+    assert done.stdout in ("0\n", "1\n")  # a small help text may fit into the pipe
+
+
+def test_completion_is_installed_where_it_is_told_to(tmp_path, capsys) -> None:
+    target = tmp_path / "stillseek.fish"
+
+    assert cli.main(["--install-completion", "--shell", "fish", "--output", str(target)]) == 0
+    assert f"installed to {target}" in capsys.readouterr().out
+    assert "stillseek" in target.read_text()

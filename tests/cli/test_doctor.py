@@ -1,0 +1,46 @@
+import hashlib
+import json
+import platform
+
+import pytest
+
+from stillseek.cli import doctor
+from stillseek.cli.app import main
+
+
+@pytest.fixture
+def weights(monkeypatch, tmp_path):
+    """Where doctor looks for weights: one file is there, the other is to be written."""
+    head, encoder = tmp_path / "head.safetensors", tmp_path / "encoder.safetensors"
+    head.write_bytes(b"head")
+    monkeypatch.setattr(doctor, "_WEIGHTS", {"pocket encoder": str(encoder), "head": str(head)})
+    return encoder
+
+
+def test_missing_weights_are_named_and_exit_with_1(weights, capsys) -> None:
+    assert main(["doctor"]) == 1
+
+    captured = capsys.readouterr()
+    assert captured.err == "error: the pocket encoder is missing; install stillseek again\n"
+    assert f"sha256 {hashlib.sha256(b'head').hexdigest()[:16]}" in captured.out
+
+
+def test_json_is_one_object(weights, capsys) -> None:
+    weights.write_bytes(b"encoder")
+
+    assert main(["doctor", "--json"]) == 0
+
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    found = json.loads(captured.out)
+    assert found["missing"] == []
+    assert found["python"] == platform.python_version()
+    assert found["weights"]["pocket encoder"] == {
+        "path": str(weights),
+        "bytes": 7,
+        "sha256": hashlib.sha256(b"encoder").hexdigest(),
+    }
+    assert set(found["packages"]) >= {"stillseek", "torch", "av"}
+    assert found["cpu"]["threads"] >= 1
+    assert found["cpu"]["bf16"] in (True, False, None)
+    assert found["ffmpeg"]["libavcodec"].count(".") == 2

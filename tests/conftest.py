@@ -1,0 +1,104 @@
+"""A small video, pictures and a small untrained head: what the upper rooms are tested with."""
+
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+
+@pytest.fixture
+def write_clip(tmp_path: Path) -> Callable[..., Path]:
+    """Writes an MP4 whose colour changes every second."""
+
+    def write(
+        *, seconds: float = 9.0, name: str = "match.mp4", rate: int = 10, seed: int = 0
+    ) -> Path:
+        import av
+
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        rows, columns = np.mgrid[:48, :80]
+        with av.open(str(path), "w") as container:
+            stream = container.add_stream("libx264", rate=Fraction(rate))
+            stream.width, stream.height, stream.pix_fmt = 80, 48, "yuv420p"
+            for step in range(round(seconds * rate)):
+                planes = (rows * 4 + seed, columns * 3, np.full_like(rows, 23 * (step // rate)))
+                pixels = (np.stack(planes, axis=-1) % 256).astype(np.uint8)
+                frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+                container.mux(stream.encode(frame))
+            container.mux(stream.encode(None))
+        return path
+
+    return write
+
+
+@pytest.fixture
+def write_picture(tmp_path: Path) -> Callable[..., Path]:
+    """Writes a PNG of 60 x 40 pixels."""
+
+    def write(name: str = "query.png", *, seed: int = 0) -> Path:
+        path = tmp_path / name
+        pixels = np.random.default_rng(seed).integers(0, 256, (40, 60, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(path)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def small_recipe():
+    """A pocket recipe with a small, random encoder."""
+    import torch
+
+    from stillseek.features.encoder import PocketConfig, PocketEncoder
+    from stillseek.features.pocket import PocketRecipe, PocketSampling
+
+    torch.manual_seed(5)
+    encoder = PocketEncoder(PocketConfig(widths=(3, 5, 7, 11, 13), embedding_dim=17))
+    return PocketRecipe(encoder=encoder, sampling=PocketSampling(side_pixels=32))
+
+
+@pytest.fixture
+def small_head(small_recipe, tmp_path: Path) -> Path:
+    """A checkpoint of a small, untrained SAIL for the small recipe."""
+    import torch
+
+    from stillseek.models.checkpoint import Checkpoint, save_checkpoint
+    from stillseek.models.sail import Sail, SailConfig
+
+    torch.manual_seed(7)
+    config = SailConfig(
+        clip_dim=17,
+        region_dim=17,
+        global_dim=17,
+        num_layers=2,
+        num_heads=2,
+        projection_dim=5,
+        window=3,
+        ffn_dim=11,
+        hidden_dim=7,
+    )
+    path = tmp_path / "small-head"
+    save_checkpoint(
+        path,
+        Checkpoint(
+            model=Sail(config),
+            recipe_name=small_recipe.name,
+            recipe_fingerprint=small_recipe.fingerprint,
+            training={},
+        ),
+    )
+    return path
+
+
+@pytest.fixture
+def use_small_recipe(monkeypatch: pytest.MonkeyPatch, small_recipe) -> None:
+    """Makes ``pocket`` mean the small recipe: the shipped weights are not under test."""
+    import stillseek.features
+    import stillseek.localize.localizer
+
+    monkeypatch.setattr(stillseek.features, "load_recipe", lambda name: small_recipe)
+    monkeypatch.setattr(stillseek.localize.localizer, "load_recipe", lambda name: small_recipe)

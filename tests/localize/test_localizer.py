@@ -1,0 +1,206 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from stillseek.errors import CheckpointError, MediaError, UsageError
+from stillseek.features import FeatureStore
+from stillseek.localize import Localizer
+from stillseek.models.checkpoint import load_checkpoint
+from stillseek.timeline import Segment
+
+pytestmark = pytest.mark.usefixtures("use_small_recipe")
+
+
+def test_package_exports_the_localizer() -> None:
+    import stillseek
+
+    assert stillseek.Localizer is Localizer
+
+
+def test_locate_finds_one_moment_inside_the_video(small_head, write_clip, write_picture) -> None:
+    video, image = write_clip(seconds=9.0), write_picture()
+
+    found = Localizer.load(checkpoint=small_head).locate(video, image)
+
+    assert (found.video, found.images, found.boxes) == (video, (image,), (None,))
+    assert (found.recipe, found.model, found.presence) == ("pocket", "sail:small-head", None)
+    assert found.duration_seconds == pytest.approx(9.0)
+    assert len(found.steps) == len(found.start_probabilities) == len(found.end_probabilities) == 9
+    assert found.steps[2] == Segment(2.0, 3.0)
+    # float32 sums of nine probabilities
+    assert found.start_probabilities.sum() == pytest.approx(1, abs=1e-6)
+    assert found.end_probabilities.sum() == pytest.approx(1, abs=1e-6)
+    (moment,) = found.moments
+    first, last = int(moment.start_seconds), int(np.ceil(moment.end_seconds)) - 1
+    assert moment.score == pytest.approx(
+        found.start_probabilities[first] * found.end_probabilities[last], rel=1e-5
+    )
+    best = max(
+        found.start_probabilities[i] * found.end_probabilities[j]
+        for i in range(9)
+        for j in range(i, 9)
+    )
+    assert moment.score == pytest.approx(best, rel=1e-5)
+
+
+def test_several_images_average_their_log_probabilities(
+    small_head, write_clip, write_picture
+) -> None:
+    localizer = Localizer.load(checkpoint=small_head)
+    video = write_clip()
+    images = [
+        write_picture("a.png"),
+        write_picture("b.png", seed=1),
+        write_picture("c.png", seed=2),
+    ]
+
+    together = localizer.locate(video, images)
+
+    singles = np.stack([localizer.locate(video, image).start_probabilities for image in images])
+    mean = np.exp(np.log(singles).mean(axis=0))
+    # float32 log-softmax, taken twice
+    assert together.start_probabilities == pytest.approx(mean / mean.sum(), rel=1e-4)
+
+
+def test_same_image_twice_changes_nothing(small_head, write_clip, write_picture) -> None:
+    localizer = Localizer.load(checkpoint=small_head)
+    video, image = write_clip(), write_picture()
+
+    once, twice = localizer.locate(video, image), localizer.locate(video, [image, image])
+
+    assert twice.start_probabilities == pytest.approx(once.start_probabilities, rel=1e-5)
+    assert twice.best == once.best
+
+
+def test_box_changes_the_query(small_head, write_clip, write_picture) -> None:
+    localizer = Localizer.load(checkpoint=small_head)
+    video, image = write_clip(), write_picture()
+
+    whole = localizer.locate(video, image)
+    part = localizer.locate(video, image, boxes=[(3, 5, 11, 13)])
+
+    assert part.boxes == ((3, 5, 11, 13),)
+    assert not np.allclose(part.start_probabilities, whole.start_probabilities, rtol=1e-3)
+
+
+def test_overlong_video_is_downsampled_to_200_steps(
+    small_head, small_recipe, write_clip, write_picture, monkeypatch
+) -> None:
+    features = small_recipe.encode_video(write_clip(seconds=3.0))
+    clips = np.random.default_rng(3).normal(size=(401, 17)).astype(np.float32)
+    long = replace(features, clips=clips, grid=replace(features.grid, duration_seconds=401.0))
+    monkeypatch.setattr(small_recipe, "encode_video", lambda path, on_progress=None: long)
+
+    found = Localizer.load(checkpoint=small_head).locate("long.mp4", write_picture())
+
+    assert len(found.steps) == 200
+    assert found.steps[-1] == Segment(398.0, 401.0)
+    assert found.duration_seconds == 401.0
+
+
+def test_independent_decoding_may_find_nothing(
+    small_head, write_clip, write_picture, monkeypatch
+) -> None:
+    localizer = Localizer.load(checkpoint=small_head)
+    output = localizer._model
+    monkeypatch.setattr(localizer, "_model", lambda inputs: _reversed(output(inputs)))
+    video, image = write_clip(), write_picture()
+
+    assert localizer.locate(video, image, decode="independent").moments == ()
+    assert len(localizer.locate(video, image, decode="joint").moments) == 1
+
+
+def _reversed(output):
+    steps = torch.arange(output.start_logits.shape[1], dtype=torch.float32)[None]
+    return replace(output, start_logits=steps, end_logits=-steps)
+
+
+def test_progress_reaches_the_end(small_head, write_clip, write_picture) -> None:
+    seen: list[tuple[float, float]] = []
+
+    Localizer.load(checkpoint=small_head).locate(
+        write_clip(seconds=9.0), write_picture(), on_progress=lambda *at: seen.append(at)
+    )
+
+    assert seen[-1] == pytest.approx((9.0, 9.0))
+
+
+def test_cache_is_used_the_second_time(
+    small_head, small_recipe, write_clip, write_picture, tmp_path, monkeypatch
+) -> None:
+    video, image, cache = write_clip(), write_picture(), tmp_path / "cache"
+    first = Localizer.load(checkpoint=small_head, cache=cache).locate(video, image)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("encoded again")
+
+    monkeypatch.setattr(small_recipe, "encode_video", refuse)
+    monkeypatch.setattr(small_recipe, "encode_pixels", refuse)
+    second = Localizer.load(checkpoint=small_head, cache=cache).locate(video, image)
+
+    assert second.best == first.best
+    assert np.array_equal(second.start_probabilities, first.start_probabilities)
+
+
+def test_head_of_another_recipe_is_refused(small_head, small_recipe, monkeypatch) -> None:
+    head = load_checkpoint(small_head, recipe_fingerprint=None)
+    monkeypatch.setattr(small_recipe, "fingerprint", "e" * 64)
+
+    with pytest.raises(CheckpointError, match="with fingerprint"):
+        Localizer.load(checkpoint=small_head)
+    with pytest.raises(CheckpointError, match=r"head 'x' was trained on features of .* e{16}; use"):
+        Localizer(recipe=small_recipe, checkpoint=head, name="x")
+
+
+def test_recipe_without_a_head_is_refused(small_recipe, monkeypatch) -> None:
+    monkeypatch.setattr(small_recipe, "name", "other")
+
+    with pytest.raises(
+        CheckpointError, match=r"no head is shipped for recipe 'other'; train one .*--checkpoint"
+    ):
+        Localizer.load("other")
+
+
+def test_wrong_requests_are_refused(small_head, write_clip, write_picture) -> None:
+    localizer = Localizer.load(checkpoint=small_head)
+    video, image = write_clip(), write_picture()
+
+    with pytest.raises(UsageError, match="at least one query image, got none"):
+        localizer.locate(video, [])
+    with pytest.raises(UsageError, match="got 1 boxes for 2 images"):
+        localizer.locate(video, [image, image], boxes=[None])
+    with pytest.raises(UsageError, match="does not lie inside the image of 60 x 40 pixels"):
+        localizer.locate(video, image, boxes=[(50, 0, 20, 10)])
+    with pytest.raises(MediaError, match=r"no file at .*nowhere\.mp4"):
+        localizer.locate("nowhere.mp4", image)
+
+
+@pytest.mark.parametrize("device", ["tpu-9", "cuda:97"])
+def test_missing_device_is_refused(device: str) -> None:
+    with pytest.raises(UsageError, match=f"device '{device}'"):
+        Localizer.load(device=device)
+
+
+def test_threads_are_set(small_head) -> None:
+    before = torch.get_num_threads()
+    try:
+        Localizer.load(checkpoint=small_head, threads=1)
+        assert torch.get_num_threads() == 1
+    finally:
+        torch.set_num_threads(before)
+    with pytest.raises(UsageError, match="threads must be at least 1, got 0"):
+        Localizer.load(checkpoint=small_head, threads=0)
+
+
+def test_store_is_filled_by_content(
+    small_head, small_recipe, write_clip, write_picture, tmp_path
+) -> None:
+    Localizer.load(checkpoint=small_head, cache=tmp_path / "cache").locate(
+        write_clip(), write_picture()
+    )
+
+    store = FeatureStore(tmp_path / "cache")
+    features = store.get_or_encode(small_recipe, tmp_path / "match.mp4")
+    assert features.grid.num_clips == 9
