@@ -1,0 +1,64 @@
+"""A model's answers to examples."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from torch import nn
+
+from stillseek.data.example import Example, batch_indices, collate
+from stillseek.evaluation.predictions import Prediction, prediction_of_steps
+from stillseek.models.decoding import DecodeMethod, decode
+from stillseek.models.inputs import blind_query
+
+Precision = Literal["fp32", "bf16"]
+
+
+def predict(
+    model: nn.Module,
+    data: Sequence[Example],
+    *,
+    methods: Sequence[DecodeMethod] = ("joint",),
+    batch_size: int = 16,
+    precision: Precision = "fp32",
+    query_blind: bool = False,
+) -> dict[DecodeMethod, tuple[Prediction, ...]]:
+    """Answers every example, in order, with one pass for all decodings.
+
+    Args:
+        model: From `LocalizerInput` to `LocalizerOutput`; its training mode is put back.
+        data: The questions.
+        methods: How boundaries are chosen; one set of answers each.
+        batch_size: Examples at a time; no effect on the answers beyond rounding.
+        precision: ``bf16`` runs matrix products in bfloat16.
+        query_blind: Hides the query from the model.
+    """
+    device = next(model.parameters()).device
+    answers: dict[DecodeMethod, list[Prediction]] = {method: [] for method in methods}
+    was_training = model.training
+    model.eval()
+    try:
+        for indices in batch_indices(len(data), batch_size):
+            examples = [data[index] for index in indices]
+            inputs = collate(examples).inputs.to(device)
+            with (
+                torch.inference_mode(),
+                torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"),
+            ):
+                output = model(blind_query(inputs) if query_blind else inputs)
+            for method in methods:
+                found = decode(output, method=method)
+                rows = zip(
+                    examples,
+                    found.start_step.tolist(),
+                    found.end_step.tolist(),
+                    found.score.tolist(),
+                    strict=True,
+                )
+                answers[method] += [
+                    prediction_of_steps(example.sample.sample_id, example.grid, start, end, score)
+                    for example, start, end, score in rows
+                ]
+    finally:
+        model.train(was_training)
+    return {method: tuple(rows) for method, rows in answers.items()}
