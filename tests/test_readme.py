@@ -6,13 +6,10 @@ import re
 import shlex
 import subprocess
 import sys
-from fractions import Fraction
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import av
-import numpy as np
 import pytest
-from PIL import Image
 
 from stillseek.cli.app import app
 
@@ -40,29 +37,20 @@ def commands(page: str) -> list[str]:
     return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
 
 
-def make_inputs(text: str, outputs: list[str], folder: Path) -> None:
-    for name in {*VIDEO.findall(text), *IMAGE.findall(text)} - set(outputs):
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if VIDEO.fullmatch(name):
-            write_video(path)
-        else:
-            Image.fromarray(picture(3)).save(path)
+@pytest.fixture
+def make_inputs(
+    tmp_path: Path, write_clip: Callable[..., Path], write_picture: Callable[..., Path]
+) -> Callable[..., None]:
+    """Writes every media file that a text mentions, but not those it will make itself."""
 
+    def make(text: str, *, outputs: Sequence[str] = ()) -> None:
+        for name in set(VIDEO.findall(text)) - set(outputs):
+            write_clip(seconds=4, name=name)
+        for name in set(IMAGE.findall(text)) - set(outputs):
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            write_picture(name)
 
-def picture(step: int) -> np.ndarray:
-    rows, columns = np.mgrid[0:112, 0:176]
-    return np.stack((rows * 2, columns, (rows + 16 * step) % 256), axis=-1).astype(np.uint8)
-
-
-def write_video(path: Path) -> None:
-    with av.open(path, "w") as container:
-        stream = container.add_stream("libx264", rate=Fraction(10))
-        stream.width, stream.height, stream.pix_fmt = 176, 112, "yuv420p"
-        for step in range(40):
-            frame = av.VideoFrame.from_ndarray(picture(step), format="rgb24")
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
+    return make
 
 
 def run(arguments: list[str], folder: Path) -> None:
@@ -89,7 +77,7 @@ def test_page_shows_both_ways_in(page: str) -> None:
 @pytest.mark.parametrize(
     "command", sorted({command for page in PAGES for command in commands(page)})
 )
-def test_command_works(command: str, tmp_path: Path) -> None:
+def test_command_works(command: str, tmp_path: Path, make_inputs: Callable[..., None]) -> None:
     lexer = shlex.shlex(command, posix=True, punctuation_chars=True)
     lexer.whitespace_split = True
     words = list(lexer)
@@ -106,7 +94,7 @@ def test_command_works(command: str, tmp_path: Path) -> None:
         app.parse_args(arguments, exit_on_error=False, print_error=False)
         return
     outputs = [value for option, value in itertools.pairwise(arguments) if option in OUTPUT_OPTIONS]
-    make_inputs(command, outputs, tmp_path)
+    make_inputs(command, outputs=outputs)
     run(["bash", "-euo", "pipefail", "-c", command.replace(program, "stillseek", 1)], tmp_path)
     for name in outputs:
         assert (tmp_path / name).exists(), f"{name} was not written"
@@ -115,6 +103,8 @@ def test_command_works(command: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "source", sorted({block for page in PAGES for block in blocks(page, "python")})
 )
-def test_python_example_works(source: str, tmp_path: Path) -> None:
-    make_inputs(source, [], tmp_path)
+def test_python_example_works(
+    source: str, tmp_path: Path, make_inputs: Callable[..., None]
+) -> None:
+    make_inputs(source)
     run([sys.executable, "-c", source], tmp_path)

@@ -1,0 +1,175 @@
+import dataclasses
+import itertools
+import math
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stillseek.errors import UsageError
+from stillseek.timeline import ClipGrid, Moment, Segment
+
+
+def seconds(start: float, end: float) -> Segment:
+    return Segment(float(start), float(end))
+
+
+def make_grid(
+    duration: float, *, stride: float = 8.0, length: float = 16.0, steps: int | None = None
+) -> ClipGrid:
+    return ClipGrid(
+        stride_seconds=stride,
+        length_seconds=length,
+        duration_seconds=float(duration),
+        max_steps=steps,
+    )
+
+
+@st.composite
+def grids(draw: st.DrawFn) -> ClipGrid:
+    stride = draw(st.floats(0.05, 10))
+    return make_grid(
+        stride * draw(st.floats(0.01, 313)),
+        stride=stride,
+        length=stride * draw(st.floats(1, 3)),
+        steps=draw(st.none() | st.integers(1, 211)),
+    )
+
+
+@st.composite
+def annotated_grids(draw: st.DrawFn) -> tuple[ClipGrid, Segment]:
+    grid = draw(grids())
+    start = draw(st.floats(0, 0.99)) * grid.duration_seconds
+    end = start + draw(st.floats(0.01, 1)) * (grid.duration_seconds - start)
+    return grid, Segment(start, end)
+
+
+@pytest.mark.parametrize(
+    ("start", "end"), [(3, 3), (5, 3), (-1, 3), (0, math.inf), (math.nan, 3), (0, math.nan)]
+)
+def test_segments_without_time_are_refused(start: float, end: float) -> None:
+    with pytest.raises(UsageError, match="0 <= start < end"):
+        seconds(start, end)
+
+
+def test_iou_by_hand() -> None:
+    whole, part, apart = seconds(0, 10), seconds(4, 8), seconds(10, 13)
+
+    assert whole.iou(whole) == 1
+    assert whole.iou(part) == part.iou(whole) == 0.4
+    assert whole.overlap_seconds(apart) == whole.iou(apart) == 0
+    assert seconds(0, 6).iou(seconds(4, 12)) == pytest.approx(2 / 12)
+
+
+def test_a_moment_has_the_segment_of_its_times() -> None:
+    assert Moment(3.0, 7.0, 0.5).segment == Segment(3.0, 7.0)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("stride_seconds", 0.0),
+        ("stride_seconds", 17.0),
+        ("length_seconds", math.inf),
+        ("duration_seconds", 0.0),
+        ("duration_seconds", math.nan),
+        ("max_steps", 0),
+    ],
+)
+def test_grids_that_cannot_be_are_refused(field: str, value: float) -> None:
+    with pytest.raises(UsageError, match=field.split("_")[0]):
+        dataclasses.replace(make_grid(100.0, steps=5), **{field: value})
+
+
+@pytest.mark.parametrize(
+    ("duration", "num_clips"), [(0.5, 1), (8, 1), (8 + 1e-9, 1), (8.5, 2), (16, 2), (63, 8)]
+)
+def test_a_clip_starts_at_every_stride_before_the_end(duration: float, num_clips: int) -> None:
+    assert make_grid(duration).num_clips == num_clips
+
+
+def test_clips_overlap_and_the_last_is_cut() -> None:
+    grid = make_grid(30.0)
+
+    assert [grid.span(step) for step in range(4)] == [
+        seconds(0, 16),
+        seconds(8, 24),
+        seconds(16, 30),
+        seconds(24, 30),
+    ]
+
+
+def test_a_step_spans_the_union_of_its_clips() -> None:
+    grid = make_grid(56.0, steps=3)  # 7 clips
+
+    assert [list(grid.clips_of_step(step)) for step in range(3)] == [[0, 1], [2, 3], [4, 5, 6]]
+    assert grid.span(1) == seconds(16, 40)
+    assert grid.segment(0, 1) == seconds(0, 40)
+
+
+@pytest.mark.parametrize("step", [-1, 3])
+def test_steps_outside_are_refused(step: int) -> None:
+    with pytest.raises(IndexError, match="3 steps"):
+        make_grid(56.0, steps=3).clips_of_step(step)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "labels"),
+    [
+        (0, 56, (0, 6)),
+        (8, 16, (1, 1)),  # on the grid: nothing of the neighbours
+        (7.9, 16.1, (0, 2)),
+        (8 - 1e-9, 16 + 1e-9, (1, 1)),  # float noise on a grid line
+        (9, 10, (1, 1)),
+        (55.5, 56, (6, 6)),
+        (50, 99, (6, 6)),  # an annotation may end after the video
+    ],
+)
+def test_labels_by_hand(start: float, end: float, labels: tuple[int, int]) -> None:
+    assert make_grid(56.0).labels(seconds(start, end)) == labels
+
+
+def test_labels_of_pooled_steps() -> None:
+    assert make_grid(56.0, steps=3).labels(seconds(17, 33)) == (1, 2)
+
+
+def test_segments_after_the_end_are_refused() -> None:
+    with pytest.raises(UsageError, match="after the video ends at 56"):
+        make_grid(56.0).labels(seconds(56, 57))
+
+
+@settings(deadline=None)  # the type-checking hook makes every call slow
+@given(grids())
+def test_every_clip_is_in_exactly_one_step(grid: ClipGrid) -> None:
+    clips = [clip for step in range(grid.num_steps) for clip in grid.clips_of_step(step)]
+
+    assert clips == list(range(grid.num_clips))
+
+
+@settings(deadline=None)
+@given(grids())
+def test_steps_cover_the_video_without_gaps(grid: ClipGrid) -> None:
+    spans = [grid.span(step) for step in range(grid.num_steps)]
+
+    assert spans[0].start_seconds == 0
+    # A grid line within a microsecond of the end opens no clip of its own.
+    assert spans[-1].end_seconds == pytest.approx(grid.duration_seconds, abs=2e-6)
+    for before, after in itertools.pairwise(spans):
+        assert before.start_seconds < after.start_seconds <= before.end_seconds + 1e-9
+
+
+@settings(deadline=None)
+@given(annotated_grids())
+def test_seconds_to_steps_and_back_loses_at_most_the_two_steps_at_the_ends(
+    annotated: tuple[ClipGrid, Segment],
+) -> None:
+    grid, segment = annotated
+    first, last = grid.labels(segment)
+    found = grid.segment(first, last)
+
+    assert 0 <= first <= last < grid.num_steps
+    # Snapping may move a boundary by a microsecond.
+    assert found.start_seconds <= segment.start_seconds + 2e-6
+    assert found.end_seconds >= segment.end_seconds - 2e-6
+    assert segment.start_seconds - found.start_seconds <= grid.span(first).duration_seconds
+    assert found.end_seconds - segment.end_seconds <= grid.span(last).duration_seconds
