@@ -17,17 +17,18 @@ def check_file(path: Path, kind: Literal["video", "image"]) -> None:
     Raises:
         MediaError: The path is missing, not a regular file, empty or not readable.
     """
+    a_kind = f"an {kind}" if kind == "image" else f"a {kind}"
     try:
         if not path.exists():
-            raise MediaError(f"no file at {path}; expected a {kind}: check the path")
+            raise MediaError(f"no file at {path}; expected {a_kind}: check the path")
         if path.is_dir():
-            raise MediaError(f"{path} is a directory, not a {kind}; pass one file of it")
+            raise MediaError(f"{path} is a directory, not {a_kind}; pass one file of it")
         if not path.is_file():
-            raise MediaError(f"{path} is a device or pipe; expected a {kind} stored as a file")
+            raise MediaError(f"{path} is a device or pipe; expected {a_kind} stored as a file")
         with path.open("rb") as file:
             if not file.read(1):
                 raise MediaError(
-                    f"{path} is empty (0 bytes); expected a {kind}: copy or download it again"
+                    f"{path} is empty (0 bytes); expected {a_kind}: copy or download it again"
                 )
     except OSError as error:
         raise MediaError(

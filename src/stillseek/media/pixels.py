@@ -2,29 +2,24 @@
 
 import numpy as np
 from av import VideoFrame
-from av.video.reformatter import (
-    ColorPrimaries,
-    Colorspace,
-    ColorTrc,
-    Interpolation,
-    VideoReformatter,
-)
+from av.video.reformatter import Colorspace, ColorTrc, Interpolation, VideoReformatter
 from jaxtyping import UInt8
 
-_HDR_CURVES = frozenset({ColorTrc.SMPTE2084, ColorTrc.ARIB_STD_B67})
+from stillseek.media.hdr import HDR_CURVES, to_sdr
+
 _UNSPECIFIED = 2
 # Swscale widens the bilinear kernel with the reduction, so small outputs are averaged, not picked.
-_SCALING = Interpolation.BILINEAR | Interpolation.ACCURATE_RND
+# Its fast paths are up to two levels too dark; the two other flags choose the exact one.
+_SCALING = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
 
 
 class PixelConverter:
     """Turns the frames of one video into RGB of one size.
 
     Colours follow the matrix and range that the frame states; where it states none, players take
-    BT.709 for high definition and BT.601 below, and so does this. HDR (PQ and HLG) becomes SDR
-    BT.709 colorimetrically: its reference white of 203 nits (ITU-R BT.2408) is white, what is
-    brighter is clipped. Rotation and mirroring of the display matrix are applied, in quarter
-    turns. Pixels are taken as square.
+    BT.709 for high definition and BT.601 below, and so does this. HDR (PQ and HLG) becomes SDR,
+    see :func:`stillseek.media.hdr.to_sdr`. Rotation and mirroring of the display matrix are
+    applied, in quarter turns. Pixels are taken as square.
 
     Args:
         size: Width and height of the result in pixels, after rotation; None keeps the size of the
@@ -33,46 +28,36 @@ class PixelConverter:
 
     def __init__(self, size: tuple[int, int] | None) -> None:
         self._size = size
-        self._scale = VideoReformatter()
-        self._convert = VideoReformatter()
+        self._reformatter = VideoReformatter()
+        self._rotation: int | None = None
+        self._matrix = np.eye(2, dtype=int)
 
     def __call__(self, frame: VideoFrame) -> UInt8[np.ndarray, "height width 3"]:
         """The frame as a new, contiguous array."""
-        matrix = display_matrix(frame)
+        if frame.rotation != self._rotation:
+            # Reading side data ties a frame into a reference cycle, which keeps it in memory until
+            # the next garbage collection: once a video, not once a frame.
+            self._rotation, self._matrix = frame.rotation, display_matrix(frame)
+        matrix = self._matrix
         if self._size is None:
             self._size = displayed_size(frame)
         width, height = self._size if matrix[0, 0] or matrix[1, 1] else self._size[::-1]
-        if is_hdr(frame):
-            # The change of colours is the slow part: it runs on the small picture.
-            small = self._scale.reformat(frame, width, height, interpolation=_SCALING)
-            rgb = self._hdr_to_rgb(small)
-        else:
-            rgb = self._convert.reformat(
-                frame,
-                width,
-                height,
-                "rgb24",
-                src_colorspace=_guessed_colorspace(frame),
-                interpolation=_SCALING,
-            )
-        return np.ascontiguousarray(_turned(rgb.to_ndarray(), matrix))
-
-    def _hdr_to_rgb(self, frame: VideoFrame) -> VideoFrame:
-        if frame.color_primaries == _UNSPECIFIED:
-            frame.color_primaries = ColorPrimaries.BT2020
-        return self._convert.reformat(
+        rgb = self._reformatter.reformat(
             frame,
-            format="rgb24",
-            src_colorspace=Colorspace.BT2020 if frame.colorspace == _UNSPECIFIED else None,
-            dst_colorspace=Colorspace.ITU709,
-            dst_color_trc=ColorTrc.BT709,
-            dst_color_primaries=ColorPrimaries.BT709,
-        )
+            width,
+            height,
+            "rgb48le" if is_hdr(frame) else "rgb24",
+            src_colorspace=_guessed_colorspace(frame),
+            interpolation=_SCALING,
+        ).to_ndarray()
+        if is_hdr(frame):
+            rgb = to_sdr(rgb, ColorTrc(frame.color_trc))
+        return np.ascontiguousarray(_turned(rgb, matrix))
 
 
 def is_hdr(frame: VideoFrame) -> bool:
     """Whether the brightness of a frame follows PQ or HLG."""
-    return frame.color_trc in _HDR_CURVES
+    return frame.color_trc in HDR_CURVES
 
 
 def display_matrix(frame: VideoFrame) -> np.ndarray:
@@ -115,4 +100,6 @@ def _turned(pixels: np.ndarray, matrix: np.ndarray) -> np.ndarray:
 def _guessed_colorspace(frame: VideoFrame) -> Colorspace | None:
     if frame.colorspace != _UNSPECIFIED or not frame.format.name.startswith(("yuv", "nv", "p0")):
         return None
+    if is_hdr(frame):
+        return Colorspace.BT2020
     return Colorspace.ITU709 if frame.width >= 1280 or frame.height > 576 else Colorspace.ITU601

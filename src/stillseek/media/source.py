@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Self
 
 import av
 from av import Packet, VideoFrame
@@ -81,7 +80,7 @@ class VideoSource:
             self._container.close()
             raise
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "VideoSource":
         return self
 
     def __exit__(
@@ -118,7 +117,8 @@ class VideoSource:
             first = self.stream.start_time or 0
             seconds = float((first + self.stream.duration) * self.stream.time_base) - self._start
         elif self._container.duration is not None:
-            seconds = self._container.duration / av.time_base
+            # Matroska and FLV state the time of the end, more than the length after a late start.
+            seconds = self._container.duration / av.time_base - self._start
         else:
             return None
         # AVI's duration shrinks with the file when it is cut; its frame count does not.
@@ -267,10 +267,17 @@ class VideoSource:
         if seconds is None or (previous is not None and seconds <= previous):
             # Raw streams have no timestamps, and joined files start again: count frames on.
             seconds = 0.0 if previous is None else previous + self._frame_seconds
-        shown = self._frame_seconds
-        if frame.duration and frame.time_base:
-            shown = float(frame.duration * frame.time_base)
-        return TimedFrame(seconds, seconds + shown, frame)
+        return TimedFrame(seconds, self._end(seconds, frame.duration, frame.time_base), frame)
+
+    def _end(self, seconds: float, ticks: int | None, tick_seconds: Fraction | None) -> float:
+        """End of the display of a frame or packet."""
+        shown = float(ticks * tick_seconds) if ticks and tick_seconds else self._frame_seconds
+        announced = self.announced_seconds
+        if self.format_name == "mov" and announced is not None and announced < seconds + shown:
+            # MP4 stores distances of decoding times only; behind B-frames of variable rate the
+            # last of them is not the display time of the last frame.
+            return max(announced, seconds + min(shown, self._frame_seconds))
+        return seconds + shown
 
     def _packets(self, *streams: Stream) -> Iterator[Packet]:
         errors = 0
@@ -298,9 +305,8 @@ class VideoSource:
             num_packets += is_video
             stamp = packet.dts if packet.pts is None else packet.pts
             if stamp is not None:
-                last = packet.duration * packet.time_base if packet.duration else None
-                shown = self._frame_seconds if last is None else float(last)
-                end = float(stamp * packet.time_base) - self._start + shown
+                seconds = float(stamp * packet.time_base) - self._start
+                end = self._end(seconds, packet.duration, packet.time_base)
             else:
                 end = num_packets * self._frame_seconds if is_video else 0.0
             latest = max(latest, end)

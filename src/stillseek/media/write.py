@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Self
 
 import av
 import numpy as np
 from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
+from av.codec.context import Flags
 from av.container import OutputContainer
 from av.error import FFmpegError
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, VideoReformatter
@@ -74,8 +74,12 @@ class VideoWriter:
         self._path = Path(path)
         if self._path.is_dir():
             raise faults.cannot_write(self._path, "it is a directory")
+        if not self._path.parent.is_dir():
+            raise faults.cannot_write(self._path, "its folder does not exist")
         self._frame_rate = frame_rate
-        self._options = {"crf": str(crf), "preset": preset}
+        # MP4 stores distances of decoding times: behind B-frames it would forget how long frames
+        # of their own duration are shown.
+        self._options = {"crf": str(crf), "preset": preset, "bf": "0"}
         self._audio_format = audio
         ticks_per_frame = frame_rate.denominator * -(-_MIN_TICKS_PER_SECOND // frame_rate.numerator)
         self._frame_ticks = ticks_per_frame
@@ -94,7 +98,7 @@ class VideoWriter:
                 container_options={"movflags": "+faststart"},
             )
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "VideoWriter":
         return self
 
     def __exit__(
@@ -154,6 +158,8 @@ class VideoWriter:
         video = self._container.add_stream("libx264", rate=self._frame_rate, options=self._options)
         video.width, video.height, video.pix_fmt = width + width % 2, height + height % 2, "yuv420p"
         video.codec_context.time_base = self._time_base
+        # Without it the last frame would be shown as long as the one before.
+        video.codec_context.flags |= Flags.frame_duration
         video.codec_context.colorspace = Colorspace.ITU709
         video.codec_context.color_range = ColorRange.MPEG
         video.codec_context.color_primaries = ColorPrimaries.BT709

@@ -1,0 +1,102 @@
+"""A clip shows what its video shows, shifted by the start of the segment."""
+
+import av
+import numpy as np
+import pytest
+
+from stillseek.errors import MediaError, TruncatedMediaWarning, UsageError
+from stillseek.media import cut, decode, frame_at, probe, sample
+from stillseek.timeline import Segment
+
+
+@pytest.mark.parametrize("name", ["v.mp4", "v.mkv", "late.ts"])
+def test_cut_is_frame_exact(name, make_video, tmp_path, indices):
+    late = 3000 if name == "late.ts" else 0
+    path = make_video(name, pts=[late + 100 * i for i in range(31)], options={"g": "31"})
+    cut(path, Segment(1.2, 2.4), tmp_path / "clip.mp4")
+    frames = list(decode(tmp_path / "clip.mp4"))
+    assert indices(frames) == list(range(12, 24))
+    assert [f.seconds for f in frames] == pytest.approx([i / 10 for i in range(12)], abs=1e-3)
+    assert probe(tmp_path / "clip.mp4").duration_seconds == pytest.approx(1.2, abs=2e-3)
+
+
+def test_boundaries_between_frames_split_their_display(make_video, tmp_path, indices):
+    # Frame 2 is on display from 0.2 s; the clip starts at 0.27 s and ends inside frame 4.
+    cut(make_video(), Segment(0.27, 0.44), tmp_path / "clip.mp4")
+    frames = list(decode(tmp_path / "clip.mp4"))
+    assert indices(frames) == [2, 3, 4]
+    assert [f.seconds for f in frames] == pytest.approx([0, 0.03, 0.13], abs=1e-4)
+    assert probe(tmp_path / "clip.mp4").duration_seconds == pytest.approx(0.17, abs=2e-3)
+
+
+def test_variable_timing_is_kept(make_video, tmp_path, indices):
+    path = make_video("vfr.mkv", pts=[0, 50, 100, 150, 200, 2000, 2100])
+    cut(path, Segment(0.1, 2.05), tmp_path / "clip.mp4")
+    frames = list(decode(tmp_path / "clip.mp4"))
+    assert indices(frames) == [2, 3, 4, 5]
+    assert [f.seconds for f in frames] == pytest.approx([0, 0.05, 0.1, 1.9], abs=1e-3)
+    samples = sample(tmp_path / "clip.mp4", interval_seconds=0.5)
+    assert indices(samples) == [2, 4, 4, 4]
+
+
+def test_a_segment_inside_one_frame(make_video, tmp_path, indices):
+    cut(make_video(pts=[0, 5000, 5100]), Segment(1.0, 2.0), tmp_path / "clip.mp4")
+    assert indices(decode(tmp_path / "clip.mp4")) == [0]
+    assert probe(tmp_path / "clip.mp4").duration_seconds == pytest.approx(1.0, abs=2e-3)
+
+
+def test_a_segment_past_the_end_ends_with_the_video(make_video, tmp_path, indices):
+    cut(make_video(), Segment(2.8, 99.0), tmp_path / "clip.mp4")
+    assert indices(decode(tmp_path / "clip.mp4")) == [28, 29, 30]
+    assert probe(tmp_path / "clip.mp4").duration_seconds == pytest.approx(0.3, abs=2e-3)
+
+
+def test_rotation_is_baked_in(make_video, tmp_path):
+    one = 1 << 16
+    path = make_video(matrix=[0, one, 0, -one, 0, 0, 0, 0, 1 << 30], num_frames=5)
+    cut(path, Segment(0.0, 0.3), tmp_path / "clip.mp4")
+    info = probe(tmp_path / "clip.mp4")
+    assert (info.width, info.height, info.rotation_degrees) == (34, 62, 0)
+
+
+def test_sound_is_cut_to_the_sample(make_video, tmp_path):
+    path = make_video(tone_seconds=3.1)
+    cut(path, Segment(1.0, 2.0), tmp_path / "clip.mp4")
+    assert probe(tmp_path / "clip.mp4").has_audio
+
+    def sound(file):
+        with av.open(str(file)) as container:
+            frames = list(container.decode(audio=0))
+            start = round(frames[0].time * 16000)
+            return start, np.concatenate([f.to_ndarray()[0] for f in frames])
+
+    start, clip = sound(tmp_path / "clip.mp4")
+    _, whole = sound(path)
+    # AAC fills its last frame of 1024 samples.
+    assert start == 0
+    assert 16000 <= len(clip) < 16000 + 1024
+    # The middle, away from the fade of the coder; a shift of one sample would cost 0.2 of 1.
+    np.testing.assert_allclose(clip[4000:12000], whole[20000:28000], atol=0.05)
+
+
+def test_a_truncated_video_gives_what_it_has(make_video, tmp_path, truncated):
+    path = truncated(make_video("v.mkv", noise=255), 0.55)
+    with pytest.warns(TruncatedMediaWarning):
+        cut(path, Segment(1.0, 3.0), tmp_path / "clip.mp4")
+    assert 0.3 < probe(tmp_path / "clip.mp4").duration_seconds < 0.8
+
+
+def test_refusals_name_the_next_step(make_video, tmp_path):
+    path, out = make_video(), tmp_path / "clip.mp4"
+    with pytest.raises(UsageError) as failure:
+        cut(path, Segment(7.0, 9.0), out)
+    assert str(failure.value) == (
+        f"{path} ends before the segment starts at 7.0 seconds; choose an earlier one"
+    )
+    with pytest.raises(UsageError) as failure:
+        cut(path, Segment(1.0, 2.0), path)
+    assert str(failure.value) == (f"the clip would overwrite its video {path}; choose another name")
+    with pytest.raises(MediaError, match="cannot be written"):
+        cut(path, Segment(1.0, 2.0), tmp_path / "gone" / "clip.mp4")
+    assert frame_at(path, 0.0).shape == (34, 62, 3)
+    assert list(tmp_path.iterdir()) == [path]

@@ -1,0 +1,151 @@
+"""Every kind of picture becomes the RGB that people see."""
+
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from stillseek.errors import MediaError
+from stillseek.media import read_image
+
+
+@pytest.fixture
+def save(tmp_path):
+    def save(image, name, **options):
+        path = tmp_path / name
+        image.save(path, **options)
+        return path
+
+    return save
+
+
+def test_rgb_is_read_exactly(save):
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)
+    found = read_image(str(save(Image.fromarray(pixels), "a.png")))
+    np.testing.assert_array_equal(found, pixels)
+    found[:] = 0  # a copy of its own, writable
+
+
+def test_one_pixel(save):
+    path = save(Image.new("RGB", (1, 1), (3, 5, 7)), "a.png")
+    np.testing.assert_array_equal(read_image(path), [[[3, 5, 7]]])
+
+
+@pytest.mark.parametrize(
+    ("orientation", "turn"),
+    [
+        (1, lambda p: p),
+        (2, lambda p: p[:, ::-1]),
+        (3, lambda p: np.rot90(p, 2)),
+        (6, lambda p: np.rot90(p, -1)),
+        (8, lambda p: np.rot90(p, 1)),
+    ],
+)
+def test_exif_orientation(orientation, turn, save):
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    found = read_image(save(Image.fromarray(pixels), "a.png", exif=exif))
+    np.testing.assert_array_equal(found, turn(pixels))
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+def test_transparency_lies_over_white(mode, save):
+    image = Image.new("RGBA", (7, 5), (0, 0, 0, 0))
+    image.putpixel((0, 0), (90, 90, 90, 255))
+    found = read_image(save(image.convert(mode), "a.png"))
+    assert found[0, 0].tolist() == [90, 90, 90]
+    assert (found[1:] == 255).all()
+
+
+def test_half_transparent_is_half_white(save):
+    path = save(Image.new("RGBA", (2, 3), (0, 100, 200, 128)), "a.png")
+    # 128 / 255 of the colour over white.
+    np.testing.assert_allclose(read_image(path)[0, 0], [127, 177, 227], atol=1)
+
+
+def test_palette_grey_and_bilevel(save):
+    red = save(Image.new("RGB", (7, 5), (200, 0, 0)).quantize(2), "p.png")
+    assert read_image(red)[0, 0].tolist() == [200, 0, 0]
+    assert read_image(save(Image.new("L", (7, 5), 77), "l.png"))[2, 3].tolist() == [77] * 3
+    assert read_image(save(Image.new("1", (7, 5), 1), "1.png"))[2, 3].tolist() == [255] * 3
+
+
+def test_cmyk(save):
+    path = save(Image.new("CMYK", (16, 16), (0, 255, 255, 0)), "a.jpg", quality=95)
+    np.testing.assert_allclose(read_image(path)[8, 8], [255, 0, 0], atol=4)
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.tiff"])
+def test_sixteen_bit_grey_is_scaled_not_clipped(name, save):
+    deep = np.array([[0, 257, 32896, 65535]], np.uint16)
+    found = read_image(save(Image.fromarray(deep), name))
+    assert found[0].tolist() == [[0] * 3, [1] * 3, [128] * 3, [255] * 3]
+
+
+@pytest.mark.parametrize("name", ["a.gif", "a.webp"])
+def test_first_frame_of_an_animation(name, save):
+    frames = [Image.new("RGB", (7, 5), (level,) * 3) for level in (40, 240)]
+    path = save(frames[0], name, save_all=True, append_images=frames[1:])
+    np.testing.assert_allclose(read_image(path), 40, atol=2)
+
+
+EXPECTED = "expected JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF: check the file or convert it to JPEG"
+
+
+def _bomb(folder):
+    def chunk(kind, data):
+        check = struct.pack(">I", zlib.crc32(kind + data))
+        return struct.pack(">I", len(data)) + kind + data + check
+
+    head = struct.pack(">IIBBBBB", 50_000, 50_000, 8, 2, 0, 0, 0)
+    path = folder / "bomb.png"
+    path.write_bytes(
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"")) + b""
+    )
+    return path, (
+        "{} announces more than 178956970 pixels; expected fewer, so that a hostile file cannot "
+        "fill the memory: scale it down first"
+    )
+
+
+def _text(folder):
+    path = folder / "a.jpg"
+    path.write_text("not an image")
+    return path, "{} is not an image that can be read (no known format); " + EXPECTED
+
+
+def _truncated(folder):
+    path = folder / "a.png"
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (97, 89, 3), np.uint8)).save(path)
+    path.write_bytes(path.read_bytes()[:9000])
+    return path, "{} is not an image that can be read (image file is truncated); " + EXPECTED
+
+
+def _missing(folder):
+    return folder / "gone.png", "no file at {}; expected an image: check the path"
+
+
+def _directory(folder):
+    return folder, "{} is a directory, not an image; pass one file of it"
+
+
+def _empty(folder):
+    path = folder / "a.png"
+    path.touch()
+    return path, "{} is empty (0 bytes); expected an image: copy or download it again"
+
+
+@pytest.mark.parametrize(
+    "case",
+    [_bomb, _text, _truncated, _missing, _directory, _empty],
+    ids=lambda case: case.__name__[1:],
+)
+def test_what_is_no_image_is_refused_in_one_line(case, tmp_path):
+    path, message = case(tmp_path)
+    with pytest.raises(MediaError) as failure:
+        read_image(path)
+    assert str(failure.value) == message.format(path)
+    assert "\n" not in message

@@ -1,0 +1,227 @@
+"""Facts are measured, and every file that is no video is refused in one line."""
+
+from fractions import Fraction
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+
+from stillseek.errors import MediaError, TruncatedMediaWarning
+from stillseek.media import VideoInfo, decode, frame_at, probe
+
+
+def test_facts_of_an_ordinary_video(make_video):
+    path = make_video()
+    assert probe(str(path)) == VideoInfo(
+        path=path,
+        width=62,
+        height=34,
+        rotation_degrees=0,
+        frame_rate=Fraction(10),
+        duration_seconds=3.1,
+        num_frames=31,
+        codec="h264",
+        is_hdr=False,
+        has_audio=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("v.mkv", {}),
+        ("live.mkv", {"muxer": {"live": "1"}}),
+        ("v.ts", {"container": "mpegts"}),
+        ("v.h264", {"container": "h264"}),
+        ("v.gif", {"codec": "gif", "pix_fmt": "gray"}),
+    ],
+)
+def test_duration_is_measured_where_the_container_lacks_it(name, options, make_video):
+    info = probe(make_video(name, **options))
+    assert info.duration_seconds == pytest.approx(3.1, abs=1e-3)
+    assert info.frame_rate == 10
+
+
+def test_duration_is_that_of_the_pictures(make_video):
+    info = probe(make_video("v.mkv", tone_seconds=7.0))
+    assert info.duration_seconds == pytest.approx(3.1, abs=0.05)
+    assert info.has_audio
+
+
+def test_frame_rate_is_an_exact_fraction(make_video):
+    assert probe(make_video(rate=Fraction(30000, 1001))).frame_rate == Fraction(30000, 1001)
+
+
+@pytest.mark.parametrize(
+    ("matrix", "degrees", "size"),
+    [
+        ([0, 1, -1, 0], 90, (34, 62)),
+        ([-1, 0, 0, -1], 180, (62, 34)),
+        ([0, -1, 1, 0], 270, (34, 62)),
+    ],
+)
+def test_size_is_the_displayed_one(matrix, degrees, size, make_video):
+    a, b, c, d = (v << 16 for v in matrix)
+    info = probe(make_video(matrix=[a, b, 0, c, d, 0, 0, 0, 1 << 30]))
+    assert (info.rotation_degrees, (info.width, info.height)) == (degrees, size)
+
+
+def test_hdr_is_seen(make_video):
+    assert probe(make_video(pix_fmt="yuv420p10le", color=(9, 16, 9, 1))).is_hdr
+
+
+def test_a_truncated_file_is_as_long_as_what_it_holds(make_video, truncated):
+    path = truncated(make_video("v.mkv", noise=255), 0.55)
+    with pytest.warns(TruncatedMediaWarning) as caught:
+        info = probe(path)
+    assert str(caught[0].message) == (
+        f"{path} ends early: {info.duration_seconds:.1f} of 3.1 seconds can be decoded and are "
+        "used; copy or download it again for the rest"
+    )
+    assert 1.3 < info.duration_seconds < 1.8
+    assert info.num_frames is None
+    with pytest.warns(TruncatedMediaWarning):
+        assert len(list(decode(path))) == round(10 * info.duration_seconds)
+
+
+def _missing(folder, make_video):
+    return folder / "gone.mp4", "no file at {}; expected a video: check the path"
+
+
+def _directory(folder, make_video):
+    return folder, "{} is a directory, not a video; pass one file of it"
+
+
+def _empty(folder, make_video):
+    path = folder / "empty.mp4"
+    path.touch()
+    return path, "{} is empty (0 bytes); expected a video: copy or download it again"
+
+
+def _device(folder, make_video):
+    return (
+        type(folder)("/dev/null"),
+        "{} is a device or pipe; expected a video stored as a file",
+    )
+
+
+NOT_A_VIDEO = (
+    "{} is not a video that can be read; expected MP4, MKV, WebM, MOV, AVI, GIF or the like: "
+    "check the file or convert it to MP4"
+)
+
+
+def _noise(folder, make_video):
+    path = folder / "noise.mp4"
+    path.write_bytes(np.random.default_rng(0).bytes(5000))
+    return path, NOT_A_VIDEO
+
+
+def _text(folder, make_video):
+    path = folder / "notes.txt"
+    path.write_text("not a video\n" * 99)
+    return path, NOT_A_VIDEO
+
+
+def _playlist(folder, make_video):
+    path = folder / "list.m3u8"
+    path.write_text("#EXTM3U\n#EXTINF:5,\nhttp://127.0.0.1:9/a.ts\n#EXT-X-ENDLIST\n")
+    return path, NOT_A_VIDEO
+
+
+def _picture(folder, make_video):
+    path = folder / "photo.png"
+    Image.new("RGB", (7, 5)).save(path)
+    return path, (
+        "{} is a picture, not a video; expected MP4, MKV, WebM, MOV, AVI, GIF or the like: "
+        "pass the video here and the picture as the query image"
+    )
+
+
+def _audio(folder, make_video):
+    path = folder / "song.m4a"
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("aac", rate=16000, layout="mono")
+        chunk = av.AudioFrame.from_ndarray(np.zeros((1, 16000), np.float32), "fltp", "mono")
+        chunk.sample_rate = 16000
+        out.mux(stream.encode(chunk))
+        out.mux(stream.encode())
+    return path, (
+        "{} has no video stream (it holds audio); expected moving pictures: "
+        "pass the file that has them"
+    )
+
+
+def _no_index(folder, make_video):
+    path = make_video(noise=255)
+    path.write_bytes(path.read_bytes()[:-3000])
+    return path, (
+        "{} is an MP4 or MOV file without a readable index (moov), so nothing in it can be "
+        "decoded; it was cut off while it was recorded or copied: copy it again or repair it"
+    )
+
+
+def _strange_codec(folder, make_video):
+    path = make_video()
+    path.write_bytes(path.read_bytes().replace(b"avc1", b"zzzz"))
+    return path, (
+        "{} holds video in a codec that this FFmpeg build cannot decode; "
+        "expected H.264, HEVC, VP9, AV1 or the like: convert it to H.264"
+    )
+
+
+def _all_broken(folder, make_video):
+    path = make_video(muxer={"movflags": "faststart"}, noise=255)
+    data = path.read_bytes()
+    start = data.index(b"mdat") + 4
+    path.write_bytes(data[:start] + b"\xff" * (len(data) - start))
+    return path, (
+        "not one frame of {} can be decoded; expected intact video data: copy or download it again"
+    )
+
+
+CASES = [
+    _missing,
+    _directory,
+    _empty,
+    _device,
+    _noise,
+    _text,
+    _playlist,
+    _picture,
+    _audio,
+    _no_index,
+    _strange_codec,
+    _all_broken,
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__[1:])
+def test_what_is_no_video_is_refused_in_one_line(case, tmp_path, make_video, capfd):
+    path, message = case(tmp_path, make_video)
+    for read in (probe, lambda p: next(decode(p)), lambda p: frame_at(p, 0.0)):
+        with pytest.raises(MediaError) as failure:
+            read(path)
+        assert str(failure.value) == message.format(path)
+    # FFmpeg says nothing on its own.
+    assert capfd.readouterr() == ("", "")
+
+
+def test_cover_art_is_no_video(tmp_path):
+    path = tmp_path / "song.mp3"
+    Image.new("RGB", (62, 34)).save(tmp_path / "cover.jpg")
+    with av.open(str(path), "w") as out:
+        sound = out.add_stream("mp3", rate=16000, layout="mono")
+        with av.open(str(tmp_path / "cover.jpg")) as cover:
+            art = out.add_stream_from_template(cover.streams.video[0])
+            art.disposition = av.stream.Disposition.attached_pic
+            packet = next(cover.demux(video=0))
+            packet.stream = art
+            chunk = av.AudioFrame.from_ndarray(np.zeros((1, 16000), np.float32), "fltp", "mono")
+            chunk.sample_rate = 16000
+            out.mux(sound.encode(chunk))
+            out.mux(packet)
+            out.mux(sound.encode())
+    with pytest.raises(MediaError, match=r"has no video stream \(it holds audio\)"):
+        probe(path)

@@ -1,0 +1,144 @@
+"""What is written can be read back, and appears whole or not at all."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from stillseek.errors import MediaError, UsageError
+from stillseek.media import VideoWriter, decode, probe
+
+
+def _grey(level, height=34, width=62):
+    return np.full((height, width, 3), level, np.uint8)
+
+
+@pytest.mark.parametrize("rate", [Fraction(30), Fraction(30000, 1001), Fraction(24000, 1001)])
+def test_frames_and_rate_come_back(rate, tmp_path, indices):
+    path = tmp_path / "a.mp4"
+    with VideoWriter(str(path), frame_rate=rate, preset="veryfast") as writer:
+        for i in range(31):
+            writer.write(_grey(30 + 6 * i))
+    info = probe(path)
+    assert (info.frame_rate, info.num_frames, info.codec) == (rate, 31, "h264")
+    assert info.duration_seconds == pytest.approx(31 / rate, abs=1e-9)
+    frames = list(decode(path))
+    assert indices(frames) == list(range(31))
+    assert [f.seconds for f in frames] == pytest.approx([float(i / rate) for i in range(31)])
+
+
+def test_colours_come_back(tmp_path):
+    path = tmp_path / "a.mp4"
+    colours = [(220, 30, 30), (30, 200, 40), (40, 50, 210), (255, 255, 255), (0, 0, 0)]
+    with VideoWriter(path, frame_rate=Fraction(5), crf=1, preset="veryfast") as writer:
+        for colour in colours:
+            writer.write(_grey(0) + np.uint8(colour))
+    for frame, colour in zip(decode(path), colours, strict=True):
+        # Limited range and integer matrices cost a level or two each way.
+        np.testing.assert_allclose(frame.pixels[9, 9].astype(int), colour, atol=4)
+
+
+def test_odd_sides_repeat_the_last_pixel(tmp_path):
+    path = tmp_path / "a.mp4"
+    with VideoWriter(path, frame_rate=Fraction(5), crf=1, preset="veryfast") as writer:
+        writer.write(_grey(90, height=33, width=61))
+    (frame,) = decode(path)
+    assert frame.pixels.shape == (34, 62, 3)
+    np.testing.assert_allclose(frame.pixels, 90, atol=2)
+
+
+def test_the_index_comes_first(tmp_path):
+    path = tmp_path / "a.mp4"
+    with VideoWriter(path, frame_rate=Fraction(5)) as writer:
+        writer.write(_grey(90))
+    data = path.read_bytes()
+    assert 0 < data.index(b"moov") < data.index(b"mdat")
+
+
+def test_frames_may_have_their_own_duration(tmp_path):
+    path = tmp_path / "a.mp4"
+    with VideoWriter(path, frame_rate=Fraction(10)) as writer:
+        for seconds in (0.05, 1.2, None, 0.3):
+            writer.write(_grey(90), duration_seconds=seconds)
+    assert [f.seconds for f in decode(path)] == pytest.approx([0, 0.05, 1.25, 1.35], abs=1e-5)
+    assert probe(path).duration_seconds == pytest.approx(1.65, abs=1e-3)
+
+
+def test_nothing_appears_before_the_end_or_after_an_error(tmp_path):
+    path = tmp_path / "a.mp4"
+    path.write_bytes(b"the old file")
+
+    def fail():
+        with VideoWriter(path, frame_rate=Fraction(10)) as writer:
+            for _ in range(61):
+                writer.write(_grey(90))
+            assert path.read_bytes() == b"the old file"
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fail()
+    assert path.read_bytes() == b"the old file"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_finished_file_replaces_the_old_one_alone(tmp_path):
+    path = tmp_path / "a.mp4"
+    path.write_bytes(b"the old file")
+    with VideoWriter(path, frame_rate=Fraction(10)) as writer:
+        writer.write(_grey(90))
+    assert probe(path).num_frames == 1
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_no_frames_is_an_error(tmp_path):
+    path = tmp_path / "a.mp4"
+    with pytest.raises(UsageError) as failure, VideoWriter(path, frame_rate=Fraction(10)):
+        pass
+    assert str(failure.value) == f"no frame was written to {path}; a video needs at least one"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_sizes_must_agree(tmp_path):
+    path = tmp_path / "a.mp4"
+    writer = VideoWriter(path, frame_rate=Fraction(10))
+
+    def fail():
+        with writer:
+            writer.write(_grey(90))
+            writer.write(_grey(90, height=36))
+
+    with pytest.raises(UsageError) as failure:
+        fail()
+    assert str(failure.value) == (
+        f"every frame of {path} must have the shape (34, 62, 3) of the first, got (36, 62, 3)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"frame_rate": Fraction(0)}, "the frame rate must be positive, got 0"),
+        (
+            {"frame_rate": Fraction(10), "crf": 52},
+            "crf goes from 0 (lossless) to 51 (worst), got 52",
+        ),
+    ],
+)
+def test_impossible_settings_are_refused(options, message, tmp_path):
+    with pytest.raises(UsageError) as failure:
+        VideoWriter(tmp_path / "a.mp4", **options)
+    assert str(failure.value) == message
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [("gone/a.mp4", "its folder does not exist"), ("", "it is a directory")],
+)
+def test_unwritable_places_are_named(name, reason, tmp_path):
+    path = tmp_path / name
+    with pytest.raises(MediaError) as failure:
+        VideoWriter(path, frame_rate=Fraction(10))
+    assert str(failure.value) == (
+        f"{path} cannot be written ({reason}); expected a writable folder with free space: "
+        "check the folder or choose another"
+    )
