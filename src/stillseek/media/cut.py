@@ -13,7 +13,7 @@ from av.error import FFmpegError
 
 from stillseek.errors import UsageError
 from stillseek.media.pixels import PixelConverter
-from stillseek.media.source import SNAP_SECONDS, TimedFrame, VideoSource
+from stillseek.media.source import SNAP_SECONDS, TimedFrame, VideoSource, open_container
 from stillseek.media.write import AudioFormat, VideoWriter
 from stillseek.timeline import Segment
 
@@ -26,7 +26,7 @@ def cut(path: str | Path, segment: Segment, out: str | Path) -> None:
     The clip shows at every instant what the video shows ``segment.start_seconds`` later: frames
     keep their own timing (also a variable one), the first one is the frame on display at the
     start, and the last one ends with the segment or the video. Rotation is applied and HDR becomes
-    SDR. The first audio track is kept, cut to the sample and encoded as AAC.
+    SDR. The first audio track that decodes is kept, cut to the sample and encoded as AAC.
 
     Warns:
         TruncatedMediaWarning: The video is cut off before the segment ends.
@@ -91,8 +91,9 @@ class _Sound:
     """The first audio track of a file, cut to a segment."""
 
     def __init__(self, path: Path, segment: Segment) -> None:
-        self._container = av.open(str(path.absolute()), metadata_errors="replace")
-        self._stream = self._container.streams.audio[0]
+        self._container = open_container(path)
+        streams = self._container.streams.audio
+        self._stream = next(s for s in streams if s.codec_context is not None)
         self._segment = segment
         self.format = AudioFormat(
             sample_rate=self._stream.codec_context.sample_rate,

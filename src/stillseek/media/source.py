@@ -29,6 +29,17 @@ _FALLBACK_RATE = Fraction(25)
 _MAX_DEMUX_ERRORS = 100
 
 
+def open_container(path: Path) -> InputContainer:
+    """Opens a local file, and nothing that it refers to on the network."""
+    return av.open(
+        # An absolute path is never taken for a protocol.
+        str(path.absolute()),
+        "r",
+        container_options={"protocol_whitelist": "file"},
+        metadata_errors="replace",
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class TimedFrame:
     """A decoded frame, not yet converted.
@@ -105,8 +116,8 @@ class VideoSource:
 
     @property
     def has_audio(self) -> bool:
-        """Whether there is sound."""
-        return bool(self._container.streams.audio)
+        """Whether there is sound that decodes."""
+        return any(s.codec_context is not None for s in self._container.streams.audio)
 
     @property
     def announced_seconds(self) -> float | None:
@@ -200,16 +211,9 @@ class VideoSource:
 
     def _open(self) -> InputContainer:
         try:
-            # An absolute path is never taken for a protocol; playlists must not reach the network.
-            container = av.open(
-                str(self.path.absolute()),
-                "r",
-                container_options={"protocol_whitelist": "file"},
-                metadata_errors="replace",
-            )
+            return open_container(self.path)
         except (FFmpegError, ValueError) as error:
             raise faults.not_a_video(self.path) from error
-        return container
 
     def _video_stream(self) -> VideoStream:
         name = self.format_name
