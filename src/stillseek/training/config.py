@@ -1,0 +1,83 @@
+"""Settings and results of a training run; without torch, so that the command line starts fast."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from stillseek.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainConfig:
+    """How a model is trained; saved as JSON in the run folder.
+
+    Attributes:
+        learning_rate: Adam's constant learning rate; 0.0005 in section 6.1.
+        batch_size: Examples a step, over all processes (not printed).
+        max_epochs: Most passes over the training examples.
+        patience: Epochs without a better validation mIoU before training stops.
+        seed: Seed of the order of examples and of dropout; the model's weights are its maker's.
+        precision: ``bf16`` runs matrix products in bfloat16; weights and Adam stay float32.
+        gradient_clip: Largest norm of a step's gradient; None for no limit.
+        query_blind: Hides the query from the model: the control of every table.
+
+    Raises:
+        UsageError: A value is out of range.
+    """
+
+    learning_rate: float = 5e-4
+    batch_size: int = 16
+    max_epochs: int = 50
+    patience: int = 10
+    seed: int = 0
+    precision: Literal["fp32", "bf16"] = "fp32"
+    gradient_clip: float | None = None
+    query_blind: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuses values that train nothing."""
+        for name in ("learning_rate", "batch_size", "max_epochs", "patience", "gradient_clip"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < math.inf:
+                raise UsageError(f"{name} must be positive and finite, got {value}")
+        if self.seed < 0:
+            raise UsageError(f"seed must be at least 0, got {self.seed}")
+        if self.precision not in ("fp32", "bf16"):
+            raise UsageError(f"precision must be 'fp32' or 'bf16', got {self.precision!r}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EpochRecord:
+    """One line of the epoch log.
+
+    Attributes:
+        epoch: Counts from 0.
+        train_loss: Mean loss over the epoch's examples.
+        validation_miou: mIoU on the validation examples with joint decoding.
+        validation_miou_independent: The same with the paper's two argmaxes.
+        seconds: Wall time of training and validation.
+    """
+
+    epoch: int
+    train_loss: float
+    validation_miou: float
+    validation_miou_independent: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainResult:
+    """A finished run; the model holds the weights of the best epoch.
+
+    Attributes:
+        best_epoch: Epoch with the highest validation mIoU.
+        best_miou: That mIoU.
+        epochs: All epochs.
+        weights: File with the best epoch's weights.
+    """
+
+    best_epoch: int
+    best_miou: float
+    epochs: tuple[EpochRecord, ...]
+    weights: Path

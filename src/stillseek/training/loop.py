@@ -1,0 +1,298 @@
+"""The training loop: Adam, early stopping, resume, logs; one for every model."""
+
+import json
+import math
+import time
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors.torch
+import torch
+from accelerate import Accelerator
+from accelerate.utils import ProjectConfiguration
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import nn
+
+from stillseek.data.example import Example, batch_indices, collate
+from stillseek.data.records import write_text_atomic
+from stillseek.errors import StillseekError, UsageError
+from stillseek.evaluation.inference import predict
+from stillseek.models.inputs import blind_query
+from stillseek.training.config import EpochRecord, TrainConfig, TrainResult
+from stillseek.training.losses import boundary_nll
+from stillseek.training.state import (
+    STATE_FILE,
+    load_state,
+    load_weights,
+    read_run,
+    save_state,
+    save_tensors,
+)
+
+CONFIG_FILE = "config.json"
+EPOCHS_FILE = "epochs.jsonl"
+BEST_FILE = "best.safetensors"
+
+
+def train(
+    model: nn.Module,
+    train_data: Sequence[Example],
+    val_data: Sequence[Example],
+    config: TrainConfig,
+    out_dir: Path,
+    *,
+    resume: bool = False,
+    quiet: bool = False,
+) -> TrainResult:
+    """Trains a model by section 4.4's loss and keeps the epoch with the best validation mIoU.
+
+    Every random number of an epoch comes from (seed, epoch, process), so a run that was stopped
+    and resumed ends with the same bits as one that was not. Under ``torchrun`` each batch is
+    split over the processes.
+
+    Args:
+        model: Maps `LocalizerInput` to `LocalizerOutput`; ends with the best epoch's weights.
+        train_data: Examples to learn from.
+        val_data: Examples to choose the epoch on; never test data.
+        config: How to train.
+        out_dir: Run folder: configuration, epoch log, TensorBoard events, state, best weights.
+        resume: Go on with the run in ``out_dir``; where it has no finished epoch, begin.
+        quiet: Show no progress.
+
+    Raises:
+        UsageError: There is no example, ``out_dir`` holds a run already, or the run in it has
+            another configuration.
+        CheckpointError: The state in ``out_dir`` cannot be read or belongs to another model.
+        StillseekError: The loss is not finite.
+        KeyboardInterrupt: Training was interrupted; the message says how to go on.
+    """
+    if not train_data or not val_data:
+        raise UsageError(
+            f"training needs examples, got {len(train_data)} to train on and {len(val_data)} to "
+            "validate on; check the splits of the manifest"
+        )
+    run = _Run(model, config, out_dir, quiet=quiet)
+    try:
+        run.start(resume=resume)
+        with run.progress:
+            while not run.finished:
+                run.epoch(train_data, val_data)
+        return run.finish()
+    except KeyboardInterrupt as error:
+        raise KeyboardInterrupt(run.interruption()) from error
+    finally:
+        run.close()
+
+
+class _Run:
+    """One call of `train`."""
+
+    def __init__(self, model: nn.Module, config: TrainConfig, folder: Path, *, quiet: bool) -> None:
+        self.model, self.config, self.folder = model, config, folder
+        self.records: list[EpochRecord] = []
+        # Precision is autocast's business below: accelerate keeps it in process-wide state that
+        # a second run could not change.
+        self.accelerator = Accelerator(
+            mixed_precision="no",
+            log_with="tensorboard",
+            project_config=ProjectConfiguration(project_dir=str(folder)),
+        )
+        self.optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate, foreach=True)
+        console = Console(stderr=True)
+        self.progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            TextColumn("loss {task.fields[loss]:.3f}"),
+            console=console,
+            disable=quiet or not console.is_terminal or not self.accelerator.is_main_process,
+        )
+
+    @property
+    def best(self) -> EpochRecord:
+        """The first epoch with the highest validation mIoU."""
+        return max(self.records, key=lambda record: record.validation_miou)
+
+    @property
+    def finished(self) -> bool:
+        """Whether all epochs are done or the last ones brought nothing."""
+        done = len(self.records)
+        stale = done > 0 and done - 1 - self.best.epoch >= self.config.patience
+        return done >= self.config.max_epochs or stale
+
+    def start(self, *, resume: bool) -> None:
+        """Begins the run or loads its last finished epoch."""
+        state = self.folder / STATE_FILE
+        if state.exists():
+            if not resume:
+                raise UsageError(
+                    f"{self.folder} already holds a training run; resume it or choose another "
+                    "folder"
+                )
+            stored = read_run(state)
+            self._refuse_other_config(stored["config"])
+            load_state(state, self.model, self.optimizer)
+            self.records = [EpochRecord(**record) for record in stored["epochs"]]
+        self.wrapped, self.stepper = self.accelerator.prepare(self.model, self.optimizer)
+        self.accelerator.init_trackers("tensorboard")
+        if self.accelerator.is_main_process:
+            text = json.dumps(asdict(self.config), indent=2)
+            write_text_atomic(self.folder / CONFIG_FILE, text + "\n")
+
+    def epoch(self, train_data: Sequence[Example], val_data: Sequence[Example]) -> None:
+        """Trains and validates one epoch, then writes the state."""
+        epoch, began = len(self.records), time.perf_counter()
+        # numpy mixes the three numbers, so that neighbouring seeds and epochs share nothing.
+        mixed = np.random.SeedSequence(
+            (self.config.seed, epoch, self.accelerator.process_index)
+        ).generate_state(1, np.uint64)
+        torch.manual_seed(int(mixed[0]))
+        loss = self._train_epoch(epoch, train_data)
+        miou, miou_independent = self._validate(val_data)
+        record = EpochRecord(
+            epoch=epoch,
+            train_loss=loss,
+            validation_miou=miou,
+            validation_miou_independent=miou_independent,
+            seconds=time.perf_counter() - began,
+        )
+        self.records.append(record)
+        values = {name: value for name, value in asdict(record).items() if name != "epoch"}
+        self.accelerator.log(values, step=epoch)
+        if self.accelerator.is_main_process:
+            self._write(record)
+        self.accelerator.wait_for_everyone()
+
+    def finish(self) -> TrainResult:
+        """Loads the best epoch's weights into the model."""
+        weights = self.folder / BEST_FILE
+        load_weights(self.model, safetensors.torch.load_file(weights))
+        return TrainResult(
+            best_epoch=self.best.epoch,
+            best_miou=self.best.validation_miou,
+            epochs=tuple(self.records),
+            weights=weights,
+        )
+
+    def interruption(self) -> str:
+        """What to say when the user stops the run."""
+        if not self.records:
+            return "training stopped before the first epoch was finished; start it again"
+        return (
+            f"training stopped after {len(self.records)} finished epochs; their state is in "
+            f"{self.folder}: train with resume to go on"
+        )
+
+    def close(self) -> None:
+        """Ends the logs."""
+        self.accelerator.end_training()
+
+    def _train_epoch(self, epoch: int, data: Sequence[Example]) -> float:
+        self.wrapped.train()
+        batches = batch_indices(
+            len(data), self.config.batch_size, shuffle=(self.config.seed, epoch)
+        )
+        task = self.progress.add_task(f"epoch {epoch}", total=len(batches), loss=math.nan)
+        total, count = 0.0, 0
+        for step, indices in enumerate(batches):
+            share = self._share(indices)
+            if not share:
+                continue
+            loss = self._step([data[index] for index in share])
+            if not math.isfinite(loss):
+                raise StillseekError(
+                    f"the loss became {loss} in epoch {epoch}, step {step}; lower learning_rate "
+                    "or set gradient_clip"
+                )
+            total += loss * len(share)
+            count += len(share)
+            self.progress.update(task, advance=1, loss=loss)
+        self.progress.remove_task(task)
+        sums = torch.tensor([total, count], device=self.accelerator.device)
+        reduced = self.accelerator.reduce(sums)
+        assert isinstance(reduced, torch.Tensor)
+        return (reduced[0] / reduced[1]).item()
+
+    def _step(self, examples: Sequence[Example]) -> float:
+        batch = collate(examples).to(self.accelerator.device)
+        with self._autocast():
+            output = self.wrapped(
+                blind_query(batch.inputs) if self.config.query_blind else batch.inputs
+            )
+        loss = boundary_nll(output, batch.start_step, batch.end_step)
+        self.stepper.zero_grad()
+        self.accelerator.backward(loss)
+        if self.config.gradient_clip is not None:
+            self.accelerator.clip_grad_norm_(self.wrapped.parameters(), self.config.gradient_clip)
+        self.stepper.step()
+        return loss.item()
+
+    def _validate(self, data: Sequence[Example]) -> tuple[float, float]:
+        # torchmetrics takes seconds to import.
+        from stillseek.evaluation.metrics import MeanTemporalIoU
+        from stillseek.evaluation.overlap import segment_bounds
+
+        rank, world = self.accelerator.process_index, self.accelerator.num_processes
+        share = [data[index] for index in range(rank, len(data), world)]
+        answers = predict(
+            self.model,
+            share,
+            methods=("joint", "independent"),
+            batch_size=self.config.batch_size,
+            precision=self.config.precision,
+            query_blind=self.config.query_blind,
+        )
+        target = segment_bounds([example.sample for example in share])
+        scores = []
+        for rows in (answers["joint"], answers["independent"]):
+            metric = MeanTemporalIoU().to(self.accelerator.device)
+            bounds = [(row.start_seconds, row.end_seconds) for row in rows]
+            metric.update(np.array(bounds, dtype=np.float64).reshape(-1, 2), target)
+            scores.append(metric.compute().item())
+        return scores[0], scores[1]
+
+    def _share(self, indices: list[int]) -> list[int]:
+        """This process's equal part of a batch; what cannot be divided is left out."""
+        world = self.accelerator.num_processes
+        return indices[: len(indices) // world * world][self.accelerator.process_index :: world]
+
+    def _autocast(self) -> AbstractContextManager[Any]:
+        return torch.autocast(
+            self.accelerator.device.type,
+            torch.bfloat16,
+            enabled=self.config.precision == "bf16",
+        )
+
+    def _write(self, record: EpochRecord) -> None:
+        # The best weights first: a kill in between repeats this epoch and writes them again.
+        if self.best is record:
+            save_tensors(self.folder / BEST_FILE, self.model.state_dict(), {})
+        epochs = [asdict(epoch) for epoch in self.records]
+        save_state(
+            self.folder / STATE_FILE,
+            self.model,
+            self.optimizer,
+            {"config": asdict(self.config), "epochs": epochs},
+        )
+        log = "".join(json.dumps(epoch) + "\n" for epoch in epochs)
+        write_text_atomic(self.folder / EPOCHS_FILE, log)
+
+    def _refuse_other_config(self, stored: dict[str, Any]) -> None:
+        # A run may be given more epochs or patience; everything else would make it another run.
+        now = asdict(self.config)
+        changed = [
+            f"{name} was {stored.get(name)!r}, now {value!r}"
+            for name, value in now.items()
+            if name not in ("max_epochs", "patience") and stored.get(name) != value
+        ]
+        if changed:
+            raise UsageError(
+                f"cannot resume {self.folder} with another configuration: {'; '.join(changed)}; "
+                "use the old values or another folder"
+            )

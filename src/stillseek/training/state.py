@@ -1,0 +1,90 @@
+"""The state of a training run on disk: one safetensors file, replaced whole after each epoch."""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+from safetensors import SafetensorError
+from torch import Tensor, nn
+
+from stillseek.errors import CheckpointError
+
+STATE_FILE = "state.safetensors"
+_METADATA_KEY = "run"
+_FORMAT_VERSION = 1
+
+
+def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
+    """Writes a safetensors file in one step: a reader sees the old one or the new one."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    # Copies, because safetensors refuses tensors that share memory.
+    copies = {name: tensor.detach().cpu().clone() for name, tensor in tensors.items()}
+    try:
+        safetensors.torch.save_file(copies, temporary, metadata=dict(metadata))
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def save_state(
+    path: Path, model: nn.Module, optimizer: torch.optim.Adam, run: Mapping[str, Any]
+) -> None:
+    """Writes the model, Adam's moments and a JSON object about the run."""
+    tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
+    for index, moments in optimizer.state_dict()["state"].items():
+        tensors |= {f"adam.{index}.{name}": value for name, value in moments.items()}
+    metadata = {_METADATA_KEY: json.dumps({"format_version": _FORMAT_VERSION, **run})}
+    save_tensors(path, tensors, metadata)
+
+
+def read_run(path: Path) -> dict[str, Any]:
+    """The JSON object about the run.
+
+    Raises:
+        CheckpointError: The file is broken or of another version.
+    """
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            run = json.loads((file.metadata() or {})[_METADATA_KEY])
+    except (OSError, SafetensorError, KeyError, json.JSONDecodeError) as error:
+        raise CheckpointError(
+            f"{path} is no training state ({error}); delete the run folder and train again"
+        ) from error
+    if run.pop("format_version", None) != _FORMAT_VERSION:
+        raise CheckpointError(f"{path} was written by another version; train again")
+    return run
+
+
+def load_state(path: Path, model: nn.Module, optimizer: torch.optim.Adam) -> None:
+    """Puts the stored weights into the model and the stored moments into Adam.
+
+    Raises:
+        CheckpointError: The file is broken or belongs to another model.
+    """
+    try:
+        tensors = safetensors.torch.load_file(path)
+        load_weights(model, tensors, prefix="model.")
+        moments: dict[int, dict[str, Tensor]] = {}
+        for key, value in tensors.items():
+            if key.startswith("adam."):
+                _, index, name = key.split(".")
+                moments.setdefault(int(index), {})[name] = value
+        # The groups hold settings only; they come from the configuration again.
+        groups = optimizer.state_dict()["param_groups"]
+        optimizer.load_state_dict({"state": moments, "param_groups": groups})
+    except (OSError, SafetensorError, RuntimeError, ValueError) as error:
+        raise CheckpointError(
+            f"cannot resume from {path}: {error}; resume with the model that began the run"
+        ) from error
+
+
+def load_weights(model: nn.Module, tensors: Mapping[str, Tensor], *, prefix: str = "") -> None:
+    """Puts the tensors whose names start with a prefix into a model; all must fit."""
+    model.load_state_dict(
+        {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
+    )

@@ -1,0 +1,254 @@
+import dataclasses
+import json
+
+import pytest
+import torch
+from torch import nn
+
+from stillseek.data.planted import PlantedConfig, planted_dataset
+from stillseek.errors import CheckpointError, StillseekError, UsageError
+from stillseek.models.sail import Sail, SailConfig
+from stillseek.training import loop
+from stillseek.training.config import TrainConfig
+from stillseek.training.loop import train
+
+PLANTED = PlantedConfig(
+    clip_dim=13,
+    region_dim=17,
+    global_dim=11,
+    code_dim=5,
+    num_train_classes=7,
+    num_held_out_classes=5,
+    num_train_examples=11,
+    num_held_out_examples=7,
+)
+TRAIN, VALIDATION = (list(planted_dataset(PLANTED, split, 0)) for split in ("train", "validation"))
+CONFIG = TrainConfig(batch_size=4, max_epochs=3, patience=3)
+
+
+def make_model(seed: int = 0) -> Sail:
+    torch.manual_seed(seed)
+    return Sail(
+        SailConfig(
+            clip_dim=13,
+            region_dim=17,
+            global_dim=11,
+            num_layers=2,
+            num_heads=2,
+            projection_dim=3,
+            window=2,
+            ffn_dim=19,
+            hidden_dim=5,
+        )
+    )
+
+
+def run(folder, config=CONFIG, *, model=None, resume=False):
+    model = make_model() if model is None else model
+    result = train(model, TRAIN, VALIDATION, config, folder, resume=resume, quiet=True)
+    return model, result
+
+
+def without_seconds(result):
+    return [dataclasses.replace(epoch, seconds=0.0) for epoch in result.epochs]
+
+
+def same_weights(first: nn.Module, second: nn.Module) -> bool:
+    pairs = zip(first.state_dict().values(), second.state_dict().values(), strict=True)
+    return all(torch.equal(a, b) for a, b in pairs)
+
+
+def test_same_seed_same_run(tmp_path):
+    (one, first), (two, second) = run(tmp_path / "a"), run(tmp_path / "b")
+    assert without_seconds(first) == without_seconds(second)
+    assert same_weights(one, two)
+    _, other = run(tmp_path / "c", dataclasses.replace(CONFIG, seed=1))
+    assert other.epochs[0].train_loss != first.epochs[0].train_loss
+
+
+def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path):
+    config = dataclasses.replace(CONFIG, max_epochs=4, patience=4)
+    whole, expected = run(tmp_path / "whole", config)
+    run(tmp_path / "parts", dataclasses.replace(config, max_epochs=2))
+    # Other weights and other random state: all that matters must come from the files.
+    resumed, result = run(tmp_path / "parts", config, model=make_model(seed=9), resume=True)
+    assert without_seconds(result) == without_seconds(expected)
+    assert same_weights(resumed, whole)
+    for name in ("state.safetensors", "best.safetensors"):
+        one, two = (
+            loop.safetensors.torch.load_file(tmp_path / folder / name)
+            for folder in ("whole", "parts")
+        )
+        assert one.keys() == two.keys()
+        assert all(torch.equal(one[key], two[key]) for key in one)
+
+
+@pytest.fixture
+def interrupt_at(monkeypatch):
+    """Ctrl-C in the given training step; 3 steps make an epoch."""
+
+    def interrupt(last_step):
+        steps = iter(range(last_step))
+        step = loop._Run._step
+
+        def interrupted(self, examples):
+            if next(steps, None) is None:
+                raise KeyboardInterrupt
+            return step(self, examples)
+
+        monkeypatch.setattr(loop._Run, "_step", interrupted)
+
+    return interrupt
+
+
+def test_an_interrupted_run_resumes_at_its_last_finished_epoch(tmp_path, interrupt_at, monkeypatch):
+    _, expected = run(tmp_path / "whole")
+    interrupt_at(3 * 2 + 1)
+    with pytest.raises(KeyboardInterrupt, match=r"after 2 finished epochs.*resume"):
+        run(tmp_path / "cut")
+    monkeypatch.undo()
+    assert len((tmp_path / "cut" / "epochs.jsonl").read_text().splitlines()) == 2
+    _, result = run(tmp_path / "cut", resume=True)
+    assert without_seconds(result) == without_seconds(expected)
+
+
+def test_an_interruption_in_the_first_epoch_leaves_nothing_to_resume(
+    tmp_path, interrupt_at, monkeypatch
+):
+    interrupt_at(2)
+    with pytest.raises(KeyboardInterrupt, match="before the first epoch"):
+        run(tmp_path)
+    monkeypatch.undo()
+    _, result = run(tmp_path, resume=True)
+    assert len(result.epochs) == 3
+
+
+@pytest.fixture
+def scripted_miou(monkeypatch):
+    def script(values):
+        remaining = iter(values)
+        monkeypatch.setattr(loop._Run, "_validate", lambda self, data: (next(remaining), 0.0))
+
+    return script
+
+
+def test_early_stopping_keeps_the_best_epoch(tmp_path, scripted_miou):
+    config = dataclasses.replace(CONFIG, max_epochs=9, patience=2)
+    scripted_miou([0.1, 0.5, 0.5, 0.4, 0.9])
+    stopped, result = run(tmp_path / "a", config)
+    assert (result.best_epoch, result.best_miou, len(result.epochs)) == (1, 0.5, 4)
+    scripted_miou([0.1, 0.5])
+    best, _ = run(tmp_path / "b", dataclasses.replace(config, max_epochs=2))
+    assert same_weights(stopped, best)
+
+
+def test_resuming_a_finished_run_changes_nothing(tmp_path):
+    model, result = run(tmp_path)
+    again, same = run(tmp_path, model=make_model(seed=9), resume=True)
+    assert same == result
+    assert same_weights(again, model)
+
+
+def test_one_batch_can_be_overfit(tmp_path):
+    config = TrainConfig(learning_rate=0.01, batch_size=4, max_epochs=40, patience=40)
+    torch.manual_seed(0)
+    model = make_model()
+    result = train(model, TRAIN[:4], TRAIN[:4], config, tmp_path, quiet=True)
+    assert result.epochs[0].train_loss > 5
+    assert result.best_miou > 0.9
+
+
+@pytest.mark.parametrize("change", [{"precision": "bf16"}, {"gradient_clip": 0.1}])
+def test_options_take_effect_and_train(tmp_path, change):
+    _, plain = run(tmp_path / "plain")
+    _, changed = run(tmp_path / "changed", dataclasses.replace(CONFIG, **change))
+    assert changed.epochs[-1].train_loss != plain.epochs[-1].train_loss
+    assert changed.epochs[-1].train_loss < changed.epochs[0].train_loss + 0.5
+
+
+def test_a_query_blind_run_never_sees_the_query(tmp_path):
+    config = dataclasses.replace(CONFIG, query_blind=True)
+    _, blind = run(tmp_path / "a", config)
+    queries = [
+        dataclasses.replace(
+            example,
+            regions=example.regions[:1] + 5,
+            boxes=example.boxes[:1],
+            global_feature=-example.global_feature,
+        )
+        for example in TRAIN
+    ]
+    other = train(make_model(), queries, VALIDATION, config, tmp_path / "b", quiet=True)
+    assert without_seconds(other) == without_seconds(blind)
+    _, seeing = run(tmp_path / "c")
+    assert seeing.epochs[0].train_loss != blind.epochs[0].train_loss
+
+
+def test_the_run_folder(tmp_path):
+    _, result = run(tmp_path)
+    assert json.loads((tmp_path / "config.json").read_text()) == dataclasses.asdict(CONFIG)
+    lines = [json.loads(line) for line in (tmp_path / "epochs.jsonl").read_text().splitlines()]
+    assert lines == [dataclasses.asdict(epoch) for epoch in result.epochs]
+    assert result.weights == tmp_path / "best.safetensors"
+    names = {path.name for path in tmp_path.iterdir()}
+    expected = {"config.json", "epochs.jsonl", "best.safetensors", "state.safetensors"}
+    assert names == expected | {"tensorboard"}
+    assert any(path.name.startswith("events") for path in (tmp_path / "tensorboard").iterdir())
+
+
+def test_progress_is_shown_on_a_terminal_only(tmp_path, monkeypatch, capsys):
+    config = dataclasses.replace(CONFIG, max_epochs=1)
+    train(make_model(), TRAIN, VALIDATION, config, tmp_path / "pipe")
+    assert capsys.readouterr() == ("", "")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    train(make_model(), TRAIN, VALIDATION, config, tmp_path / "terminal")
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert "epoch 0" in shown.err
+
+
+def test_a_used_folder_is_refused_without_resume(tmp_path):
+    run(tmp_path)
+    with pytest.raises(UsageError, match="already holds a training run"):
+        run(tmp_path)
+
+
+def test_a_run_is_not_resumed_as_another(tmp_path):
+    run(tmp_path)
+    with pytest.raises(UsageError, match=r"learning_rate was 0\.0005, now 0\.001"):
+        run(tmp_path, dataclasses.replace(CONFIG, learning_rate=0.001), resume=True)
+    with pytest.raises(CheckpointError, match="the model that began the run"):
+        run(tmp_path, model=Sail(SailConfig(clip_dim=13)), resume=True)
+    (tmp_path / "state.safetensors").write_bytes(b"broken")
+    with pytest.raises(CheckpointError, match="no training state"):
+        run(tmp_path, resume=True)
+
+
+def test_no_examples_are_refused(tmp_path):
+    for data in (([], VALIDATION), (TRAIN, [])):
+        with pytest.raises(UsageError, match="training needs examples"):
+            train(make_model(), *data, CONFIG, tmp_path, quiet=True)
+
+
+def test_a_loss_that_is_not_finite_stops_the_run(tmp_path):
+    model = make_model()
+    with torch.no_grad():
+        next(model.parameters()).fill_(torch.nan)
+    with pytest.raises(StillseekError, match="the loss became nan in epoch 0, step 0"):
+        run(tmp_path, model=model)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"learning_rate": 0.0},
+        {"learning_rate": float("nan")},
+        {"batch_size": 0},
+        {"patience": 0},
+        {"gradient_clip": -1.0},
+        {"seed": -1},
+    ],
+)
+def test_settings_that_train_nothing_are_refused(change):
+    with pytest.raises(UsageError, match=next(iter(change))):
+        TrainConfig(**change)
