@@ -52,7 +52,7 @@ def test_plot_is_a_picture_of_the_promised_size(found: Localization, tmp_path: P
 def test_plot_says_what_was_found_and_what_is_true(found: Localization) -> None:
     figure = draw_localization(found, true_segment=Segment(2.0, 6.0))
 
-    assert "found  0:02.0 to 0:05.0   score 0.50" in texts(figure)
+    assert "found  0:02.0 to 0:05.0   score 0.5" in texts(figure)
     assert "true  0:02.0 to 0:06.0   IoU 0.75" in texts(figure)
     assert "match.mp4" in texts(figure)
 

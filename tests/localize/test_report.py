@@ -67,7 +67,7 @@ def test_report_says_what_was_found_and_by_what(found: Localization, tmp_path: P
     write_report(found, tmp_path / "r.html", true_segment=Segment(2.0, 6.0))
 
     text = Page(tmp_path / "r.html").text
-    assert "0:02.0 to 0:05.0 3.0 s of 0:09, score 0.50" in text
+    assert "0:02.0 to 0:05.0 3.0 s of 0:09, score 0.5" in text
     assert "The true segment is 0:02.0 to 0:06.0; IoU 0.75." in text
     assert "second.png, box 5,7,31,23" in text
     assert "a <b> & c.mp4" in text

@@ -81,7 +81,7 @@ def _print_moments(found: "Localization") -> None:
     if not found.moments:
         print("  no moment: the end came out before the start; use --decode joint")
     for moment in found.moments:
-        print(f"  {format_span(moment.segment)}  score {moment.score:.2f}")
+        print(f"  {format_span(moment.segment)}  score {moment.score:.2g}")
 
 
 def _write_outputs(

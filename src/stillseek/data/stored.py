@@ -45,11 +45,12 @@ class StoredFeatures:
         clips, grid = self._video(video_id)
         if window is None:
             return clips, grid
-        part = replace(grid, duration_seconds=window.duration_seconds)
-        # A window may end a rounding after the video: the last clips then stay the last.
-        last_start = len(clips) - part.num_clips
+        # Annotations are rounded: a window may end a little after its video.
+        duration = min(window.duration_seconds, grid.duration_seconds)
+        part = replace(grid, duration_seconds=duration)
+        last_start = grid.num_clips - part.num_clips
         first = min(round(window.start_seconds / grid.stride_seconds), last_start)
-        return clips[max(0, first) :][: part.num_clips], part
+        return clips[first : first + part.num_clips], part
 
     def load_query_features(self, video_id: str, seconds: float) -> QueryFeatures:
         """Region features, boxes and global feature of the frame at a time.

@@ -34,7 +34,7 @@ _THUMBNAIL_GAP_PIXELS = 3
 _WIDEST_THUMBNAIL = 1.1
 
 # Okabe and Ito's palette: told apart by colour-blind readers too.
-_START, _END, _FOUND, _INK, _FAINT = "#0072B2", "#D55E00", "#009E73", "#222222", "#8A8A8A"
+_START, _END, _FOUND, _INK, _FAINT = "#0072B2", "#D55E00", "#009E73", "#222222", "#737373"
 
 # Share of the video from which on a bar is wide enough for its text.
 _LONG_BAR = 0.4
@@ -202,7 +202,7 @@ def _draw_bars(axes: Axes, localization: Localization, true: Segment | None) -> 
     """Draws one bar a segment, each with its times beside it."""
     found = localization.best
     rows = [
-        (moment.segment, f"found  {format_span(moment.segment)}   score {moment.score:.2f}", _FOUND)
+        (moment.segment, f"found  {format_span(moment.segment)}   score {moment.score:.2g}", _FOUND)
         for moment in localization.moments[:1]
     ]
     if true is not None:
@@ -254,7 +254,7 @@ def _draw_chances(axes: Axes, localization: Localization) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(colors=_INK)
     axes.xaxis.set_major_locator(MultipleLocator(_tick_seconds(duration)))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda seconds, _: format_time(max(0, seconds))))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda seconds, _: format_time(max(0.0, seconds))))
 
 
 def _tick_seconds(duration_seconds: float) -> float:

@@ -57,7 +57,7 @@ def _moment_row(moment: Moment) -> dict[str, str]:
     return {
         "span": format_span(moment.segment),
         "length": f"{moment.segment.duration_seconds:.1f} s",
-        "score": f"{moment.score:.2f}",
+        "score": f"{moment.score:.2g}",
     }
 
 

@@ -1,0 +1,46 @@
+import pytest
+from PIL import Image
+
+from stillseek.cli import demo
+from stillseek.cli.app import main
+from stillseek.data.rendered.dataset import RenderedConfig
+from stillseek.data.rendered.streams import Scene, Stream, class_split
+from stillseek.media import probe
+from stillseek.timeline import Segment
+
+
+def test_streams_show_one_unseen_activity_in_two_videos() -> None:
+    classes = class_split(RenderedConfig().seed)
+
+    for seed in (0, 1):
+        searched, other = demo._draw_streams(seed)
+
+        targets = [stream.scenes[stream.targets[0]].activity for stream in (searched, other)]
+        assert targets[0] is targets[1]
+        assert targets[0] in classes.test
+        assert targets[0] not in classes.train
+        assert searched.seed != other.seed
+    assert demo._draw_streams(0) != demo._draw_streams(1)
+    assert demo._draw_streams(0) == demo._draw_streams(0)
+
+
+@pytest.mark.usefixtures("use_small_recipe")
+def test_demo_renders_searches_and_shows(small_head, tmp_path, monkeypatch, capsys) -> None:
+    activity = class_split(RenderedConfig().seed).test[0]
+    scenes = (Scene(Segment(0.0, 2.0), None), Scene(Segment(2.0, 5.0), activity))
+    streams = [Stream(name, (3, k), 5.0, scenes, (1,)) for k, name in enumerate("ab")]
+    monkeypatch.setattr(demo, "_draw_streams", lambda seed: tuple(streams))
+    out = tmp_path / "out"
+
+    assert main(["demo", "--out", str(out), "--checkpoint", str(small_head)]) == 0
+
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == f"rendering {out / 'video.mp4'}: somewhere in it happens {activity.name!r}"
+    assert lines[2].startswith("found  0:0")
+    assert lines[3] == "true   0:02.0 to 0:05.0"
+    assert 0 <= float(lines[4].removeprefix("IoU    ")) <= 1
+    assert lines[5] == f"wrote {out / 'plot.png'} and {out / 'report.html'}"
+    assert probe(out / "video.mp4").duration_seconds == pytest.approx(5.0)
+    with Image.open(out / "query.png") as picture:
+        assert picture.size == (probe(out / "video.mp4").width, probe(out / "video.mp4").height)
+    assert "The true segment is 0:02.0 to 0:05.0" in (out / "report.html").read_text()

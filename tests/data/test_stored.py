@@ -1,0 +1,130 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stillseek.data.manifest import Manifest, Sample, write_manifest
+from stillseek.data.stored import StoredFeatures, extract_queries, video_paths
+from stillseek.errors import FeatureError, MediaError
+from stillseek.features import (
+    FeatureStore,
+    QueryFeatures,
+    Recipe,
+    VideoFeatures,
+    VideoKey,
+    content_hash,
+)
+from stillseek.timeline import ClipGrid, Segment
+
+FINGERPRINT = "a" * 64
+
+
+class StubRecipe(Recipe):
+    """Features of a picture: its blue."""
+
+    name, fingerprint = "stub", FINGERPRINT
+    clip_dim, region_dim, global_dim = 3, 3, 5
+
+    def encode_video(self, path, *, on_progress=None) -> VideoFeatures:
+        raise NotImplementedError
+
+    def encode_pixels(self, image) -> QueryFeatures:
+        return QueryFeatures(
+            regions=np.full((2, 3), image[..., 2].mean() / 256, np.float32),
+            boxes=np.full((2, 4), 0.5, np.float32),
+            global_feature=np.arange(5, dtype=np.float32),
+            fingerprint=FINGERPRINT,
+        )
+
+
+@pytest.fixture
+def manifest(write_clip, tmp_path: Path) -> Manifest:
+    write_clip(name="set/videos/long.mp4", seconds=7.0, rate=4)
+    write_clip(name="set/videos/other.mp4", seconds=5.0, rate=4, seed=3)
+    sample = Sample(
+        sample_id="first",
+        video_id="long",
+        duration_seconds=7.0,
+        window=None,
+        segment=Segment(1.0, 2.0),
+        label="handball",
+        split="train",
+        query_kind="simple",
+        query_label="handball",
+        query_video_id="other",
+        query_seconds=3.5,
+        source_video_id="long",
+        pair_id=None,
+        taxonomy_distance=0,
+    )
+    samples = [sample, replace(sample, sample_id="second", query_seconds=1.5)]
+    return write_manifest(tmp_path / "set", samples, source="test", seed=0, settings={})
+
+
+@pytest.fixture
+def store(manifest: Manifest, tmp_path: Path) -> FeatureStore:
+    """Holds seven clips of the long video, each with its own number."""
+    store = FeatureStore(tmp_path / "store")
+    features = VideoFeatures(
+        clips=np.arange(7, dtype=np.float32)[:, None] + np.zeros((1, 3), np.float32),
+        grid=ClipGrid(stride_seconds=1.0, length_seconds=1.0, duration_seconds=7.0),
+        fingerprint=FINGERPRINT,
+    )
+    key = VideoKey(content=content_hash(manifest.video_path("long")), fingerprint=FINGERPRINT)
+    store.put(key, features, source="long")
+    return store
+
+
+@pytest.mark.parametrize(
+    ("window", "clips"),
+    [
+        (None, [0, 1, 2, 3, 4, 5, 6]),
+        (Segment(0.0, 7.0), [0, 1, 2, 3, 4, 5, 6]),
+        (Segment(2.0, 5.0), [2, 3, 4]),
+        (Segment(2.4, 5.4), [2, 3, 4]),
+        (Segment(2.6, 5.6), [3, 4, 5]),
+        (Segment(2.0, 4.5), [2, 3, 4]),
+        # Starts nearest to clip 5, but only two clips are left before the end.
+        (Segment(4.6, 7.0), [4, 5, 6]),
+        (Segment(0.0, 7.005), [0, 1, 2, 3, 4, 5, 6]),
+    ],
+)
+def test_window_takes_the_nearest_clips(
+    manifest: Manifest, store: FeatureStore, window: Segment | None, clips: list[int]
+) -> None:
+    found, grid = StoredFeatures(manifest, store, FINGERPRINT).load_video_features("long", window)
+
+    assert found[:, 0].tolist() == clips
+    assert grid.num_clips == len(clips)
+    assert grid.duration_seconds == pytest.approx(
+        min(7.0, window.duration_seconds) if window else 7.0
+    )
+
+
+def test_queries_are_encoded_once_at_their_times(manifest: Manifest, store: FeatureStore) -> None:
+    seen: list[tuple[int, int]] = []
+    count = extract_queries(manifest, StubRecipe(), store, on_progress=lambda *at: seen.append(at))
+
+    assert count == 2
+    assert seen == [(1, 1)]
+    assert extract_queries(manifest, StubRecipe(), store) == 0
+    source = StoredFeatures(manifest, store, FINGERPRINT)
+    # Blue is 23 a second; the video and half precision keep it to a few grey levels.
+    for seconds, second in ((3.5, 3), (1.5, 1)):
+        regions, boxes, global_feature = source.load_query_features("other", seconds)
+        assert regions.mean() * 256 == pytest.approx(23 * second, abs=8)
+        assert (boxes.shape, global_feature.shape) == ((2, 4), (5,))
+
+
+def test_missing_features_and_videos_are_named(manifest: Manifest, store: FeatureStore) -> None:
+    source = StoredFeatures(manifest, store, FINGERPRINT)
+
+    with pytest.raises(FeatureError, match="extract with this recipe first"):
+        source.load_video_features("other", None)
+    with pytest.raises(MediaError, match=r"nowhere\.mp4"):
+        source.load_video_features("nowhere", None)
+
+
+def test_video_paths_are_those_searched_each_once(manifest: Manifest) -> None:
+    assert video_paths(manifest) == [manifest.folder / "videos/long.mp4"]
