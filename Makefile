@@ -46,7 +46,7 @@ types: $(DEV)  ## check types
 	$(BIN)/basedpyright
 
 imports: $(DEV)  ## check that rooms import only from rooms above them
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-cache
 
 docs: $(DEV)  ## build the documentation into site/
 	$(BIN)/mkdocs build --strict
@@ -56,5 +56,5 @@ bench: $(DEV)  ## run every benchmark
 		echo "$$script"; $(BIN)/python $$script; done
 
 clean:  ## remove what the other targets made, but keep .venv and runs/
-	rm -rf build dist site demo_output .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf build dist site demo_output .pytest_cache .ruff_cache .hypothesis
 	find . -path ./$(VENV) -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""Data: manifests, rendered and planted videos, examples with their features, batches."""

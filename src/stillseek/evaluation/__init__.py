@@ -1,0 +1,1 @@
+"""Evaluation: answers to a data set, their scores, and the answers that ignore the query."""

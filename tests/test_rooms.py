@@ -1,0 +1,25 @@
+"""The rooms of the package: what keeps their import contract and their documentation honest."""
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "src" / "stillseek"
+# The command line documents itself with --help; its modules are no interface.
+WITHOUT_REFERENCE = {"cli", "__init__", "__main__"}
+
+
+def test_every_folder_of_modules_is_a_package() -> None:
+    # The import linter overlooks a folder without __init__.py, and everything in it.
+    folders = {path.parent for path in PACKAGE.rglob("*.py")}
+
+    assert not [folder for folder in folders if not (folder / "__init__.py").exists()]
+
+
+def test_every_room_is_in_the_api_reference() -> None:
+    rooms = {
+        path.relative_to(PACKAGE).parts[0].removesuffix(".py") for path in PACKAGE.rglob("*.py")
+    }
+    documented = re.findall(r"^::: stillseek\.(\w+)", (ROOT / "docs/api.md").read_text(), re.M)
+
+    assert set(documented) == rooms - WITHOUT_REFERENCE
