@@ -9,12 +9,12 @@ from torch import nn
 from stillseek.errors import UsageError
 from stillseek.features.encoder import PocketEncoder
 from stillseek.training.encoder import (
-    EncoderTrainConfig,
     augment,
     contrastive_loss,
     retrieval_auc,
     train_encoder,
 )
+from stillseek.training.encoder_config import EncoderTrainConfig
 
 
 def test_contrastive_loss_of_two_orthogonal_pairs_is_known():

@@ -34,11 +34,13 @@ for _place, (_verb, _summary) in enumerate(
         ("dataset", "Make data sets."),
         ("extract", "Compute the features of videos and query images once, into a store."),
         ("train", "Train a head on extracted features."),
+        ("train-encoder", "Train the pocket encoder on rendered pictures of seen classes."),
         ("evaluate", "Score heads on a data set and print the tables."),
         ("doctor", "Show what this installation has and what is missing."),
     )
 ):
-    app.command(f"stillseek.cli.{_verb}:{_verb}", name=_verb, help=_summary, sort_key=_place)
+    _name = _verb.replace("-", "_")
+    app.command(f"stillseek.cli.{_name}:{_name}", name=_verb, help=_summary, sort_key=_place)
 
 
 def main(tokens: Sequence[str] | None = None) -> int:

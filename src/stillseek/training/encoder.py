@@ -4,7 +4,7 @@ import json
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -15,46 +15,8 @@ from torch import Tensor, nn
 
 from stillseek.data.rendered.pictures import render_pictures
 from stillseek.data.rendered.streams import class_split
-from stillseek.errors import UsageError
 from stillseek.features.encoder import PocketEncoder
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EncoderTrainConfig:
-    """Settings of an encoder training.
-
-    Attributes:
-        seed: Pictures, weights and order follow from it.
-        class_seed: Seed of the class split; the one of the rendered benchmark.
-        pictures: Training pictures of seen classes.
-        validation_pictures: Pictures of validation classes; they choose the epoch.
-        epochs: Rounds over the pictures.
-        batch_size: Pictures a step.
-        learning_rate: Peak of the one-cycle schedule.
-        weight_decay: Of AdamW.
-        scale: Sharpness of the cosine classifier.
-        side_pixels: Width and height of the pictures.
-
-    Raises:
-        UsageError: A number is not positive.
-    """
-
-    seed: int = 0
-    class_seed: int = 0
-    pictures: int = 36_000
-    validation_pictures: int = 1_600
-    epochs: int = 6
-    batch_size: int = 128
-    learning_rate: float = 3e-3
-    weight_decay: float = 0.02
-    scale: float = 16.0
-    side_pixels: int = 128
-
-    def __post_init__(self) -> None:
-        """Refuses sizes that train nothing."""
-        for name in ("pictures", "validation_pictures", "epochs", "batch_size", "side_pixels"):
-            if getattr(self, name) < 1:
-                raise UsageError(f"{name} must be at least 1, got {getattr(self, name)}")
+from stillseek.training.encoder_config import EncoderTrainConfig
 
 
 def augment(
@@ -127,14 +89,14 @@ def train_encoder(
     config: EncoderTrainConfig,
     out: Path,
     *,
-    on_progress: Callable[[str, int, int], None] | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, object]:
     """Trains on seen classes, keeps the epoch that is best on validation classes.
 
     Args:
         config: Settings.
         out: Gets ``pocket_encoder.safetensors`` (half precision) and ``encoder.json``.
-        on_progress: Called with a message, the steps done and the steps in all.
+        on_progress: Called with the steps done and the steps in all.
 
     Returns:
         The training summary, as in ``encoder.json``.
@@ -184,7 +146,7 @@ def train_encoder(
             schedule.step()
             total += loss.item()
             if on_progress:
-                on_progress("training", epoch * steps_a_epoch + step + 1, steps)
+                on_progress(epoch * steps_a_epoch + step + 1, steps)
         auc = retrieval_auc(encoder, *held_out)
         history.append(
             {"epoch": epoch, "loss": total / max(1, steps_a_epoch), "validation_auc": auc}

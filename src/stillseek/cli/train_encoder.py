@@ -1,0 +1,31 @@
+"""``stillseek train-encoder``: train the encoder of the ``pocket`` recipe."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from stillseek.cli.console import progress_bar
+from stillseek.training.encoder_config import EncoderTrainConfig
+
+_DEFAULTS = EncoderTrainConfig()
+
+
+def train_encoder(
+    *, out: Path, config: Annotated[EncoderTrainConfig, Parameter(name="*")] = _DEFAULTS
+) -> None:
+    """Train the pocket encoder on rendered pictures of seen classes.
+
+    The epoch that tells validation classes apart best is kept. Features of another encoder do not
+    fit the shipped head: train a head on them.
+
+    Args:
+        out: Folder for the weights and the training summary.
+        config: Settings.
+    """
+    from stillseek.training.encoder import train_encoder as run
+
+    with progress_bar("training") as advance:
+        summary = run(config, out, on_progress=advance)
+    print(f"validation AUC {summary['best_validation_auc']:.4f}")
+    print(f"wrote {out / 'pocket_encoder.safetensors'}")
