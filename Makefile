@@ -51,7 +51,7 @@ imports: $(DEV)  ## check that rooms import only from rooms above them
 docs: $(DEV)  ## build the documentation into site/
 	$(BIN)/mkdocs build --strict
 
-bench: $(DEV)  ## run every benchmark
+bench: $(DEV)  ## run every benchmark; trains for hours
 	@set -e; for script in $(sort $(wildcard benchmarks/*.py)); do \
 		echo "$$script"; $(BIN)/python $$script; done
 
