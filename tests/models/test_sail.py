@@ -173,6 +173,19 @@ def test_one_place_initialises_every_weight(make_sail):
             assert 0.5 * bound < tensor.abs().max() <= bound, name
 
 
+def test_what_a_clip_sees_of_the_image_starts_in_the_clips_own_space(make_sail, make_inputs):
+    model = make_sail(
+        clip_dim=6, region_dim=6, global_dim=6, num_heads=2, projection_dim=3, window=1
+    )
+    layer = model.local_transformer.layers[0]
+    clips, region = torch.randn(2, 5, 6).double(), torch.randn(2, 1, 6).double()
+
+    seen = layer.image_attention(clips, region, torch.ones(2, 1, 1, dtype=torch.bool))
+
+    # All attention falls on the only region.
+    torch.testing.assert_close(seen, region.expand_as(clips))
+
+
 @pytest.mark.parametrize(
     ("projection_dim", "expected"),
     # 256 a head as printed: 70.3 million, 47 of them keys and values of the 4096-wide regions in

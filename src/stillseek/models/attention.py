@@ -109,6 +109,11 @@ class MultiHead(nn.Module):
         self.value = nn.Linear(context_dim, num_heads * projection_dim, bias=False)
         self.output = nn.Linear(num_heads * projection_dim, query_dim, bias=False)
 
+    @property
+    def keeps_width(self) -> bool:
+        """Whether ``W^v`` and ``W^o`` are square, so that they can be identities."""
+        return self.value.weight.shape[0] == self.value.weight.shape[1] == self.output.out_features
+
     def forward(
         self,
         queries: Float[Tensor, "batch query query_dim"],

@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields
 from torch import nn
 
 from stillseek.errors import UsageError
+from stillseek.models.attention import MultiHead
 from stillseek.models.inputs import check_inputs
 from stillseek.models.local_transformer import LocalTransformer
 from stillseek.models.localizer import OrderSensitiveLocalizer
@@ -116,7 +117,10 @@ class Sail(nn.Module):
         """Initialises every weight; the only place that does (the paper is silent).
 
         Matrices are Xavier uniform, with the heads of an attention as one stacked matrix; biases
-        are 0; norms start as the identity (gain 1, bias 0).
+        are 0; norms start as the identity (gain 1, bias 0). Where an attention's values fit
+        through it unchanged (query and context as wide as all heads together), ``W^v`` and
+        ``W^o`` start as identities: what a clip sees of the image then lies in the clip's own
+        space, and the product in the fusion compares from the first step on.
         """
         for module in self.modules():
             if isinstance(module, nn.Linear):
@@ -126,6 +130,10 @@ class Sail(nn.Module):
             elif isinstance(module, nn.LayerNorm):
                 nn.init.ones_(module.weight)
                 nn.init.zeros_(module.bias)
+        for module in self.modules():
+            if isinstance(module, MultiHead) and module.keeps_width:
+                nn.init.eye_(module.value.weight)
+                nn.init.eye_(module.output.weight)
 
     def forward(self, inputs: LocalizerInput) -> LocalizerOutput:
         """Scores every clip as start and as end of the activity in the query image.
