@@ -102,7 +102,7 @@ class _Run:
             log_with="tensorboard",
             project_config=ProjectConfiguration(project_dir=str(folder)),
         )
-        self.optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate, foreach=True)
+        self.optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate, fused=True)
         console = Console(stderr=True)
         self.progress = Progress(
             TextColumn("{task.description}"),
