@@ -5,6 +5,7 @@ import pytest
 from stillseek.cli.app import main
 
 
+@pytest.mark.slow
 def test_train_encoder_writes_weights_and_summary(tmp_path, capsys):
     words = ["--pictures", "200", "--validation-pictures", "200", "--epochs", "1"]
     out = tmp_path / "encoder"

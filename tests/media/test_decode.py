@@ -239,7 +239,7 @@ def test_streaming_holds_few_frames(make_video):
         assert len(arrays) <= 2
         if num_frames % 61 == 0:
             # Frame threads hand out one for each processor at once; all 307 would be far more.
-            assert 1 <= sum(isinstance(o, av.VideoFrame) for o in gc.get_objects()) <= 80
+            assert 1 <= sum(type(o) is av.VideoFrame for o in gc.get_objects()) <= 80
     assert num_frames == 307
 
 

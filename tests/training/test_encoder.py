@@ -61,6 +61,7 @@ def test_augmentation_keeps_shape_and_range_and_follows_its_generator():
     assert not torch.equal(first, augment(images, torch.Generator().manual_seed(3)))
 
 
+@pytest.mark.slow
 def test_a_tiny_training_is_reproducible_and_writes_a_loadable_encoder(tmp_path):
     config = EncoderTrainConfig(
         pictures=200, validation_pictures=200, epochs=1, batch_size=100, side_pixels=32

@@ -1,10 +1,11 @@
 """A planted task: synthetic features where only the query says which segment is meant.
 
 Every class has a latent code. A video holds one segment of each of a few classes among idle
-noise; the query image shows one of these classes in some of its regions. Clip features are a
-fixed linear map of the code, region features another one, so whoever learns how the two maps
-relate also finds classes that no training video showed. All segments of a video look alike to
-whoever does not see the query: each is the target equally often.
+clips, which show one background everywhere; the query image shows one of these classes in some
+of its regions and background in the others. Clip features are a fixed linear map of the code,
+region features another one, so whoever learns how the two maps relate also finds classes that no
+training video showed. All segments of a video look alike to whoever does not see the query: each
+is the target equally often.
 """
 
 from collections.abc import Sequence
@@ -46,25 +47,25 @@ class PlantedConfig:
         max_clips: Longest video.
         min_regions: Fewest regions of a query.
         max_regions: Most regions of a query.
-        num_code_regions: Regions of a query that show the class; the others are noise.
+        num_code_regions: Regions of a query that show the class; the others show background.
         noise: Standard deviation of the noise on every feature; the code's part has 1.
     """
 
     clip_dim: int = 500
     region_dim: int = 4096
     global_dim: int = 512
-    code_dim: int = 16
+    code_dim: int = 4
     num_train_classes: int = 400
     num_held_out_classes: int = 40
-    num_train_examples: int = 1600
+    num_train_examples: int = 4800
     num_held_out_examples: int = 200
-    num_activities: int = 3
-    min_segment_clips: int = 8
-    max_segment_clips: int = 12
-    min_clips: int = 30
-    max_clips: int = 36
-    min_regions: int = 6
-    max_regions: int = 9
+    num_activities: int = 2
+    min_segment_clips: int = 5
+    max_segment_clips: int = 7
+    min_clips: int = 16
+    max_clips: int = 18
+    min_regions: int = 4
+    max_regions: int = 5
     num_code_regions: int = 3
     noise: float = 0.5
 
@@ -108,11 +109,9 @@ class PlantedDataset(Sequence[Example]):
             for dim in (config.clip_dim, config.region_dim, config.global_dim)
         )
         num_classes = config.num_train_classes if train else config.num_held_out_classes
-        codes = np.random.default_rng((seed, _SPLIT_STREAMS[split])).standard_normal(
-            (num_classes, config.code_dim)
-        )
-        lengths = np.linalg.norm(codes, axis=1, keepdims=True)
-        self._codes = (codes / lengths * config.code_dim**0.5).astype(np.float32)
+        self._idle_code = _unit_power(maps.standard_normal(config.code_dim))
+        classes = np.random.default_rng((seed, _SPLIT_STREAMS[split]))
+        self._codes = _unit_power(classes.standard_normal((num_classes, config.code_dim)))
 
     def __len__(self) -> int:
         return self._num
@@ -174,9 +173,8 @@ class PlantedDataset(Sequence[Example]):
         # The idle clips fall into the gaps before, between and after the segments.
         cuts = np.sort(rng.integers(0, num_clips - lengths.sum() + 1, len(classes)))
         starts = cuts + np.concatenate([[0], lengths[:-1].cumsum()])
-        # Idle clips carry no code, only noise of the same power.
-        steps = rng.standard_normal((num_clips, config.clip_dim), dtype=np.float32)
-        steps *= (1 + config.noise**2) ** 0.5
+        # All idle clips of all videos show one background.
+        steps = self._noisy(rng, np.tile(self._idle_code @ self._to_clip, (num_clips, 1)))
         segments = []
         for label, start, length in zip(classes, starts, lengths, strict=True):
             clean = np.tile(self._codes[label] @ self._to_clip, (length, 1))
@@ -189,11 +187,9 @@ class PlantedDataset(Sequence[Example]):
     def _regions(self, rng: np.random.Generator, label: int) -> tuple[np.ndarray, np.ndarray]:
         config = self.config
         count = int(rng.integers(config.min_regions, config.max_regions + 1))
-        regions = rng.standard_normal((count, config.region_dim), dtype=np.float32)
-        regions *= (1 + config.noise**2) ** 0.5
-        shown = rng.choice(count, config.num_code_regions, replace=False)
-        clean = np.tile(self._codes[label] @ self._to_region, (len(shown), 1))
-        regions[shown] = self._noisy(rng, clean)
+        codes = np.tile(self._idle_code, (count, 1))
+        codes[rng.choice(count, config.num_code_regions, replace=False)] = self._codes[label]
+        regions = self._noisy(rng, codes @ self._to_region)
         size = rng.uniform(0.1, 0.5, (count, 2))
         centre = size / 2 + rng.random((count, 2)) * (1 - size)
         return regions, np.concatenate([centre, size], axis=1).astype(np.float32)
@@ -201,6 +197,12 @@ class PlantedDataset(Sequence[Example]):
     def _noisy(self, rng: np.random.Generator, clean: np.ndarray) -> np.ndarray:
         noise = rng.standard_normal(clean.shape, dtype=np.float32)
         return clean + np.float32(self.config.noise) * noise
+
+
+def _unit_power(codes: np.ndarray) -> np.ndarray:
+    """Codes with a mean square of 1, so that no length tells classes apart."""
+    power = np.square(codes).mean(axis=-1, keepdims=True)
+    return (codes / power**0.5).astype(np.float32)
 
 
 def planted_dataset(config: PlantedConfig, split: PlantedSplit, seed: int) -> PlantedDataset:

@@ -25,7 +25,7 @@ def augment(
     """Random crop, flip, gain, colour cast, blur and noise; every image its own."""
     batch = len(images)
 
-    def draw(low: float, high: float, *shape: int) -> Tensor:
+    def draw(low: float | int, high: float | int, *shape: int) -> Tensor:
         return torch.rand(shape, generator=generator) * (high - low) + low
 
     zoom_x, zoom_y = draw(0.66, 1.1, batch), draw(0.72, 1.1, batch)
