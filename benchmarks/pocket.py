@@ -221,7 +221,11 @@ software, not a tool: train a head on features of a recipe that knows real pictu
 |---|---|---:|
 {commands}
 
-Head configuration: `{json.dumps(head["model"])}`.
+Minutes are wall time of this run; the trainings ran two at a time with a thread each, and other
+work shared the two cores. Epoch, seed and the start of the value paths were chosen on validation
+classes; test classes were scored once, at the end.
+
+Head configuration: `{json.dumps(head["config"])}`.
 
 ## Results
 

@@ -12,7 +12,7 @@ _OUT = Path("demo_output")
 
 
 def demo(
-    *, out: Path = _OUT, seed: int = 0, recipe: str = "pocket", checkpoint: Path | None = None
+    *, out: Path = _OUT, seed: int = 6, recipe: str = "pocket", checkpoint: Path | None = None
 ) -> None:
     """Render a video of an unseen activity, search it, and show the result.
 
