@@ -31,7 +31,7 @@ demo: $(BASE)  ## find an unseen activity in a freshly rendered video
 	$(BIN)/stillseek demo
 
 test: $(DEV)  ## run the fast tests
-	$(BIN)/python -m pytest -m "not slow and $(MARKERS)"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow and $(MARKERS)"
 
 test-slow: $(DEV)  ## run the tests that train models or take long
 	$(BIN)/python -m pytest -m "slow and $(MARKERS)"

@@ -66,7 +66,7 @@ def main() -> None:
         with progress_bar("reading") as advance:
             found = localizer.locate(video, image, on_progress=advance)
         seconds = time.perf_counter() - start
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
     result = {
         "video_seconds": found.duration_seconds,
         "locate_seconds": seconds,

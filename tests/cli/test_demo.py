@@ -44,3 +44,8 @@ def test_demo_renders_searches_and_shows(small_head, tmp_path, monkeypatch, caps
     with Image.open(out / "query.png") as picture:
         assert picture.size == (probe(out / "video.mp4").width, probe(out / "video.mp4").height)
     assert "The true segment is 0:02.0 to 0:05.0" in (out / "report.html").read_text()
+
+
+def test_a_negative_seed_exits_with_2(tmp_path, capsys) -> None:
+    assert main(["demo", "--seed", "-1", "--out", str(tmp_path / "out")]) == 2
+    assert capsys.readouterr().err == "error: seed must be at least 0, got -1\n"

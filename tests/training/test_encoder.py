@@ -78,6 +78,19 @@ def test_a_tiny_training_is_reproducible_and_writes_a_loadable_encoder(tmp_path)
     assert summary["config"]["epochs"] == 1
 
 
-def test_sizes_that_train_nothing_are_refused():
-    with pytest.raises(UsageError, match="epochs must be at least 1, got 0"):
-        EncoderTrainConfig(epochs=0)
+def test_contrastive_loss_of_a_batch_without_pairs_is_zero():
+    assert contrastive_loss(torch.eye(3), torch.tensor([0, 1, 2]), 0.1).item() == 0.0
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"epochs": 0}, "epochs must be at least 1, got 0"),
+        ({"learning_rate": -1.0}, "learning_rate must be positive, got -1.0"),
+        ({"seed": -1}, "seed must be at least 0, got -1"),
+        ({"batch_size": 300, "pictures": 200}, r"batch_size must be at most pictures \(200\)"),
+    ],
+)
+def test_settings_that_train_nothing_are_refused(change, message):
+    with pytest.raises(UsageError, match=message):
+        EncoderTrainConfig(**change)

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stillseek.cli.console import progress_bar
+from stillseek.errors import UsageError
 
 if TYPE_CHECKING:
     from stillseek.data.rendered.streams import Stream
@@ -30,6 +31,8 @@ def demo(
     from stillseek.localize.plot import plot_localization
     from stillseek.localize.report import write_report
 
+    if seed < 0:
+        raise UsageError(f"seed must be at least 0, got {seed}")
     # First of all: without a head there is nothing to show.
     localizer = Localizer.load(recipe, checkpoint=checkpoint)
     stream, other = _draw_streams(seed)

@@ -53,7 +53,9 @@ def contrastive_loss(
     log_p = logits - logits.masked_fill(itself, -torch.inf).logsumexp(1, keepdim=True)
     same = (labels[:, None] == labels[None]) & ~itself
     count = same.sum(1)
-    return -((log_p * same).sum(1) / count.clamp(min=1))[count > 0].mean()
+    per_picture = -(log_p * same).sum(1) / count.clamp(min=1)
+    # A batch without any pair has nothing to pull together, and no loss.
+    return per_picture.sum() / (count > 0).sum().clamp(min=1)
 
 
 @torch.inference_mode()

@@ -1,5 +1,6 @@
 """Settings of an encoder training; without torch, so that the command line starts fast."""
 
+import math
 from dataclasses import dataclass
 
 from stillseek.errors import UsageError
@@ -22,7 +23,7 @@ class EncoderTrainConfig:
         side_pixels: Width and height of the pictures.
 
     Raises:
-        UsageError: A number is not positive.
+        UsageError: A number is out of range.
     """
 
     seed: int = 0
@@ -41,3 +42,13 @@ class EncoderTrainConfig:
         for name in ("pictures", "validation_pictures", "epochs", "batch_size", "side_pixels"):
             if getattr(self, name) < 1:
                 raise UsageError(f"{name} must be at least 1, got {getattr(self, name)}")
+        for name in ("learning_rate", "scale"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise UsageError(f"{name} must be positive, got {getattr(self, name)}")
+        for name in ("seed", "class_seed", "weight_decay"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise UsageError(f"{name} must be at least 0, got {getattr(self, name)}")
+        if self.batch_size > self.pictures:
+            raise UsageError(
+                f"batch_size must be at most pictures ({self.pictures}), got {self.batch_size}"
+            )

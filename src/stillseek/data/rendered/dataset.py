@@ -52,6 +52,8 @@ class RenderedConfig:
 
     def __post_init__(self) -> None:
         """Refuses benchmarks that cannot be drawn."""
+        if self.seed < 0:
+            raise UsageError(f"seed must be at least 0, got {self.seed}")
         for name, number in self.videos().items():
             if number < 0:
                 raise UsageError(f"{name}_videos must be at least 0, got {number}")

@@ -242,7 +242,7 @@ class Shot:
 
     Attributes:
         place: Background, larger than the picture.
-        performers: From far to near.
+        performers: In drawing order; whoever does the activity is in front.
         palette: Object colours.
         pan: Camera drift in pixels a second, x and y.
         shake: Amplitude of the hand-held camera in pixels.
@@ -332,7 +332,6 @@ def draw_shot(rng: np.random.Generator, look: Look, activity: Activity | None) -
     crowd = [
         _bystander(rng, look.bodies[1 + k], float(rng.uniform(60, 120)))
         for k in range(int(rng.choice(4, p=(0.5, 0.28, 0.15, 0.07))))
-        if k < len(look.bodies) - 1
     ]
     if activity is None:
         if rng.random() < 0.85:
