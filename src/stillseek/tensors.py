@@ -33,13 +33,44 @@ class LocalizerInput:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentScores:
+    """Whole segments with their scores: one stage of a model that proposes segments.
+
+    Positions are steps as real numbers, half-open: clip ``i`` alone is ``[i, i + 1)``.
+
+    Attributes:
+        segments: Start and end of each segment, after regression where there is one; inside the
+            real clips, and longer than nothing.
+        logits: Score of each; its sigmoid is a confidence. ``-inf`` where there is no segment.
+        anchors: What the regression started from; None where nothing is regressed.
+        offsets: What the regression says: ``(c - c_a) / l_a`` and ``log(l / l_a)`` for centre ``c``
+            and length ``l`` against those of the anchor; None where nothing is regressed.
+    """
+
+    segments: Float[Tensor, "batch segment 2"]
+    logits: Float[Tensor, "batch segment"]
+    anchors: Float[Tensor, "batch segment 2"] | None = None
+    offsets: Float[Tensor, "batch segment 2"] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LocalizerOutput:
     """Start and end scores over the clips; softmax over clips gives ``p^s`` and ``p^e``.
+
+    What a model does not score itself follows from what it scores. Where clips are scored (FLP,
+    matching), the boundary scores are running sums, so that ``start_logits[i] + end_logits[j]`` is
+    the sum of ``clip_logits`` over ``i .. j``. Where segments are scored (SST+, TAL+, Random),
+    they are the log of the summed confidence of the segments that start or end in a clip.
 
     Attributes:
         start_logits: Start scores, ``-inf`` on padding.
         end_logits: End scores, ``-inf`` on padding.
+        clip_logits: Score of every clip as part of the moment, 0 on padding; None where clips are
+            not scored.
+        stages: Segments of every stage, the answer last; empty where segments are not scored.
     """
 
     start_logits: Float[Tensor, "batch clip"]
     end_logits: Float[Tensor, "batch clip"]
+    clip_logits: Float[Tensor, "batch clip"] | None = None
+    stages: tuple[SegmentScores, ...] = ()
