@@ -173,3 +173,47 @@ def test_seconds_to_steps_and_back_loses_at_most_the_two_steps_at_the_ends(
     assert found.end_seconds >= segment.end_seconds - 2e-6
     assert segment.start_seconds - found.start_seconds <= grid.span(first).duration_seconds
     assert found.end_seconds - segment.end_seconds <= grid.span(last).duration_seconds
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "expected"),
+    [
+        (1.0, 2.0, (8, 24)),  # the second clip alone
+        (1.5, 2.5, (12, 27)),  # between 8 and 16; between 24 and 30
+        (0.0, 0.5, (0, 8)),
+        (3.5, 4.0, (27, 30)),  # the last clip starts at 24, and there the grid ends at 30
+        (-7.0, 99.0, (0, 30)),
+    ],
+)
+def test_real_positions_by_hand(start: float, end: float, expected: tuple[int, int]) -> None:
+    assert make_grid(30.0).segment_between(start, end) == seconds(*expected)
+
+
+@pytest.mark.parametrize(
+    ("start", "end"), [(2, 2), (3, 1), (4, 9), (-3, 0), (math.nan, 2), (1, math.nan)]
+)
+def test_positions_with_nothing_between_are_refused(start: float, end: float) -> None:
+    with pytest.raises(UsageError, match="leave nothing of a grid of 4 steps"):
+        make_grid(30.0).segment_between(float(start), float(end))
+
+
+@settings(deadline=None)
+@given(grids(), st.data())
+def test_whole_positions_are_steps_exactly(grid: ClipGrid, data: st.DataObject) -> None:
+    first = data.draw(st.integers(0, grid.num_steps - 1))
+    last = data.draw(st.integers(first, grid.num_steps - 1))
+
+    assert grid.segment_between(float(first), last + 1.0) == grid.segment(first, last)
+
+
+@settings(deadline=None)
+@given(grids(), st.lists(st.floats(-0.125, 1.125, width=32), min_size=4, max_size=4, unique=True))
+def test_positions_keep_their_order_and_stay_inside(grid: ClipGrid, parts: list[float]) -> None:
+    a, b, c, d = (grid.num_steps * part for part in sorted(parts))
+    if not max(b, 0.0) < min(c, grid.num_steps):
+        return
+
+    inner, outer = grid.segment_between(b, c), grid.segment_between(a, d)
+
+    assert 0 <= outer.start_seconds <= inner.start_seconds
+    assert inner.end_seconds <= outer.end_seconds <= grid.duration_seconds

@@ -1,6 +1,7 @@
 """Time: segments in seconds, and the one class that converts seconds to clip steps and back."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from stillseek.errors import UsageError
@@ -132,6 +133,27 @@ class ClipGrid:
         """Time from the start of one step to the end of another, both included."""
         return Segment(self.span(first_step).start_seconds, self.span(last_step).end_seconds)
 
+    def segment_between(self, start: float, end: float) -> Segment:
+        """Time between two positions in steps as real numbers: ``[i, j + 1)`` is `segment(i, j)`.
+
+        Between whole steps a start moves evenly from one step's start to the next one's, and an
+        end from one step's end to the next one's, so that both are right where clips overlap.
+        What lies outside the grid is cut off.
+
+        Raises:
+            UsageError: Nothing of the grid lies between the positions, or one is not a number.
+        """
+        start, end = max(start, 0.0), min(end, float(self.num_steps))
+        if not start < end:
+            raise UsageError(
+                f"positions [{start}, {end}) leave nothing of a grid of {self.num_steps} steps; "
+                "give a start before the end, inside the grid"
+            )
+        end_seconds = _interpolate(end, self._end_before)
+        # Rounding may leave nothing of two positions that almost agree.
+        latest = math.nextafter(end_seconds, 0.0)
+        return Segment(min(_interpolate(start, self._start_of), latest), end_seconds)
+
     def labels(self, segment: Segment) -> tuple[int, int]:
         """Start and end step of a segment, the targets of the training loss.
 
@@ -151,5 +173,25 @@ class ClipGrid:
         start = self._step_of_clip(min(start_clip, self.num_clips - 1))
         return start, max(start, self._step_of_clip(min(end_clip, self.num_clips - 1)))
 
+    def _start_of(self, step: int) -> float:
+        """Start of a step in seconds; for the step after the last one, the end of the grid."""
+        if step == self.num_steps:
+            return self._end_before(step)
+        return self.span(step).start_seconds
+
+    def _end_before(self, step: int) -> float:
+        """End of the step before this one in seconds; for the first step, the grid's start."""
+        return self.span(step - 1).end_seconds if step > 0 else 0.0
+
     def _step_of_clip(self, clip: int) -> int:
         return ((clip + 1) * self.num_steps - 1) // self.num_clips
+
+
+def _interpolate(position: float, seconds_at: Callable[[int], float]) -> float:
+    """Seconds at a real position, linear between whole ones and exact at them."""
+    before = math.floor(position)
+    low, part = seconds_at(before), position - before
+    if part == 0:
+        return low
+    high = seconds_at(before + 1)
+    return min(low + part * (high - low), high)
