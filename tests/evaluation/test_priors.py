@@ -2,11 +2,13 @@ import numpy as np
 import pytest
 
 from stillseek.errors import UsageError
-from stillseek.evaluation.overlap import segment_bounds, temporal_iou
+from stillseek.evaluation.overlap import THRESHOLDS, segment_bounds, temporal_iou
 from stillseek.evaluation.priors import (
     centre_prior,
     expected_random_scores,
     fit_centre_length,
+    random_iou_above,
+    random_iou_mean,
     random_prior,
     whole_video_prior,
 )
@@ -64,7 +66,41 @@ def test_expected_scores_are_what_draws_approach(make_sample, ordered):
 
 def test_unordered_ends_score_half_of_ordered_ones(make_sample):
     samples = [make_sample(0)]
-    ordered, _ = expected_random_scores(samples)
-    unordered, _ = expected_random_scores(samples, ordered=False)
-    # The quadrature has points on the diagonal, which have no length.
-    assert abs(unordered / ordered - 0.5) < 1e-12
+    ordered, above = expected_random_scores(samples)
+    unordered, unordered_above = expected_random_scores(samples, ordered=False)
+    assert unordered == ordered / 2
+    assert unordered_above == {threshold: share / 2 for threshold, share in above.items()}
+
+
+def test_the_whole_video_as_truth_by_hand():
+    # IoU is y - x: mean 1/3, above R with probability (1 - R)^2.
+    whole = np.array([[0.0, 1.0]])
+    np.testing.assert_allclose(random_iou_mean(whole), 1 / 3)
+    np.testing.assert_allclose(random_iou_above(whole, 0.3), 0.7**2)
+
+
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [(0.0, 0.3), (0.75, 1.0), (0.2, 0.5), (0.45, 0.55), (0.05, 0.98), (0.9, 0.92), (0.0, 1.0)],
+)
+def test_closed_form_agrees_with_quadrature(start, end):
+    points = (np.arange(2000) + 0.5) / 2000
+    first, second = np.meshgrid(points, points, indexing="ij")
+    drawn = np.stack([np.minimum(first, second), np.maximum(first, second)], axis=-1)
+    bounds = np.array([[start, end]])
+    ious = temporal_iou(drawn, np.broadcast_to(bounds[0], drawn.shape))
+    # The midpoint rule errs by the cells on the edges of the cases, about one point in 2000.
+    np.testing.assert_allclose(random_iou_mean(bounds), ious.mean(), atol=1e-4)
+    for threshold in (0.1, *THRESHOLDS, 0.95):
+        share = (ious > threshold).mean()
+        np.testing.assert_allclose(random_iou_above(bounds, threshold), share, atol=1e-3)
+
+
+def test_shares_add_up_to_the_mean():
+    # E[IoU] is the integral of P(IoU > R): the two closed forms check each other.
+    bounds = np.random.default_rng(0).random((101, 2))
+    bounds.sort(axis=1)
+    midpoints = (np.arange(500) + 0.5) / 500
+    integral = np.mean([random_iou_above(bounds, r) for r in midpoints], axis=0)
+    # 500 midpoints leave an error of at most 1e-5.
+    np.testing.assert_allclose(random_iou_mean(bounds), integral, atol=1e-5)

@@ -12,9 +12,6 @@ from stillseek.evaluation.predictions import Prediction, Predictions, Prediction
 
 # Relative lengths that the centre prior chooses from.
 _CENTRE_LENGTHS = np.arange(1, 101) / 100
-# Midpoints an axis of the quadrature over random ends; halving it moves mIoU by less than 1e-3.
-_QUADRATURE_POINTS = 128
-_CHUNK_SAMPLES = 64
 
 
 def random_prior(samples: Sequence[Sample], *, seed: int, ordered: bool = True) -> Predictions:
@@ -77,21 +74,75 @@ def fit_centre_length(samples: Sequence[Sample]) -> float:
 def expected_random_scores(
     samples: Sequence[Sample], *, ordered: bool = True
 ) -> tuple[float, dict[float, float]]:
-    """The mIoU and IoU@R that Random has on average, by numeric integration over its two ends."""
-    points = (np.arange(_QUADRATURE_POINTS) + 0.5) / _QUADRATURE_POINTS
-    start, end = (axis.ravel() for axis in np.meshgrid(points, points))
-    ends = np.stack([start, end], axis=-1)
-    if ordered:
-        ends = np.sort(ends, axis=1)
-    targets = _relative_bounds(samples)
-    totals = np.zeros(1 + len(THRESHOLDS))
-    for first in range(0, len(targets), _CHUNK_SAMPLES):
-        chunk = targets[first : first + _CHUNK_SAMPLES, None]
-        shape = (len(chunk), len(ends), 2)
-        ious = temporal_iou(np.broadcast_to(ends, shape), np.broadcast_to(chunk, shape))
-        totals += [ious.mean(axis=1).sum(), *((ious > r).mean(axis=1).sum() for r in THRESHOLDS)]
-    miou, *above = (totals / len(targets)).tolist()
-    return miou, dict(zip(THRESHOLDS, above, strict=True))
+    """The mIoU and IoU@R that Random has on average, exactly (`random_iou_mean`).
+
+    Args:
+        samples: The questions.
+        ordered: Whether the earlier time is the start. Unordered ends are reversed, and score 0,
+            half of the time.
+    """
+    bounds = _relative_bounds(samples)
+    share = 1.0 if ordered else 0.5
+    above = {r: share * float(random_iou_above(bounds, r).mean()) for r in THRESHOLDS}
+    return share * float(random_iou_mean(bounds).mean()), above
+
+
+def random_iou_mean(bounds: Float[np.ndarray, "sample 2"]) -> Float[np.ndarray, " sample"]:
+    """Mean IoU of a segment with two sorted uniform times of [0, 1].
+
+    For a truth ``[a, b)`` of length ``l``, the times ``x < y`` have density 2, and the IoU is
+    ``(y - x) / l`` inside the truth, ``l / (y - x)`` around it, ``(y - a) / (b - x)`` over its
+    start and ``(b - x) / (y - a)`` over its end. The integrals are, in this order,
+    ``l^2 / 3``, ``2 l (l log l - b log b - (1 - a) log(1 - a))``, ``l^2 log(b / l)`` and
+    ``l^2 log((1 - a) / l)``.
+
+    Args:
+        bounds: ``a`` and ``b`` of each truth, in [0, 1].
+    """
+    before, after, length = _around(bounds)
+    end, rest = length + before, length + after  # b and 1 - a
+    around = 2 * length * (length * np.log(length) - end * np.log(end) - rest * np.log(rest))
+    over = length**2 * (np.log(end / length) + np.log(rest / length))
+    return length**2 / 3 + around + over
+
+
+def random_iou_above(
+    bounds: Float[np.ndarray, "sample 2"], threshold: float
+) -> Float[np.ndarray, " sample"]:
+    """Probability that two sorted uniform times of [0, 1] have more than this IoU with a segment.
+
+    Twice the area, in the plane of the two times, of the four cases of `random_iou_mean`: inside,
+    a triangle with sides ``l (1 - R)``; around, what the two ends stick out, which may be ``m =
+    l (1 - R) / R`` together and no more than there is room for on each side; over the start, the
+    sum over what it sticks out, up to ``m`` or the room, of ``l (1 - R) - R p``; over the end
+    likewise.
+
+    Args:
+        bounds: ``a`` and ``b`` of each truth, in [0, 1].
+        threshold: ``R``, in (0, 1).
+    """
+    before, after, length = _around(bounds)
+    slack = length * (1 - threshold)
+    most = slack / threshold
+
+    def triangle(side: Float[np.ndarray, " sample"]) -> Float[np.ndarray, " sample"]:
+        return np.maximum(side, 0.0) ** 2 / 2
+
+    inside = triangle(slack)
+    around = (
+        triangle(most)
+        - triangle(most - before)
+        - triangle(most - after)
+        + triangle(most - before - after)
+    )
+    out = np.minimum(np.stack([before, after]), most)
+    over = (slack * out - threshold * out**2 / 2).sum(axis=0)
+    return 2 * (inside + around + over)
+
+
+def _around(bounds: Float[np.ndarray, "sample 2"]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Time before each truth, time after it, and its length; a share of the video each."""
+    return bounds[:, 0], np.maximum(1 - bounds[:, 1], 0.0), bounds[:, 1] - bounds[:, 0]
 
 
 def _relative_bounds(samples: Sequence[Sample]) -> Float[np.ndarray, "sample 2"]:
