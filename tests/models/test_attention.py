@@ -3,47 +3,11 @@ import math
 import pytest
 import torch
 
-from stillseek.models.attention import (
-    AdditiveAttention,
-    MultiHead,
-    dot_attention,
-    order_visibility,
-    window_visibility,
-)
+from stillseek.models.attention import AdditiveAttention, MultiHead
 
 
 def everything(batch: int, queries: int, keys: int) -> torch.Tensor:
     return torch.ones(batch, queries, keys, dtype=torch.bool)
-
-
-def test_dot_attention_of_one_key_is_its_value():
-    value = torch.randn(2, 1, 5)
-
-    result = dot_attention(torch.randn(2, 3, 7), torch.randn(2, 1, 7), value, everything(2, 3, 1))
-
-    torch.testing.assert_close(result, value.expand(2, 3, 5))
-
-
-def test_dot_attention_by_hand():
-    # d_1 = 4: scores (2 ln 3) / sqrt(4) = ln 3 and 0, weights 3/4 and 1/4.
-    queries = torch.tensor([[[2.0, 0.0, 0.0, 0.0]]])
-    keys = torch.tensor([[[math.log(3), 0.0, 0.0, 0.0], [0.0, 5.0, 0.0, 0.0]]])
-    values = torch.tensor([[[4.0], [8.0]]])
-
-    result = dot_attention(queries, keys, values, everything(1, 1, 2))
-
-    torch.testing.assert_close(result, torch.tensor([[[5.0]]]))
-
-
-def test_dot_attention_ignores_keys_out_of_sight():
-    queries, keys, values = torch.randn(2, 3, 7), torch.randn(2, 5, 7), torch.randn(2, 5, 11)
-    visible = everything(2, 3, 5)
-    visible[..., 4] = False
-
-    result = dot_attention(queries, keys, values, visible)
-
-    shorter = dot_attention(queries, keys[:, :4], values[:, :4], everything(2, 3, 4))
-    torch.testing.assert_close(result, shorter)
 
 
 def test_multi_head_by_hand():
@@ -56,7 +20,9 @@ def test_multi_head_by_hand():
         attention.value.weight.copy_(torch.tensor([[10.0, 30.0], [2.0, 6.0]]))
         attention.output.weight.copy_(torch.tensor([[1.0, 100.0]]))
 
-    result = attention(torch.ones(1, 1, 1), torch.eye(2)[None], everything(1, 1, 2))
+    result = attention(
+        torch.ones(1, 1, 1), *attention.keys_values(torch.eye(2)[None]), everything(1, 1, 2)
+    )
 
     torch.testing.assert_close(result, torch.tensor([[[320.0]]]))
 
@@ -80,7 +46,9 @@ def test_multi_head_is_the_sum_of_its_heads_through_their_part_of_w_o():
         weights = (q @ k.mT / math.sqrt(5)).softmax(-1)
         expected += weights @ v @ attention.output.weight[:, rows].mT
 
-    torch.testing.assert_close(attention(queries, context, everything(2, 4, 6)), expected)
+    result = attention(queries, *attention.keys_values(context), everything(2, 4, 6))
+
+    torch.testing.assert_close(result, expected)
 
 
 def test_multi_head_has_no_biases_and_returns_the_query_width():
@@ -92,45 +60,6 @@ def test_multi_head_has_no_biases_and_returns_the_query_width():
         "value.weight": (15, 11),
         "output.weight": (7, 15),
     }
-
-
-@pytest.mark.parametrize("window", [1, 3, None])
-def test_one_clip_sees_itself(window):
-    visible = window_visibility(torch.ones(1, 1, dtype=torch.bool), window)
-
-    assert visible.tolist() == [[[True]]]
-
-
-def test_window_is_cut_at_both_ends_and_at_padding():
-    clip_mask = torch.tensor([[True, True, True, True, False]])
-
-    visible = window_visibility(clip_mask, 1)
-
-    assert visible.int().tolist() == [
-        [
-            [1, 1, 0, 0, 0],
-            [1, 1, 1, 0, 0],
-            [0, 1, 1, 1, 0],
-            [0, 0, 1, 1, 0],
-            [0, 0, 0, 1, 1],  # padding sees itself besides the real clips in reach
-        ]
-    ]
-
-
-def test_no_window_sees_every_real_clip():
-    visible = window_visibility(torch.tensor([[True, True, True, False]]), None)
-
-    assert visible[0, :3].int().tolist() == [[1, 1, 1, 0]] * 3
-
-
-def test_order_looks_one_way_and_at_itself():
-    clip_mask = torch.tensor([[True, True, True, False]])
-
-    forward = order_visibility(clip_mask, "forward")[0, :3].int().tolist()
-    backward = order_visibility(clip_mask, "backward")[0, :3].int().tolist()
-
-    assert forward == [[1, 1, 1, 0], [0, 1, 1, 0], [0, 0, 1, 0]]
-    assert backward == [[1, 0, 0, 0], [1, 1, 0, 0], [1, 1, 1, 0]]
 
 
 def test_additive_attention_of_one_clip_is_the_clip():

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from stillseek.models.attention import window_visibility
+from stillseek.models.attention import Sight
 from stillseek.models.local_transformer import (
     Fusion,
     LocalTransformer,
@@ -24,6 +24,15 @@ def layer(**overrides) -> LocalTransformerLayer:
         "image_attention": True,
     }
     return LocalTransformerLayer(**(sizes | overrides)).double()
+
+
+def run(
+    model: LocalTransformerLayer, clips: torch.Tensor, window: int, regions: torch.Tensor
+) -> torch.Tensor:
+    sight = Sight.of(torch.ones(clips.shape[:2], dtype=torch.bool), window)
+    attention = model.image_attention
+    image = None if attention is None else attention.keys_values(regions)
+    return model(clips, sight, image, torch.ones(regions.shape[:2], dtype=torch.bool))
 
 
 def draw(batch: int, clips: int, regions: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -65,14 +74,15 @@ def test_fusion_by_hand():
 def test_layer_equals_the_printed_equations():
     model = layer()
     clips, regions, region_mask = draw(2, 6, 3)
-    visible = window_visibility(torch.ones(2, 6, dtype=torch.bool), 1)
+    sight = Sight.of(torch.ones(2, 6, dtype=torch.bool), 1)
 
-    result = model(clips, visible, regions, region_mask)
+    result = run(model, clips, 1, regions)
 
-    f1 = model.self_norm(model.self_attention(clips, clips, visible) + clips)
-    f2 = model.image_norm(
-        model.fusion(f1, model.image_attention(f1, regions, region_mask[:, None]))
+    f1 = model.self_norm(model.self_attention.within(clips, sight) + clips)
+    seen = model.image_attention(
+        f1, *model.image_attention.keys_values(regions), region_mask[:, None]
     )
+    f2 = model.image_norm(model.fusion(f1, seen))
     relu = (f2 @ model.expand.weight.mT + model.expand.bias).clamp(min=0)
     f3 = model.ffn_norm(f2 + relu @ model.contract.weight.mT + model.contract.bias)
     torch.testing.assert_close(result, f3)
@@ -80,12 +90,12 @@ def test_layer_equals_the_printed_equations():
 
 def test_layer_without_image_attention_skips_that_sublayer_only():
     model = layer(image_attention=False)
-    clips, regions, region_mask = draw(2, 6, 3)
-    visible = window_visibility(torch.ones(2, 6, dtype=torch.bool), 1)
+    clips, regions, _ = draw(2, 6, 3)
+    sight = Sight.of(torch.ones(2, 6, dtype=torch.bool), 1)
 
-    result = model(clips, visible, regions, region_mask)
+    result = run(model, clips, 1, regions)
 
-    f1 = model.self_norm(model.self_attention(clips, clips, visible) + clips)
+    f1 = model.self_norm(model.self_attention.within(clips, sight) + clips)
     expected = model.ffn_norm(f1 + model.contract(model.expand(f1).relu()))
     torch.testing.assert_close(result, expected)
     missing = {n for n, _ in layer().named_parameters()} - {n for n, _ in model.named_parameters()}
@@ -95,14 +105,11 @@ def test_layer_without_image_attention_skips_that_sublayer_only():
 @pytest.mark.parametrize("changed", [0, 5, 12])
 def test_clip_outside_the_window_cannot_affect_a_layer(changed):
     model = layer()
-    clips, regions, region_mask = draw(1, 13, 3)
-    visible = window_visibility(torch.ones(1, 13, dtype=torch.bool), 2)
+    clips, regions, _ = draw(1, 13, 3)
     other = clips.clone()
     other[0, changed] += 1.0
 
-    difference = model(clips, visible, regions, region_mask) - model(
-        other, visible, regions, region_mask
-    )
+    difference = run(model, clips, 2, regions) - run(model, other, 2, regions)
 
     affected = difference[0].abs().amax(-1) > 0
     assert affected.tolist() == [abs(i - changed) <= 2 for i in range(13)]
@@ -110,16 +117,13 @@ def test_clip_outside_the_window_cannot_affect_a_layer(changed):
 
 def test_dropout_acts_in_training_only():
     model = layer(dropout=0.5)
-    clips, regions, region_mask = draw(1, 5, 3)
-    visible = window_visibility(torch.ones(1, 5, dtype=torch.bool), 1)
+    clips, regions, _ = draw(1, 5, 3)
 
-    first, second = (model(clips, visible, regions, region_mask) for _ in range(2))
+    first, second = (run(model, clips, 1, regions) for _ in range(2))
     assert not torch.equal(first, second)
 
     model.eval()
-    torch.testing.assert_close(
-        model(clips, visible, regions, region_mask), layer()(clips, visible, regions, region_mask)
-    )
+    torch.testing.assert_close(run(model, clips, 1, regions), run(layer(), clips, 1, regions))
 
 
 def transformer(**overrides) -> LocalTransformer:
@@ -143,11 +147,11 @@ def test_transformer_encodes_time_once_and_stacks_layers():
     clips, regions, region_mask = draw(2, 6, 3)
     clip_mask = torch.ones(2, 6, dtype=torch.bool)
 
-    result = model(clips, clip_mask, regions, region_mask)
+    result = model(clips, clip_mask, model.remember(regions, region_mask))
 
     expected = clips + temporal_encoding(6, 7, like=clips)
     for each in model.layers:
-        expected = each(expected, window_visibility(clip_mask, 2), regions, region_mask)
+        expected = run(each, expected, 2, regions)
     torch.testing.assert_close(result, expected)
 
 
@@ -158,9 +162,8 @@ def test_three_layers_reach_three_windows():
     other = clips.clone()
     other[0, 0] += 1.0
 
-    difference = model(clips, clip_mask, regions, region_mask) - model(
-        other, clip_mask, regions, region_mask
-    )
+    image = model.remember(regions, region_mask)
+    difference = model(clips, clip_mask, image) - model(other, clip_mask, image)
 
     affected = difference[0].abs().amax(-1) > 0
     assert affected.tolist() == [i <= 6 for i in range(17)]

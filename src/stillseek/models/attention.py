@@ -1,87 +1,66 @@
 """Attention: dot-product, multi-head, local windows and additive (sections 3, 4.3 and 4.4).
 
-The plain formulas, one line an equation. The paper writes vectors as columns, we as rows:
-its ``Q^T K`` is our ``queries @ keys.mT``.
+The paper writes vectors as columns, we as rows: its ``Q^T K`` is our ``queries @ keys.mT``. What is
+here is exact and made to be fast; `stillseek.models.plain` has the same formulas as they are
+printed, and the tests compare the two.
 """
 
 import math
-from typing import Literal
+from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F  # noqa: N812
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-Direction = Literal["forward", "backward"]
+from stillseek.models.pairs import Direction, additive_context
 
 
-def masked_softmax(
-    scores: Float[Tensor, "*batch query key"], visible: Bool[Tensor, "*#batch #query key"]
-) -> Float[Tensor, "*batch query key"]:
-    """Softmax over the visible keys of every query; each query must see at least one."""
-    return scores.masked_fill(~visible, -torch.inf).softmax(dim=-1)
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """Which clips each clip sees in self-attention (section 4.3), block by block.
 
+    Clip ``i`` sees the real clips of ``i - w .. i + w``, cut at the ends of the video, or all of
+    them where there is no window (ablation w/o LS). A padded clip sees itself too, so that no row
+    is empty: such a row would put NaN into the gradients.
 
-def dot_attention(
-    queries: Float[Tensor, "*batch query dim"],
-    keys: Float[Tensor, "*batch key dim"],
-    values: Float[Tensor, "*batch key value_dim"],
-    visible: Bool[Tensor, "*#batch #query key"],
-) -> Float[Tensor, "*batch query value_dim"]:
-    """Scaled dot-product attention (section 3).
+    A window is computed in blocks of ``2w`` clips, which together see the ``4w`` around them: time
+    and memory grow with the number of clips, not with its square.
 
-    ``DotAtten(Q, K, V) = Softmax(Q^T K / sqrt(d_1)) V^T``; ``dim`` is ``d_1``, ``value_dim`` is
-    ``d_2``, and ``visible`` says which keys a query may attend to.
+    Attributes:
+        window: ``w``; None where one block of all clips is as good, or there is no window.
+        visible: True at ``[batch, block, i, t]`` where clip ``i`` of a block sees its ``t``-th key.
     """
-    scores = queries @ keys.mT / math.sqrt(queries.shape[-1])
-    return masked_softmax(scores, visible) @ values
 
+    window: int | None
+    visible: Bool[Tensor, "batch block query key"]
 
-def window_visibility(
-    clip_mask: Bool[Tensor, "batch clip"], window: int | None
-) -> Bool[Tensor, "batch clip clip"]:
-    """Which clips each clip sees in local self-attention (section 4.3).
-
-    Clip ``i`` sees the real clips of ``i - w .. i + w``, cut at the ends of the video; ``None``
-    as the window shows every real clip (ablation w/o LS).
-    """
-    offset = _offsets(clip_mask)
-    near = torch.ones_like(offset, dtype=torch.bool) if window is None else offset.abs() <= window
-    return _visible_pairs(near, clip_mask)
-
-
-def order_visibility(
-    clip_mask: Bool[Tensor, "batch clip"], direction: Direction
-) -> Bool[Tensor, "batch clip clip"]:
-    """Which clips each clip sees in the localizer (section 4.4).
-
-    Forward context: the real clips ``t >= i``; backward context: ``t <= i``.
-    """
-    offset = _offsets(clip_mask)
-    return _visible_pairs(offset >= 0 if direction == "forward" else offset <= 0, clip_mask)
-
-
-def _offsets(clip_mask: Bool[Tensor, "batch clip"]) -> Tensor:
-    """Entry ``[i, t]`` is ``t - i``."""
-    steps = torch.arange(clip_mask.shape[1], device=clip_mask.device)
-    return steps - steps[:, None]
-
-
-def _visible_pairs(
-    pairs: Bool[Tensor, "clip clip"], clip_mask: Bool[Tensor, "batch clip"]
-) -> Bool[Tensor, "batch clip clip"]:
-    # A padded clip sees itself: a row without any key would put NaN into the gradients. Real
-    # clips see themselves anyway, and what padding computes is masked at the output.
-    itself = torch.eye(clip_mask.shape[1], dtype=torch.bool, device=clip_mask.device)
-    return (pairs & clip_mask[:, None, :]) | itself
+    @classmethod
+    def of(cls, clip_mask: Bool[Tensor, "batch clip"], window: int | None) -> "Sight":
+        """The sight of clips that see ``window`` clips on each side, or all."""
+        num_clips = clip_mask.shape[1]
+        steps = torch.arange(num_clips, device=clip_mask.device)
+        if window is None or num_clips <= 4 * window:
+            offset = (steps - steps[:, None])[None]
+            near = offset.abs() <= (num_clips if window is None else window)
+            return cls(None, ((near & clip_mask[:, None]) | (offset == 0))[:, None])
+        block = 2 * window
+        num_blocks = -(-num_clips // block)
+        of_query = torch.arange(block, device=clip_mask.device)[:, None] + window
+        of_key = torch.arange(2 * block, device=clip_mask.device)
+        near = (of_key - of_query).abs() <= window
+        padded = F.pad(clip_mask, (window, num_blocks * block + window - num_clips))
+        real = padded.unfold(1, 2 * block, block)[:, :, None]
+        return cls(window, (near & real) | (of_key == of_query))
 
 
 class MultiHead(nn.Module):
     """Multi-head attention (section 3).
 
     ``MultiHead(Q, K, V) = W^o Concat(head_1, .., head_H)`` with
-    ``head_i = DotAtten(W_i^q Q, W_i^k K, W_i^v V)``. With a window in ``visible`` it is the
-    ``LocalMultiHead`` of section 4.3. Keys and values are always one sequence in the paper, here
-    ``context``.
+    ``head_i = DotAtten(W_i^q Q, W_i^k K, W_i^v V)`` and
+    ``DotAtten(Q, K, V) = Softmax(Q^T K / sqrt(d_1)) V^T``. Keys and values are always one sequence
+    in the paper, here ``context``.
 
     ======================== ==============================
     ours                     paper
@@ -93,6 +72,7 @@ class MultiHead(nn.Module):
     ``projection_dim``       ``d_1 = d_2``, of one head
     ``query_dim``            ``d_q``
     ``context_dim``          ``d_k = d_v``
+    ``within``               ``LocalMultiHead`` (4.3)
     ======================== ==============================
 
     Deviation: the paper prints ``W^o`` as ``d_v x H d_2``. Over image regions the result would
@@ -114,23 +94,58 @@ class MultiHead(nn.Module):
         """Whether ``W^v`` and ``W^o`` are square, so that they can be identities."""
         return self.value.weight.shape[0] == self.value.weight.shape[1] == self.output.out_features
 
+    def keys_values(
+        self, context: Float[Tensor, "batch key context_dim"]
+    ) -> tuple[Float[Tensor, "batch head key dim"], Float[Tensor, "batch head key dim"]]:
+        """``W^k K`` and ``W^v V`` of every head; the same for all queries."""
+        return self._split(self.key(context)), self._split(self.value(context))
+
     def forward(
         self,
         queries: Float[Tensor, "batch query query_dim"],
-        context: Float[Tensor, "batch key context_dim"],
-        visible: Bool[Tensor, " batch #query key"],
+        keys: Float[Tensor, "#batch head key dim"],
+        values: Float[Tensor, "#batch head key dim"],
+        visible: Bool[Tensor, "#batch #query key"],
     ) -> Float[Tensor, "batch query query_dim"]:
-        """Attends from every query to the visible context."""
-        heads = dot_attention(
-            self._split(self.query(queries)),
-            self._split(self.key(context)),
-            self._split(self.value(context)),
-            visible[:, None],
+        """Attends from every query to the visible ones of `keys_values`, at least one each."""
+        heads = F.scaled_dot_product_attention(
+            self._split(self.query(queries)), keys, values, attn_mask=visible[:, None]
         )
-        return self.output(heads.transpose(1, 2).flatten(2))  # (B, H, T, D) -> (B, T, H * D)
+        return self._join(heads)
+
+    def within(
+        self, clips: Float[Tensor, "batch clip query_dim"], sight: Sight
+    ) -> Float[Tensor, "batch clip query_dim"]:
+        """Self-attention of the clips, each to the clips in its sight."""
+        if sight.window is None:
+            return self(clips, *self.keys_values(clips), sight.visible[:, 0])
+        batch, num_clips, _ = clips.shape
+        window, num_blocks = sight.window, sight.visible.shape[1]
+        right = num_blocks * 2 * window - num_clips
+        # One padded axis for all: queries are the blocks, keys the chunks half a block earlier.
+        queries = F.pad(self.query(clips), (0, 0, 0, right))
+        queries = queries.view(batch * num_blocks, 2 * window, self.num_heads, -1).transpose(1, 2)
+        keys, values = (
+            self._around(F.pad(project(clips), (0, 0, window, right + window)), num_blocks)
+            for project in (self.key, self.value)
+        )
+        scores = queries @ keys.mT / math.sqrt(queries.shape[-1])  # (B * blocks, H, 2w, 4w)
+        scores = scores.masked_fill(~sight.visible.flatten(0, 1)[:, None], -torch.inf)
+        heads = scores.softmax(dim=-1) @ values
+        heads = heads.transpose(1, 2).reshape(batch, num_blocks * 2 * window, -1)
+        return self.output(heads[:, :num_clips])
+
+    def _around(self, padded: Tensor, num_blocks: int) -> Tensor:
+        """The keys that a block sees, two chunks of ``2w``: ``(B * blocks, H, 4w, D)``."""
+        chunks = padded.unflatten(1, (num_blocks + 1, -1))
+        pairs = torch.cat([chunks[:, :-1], chunks[:, 1:]], dim=2).flatten(0, 1)
+        return pairs.unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
 
     def _split(self, stacked: Tensor) -> Tensor:
         return stacked.unflatten(-1, (self.num_heads, -1)).transpose(1, 2)  # (B, H, T, D)
+
+    def _join(self, heads: Tensor) -> Tensor:
+        return self.output(heads.transpose(1, 2).flatten(2))  # (B, H, T, D) -> (B, T, H * D)
 
 
 class AdditiveAttention(nn.Module):
@@ -146,8 +161,6 @@ class AdditiveAttention(nn.Module):
     ``other.weight``   ``W_fw^2``
     ``score.weight``   ``w_fw^T``
     ================== ================================
-
-    The plain formula holds ``batch x clip x clip x hidden`` numbers at once.
     """
 
     def __init__(self, *, dim: int, hidden_dim: int, direction: Direction) -> None:
@@ -161,6 +174,11 @@ class AdditiveAttention(nn.Module):
         self, states: Float[Tensor, "batch clip dim"], clip_mask: Bool[Tensor, "batch clip"]
     ) -> Float[Tensor, "batch clip dim"]:
         """Context of every clip: ``h^fw`` or ``h^bw``."""
-        hidden = torch.tanh(self.anchor(states)[:, :, None] + self.other(states)[:, None])
-        scores = self.score(hidden).squeeze(-1)  # (B, i, t)
-        return masked_softmax(scores, order_visibility(clip_mask, self.direction)) @ states
+        return additive_context(
+            self.anchor(states),
+            self.other(states),
+            self.score.weight[0],
+            states,
+            clip_mask,
+            self.direction,
+        )

@@ -1,12 +1,31 @@
 """Local transformer encoder: reads the clips with the query image in view (section 4.3)."""
 
 import math
+from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F  # noqa: N812
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from stillseek.models.attention import MultiHead, window_visibility
+from stillseek.models.attention import MultiHead, Sight
+
+KeysValues = tuple[
+    Float[Tensor, "#batch head region projection"], Float[Tensor, "#batch head region projection"]
+]
+
+
+@dataclass(frozen=True, slots=True)
+class ImageMemory:
+    """The query image as the local transformer reads it: made once, used with any video.
+
+    Attributes:
+        layers: Keys and values of the image attention of every layer; None where a layer has none.
+        region_mask: True where a region is real.
+    """
+
+    layers: tuple[KeysValues | None, ...]
+    region_mask: Bool[Tensor, "batch region"]
 
 
 def temporal_encoding(
@@ -28,7 +47,9 @@ def temporal_encoding(
 class Fusion(nn.Module):
     """Fusion of a clip with the image as the clip sees it (section 4.3).
 
-    ``Fusion(f, f~) = tanh(W_f [f; f~; f * f~; f - f~] + b_f)``; ``combine`` is ``W_f, b_f``.
+    ``Fusion(f, f~) = tanh(W_f [f; f~; f * f~; f - f~] + b_f)``; ``combine`` is ``W_f, b_f``. With
+    ``W_f = [W_1 W_2 W_3 W_4]`` that is ``(W_1 + W_4) f + (W_2 - W_4) f~ + W_3 (f * f~) + b_f``:
+    three products in place of four, and no concatenation.
     """
 
     def __init__(self, *, dim: int) -> None:
@@ -39,9 +60,10 @@ class Fusion(nn.Module):
         self, clips: Float[Tensor, "batch clip dim"], image: Float[Tensor, "batch clip dim"]
     ) -> Float[Tensor, "batch clip dim"]:
         """The fused clips, in (-1, 1)."""
-        return torch.tanh(
-            self.combine(torch.cat([clips, image, clips * image, clips - image], dim=-1))
-        )
+        of_clip, of_image, of_both, of_difference = self.combine.weight.chunk(4, dim=1)
+        fused = F.linear(clips, of_clip + of_difference, self.combine.bias)
+        fused = fused + F.linear(image, of_image - of_difference)
+        return torch.tanh(fused + F.linear(clips * image, of_both))
 
 
 class LocalTransformerLayer(nn.Module):
@@ -100,16 +122,17 @@ class LocalTransformerLayer(nn.Module):
     def forward(
         self,
         clips: Float[Tensor, "batch clip dim"],
-        clip_visibility: Bool[Tensor, "batch clip clip"],
-        regions: Float[Tensor, "batch region region_dim"],
-        region_mask: Bool[Tensor, "batch region"],
+        sight: Sight,
+        image: KeysValues | None,
+        region_mask: Bool[Tensor, "#batch region"],
     ) -> Float[Tensor, "batch clip dim"]:
-        """The next layer's ``F``."""
-        attended = self.dropout(self.self_attention(clips, clips, clip_visibility))
+        """The next layer's ``F``; ``image`` is what ``image_attention`` makes of ``H^r``."""
+        attended = self.dropout(self.self_attention.within(clips, sight))
         clips = self.self_norm(attended + clips)
         if self.image_attention is not None:
-            image = self.dropout(self.image_attention(clips, regions, region_mask[:, None]))
-            clips = self.image_norm(self.fusion(clips, image))
+            assert image is not None
+            seen = self.image_attention(clips, *image, region_mask[:, None])
+            clips = self.image_norm(self.fusion(clips, self.dropout(seen)))
         mixed = self.dropout(self.contract(torch.relu(self.expand(clips))))
         return self.ffn_norm(clips + mixed)
 
@@ -150,16 +173,27 @@ class LocalTransformer(nn.Module):
             for layer in range(num_layers)
         )
 
+    def remember(
+        self,
+        regions: Float[Tensor, "batch region region_dim"],
+        region_mask: Bool[Tensor, "batch region"],
+    ) -> ImageMemory:
+        """What every layer attends to of the image; ``regions`` is ``H^r``."""
+        layers = tuple(
+            None if layer.image_attention is None else layer.image_attention.keys_values(regions)
+            for layer in self.layers
+        )
+        return ImageMemory(layers, region_mask)
+
     def forward(
         self,
         clips: Float[Tensor, "batch clip dim"],
         clip_mask: Bool[Tensor, "batch clip"],
-        regions: Float[Tensor, "batch region region_dim"],
-        region_mask: Bool[Tensor, "batch region"],
+        image: ImageMemory,
     ) -> Float[Tensor, "batch clip dim"]:
-        """``H^v``; rows of padding mean nothing."""
-        visibility = window_visibility(clip_mask, self.window)
+        """``H^v``; rows of padding mean nothing. One image may serve a batch of videos."""
+        sight = Sight.of(clip_mask, self.window)
         clips = clips + temporal_encoding(clips.shape[1], clips.shape[2], like=clips)
-        for layer in self.layers:
-            clips = layer(clips, visibility, regions, region_mask)
+        for layer, keys_values in zip(self.layers, image.layers, strict=True):
+            clips = layer(clips, sight, keys_values, image.region_mask)
         return clips

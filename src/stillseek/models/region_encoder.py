@@ -6,8 +6,6 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from stillseek.models.attention import masked_softmax
-
 
 def relative_positions(
     boxes: Float[Tensor, "batch region 4"],
@@ -58,7 +56,7 @@ class RegionSelfAttention(nn.Module):
         by_content = regions @ regions.mT
         by_position = torch.einsum("bic,bijc->bij", regions @ self.position.weight, positions)
         scores = (by_content + by_position) / math.sqrt(regions.shape[-1])
-        weights = masked_softmax(scores, region_mask[:, None])
+        weights = scores.masked_fill(~region_mask[:, None], -torch.inf).softmax(dim=-1)
         pooled = torch.einsum("bij,bijc->bic", weights, positions)
         return weights @ regions + self.position(pooled)
 

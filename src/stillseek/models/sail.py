@@ -1,13 +1,16 @@
 """SAIL, the self-attention interaction localizer (section 4)."""
 
 from dataclasses import dataclass, fields
+from typing import ClassVar
 
-from torch import nn
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
 
 from stillseek.errors import UsageError
 from stillseek.models.attention import MultiHead
+from stillseek.models.decoding import DecodeMethod
 from stillseek.models.inputs import check_inputs
-from stillseek.models.local_transformer import LocalTransformer
+from stillseek.models.local_transformer import ImageMemory, LocalTransformer
 from stillseek.models.localizer import OrderSensitiveLocalizer
 from stillseek.models.region_encoder import RegionEncoder
 from stillseek.tensors import LocalizerInput, LocalizerOutput
@@ -87,6 +90,8 @@ class Sail(nn.Module):
     lives with the training.
     """
 
+    decode_methods: ClassVar[tuple[DecodeMethod, ...]] = ("joint", "independent")
+
     def __init__(self, config: SailConfig) -> None:
         super().__init__()
         self.config = config
@@ -147,8 +152,28 @@ class Sail(nn.Module):
             region_dim=self.config.region_dim,
             global_dim=self.config.global_dim,
         )
-        regions = self.region_encoder(
+        image = self.encode_query(
             inputs.regions, inputs.boxes, inputs.region_mask, inputs.global_feature
         )
-        states = self.local_transformer(inputs.clips, inputs.clip_mask, regions, inputs.region_mask)
-        return self.localizer(states, inputs.clip_mask)
+        return self.score_clips(inputs.clips, inputs.clip_mask, image)
+
+    def encode_query(
+        self,
+        regions: Float[Tensor, "batch region region_dim"],
+        boxes: Float[Tensor, "batch region 4"],
+        region_mask: Bool[Tensor, "batch region"],
+        global_feature: Float[Tensor, "batch global_dim"],
+    ) -> ImageMemory:
+        """The part of the model that sees the query image only; use it again for other videos."""
+        encoded = self.region_encoder(regions, boxes, region_mask, global_feature)
+        return self.local_transformer.remember(encoded, region_mask)
+
+    def score_clips(
+        self,
+        clips: Float[Tensor, "batch clip clip_dim"],
+        clip_mask: Bool[Tensor, "batch clip"],
+        image: ImageMemory,
+    ) -> LocalizerOutput:
+        """The part of the model that sees the video; one image may serve a batch of videos."""
+        states = self.local_transformer(clips, clip_mask, image)
+        return self.localizer(states, clip_mask)

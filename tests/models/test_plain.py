@@ -1,0 +1,161 @@
+import math
+
+import pytest
+import torch
+
+from stillseek.models import plain
+from stillseek.models.plain import dot_attention, order_visibility, window_visibility
+from stillseek.models.sail import Sail
+from stillseek.tensors import LocalizerOutput
+
+ABLATIONS = {
+    "full": {},
+    "w/o RS": {"region_self_attention": False},
+    "w/o ML": {"multi_level_interaction": False},
+    "w/o LS": {"local_self_attention": False},
+    "w/o BA": {"bidirectional_aggregation": False},
+}
+# Numbers of clips: one; fewer than a window's blocks; exactly and one more than them; a batch with
+# a long and a short row.
+LENGTHS = [[1], [3, 2], [8, 8], [9], [37, 5]]
+
+
+def everything(batch: int, queries: int, keys: int) -> torch.Tensor:
+    return torch.ones(batch, queries, keys, dtype=torch.bool)
+
+
+def test_dot_attention_of_one_key_is_its_value():
+    value = torch.randn(2, 1, 5)
+
+    result = dot_attention(torch.randn(2, 3, 7), torch.randn(2, 1, 7), value, everything(2, 3, 1))
+
+    torch.testing.assert_close(result, value.expand(2, 3, 5))
+
+
+def test_dot_attention_by_hand():
+    # d_1 = 4: scores (2 ln 3) / sqrt(4) = ln 3 and 0, weights 3/4 and 1/4.
+    queries = torch.tensor([[[2.0, 0.0, 0.0, 0.0]]])
+    keys = torch.tensor([[[math.log(3), 0.0, 0.0, 0.0], [0.0, 5.0, 0.0, 0.0]]])
+    values = torch.tensor([[[4.0], [8.0]]])
+
+    result = dot_attention(queries, keys, values, everything(1, 1, 2))
+
+    torch.testing.assert_close(result, torch.tensor([[[5.0]]]))
+
+
+def test_dot_attention_ignores_keys_out_of_sight():
+    queries, keys, values = torch.randn(2, 3, 7), torch.randn(2, 5, 7), torch.randn(2, 5, 11)
+    visible = everything(2, 3, 5)
+    visible[..., 4] = False
+
+    result = dot_attention(queries, keys, values, visible)
+
+    shorter = dot_attention(queries, keys[:, :4], values[:, :4], everything(2, 3, 4))
+    torch.testing.assert_close(result, shorter)
+
+
+@pytest.mark.parametrize("window", [1, 3, None])
+def test_one_clip_sees_itself(window):
+    visible = window_visibility(torch.ones(1, 1, dtype=torch.bool), window)
+
+    assert visible.tolist() == [[[True]]]
+
+
+def test_window_is_cut_at_both_ends_and_at_padding():
+    clip_mask = torch.tensor([[True, True, True, True, False]])
+
+    visible = window_visibility(clip_mask, 1)
+
+    assert visible.int().tolist() == [
+        [
+            [1, 1, 0, 0, 0],
+            [1, 1, 1, 0, 0],
+            [0, 1, 1, 1, 0],
+            [0, 0, 1, 1, 0],
+            [0, 0, 0, 1, 1],  # padding sees itself besides the real clips in reach
+        ]
+    ]
+
+
+def test_no_window_sees_every_real_clip():
+    visible = window_visibility(torch.tensor([[True, True, True, False]]), None)
+
+    assert visible[0, :3].int().tolist() == [[1, 1, 1, 0]] * 3
+
+
+def test_order_looks_one_way_and_at_itself():
+    clip_mask = torch.tensor([[True, True, True, False]])
+
+    forward = order_visibility(clip_mask, "forward")[0, :3].int().tolist()
+    backward = order_visibility(clip_mask, "backward")[0, :3].int().tolist()
+
+    assert forward == [[1, 1, 1, 0], [0, 1, 1, 0], [0, 0, 1, 0]]
+    assert backward == [[1, 0, 0, 0], [1, 1, 0, 0], [1, 1, 1, 0]]
+
+
+def loss_of(output: LocalizerOutput, clip_mask: torch.Tensor) -> torch.Tensor:
+    """Depends on every real score, and on each in its own way."""
+    weights = torch.linspace(1, 2, int(clip_mask.sum()), dtype=output.start_logits.dtype)
+    start, end = output.start_logits[clip_mask], output.end_logits[clip_mask]
+    return (weights * start.sin()).sum() + (weights * end).square().sum()
+
+
+def run(call, model: Sail, clip_mask: torch.Tensor) -> tuple[LocalizerOutput, dict]:
+    model.zero_grad()
+    output = call()
+    loss_of(output, clip_mask).backward()
+    return output, {n: p.grad for n, p in model.named_parameters() if p.grad is not None}
+
+
+@pytest.mark.parametrize("num_clips", LENGTHS, ids=str)
+@pytest.mark.parametrize("ablation", ABLATIONS)
+def test_sail_equals_the_printed_formulas_in_float64(ablation, num_clips, make_sail, make_inputs):
+    model = make_sail(**ABLATIONS[ablation])
+    inputs = make_inputs(num_clips, [5, 1][: len(num_clips)])
+
+    fast, fast_gradients = run(lambda: model(inputs), model, inputs.clip_mask)
+    printed, gradients = run(lambda: plain.sail(model, inputs), model, inputs.clip_mask)
+
+    # Outputs are of size 1; the rest is rounding of sums in another order.
+    for ours, theirs in (
+        (fast.start_logits, printed.start_logits),
+        (fast.end_logits, printed.end_logits),
+    ):
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-12)
+    assert fast_gradients.keys() == gradients.keys()
+    largest = max(gradient.norm() for gradient in gradients.values())
+    for name, gradient in gradients.items():
+        # Where a gradient is zero but for rounding, its own size is no measure.
+        allowed = 1e-10 * max(gradient.norm(), 1e-3 * largest)
+        assert (fast_gradients[name] - gradient).norm() <= allowed, name
+
+
+def test_sail_equals_the_printed_formulas_in_float32(make_sail, make_inputs):
+    model = make_sail().float()
+    inputs = make_inputs([37, 5], [5, 1])
+    single = type(inputs)(
+        **{
+            name: value.float() if value.is_floating_point() else value
+            for name in inputs.__slots__
+            for value in [getattr(inputs, name)]
+        }
+    )
+
+    fast, printed = model(single), plain.sail(model, single)
+
+    # float32 has 1.2e-7; a few hundred sums of it.
+    torch.testing.assert_close(fast.start_logits, printed.start_logits, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(fast.end_logits, printed.end_logits, rtol=1e-4, atol=1e-5)
+
+
+def test_region_self_attention_equals_the_printed_formula(make_sail, make_inputs):
+    module = make_sail().region_encoder.attention
+    inputs = make_inputs([1, 1], [5, 3])
+    arguments = (inputs.regions, inputs.boxes, inputs.region_mask)
+
+    torch.testing.assert_close(
+        module(*arguments)[inputs.region_mask],
+        plain.region_self_attention(module, *arguments)[inputs.region_mask],
+        rtol=0,
+        atol=1e-12,
+    )
