@@ -1,6 +1,7 @@
 """Checks on what a model is given, and the query-blind copy of it."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
+from typing import Any
 
 import torch
 from jaxtyping import Bool
@@ -8,6 +9,22 @@ from torch import Tensor
 
 from stillseek.errors import UsageError
 from stillseek.tensors import LocalizerInput
+
+
+def check_config(config: Any, *, may_be_zero: tuple[str, ...] = ()) -> None:
+    """Refuses a model's configuration with whole numbers or a dropout out of range.
+
+    Raises:
+        UsageError: A whole number is below 1 (below 0 where it may be zero), or ``dropout``, where
+            there is one, lies outside [0, 1).
+    """
+    for field in fields(config):
+        value = getattr(config, field.name)
+        least = 0 if field.name in may_be_zero else 1
+        if field.type is int and value < least:
+            raise UsageError(f"{field.name} must be at least {least}, got {value}")
+        if field.name == "dropout" and not 0 <= value < 1:
+            raise UsageError(f"dropout must be in [0, 1), got {value}")
 
 
 def check_inputs(
