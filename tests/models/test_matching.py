@@ -1,0 +1,93 @@
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+
+from stillseek.models.decoding import decode
+from stillseek.models.matching import Matching, MatchingConfig
+from stillseek.tensors import LocalizerInput
+
+
+def make_matching(**overrides) -> Matching:
+    values = {
+        "clip_dim": 3,
+        "region_dim": 17,
+        "global_dim": 3,
+        "smoothing": 0,
+        "threshold": 0.25,
+        "scale": 2.0,
+        "centring": None,
+    }
+    return Matching(MatchingConfig(**values | overrides))
+
+
+def make_video(*clips: tuple[float, float, float], image=(1.0, 0.0, 0.0)) -> LocalizerInput:
+    features = torch.tensor([clips], dtype=torch.float64)
+    return LocalizerInput(
+        clips=features,
+        clip_mask=torch.ones(1, len(clips), dtype=torch.bool),
+        regions=torch.zeros(1, 1, 17, dtype=torch.float64),
+        boxes=torch.tensor([[[0.5, 0.5, 1.0, 1.0]]], dtype=torch.float64),
+        region_mask=torch.ones(1, 1, dtype=torch.bool),
+        global_feature=torch.tensor([image], dtype=torch.float64),
+    )
+
+
+def logits_of(model: Matching, inputs: LocalizerInput) -> list[float]:
+    return model(inputs).clip_logits[0].tolist()
+
+
+def test_cosine_against_the_threshold_by_hand():
+    video = make_video((2, 0, 0), (3, 3, 0), (0, 0, 5), (-1, 0, 0), (0, 0, 0))
+    expected = [2 * (c - 0.25) for c in (1, math.sqrt(0.5), 0, -1, 0)]
+    assert logits_of(make_matching(), video) == pytest.approx(expected)
+
+
+def test_smoothing_is_cut_at_both_ends_and_at_padding():
+    video = make_video((1, 0, 0), (0, 1, 0), (1, 0, 0), (1, 0, 0), (9, 0, 0))
+    mask = torch.tensor([[True, True, True, True, False]])
+    model = make_matching(smoothing=1, threshold=0.0, scale=1.0)
+    logits = model(replace(video, clip_mask=mask)).clip_logits
+    assert logits[0].tolist() == pytest.approx([1 / 2, 2 / 3, 2 / 3, 1, 0])
+
+
+def test_centring_takes_away_what_the_video_shares():
+    # All clips look alike but for a small part, on which the picture decides.
+    video = make_video((10, 1, 0), (10, -1, 0), (10, -1, 0), (10, 1, 0), image=(10, 1, 0))
+    plain = logits_of(make_matching(threshold=0.0), video)
+    centred = logits_of(make_matching(threshold=0.0, centring="video"), video)
+    assert min(plain) > 1.9
+    assert centred == pytest.approx([2, -2, -2, 2])
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_video_that_never_changes_matches_nothing(dtype):
+    clip = (0.1, 0.7, -0.3)
+    video = make_video(*[clip] * 7)
+    video = replace(
+        video, clips=video.clips.to(dtype), global_feature=video.global_feature.to(dtype)
+    )
+    logits = logits_of(make_matching(centring="video"), video)
+    # Without a floor rounding alone would give cosines of up to 1, that is a difference of 2.
+    assert logits == pytest.approx([-0.5] * 7, abs=0.02)
+
+
+def test_lengths_of_features_play_no_part():
+    random = torch.Generator().manual_seed(0)
+    video = make_video(*torch.randn(7, 3, generator=random).tolist())
+    scaled = replace(
+        video,
+        clips=video.clips * torch.arange(1.0, 8.0)[:, None],
+        global_feature=video.global_feature * 11,
+    )
+    model = make_matching(centring="video", smoothing=1)
+    torch.testing.assert_close(model(video).clip_logits, model(scaled).clip_logits)
+
+
+def test_finds_the_stretch_that_looks_like_the_picture():
+    other, same = (0, 1, 0), (1, 0.1, 0)
+    found = decode(
+        make_matching(centring="video", smoothing=1)(make_video(*[other] * 5, *[same] * 6, other))
+    )
+    assert found.segments[0, 0].tolist() == [5, 11]
