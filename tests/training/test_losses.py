@@ -3,8 +3,41 @@ import math
 import pytest
 import torch
 
-from stillseek.tensors import LocalizerOutput
-from stillseek.training.losses import boundary_nll
+from stillseek.errors import UsageError
+from stillseek.models.decoding import decode
+from stillseek.models.flp import Flp, FlpConfig
+from stillseek.models.matching import Matching, MatchingConfig
+from stillseek.models.outputs import clip_scores_output
+from stillseek.models.sail import Sail, SailConfig
+from stillseek.models.segments import segment_iou
+from stillseek.models.sst import Sst, SstConfig
+from stillseek.models.tal import Tal, TalConfig
+from stillseek.models.uniform import RandomConfig, RandomSegment
+from stillseek.tensors import LocalizerInput, LocalizerOutput
+from stillseek.training.losses import boundary_nll, clip_bce, loss_for
+
+WIDTHS = {"clip_dim": 13, "region_dim": 17, "global_dim": 7}
+TRAINED = {
+    "sail": (
+        Sail,
+        SailConfig(
+            **WIDTHS, num_layers=1, num_heads=3, projection_dim=5, ffn_dim=19, hidden_dim=11
+        ),
+    ),
+    "flp": (Flp, FlpConfig(**WIDTHS, hidden_dim=23)),
+    "sst": (Sst, SstConfig(**WIDTHS, hidden_dim=23, num_proposals=11)),
+    "tal": (
+        Tal,
+        TalConfig(
+            **WIDTHS,
+            hidden_dim=23,
+            num_heads=3,
+            projection_dim=5,
+            anchor_scales=(1, 3, 7),
+            num_proposals=19,
+        ),
+    ),
+}
 
 INF = math.inf
 
@@ -56,3 +89,125 @@ def test_bfloat16_logits_are_summed_in_float32():
     loss = boundary_nll(output, steps, steps)
     assert loss.dtype == torch.float32
     assert loss == boundary_nll(wide, steps, steps)
+
+
+def test_clip_bce_by_hand():
+    output = clip_scores_output(
+        torch.tensor([[0.0, math.log(3.0), 0.0], [math.log(3.0), 7.0, 7.0]]),
+        torch.tensor([[True, True, True], [True, False, False]]),
+    )
+    mask = torch.tensor([[True, True, True], [True, False, False]])
+    loss = clip_bce(output, mask, torch.tensor([1, 0]), torch.tensor([2, 0]))
+    first = (math.log(2) + math.log(4 / 3) + math.log(2)) / 3
+    assert loss.item() == pytest.approx((first + math.log(4 / 3)) / 2, rel=1e-6)
+
+
+def test_models_without_training_have_no_loss():
+    for model in (
+        RandomSegment(RandomConfig()),
+        Matching(MatchingConfig(clip_dim=512, global_dim=512)),
+    ):
+        with pytest.raises(UsageError, match="has nothing to train; evaluate it as it is"):
+            loss_for(model, [])
+
+
+def build(name: str) -> torch.nn.Module:
+    torch.manual_seed(0)
+    kind, config = TRAINED[name]
+    return kind(config)
+
+
+@pytest.fixture(params=TRAINED)
+def trained(request):
+    return build(request.param)
+
+
+@pytest.fixture
+def batch():
+    """Videos of 11, 5 and 1 steps with a truth each, float32."""
+    random = torch.Generator().manual_seed(0)
+    clip_mask = torch.arange(11) < torch.tensor([[11], [5], [1]])
+    region_mask = torch.arange(3) < torch.tensor([[3], [1], [2]])
+    inputs = LocalizerInput(
+        clips=torch.randn(3, 11, 13, generator=random) * clip_mask[..., None],
+        clip_mask=clip_mask,
+        regions=torch.randn(3, 3, 17, generator=random) * region_mask[..., None],
+        boxes=0.1 + 0.8 * torch.rand(3, 3, 4, generator=random),
+        region_mask=region_mask,
+        global_feature=torch.randn(3, 7, generator=random),
+    )
+    start, end = torch.tensor([3, 1, 0]), torch.tensor([8, 2, 0])
+    return inputs, start, end, [(3, 8, 11), (1, 2, 5), (0, 0, 1)]
+
+
+def test_every_weight_gets_a_finite_gradient_in_a_padded_batch(trained, batch):
+    inputs, start, end, targets = batch
+    loss = loss_for(trained, targets)(trained(inputs), inputs.clip_mask, start, end)
+    loss.backward()
+    assert loss.isfinite()
+    for name, parameter in trained.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.isfinite().all(), name
+        assert parameter.grad.abs().max() > 0, name
+
+
+def test_bfloat16_autocast_has_a_float32_loss_and_finite_gradients(trained, batch):
+    inputs, start, end, targets = batch
+    loss = loss_for(trained, targets)
+    with torch.autocast("cpu", torch.bfloat16):
+        output = trained(inputs)
+        inside = loss(output, inputs.clip_mask, start, end)
+    outside = loss(output, inputs.clip_mask, start, end)
+    assert inside.dtype == outside.dtype == torch.float32
+    torch.testing.assert_close(inside, outside)
+    for stage in output.stages:
+        assert stage.segments.dtype == stage.logits.dtype == torch.float32
+    outside.backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in trained.parameters())
+
+
+def test_the_loss_of_a_batch_is_the_mean_of_its_samples(trained, batch):
+    inputs, start, end, targets = batch
+    loss, model = loss_for(trained, targets), trained.eval().double()
+    inputs = LocalizerInput(
+        clips=inputs.clips.double(),
+        clip_mask=inputs.clip_mask,
+        regions=inputs.regions.double(),
+        boxes=inputs.boxes.double(),
+        region_mask=inputs.region_mask,
+        global_feature=inputs.global_feature.double(),
+    )
+    whole = loss(model(inputs), inputs.clip_mask, start, end)
+    single = []
+    for row, (_, _, steps) in enumerate(targets):
+        alone = LocalizerInput(
+            clips=inputs.clips[row : row + 1, :steps],
+            clip_mask=inputs.clip_mask[row : row + 1, :steps],
+            regions=inputs.regions[row : row + 1],
+            boxes=inputs.boxes[row : row + 1],
+            region_mask=inputs.region_mask[row : row + 1],
+            global_feature=inputs.global_feature[row : row + 1],
+        )
+        place = slice(row, row + 1)
+        single.append(loss(model(alone), alone.clip_mask, start[place], end[place]))
+    assert whole.dtype == torch.float64
+    torch.testing.assert_close(whole, torch.stack(single).mean())
+
+
+@pytest.mark.parametrize(
+    ("name", "least"),
+    # To SST+ all proposals with tIoU above 0.5 are equally right; TAL+ regresses.
+    [("flp", 0.999), ("sst", 0.5), ("tal", 0.7)],
+)
+def test_one_batch_can_be_overfit(name, least, batch):
+    inputs, start, end, targets = batch
+    model = build(name).eval()
+    loss = loss_for(model, targets)
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    for _ in range(150):
+        optimizer.zero_grad()
+        loss(model(inputs), inputs.clip_mask, start, end).backward()
+        optimizer.step()
+    found = decode(model(inputs)).segments[:, :1]
+    truth = torch.stack([start, end + 1], dim=1).float()
+    assert (segment_iou(found, truth) > least).all()

@@ -1,10 +1,58 @@
-"""The loss of SAIL (section 4.4)."""
+"""The loss of every model that can be trained."""
 
-from jaxtyping import Float, Int
-from torch import Tensor
-from torch.nn.functional import cross_entropy
+from collections.abc import Callable, Sequence
 
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
+
+from stillseek.errors import UsageError
+from stillseek.models.flp import Flp
+from stillseek.models.outputs import at_least_float32
+from stillseek.models.sail import Sail
+from stillseek.models.sst import Sst
+from stillseek.models.tal import Tal
 from stillseek.tensors import LocalizerOutput
+from stillseek.training.proposal_losses import WeightedProposalLoss, two_stage_loss
+
+Loss = Callable[
+    [
+        LocalizerOutput,
+        Bool[Tensor, "batch clip"],
+        Int[Tensor, " batch"],
+        Int[Tensor, " batch"],
+    ],
+    Float[Tensor, ""],
+]
+"""From output, clip mask, start step and end step (the last inside) to the mean of the batch."""
+
+
+def loss_for(model: nn.Module, targets: Sequence[tuple[int, int, int]]) -> Loss:
+    """The loss that a model is trained with.
+
+    Args:
+        model: The model itself, not a wrapper of it.
+        targets: Start step, end step (the last inside) and number of steps of all training
+            examples; the weights of SST+ come from them.
+
+    Raises:
+        UsageError: There is nothing to train in this model, or no proposal of SST+ is right for
+            any example.
+    """
+    match model:
+        case Sail():
+            return _boundary_loss
+        case Flp():
+            return clip_bce
+        case Sst():
+            return WeightedProposalLoss.of(targets, num_proposals=model.config.num_proposals)
+        case Tal():
+            return two_stage_loss
+        case _:
+            raise UsageError(
+                f"{type(model).__name__} has nothing to train; evaluate it as it is, or train "
+                "Sail, Flp, Sst or Tal"
+            )
 
 
 def boundary_nll(
@@ -19,9 +67,34 @@ def boundary_nll(
         start_step: Ground truth ``s``.
         end_step: Ground truth ``e``.
     """
-    start, end = _at_least_float32(output.start_logits), _at_least_float32(output.end_logits)
+    start, end = at_least_float32(output.start_logits), at_least_float32(output.end_logits)
     return cross_entropy(start, start_step) + cross_entropy(end, end_step)
 
 
-def _at_least_float32(logits: Tensor) -> Tensor:
-    return logits if logits.itemsize >= 4 else logits.float()
+def clip_bce(
+    output: LocalizerOutput,
+    clip_mask: Bool[Tensor, "batch clip"],
+    start_step: Int[Tensor, " batch"],
+    end_step: Int[Tensor, " batch"],
+) -> Float[Tensor, ""]:
+    """Binary cross-entropy of every real clip, inside against outside: the loss of FLP.
+
+    Mean over the clips of a video, then over the batch. The paper prints no loss for FLP.
+    """
+    assert output.clip_logits is not None
+    logits = at_least_float32(output.clip_logits)
+    clips = clip_mask.cumsum(dim=1) - 1
+    inside = (clips >= start_step[:, None]) & (clips <= end_step[:, None])
+    terms = binary_cross_entropy_with_logits(logits, inside.to(logits.dtype), reduction="none")
+    return ((terms * clip_mask).sum(dim=1) / clip_mask.sum(dim=1)).mean()
+
+
+def _boundary_loss(
+    output: LocalizerOutput,
+    clip_mask: Bool[Tensor, "batch clip"],
+    start_step: Int[Tensor, " batch"],
+    end_step: Int[Tensor, " batch"],
+) -> Float[Tensor, ""]:
+    # Padding scores -inf already.
+    del clip_mask
+    return boundary_nll(output, start_step, end_step)
