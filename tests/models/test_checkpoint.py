@@ -9,8 +9,10 @@ import safetensors.torch
 import torch
 
 from stillseek.errors import CheckpointError
+from stillseek.models.catalog import MODELS, LocalizerModel, model_name
 from stillseek.models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from stillseek.models.sail import Sail
+from stillseek.models.tal import Tal
 
 
 @pytest.fixture
@@ -22,6 +24,22 @@ def checkpoint(small_config) -> Checkpoint:
         recipe_fingerprint="f00d",
         training={"epochs": 3, "best": {"miou": 0.5}},
     )
+
+
+def small_model(name: str) -> LocalizerModel:
+    """One of every model, with a value that is not the default wherever types differ."""
+    sizes: dict[str, dict[str, Any]] = {
+        "sail": {"num_layers": 2, "num_heads": 3, "projection_dim": 5, "ffn_dim": 19},
+        "flp": {"hidden_dim": 11, "dropout": 0.25},
+        "sst": {"hidden_dim": 11, "num_proposals": 5},
+        "tal": {"hidden_dim": 11, "anchor_scales": (1, 3, 5), "projection_dim": 5},
+        "matching": {"centring": None, "scale": 3.0},
+        "random": {"seed": 3},
+    }
+    config_class, model_class = MODELS[name]
+    torch.manual_seed(0)
+    widths = {"clip_dim": 13, "region_dim": 17, "global_dim": 13 if name == "matching" else 7}
+    return model_class(config_class(**widths, **sizes[name]))
 
 
 @pytest.fixture
@@ -53,6 +71,57 @@ def test_round_trip(checkpoint, saved):
         assert torch.equal(loaded.model.state_dict()[name], tensor), name
     assert sorted(file.name for file in saved.iterdir()) == ["checkpoint.json", "model.safetensors"]
     assert [entry.name for entry in saved.parent.iterdir()] == ["sail"]
+
+
+@pytest.mark.parametrize("name", sorted(MODELS))
+def test_every_model_comes_back_as_itself(name, tmp_path):
+    model = small_model(name)
+    saved = Checkpoint(model=model, recipe_name="r", recipe_fingerprint="f00d", training={})
+    save_checkpoint(tmp_path / name, saved)
+
+    loaded = load_checkpoint(tmp_path / name, recipe_fingerprint="f00d").model
+
+    assert json.loads((tmp_path / name / "checkpoint.json").read_text())["model"] == name
+    assert type(loaded) is type(model)
+    assert model_name(loaded) == name
+    assert loaded.config == model.config
+    for key, tensor in model.state_dict().items():
+        assert torch.equal(loaded.state_dict()[key], tensor), key
+    assert not any(tensor.is_meta for tensor in (*loaded.parameters(), *loaded.buffers()))
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "value"),
+    [
+        ("tal", "anchor_scales", 3),
+        ("tal", "anchor_scales", [1, 2.5]),
+        ("tal", "anchor_scales", [1, True]),
+        ("matching", "centring", "image"),
+        ("matching", "centring", 1),
+        ("matching", "scale", None),
+    ],
+)
+def test_wrong_types_are_refused_in_every_config(name, key, value, tmp_path):
+    checkpoint = Checkpoint(
+        model=small_model(name), recipe_name="r", recipe_fingerprint="f00d", training={}
+    )
+    save_checkpoint(tmp_path / name, checkpoint)
+    edit(tmp_path / name, f"config.{key}", value)
+
+    with pytest.raises(CheckpointError, match=f"config key '{key}' has the wrong type"):
+        load_checkpoint(tmp_path / name, recipe_fingerprint="f00d")
+
+
+def test_tuples_are_tuples_again(tmp_path):
+    saved = Checkpoint(
+        model=small_model("tal"), recipe_name="r", recipe_fingerprint="f00d", training={}
+    )
+    save_checkpoint(tmp_path / "tal", saved)
+
+    model = load_checkpoint(tmp_path / "tal", recipe_fingerprint="f00d").model
+
+    assert isinstance(model, Tal)
+    assert model.config.anchor_scales == (1, 3, 5)
 
 
 def test_loaded_model_gives_the_same_output_and_can_train_on(checkpoint, saved, make_inputs):
@@ -195,7 +264,7 @@ def test_other_format(saved, text):
         ("surprise", 1, "unknown key 'surprise'"),
         ("config.surprise", 1, "unknown config key 'surprise'"),
         ("recipe.surprise", "x", "unknown recipe key 'surprise'"),
-        ("model", "mystery", r"model 'mystery', expected one of \['sail'\]"),
+        ("model", "mystery", r"model 'mystery', expected one of \['flp', 'matching', "),
         ("config.num_heads", 0, "num_heads must be at least 1, got 0"),
         ("config.num_heads", "3", "config key 'num_heads' has the wrong type, got '3'"),
         ("config.num_heads", True, "config key 'num_heads' has the wrong type, got True"),

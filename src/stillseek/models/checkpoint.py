@@ -7,7 +7,8 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Literal
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin
 
 import safetensors.torch
 import torch
@@ -15,7 +16,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from stillseek.errors import CheckpointError, UsageError
-from stillseek.models.sail import Sail, SailConfig
+from stillseek.models.catalog import MODELS, LocalizerModel, model_name
 
 WEIGHTS_FILE = "model.safetensors"
 HEADER_FILE = "checkpoint.json"
@@ -24,7 +25,6 @@ FORMAT_VERSION = 1
 WeightType = Literal["float32", "float16"]
 
 _WEIGHT_TYPES: dict[str, torch.dtype] = {"float32": torch.float32, "float16": torch.float16}
-_MODELS = {"sail": (SailConfig, Sail)}
 _HEADER_TYPES: dict[str, type | tuple[type, ...]] = {
     "format_version": int,
     "model": str,
@@ -38,17 +38,17 @@ _HEADER_TYPES: dict[str, type | tuple[type, ...]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkpoint:
-    """A trained model with what one must know to use it.
+    """A model with what one must know to use it.
 
     Attributes:
         model: The model, float32, on the CPU, in evaluation mode when loaded.
         recipe_name: Recipe of the features that it was trained on.
         recipe_fingerprint: Fingerprint of that recipe.
-        training: Summary of the training run, as JSON values.
+        training: Summary of the training run, as JSON values; empty where nothing was trained.
         calibration: Presence calibration as JSON values; None until calibrated.
     """
 
-    model: Sail
+    model: LocalizerModel
     recipe_name: str
     recipe_fingerprint: str
     training: Mapping[str, Any]
@@ -110,7 +110,7 @@ def load_checkpoint(path: Path, *, recipe_fingerprint: str | None) -> Checkpoint
     )
 
 
-def _stored_weights(model: Sail, weights: WeightType) -> dict[str, Tensor]:
+def _stored_weights(model: LocalizerModel, weights: WeightType) -> dict[str, Tensor]:
     stored = {
         name: tensor.detach().to("cpu", _WEIGHT_TYPES[weights]).contiguous()
         for name, tensor in model.state_dict().items()
@@ -127,7 +127,7 @@ def _stored_weights(model: Sail, weights: WeightType) -> dict[str, Tensor]:
 def _header_text(checkpoint: Checkpoint, weights_sha256: str) -> str:
     header = {
         "format_version": FORMAT_VERSION,
-        "model": "sail",
+        "model": model_name(checkpoint.model),
         "config": asdict(checkpoint.model.config),
         "recipe": {
             "name": checkpoint.recipe_name,
@@ -208,9 +208,9 @@ def _read_header(path: Path) -> dict[str, Any]:
     _check_keys(file, "recipe key", recipe, {"name", "fingerprint"})
     if not all(isinstance(value, str) for value in recipe.values()):
         raise CheckpointError(f"{file}: recipe name and fingerprint must be strings")
-    if header["model"] not in _MODELS:
+    if header["model"] not in MODELS:
         raise CheckpointError(
-            f"{file} is for model {header['model']!r}, expected one of {sorted(_MODELS)}"
+            f"{file} is for model {header['model']!r}, expected one of {sorted(MODELS)}"
         )
     return header
 
@@ -224,22 +224,9 @@ def _check_keys(file: Path, what: str, found: dict[str, Any], expected: set[str]
             )
 
 
-def _read_model(path: Path, header: dict[str, Any]) -> Sail:
-    config_class, model_class = _MODELS[header["model"]]
-    file = path / HEADER_FILE
-    types = {field.name: field.type for field in fields(config_class)}
-    _check_keys(file, "config key", header["config"], set(types))
-    for key, value in header["config"].items():
-        # JSON writes 0.0 and 0 alike; True is an int to Python but not here.
-        if type(value) is not types[key] and not (types[key] is float and type(value) is int):
-            raise CheckpointError(
-                f"{file}: config key {key!r} has the wrong type, got {value!r}; copy the "
-                "checkpoint again"
-            )
-    try:
-        config = config_class(**header["config"])
-    except UsageError as error:
-        raise CheckpointError(f"{file}: {error}") from error
+def _read_model(path: Path, header: dict[str, Any]) -> LocalizerModel:
+    config_class, model_class = MODELS[header["model"]]
+    config = _read_config(path / HEADER_FILE, config_class, header["config"])
     data = _read_bytes(path / WEIGHTS_FILE)
     if hashlib.sha256(data).hexdigest() != header["weights_sha256"]:
         raise CheckpointError(
@@ -256,3 +243,44 @@ def _read_model(path: Path, header: dict[str, Any]) -> Sail:
             f"{path / WEIGHTS_FILE} does not fit the config in {HEADER_FILE}: {error}"
         ) from error
     return model.eval()
+
+
+def _read_config(file: Path, config_class: type[Any], values: dict[str, Any]) -> Any:
+    types = {field.name: field.type for field in fields(config_class)}
+    _check_keys(file, "config key", values, set(types))
+    typed = {}
+    for key, value in values.items():
+        try:
+            typed[key] = _from_json(value, types[key])
+        except TypeError as error:
+            raise CheckpointError(
+                f"{file}: config key {key!r} has the wrong type, got {value!r}; copy the "
+                "checkpoint again"
+            ) from error
+    try:
+        return config_class(**typed)
+    except UsageError as error:
+        raise CheckpointError(f"{file}: {error}") from error
+
+
+def _from_json(value: Any, expected: Any) -> Any:
+    """A JSON value as the type of a configuration's field.
+
+    Raises:
+        TypeError: It is of another type.
+    """
+    kind, arguments = get_origin(expected), get_args(expected)
+    if kind is tuple and type(value) is list:
+        return tuple(_from_json(item, arguments[0]) for item in value)  # tuple[T, ...]
+    if kind is Literal and type(value) is str and value in arguments:
+        return value
+    if kind in (Union, UnionType):
+        for option in arguments:
+            try:
+                return _from_json(value, option)
+            except TypeError:
+                continue
+    # JSON writes 0.0 and 0 alike; True is an int to Python but not here.
+    if type(value) is expected or (expected is float and type(value) is int):
+        return value
+    raise TypeError(f"{value!r} is not {expected}")
