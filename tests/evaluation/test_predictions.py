@@ -7,7 +7,7 @@ from stillseek.evaluation.predictions import (
     Prediction,
     Predictions,
     PredictionsHeader,
-    prediction_of_steps,
+    prediction_of_positions,
     read_predictions,
     write_predictions,
 )
@@ -68,18 +68,19 @@ def test_bounds_follow_the_samples(make_sample):
         RUN.bounds_for([a, make_sample(sample_id="c")])
 
 
-def test_steps_become_seconds():
+@pytest.mark.parametrize(
+    ("start", "end", "expected"), [(1, 3, (8, 32)), (6, 7, (48, 50)), (1.5, 2.5, (12, 28))]
+)
+def test_positions_become_seconds(start, end, expected):
     grid = ClipGrid(stride_seconds=8.0, length_seconds=16.0, duration_seconds=50.0)
-    row = prediction_of_steps("a", grid, 1, 2, 0.5)
-    assert (row.start_seconds, row.end_seconds) == (8.0, 32.0)
-    row = prediction_of_steps("a", grid, 6, 6, 0.5)
-    assert (row.start_seconds, row.end_seconds) == (48.0, 50.0)
+    row = prediction_of_positions("a", grid, float(start), float(end), 0.5)
+    assert (row.start_seconds, row.end_seconds) == expected
 
 
-@pytest.mark.parametrize(("start", "end"), [(3, 2), (3, 1), (6, 0)])
-def test_reversed_steps_stay_reversed_though_steps_overlap(start, end):
+@pytest.mark.parametrize(("start", "end"), [(3, 3), (3, 2), (6, 1)])
+def test_reversed_positions_stay_reversed_though_steps_overlap(start, end):
     grid = ClipGrid(stride_seconds=8.0, length_seconds=16.0, duration_seconds=50.0)
-    row = prediction_of_steps("a", grid, start, end, 0.5)
+    row = prediction_of_positions("a", grid, float(start), float(end), 0.5)
     assert row.start_seconds == grid.span(start).start_seconds
     assert row.end_seconds <= row.start_seconds
     bounds = np.array([[row.start_seconds, row.end_seconds]])

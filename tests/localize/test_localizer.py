@@ -1,3 +1,5 @@
+import itertools
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -7,7 +9,12 @@ import torch
 from stillseek.errors import CheckpointError, MediaError, UsageError
 from stillseek.features import FeatureStore
 from stillseek.localize import Localizer
-from stillseek.models.checkpoint import load_checkpoint
+from stillseek.models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from stillseek.models.flp import Flp, FlpConfig
+from stillseek.models.matching import Matching, MatchingConfig
+from stillseek.models.sst import Sst, SstConfig
+from stillseek.models.tal import Tal, TalConfig
+from stillseek.models.uniform import RandomConfig, RandomSegment
 from stillseek.timeline import Segment
 
 pytestmark = pytest.mark.usefixtures("use_small_recipe")
@@ -104,8 +111,8 @@ def test_independent_decoding_may_find_nothing(
     small_head, write_clip, write_picture, monkeypatch
 ) -> None:
     localizer = Localizer.load(checkpoint=small_head)
-    output = localizer._model
-    monkeypatch.setattr(localizer, "_model", lambda inputs: _reversed(output(inputs)))
+    output = localizer._model.forward
+    monkeypatch.setattr(localizer._model, "forward", lambda inputs: _reversed(output(inputs)))
     video, image = write_clip(), write_picture()
 
     assert localizer.locate(video, image, decode="independent").moments == ()
@@ -154,13 +161,145 @@ def test_head_of_another_recipe_is_refused(small_head, small_recipe, monkeypatch
         Localizer(recipe=small_recipe, checkpoint=head, name="x")
 
 
-def test_recipe_without_a_head_is_refused(small_recipe, monkeypatch) -> None:
+def test_recipe_without_a_head_gets_matching(
+    small_recipe, write_clip, write_picture, monkeypatch
+) -> None:
     monkeypatch.setattr(small_recipe, "name", "other")
 
-    with pytest.raises(
-        CheckpointError, match=r"no head is shipped for recipe 'other'; train one .*--checkpoint"
-    ):
+    found = Localizer.load("other").locate(write_clip(), write_picture())
+
+    assert found.model == "matching:other"
+    assert len(found.moments) == 1
+
+
+def test_matching_can_be_asked_for(small_recipe, write_clip, write_picture, monkeypatch) -> None:
+    found = Localizer.load(model="matching").locate(write_clip(), write_picture())
+
+    assert found.model == "matching:pocket"
+    monkeypatch.setattr(small_recipe, "global_dim", 11)
+    with pytest.raises(UsageError, match="17 wide and global features 11, but matching compares"):
+        Localizer.load(model="matching")
+
+
+def test_recipe_without_any_head_is_refused(small_recipe, monkeypatch) -> None:
+    refused = r"no head is shipped for recipe 'other'; train one .*--checkpoint"
+    monkeypatch.setattr(small_recipe, "name", "other")
+
+    with pytest.raises(CheckpointError, match=refused):
+        Localizer.load("other", model="sail")
+    monkeypatch.setattr(small_recipe, "global_dim", 11)
+    with pytest.raises(CheckpointError, match=refused):
         Localizer.load("other")
+
+
+def test_a_checkpoint_and_a_model_are_too_many(small_head) -> None:
+    with pytest.raises(UsageError, match=r"small-head\) and a model \(sail\) were given; give one"):
+        Localizer.load(checkpoint=small_head, model="sail")
+
+
+MODELS = {
+    "flp": lambda: Flp(FlpConfig(**WIDTHS, hidden_dim=7)),
+    "sst": lambda: Sst(SstConfig(**WIDTHS, hidden_dim=7, num_proposals=11)),
+    "tal": lambda: Tal(TalConfig(**WIDTHS, hidden_dim=7, projection_dim=3, anchor_scales=(2, 5))),
+    "matching": lambda: Matching(MatchingConfig(**WIDTHS)),
+    "random": lambda: RandomSegment(RandomConfig(**WIDTHS)),
+}
+WIDTHS = {"clip_dim": 17, "region_dim": 17, "global_dim": 17}
+
+
+@pytest.fixture
+def make_localizer(small_recipe, tmp_path) -> Callable[[str], Localizer]:
+    def make(name: str) -> Localizer:
+        torch.manual_seed(3)
+        head = Checkpoint(
+            model=MODELS[name](),
+            recipe_name=small_recipe.name,
+            recipe_fingerprint=small_recipe.fingerprint,
+            training={},
+        )
+        save_checkpoint(tmp_path / "myrun", head)
+        return Localizer.load(checkpoint=tmp_path / "myrun")
+
+    return make
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_model_finds_moments(make_localizer, write_clip, write_picture, name) -> None:
+    localizer = make_localizer(name)
+    images = [write_picture(), write_picture("other.png", seed=1)]
+
+    found = localizer.locate(write_clip(seconds=11.0), images, top=3)
+
+    assert found.model == f"{name}:myrun"
+    assert 1 <= len(found.moments) <= 3
+    assert found.start_probabilities.sum() == pytest.approx(1, abs=1e-5)
+    assert found.end_probabilities.sum() == pytest.approx(1, abs=1e-5)
+    for moment in found.moments:
+        assert 0 <= moment.start_seconds < moment.end_seconds <= found.duration_seconds
+    with pytest.raises(UsageError, match="this model has no 'independent' decoding"):
+        localizer.locate("not even looked for.mp4", images, decode="independent")
+
+
+@pytest.mark.parametrize("name", ["sail", "flp", "sst", "tal", "matching"])
+def test_one_moment_is_the_first_of_several_and_they_hardly_overlap(
+    make_localizer, small_head, write_clip, write_picture, name
+) -> None:
+    localizer = Localizer.load(checkpoint=small_head) if name == "sail" else make_localizer(name)
+    video, image = write_clip(seconds=11.0), write_picture()
+
+    one, several = (localizer.locate(video, image, top=top) for top in (1, 4))
+
+    assert one.moments == several.moments[:1]
+    assert len(several.moments) > 1
+    scores = [moment.score for moment in several.moments]
+    assert scores == sorted(scores, reverse=True)
+    for first, second in itertools.combinations(several.moments, 2):
+        assert first.segment.iou(second.segment) <= 0.3 + 1e-6
+
+
+@pytest.mark.parametrize("name", ["flp", "tal", "matching"])
+def test_scores_of_every_kind_are_averaged_over_images(
+    make_localizer, write_clip, write_picture, name
+) -> None:
+    localizer = make_localizer(name)
+    video, images = write_clip(), [write_picture(), write_picture("other.png", seed=1)]
+    outputs = []
+    forward = localizer._model.forward
+    localizer._model.forward = lambda inputs: outputs.append(forward(inputs)) or outputs[-1]
+
+    found = localizer.locate(video, images)
+
+    first, second = outputs
+    if name == "tal":
+        mean = replace(
+            first.stages[-1],
+            segments=(first.stages[-1].segments + second.stages[-1].segments) / 2,
+            logits=(first.stages[-1].logits + second.stages[-1].logits) / 2,
+        )
+        best = int(mean.logits[0].argmax())
+        assert found.moments[0].score == pytest.approx(float(mean.logits[0, best].sigmoid()))
+        expected = mean.segments[0, best].tolist()
+    else:
+        sums = ((first.clip_logits + second.clip_logits) / 2)[0].cumsum(0).tolist()
+        pairs = itertools.combinations([0.0, *sums], 2)
+        gains = {pair: b - a for pair, (a, b) in zip(_index_pairs(len(sums)), pairs, strict=True)}
+        expected = max(gains, key=gains.__getitem__)
+    moment = found.moments[0]
+    # One second a step; float32.
+    assert (moment.start_seconds, moment.end_seconds) == pytest.approx(expected, abs=1e-5)
+
+
+def _index_pairs(num_steps: int) -> list[tuple[int, int]]:
+    return list(itertools.combinations(range(num_steps + 1), 2))
+
+
+def test_no_moment_or_less_is_refused(small_head, write_picture) -> None:
+    localizer = Localizer.load(checkpoint=small_head)
+
+    with pytest.raises(UsageError, match="top must be at least 1, got 0"):
+        localizer.locate("not even looked for.mp4", write_picture(), top=0)
+    with pytest.raises(UsageError, match="gives one moment, not 2"):
+        localizer.locate("not even looked for.mp4", write_picture(), top=2, decode="independent")
 
 
 def test_wrong_requests_are_refused(small_head, write_clip, write_picture) -> None:

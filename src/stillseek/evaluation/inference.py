@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from stillseek.data.example import Example, batch_indices, collate
-from stillseek.evaluation.predictions import Prediction, prediction_of_steps
+from stillseek.evaluation.predictions import Prediction, prediction_of_positions
 from stillseek.models.decoding import DecodeMethod, decode
 from stillseek.models.inputs import blind_query
 
@@ -28,12 +28,16 @@ def predict(
     Args:
         model: From `LocalizerInput` to `LocalizerOutput`; its training mode is put back.
         data: The questions.
-        methods: How boundaries are chosen; one set of answers each.
+        methods: How boundaries are chosen, of the model's ``decode_methods``; one set of answers
+            each.
         batch_size: Examples at a time; no effect on the answers beyond rounding.
         precision: ``bf16`` runs matrix products in bfloat16.
         query_blind: Hides the query from the model.
+
+    Raises:
+        UsageError: The model cannot be decoded by one of the methods.
     """
-    device = next(model.parameters()).device
+    device = _device(model)
     answers: dict[DecodeMethod, list[Prediction]] = {method: [] for method in methods}
     was_training = model.training
     model.eval()
@@ -48,17 +52,24 @@ def predict(
                 output = model(blind_query(inputs) if query_blind else inputs)
             for method in methods:
                 found = decode(output, method=method)
-                rows = zip(
+                best = zip(
                     examples,
-                    found.start_step.tolist(),
-                    found.end_step.tolist(),
-                    found.score.tolist(),
+                    found.segments[:, 0].tolist(),
+                    found.scores[:, 0].tolist(),
                     strict=True,
                 )
                 answers[method] += [
-                    prediction_of_steps(example.sample.sample_id, example.grid, start, end, score)
-                    for example, start, end, score in rows
+                    prediction_of_positions(
+                        example.sample.sample_id, example.grid, start, end, score
+                    )
+                    for example, (start, end), score in best
                 ]
     finally:
         model.train(was_training)
     return {method: tuple(rows) for method, rows in answers.items()}
+
+
+def _device(model: nn.Module) -> torch.device:
+    """Where the model's weights are; a model without any works on the CPU."""
+    weight = next(model.parameters(), None)
+    return torch.device("cpu") if weight is None else weight.device

@@ -86,18 +86,20 @@ class Predictions:
         return np.array(bounds, dtype=np.float64).reshape(-1, 2)
 
 
-def prediction_of_steps(
-    sample_id: str, grid: ClipGrid, start_step: int, end_step: int, score: float
+def prediction_of_positions(
+    sample_id: str, grid: ClipGrid, start: float, end: float, score: float
 ) -> Prediction:
-    """A prediction from steps of a grid, both included.
+    """A prediction from decoded positions in steps, half-open: step ``i`` is ``[i, i + 1)``.
 
-    Steps overlap in time, so an end step just before the start step could still end after the
+    Steps overlap in time, so an end at or before the start in steps could still end after the
     start in seconds: such an answer is cut to stay reversed and to score 0.
     """
-    start_seconds = grid.span(start_step).start_seconds
-    end_seconds = grid.span(end_step).end_seconds
-    if end_step < start_step:
-        end_seconds = min(end_seconds, start_seconds)
+    if start < end:
+        segment = grid.segment_between(start, end)
+        start_seconds, end_seconds = segment.start_seconds, segment.end_seconds
+    else:
+        start_seconds = grid.segment_between(start, float(grid.num_steps)).start_seconds
+        end_seconds = min(start_seconds, grid.segment_between(0.0, end).end_seconds)
     return Prediction(
         sample_id=sample_id, start_seconds=start_seconds, end_seconds=end_seconds, score=score
     )

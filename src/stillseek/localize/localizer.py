@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib.resources import as_file, files
 from pathlib import Path
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -13,12 +14,16 @@ from stillseek.errors import CheckpointError, UsageError
 from stillseek.features import FeatureStore, QueryFeatures, Recipe, load_recipe
 from stillseek.localize.localization import Localization
 from stillseek.media import read_image
+from stillseek.models.catalog import model_name
 from stillseek.models.checkpoint import Checkpoint, load_checkpoint
-from stillseek.models.decoding import DecodeMethod, decode
-from stillseek.tensors import LocalizerInput, LocalizerOutput
+from stillseek.models.decoding import DecodeMethod, check_decoding, decode
+from stillseek.models.matching import Matching, MatchingConfig
+from stillseek.models.outputs import clip_scores_output, segment_scores_output
+from stillseek.tensors import LocalizerInput, LocalizerOutput, SegmentScores
 from stillseek.timeline import ClipGrid, Moment
 
 Box = tuple[int, int, int, int]
+HeadName = Literal["sail", "matching"]
 
 
 class Localizer:
@@ -32,7 +37,7 @@ class Localizer:
 
     Args:
         recipe: How pixels become features.
-        checkpoint: Head that was trained on features of this recipe.
+        checkpoint: Head for features of this recipe: any model.
         name: What the head is called in results.
         device: Where the head runs; features are made where the recipe lives.
         store: Where features are kept and looked up; None computes them every time.
@@ -68,6 +73,7 @@ class Localizer:
         recipe: str = "pocket",
         *,
         checkpoint: Path | str | None = None,
+        model: HeadName | None = None,
         device: str = "cpu",
         threads: int | None = None,
         cache: Path | str | None = None,
@@ -76,16 +82,24 @@ class Localizer:
 
         Args:
             recipe: Name of the recipe.
-            checkpoint: Folder of a trained head; None takes the head shipped for the recipe.
+            checkpoint: Folder of a trained head, of any model.
+            model: Which head to take where no folder is given: ``sail`` is the one shipped for
+                the recipe, ``matching`` compares clips and picture without training. None takes
+                the shipped one, and matching where none is shipped.
             device: ``cpu``, ``cuda`` or ``cuda:N``.
             threads: Processor threads, set for the whole process; None leaves them.
             cache: Folder of a feature store, where features are kept for the next time.
 
         Raises:
-            UsageError: The recipe, the device or the number of threads does not exist.
+            UsageError: The recipe, the device or the number of threads does not exist, both
+                ``checkpoint`` and ``model`` are given, or matching does not fit the recipe.
             FeatureError: The recipe's weights are missing.
             CheckpointError: The head is missing, corrupt, or of another recipe.
         """
+        if checkpoint is not None and model is not None:
+            raise UsageError(
+                f"a checkpoint ({checkpoint}) and a model ({model}) were given; give one of them"
+            )
         place = _device(device)
         if threads is not None:
             if threads < 1:
@@ -93,7 +107,7 @@ class Localizer:
             torch.set_num_threads(threads)
         encoder = load_recipe(recipe)
         if checkpoint is None:
-            head, name = _shipped_head(encoder), recipe
+            head, name = _installed_head(encoder, model), recipe
         else:
             folder = Path(checkpoint)
             head = load_checkpoint(folder, recipe_fingerprint=encoder.fingerprint)
@@ -101,7 +115,7 @@ class Localizer:
         return cls(
             recipe=encoder,
             checkpoint=head,
-            name=f"sail:{name}",
+            name=f"{model_name(head.model)}:{name}",
             device=place,
             store=None if cache is None else FeatureStore(Path(cache)),
         )
@@ -112,28 +126,34 @@ class Localizer:
         images: Path | str | Sequence[Path | str],
         *,
         boxes: Sequence[Box | None] | None = None,
+        top: int = 1,
         decode: DecodeMethod = "joint",
         on_progress: Callable[[float, float], None] | None = None,
     ) -> Localization:
         """Searches one video.
 
-        Several images count as pictures of one activity: their log-probabilities of start and of
-        end are averaged, step by step, before a pair is chosen. A video of more than 200 clips is
-        downsampled to 200 steps (section 6.1), each the mean of its clips.
+        Several images count as pictures of one activity: what the head scores (starts and ends,
+        clips, or segments) is averaged over them, in logs, before moments are chosen. A video of
+        more than 200 clips is downsampled to 200 steps (section 6.1), each the mean of its clips.
 
         Args:
             video: The video file.
             images: One query image or several.
             boxes: For each image left, top, width, height in pixels (after EXIF rotation) of the
                 part that is meant; None is the whole image.
-            decode: ``joint``: the best pair with the start before the end. ``independent``: the
-                paper's two argmaxes; there is no moment where they come out reversed.
+            top: Most moments to find; each overlaps a better one by a tIoU of at most 0.3.
+            decode: ``joint``: the best pairs with the start before the end. ``independent``: the
+                paper's two argmaxes, for heads that score starts and ends only; there is no moment
+                where they come out reversed.
             on_progress: Called with the seconds of video read and the seconds in total.
 
         Raises:
-            UsageError: There is no image, not one box an image, or a box outside its image.
+            UsageError: There is no image, not one box an image, or a box outside its image; or
+                the head has no such decoding, or not for so many moments.
             MediaError: The video or an image cannot be read.
         """
+        # Requests and pictures first: what is wrong must not cost the time of reading the video.
+        check_decoding(self._model.decode_methods, decode, top=top)
         video = Path(video)
         paths = [Path(images)] if isinstance(images, Path | str) else [Path(p) for p in images]
         if not paths:
@@ -141,7 +161,6 @@ class Localizer:
         if boxes is not None and len(boxes) != len(paths):
             raise UsageError(f"got {len(boxes)} boxes for {len(paths)} images; give one each")
         parts = tuple(boxes) if boxes is not None else (None,) * len(paths)
-        # Pictures first: a wrong path or box must not cost the time of reading the video.
         queries = [self._encode_query(path, box) for path, box in zip(paths, parts, strict=True)]
         clips, grid = self._encode_video(video, on_progress)
         output = self._score(clips, queries)
@@ -154,10 +173,10 @@ class Localizer:
             model=self.name,
             duration_seconds=grid.duration_seconds,
             presence=None,
-            moments=_moments(output, grid, decode),
+            moments=_moments(output, grid, decode, top),
             steps=tuple(grid.span(step) for step in range(grid.num_steps)),
-            start_probabilities=output.start_logits[0].exp().numpy(),
-            end_probabilities=output.end_logits[0].exp().numpy(),
+            start_probabilities=output.start_logits[0].softmax(dim=0).numpy(),
+            end_probabilities=output.end_logits[0].softmax(dim=0).numpy(),
         )
 
     def _encode_query(self, path: Path, box: Box | None) -> QueryFeatures:
@@ -176,19 +195,10 @@ class Localizer:
         return torch.from_numpy(pool_steps(features.clips, grid)), grid
 
     def _score(self, clips: Tensor, queries: Sequence[QueryFeatures]) -> LocalizerOutput:
-        """Log-probabilities averaged over the queries and normalised again, on the CPU."""
+        """The head's output, averaged over the queries, on the CPU."""
         with torch.inference_mode():
             outputs = [self._model(self._inputs(clips, query)) for query in queries]
-            start, end = (
-                torch.stack([logits.cpu().float().log_softmax(dim=1) for logits in scores])
-                .mean(dim=0)
-                .log_softmax(dim=1)
-                for scores in (
-                    [output.start_logits for output in outputs],
-                    [output.end_logits for output in outputs],
-                )
-            )
-        return LocalizerOutput(start_logits=start, end_logits=end)
+            return _average(outputs)
 
     def _inputs(self, clips: Tensor, query: QueryFeatures) -> LocalizerInput:
         inputs = LocalizerInput(
@@ -202,14 +212,43 @@ class Localizer:
         return inputs.to(self.device)
 
 
-def _moments(output: LocalizerOutput, grid: ClipGrid, method: DecodeMethod) -> tuple[Moment, ...]:
-    """The decoded pair in seconds; none where independent decoding reversed it."""
-    pair = decode(output, method=method)
-    first, last = int(pair.start_step[0]), int(pair.end_step[0])
-    if last < first:
-        return ()
-    segment = grid.segment(first, last)
-    return (Moment(segment.start_seconds, segment.end_seconds, float(pair.score[0])),)
+def _average(outputs: Sequence[LocalizerOutput]) -> LocalizerOutput:
+    """One output from those of several queries for one video: means of what was scored."""
+
+    def mean(tensors: Sequence[Tensor]) -> Tensor:
+        return torch.stack([tensor.cpu().float() for tensor in tensors]).mean(dim=0)
+
+    mask = torch.ones_like(outputs[0].start_logits, dtype=torch.bool, device="cpu")
+    if outputs[0].stages:
+        # Proposals know nothing of the query: those of all queries are the same, in one order.
+        answers = [output.stages[-1] for output in outputs]
+        stage = SegmentScores(
+            segments=mean([answer.segments for answer in answers]),
+            logits=mean([answer.logits for answer in answers]),
+        )
+        return segment_scores_output((stage,), mask)
+    clip_logits = [output.clip_logits for output in outputs if output.clip_logits is not None]
+    if clip_logits:
+        return clip_scores_output(mean(clip_logits), mask)
+    return LocalizerOutput(
+        start_logits=mean([output.start_logits.log_softmax(dim=1) for output in outputs]),
+        end_logits=mean([output.end_logits.log_softmax(dim=1) for output in outputs]),
+    )
+
+
+def _moments(
+    output: LocalizerOutput, grid: ClipGrid, method: DecodeMethod, top: int
+) -> tuple[Moment, ...]:
+    """The decoded moments in seconds; none where independent decoding reversed the only one."""
+    found = decode(output, method=method, top=top)
+    moments = []
+    for (start, end), score in zip(
+        found.segments[0].tolist(), found.scores[0].tolist(), strict=True
+    ):
+        if start < end:  # neither reversed nor the NaN of a moment that is not there
+            segment = grid.segment_between(start, end)
+            moments.append(Moment(segment.start_seconds, segment.end_seconds, score))
+    return tuple(moments)
 
 
 def _device(name: str) -> torch.device:
@@ -225,11 +264,31 @@ def _device(name: str) -> torch.device:
     return device
 
 
-def _shipped_head(recipe: Recipe) -> Checkpoint:
+def _installed_head(recipe: Recipe, model: HeadName | None) -> Checkpoint:
+    """The head shipped for a recipe, or the one that needs no training."""
     with as_file(files("stillseek.localize") / "heads" / recipe.name) as folder:
-        if not folder.is_dir():
-            raise CheckpointError(
-                f"no head is shipped for recipe {recipe.name!r}; train one with stillseek train "
-                "and give its folder as checkpoint (--checkpoint)"
-            )
-        return load_checkpoint(folder, recipe_fingerprint=recipe.fingerprint)
+        if model != "matching" and folder.is_dir():
+            return load_checkpoint(folder, recipe_fingerprint=recipe.fingerprint)
+    if model == "matching" or (model is None and recipe.clip_dim == recipe.global_dim):
+        return matching_head(recipe)
+    raise CheckpointError(
+        f"no head is shipped for recipe {recipe.name!r}; train one with stillseek train and give "
+        "its folder as checkpoint (--checkpoint)"
+    )
+
+
+def matching_head(recipe: Recipe) -> Checkpoint:
+    """The head that compares clips and picture, for any recipe that puts both in one space.
+
+    Raises:
+        UsageError: The recipe's clip and global features differ in width.
+    """
+    config = MatchingConfig(
+        clip_dim=recipe.clip_dim, region_dim=recipe.region_dim, global_dim=recipe.global_dim
+    )
+    return Checkpoint(
+        model=Matching(config),
+        recipe_name=recipe.name,
+        recipe_fingerprint=recipe.fingerprint,
+        training={},
+    )

@@ -1,5 +1,6 @@
-"""From start and end scores to one pair of boundaries."""
+"""From what a model scores to the best moments, in steps."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -7,50 +8,207 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from stillseek.tensors import LocalizerOutput
+from stillseek.errors import UsageError
+from stillseek.tensors import LocalizerOutput, SegmentScores
 
 DecodeMethod = Literal["joint", "independent"]
 
+# Pairs looked at in one go: 16 MiB a temporary in float32, whatever the number of clips.
+_MAX_PAIRS = 2**22
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BoundaryPrediction:
-    """One pair of boundaries for every video of a batch.
+class Decoded:
+    """The best moments of every video of a batch, best first.
 
     Attributes:
-        start_step: Step of the start.
-        end_step: Last step of the moment, included; before the start only where "independent"
-            decoding reversed them.
-        score: ``p^s_start * p^e_end``, in [0, 1].
+        segments: Start and end in steps as real numbers, half-open: clip ``i`` alone is
+            ``[i, i + 1)``. The end is at or before the start only where "independent" decoding
+            reversed them; NaN where a video has fewer moments.
+        scores: In [0, 1]: ``p^s_start * p^e_end``, or the confidence of the model's own segment; 0
+            where a video has fewer moments.
     """
 
-    start_step: Int[Tensor, " batch"]
-    end_step: Int[Tensor, " batch"]
-    score: Float[Tensor, " batch"]
+    segments: Float[Tensor, "batch top 2"]
+    scores: Float[Tensor, "batch top"]
 
 
-def decode(output: LocalizerOutput, *, method: DecodeMethod = "joint") -> BoundaryPrediction:
-    """Chooses the boundaries.
+def check_decoding(methods: Sequence[DecodeMethod], method: DecodeMethod, *, top: int = 1) -> None:
+    """Refuses what cannot be decoded.
 
-    "joint": the pair with ``start <= end`` and the largest ``p^s_start * p^e_end``, exact, in
-    time linear in the number of clips. "independent": the paper's two argmaxes (section 4.4).
+    Args:
+        methods: What the model can be decoded by.
+        method: What is asked for.
+        top: How many moments are asked for.
+
+    Raises:
+        UsageError: The model has no such method, or "independent" decoding should give more than
+            the one moment that it has.
+    """
+    if top < 1:
+        raise UsageError(f"top must be at least 1, got {top}")
+    if method not in methods:
+        raise UsageError(
+            f"this model has no {method!r} decoding: it scores whole clips or segments, not a "
+            "start and an end apart; use 'joint'"
+        )
+    if method == "independent" and top > 1:
+        raise UsageError(
+            f"'independent' decoding gives one moment, not {top}; use 'joint', or top 1"
+        )
+
+
+def decode(
+    output: LocalizerOutput,
+    *,
+    method: DecodeMethod = "joint",
+    top: int = 1,
+    max_overlap: float = 0.3,
+) -> Decoded:
+    """Chooses the best moments; the first maximum wins ties.
+
+    "joint": segments of the last stage where the model scores segments, else pairs with
+    ``start <= end`` by ``p^s_start * p^e_end``; exact. The best comes first, then greedily the
+    best of those that overlap no chosen one by more than ``max_overlap`` (non-maximum
+    suppression). One moment takes time linear in the number of clips. "independent": the paper's
+    two argmaxes (section 4.4).
 
     Deviation: the paper only has "independent", whose end may lie before its start.
+
+    Args:
+        output: What the model says.
+        method: How boundaries are chosen.
+        top: How many moments.
+        max_overlap: Largest tIoU of two moments of one video, in steps.
+
+    Raises:
+        UsageError: The output cannot be decoded in this way (see `check_decoding`), or
+            ``max_overlap`` is not in [0, 1).
     """
+    paired = output.clip_logits is None and not output.stages
+    check_decoding(("joint", "independent") if paired else ("joint",), method, top=top)
+    if not 0 <= max_overlap < 1:
+        raise UsageError(f"max_overlap must be in [0, 1), got {max_overlap}")
+    if output.stages:
+        return _best_segments(output.stages[-1], top, max_overlap)
     # Sums of logs: products of two small float32 probabilities would underflow into ties.
     log_start = _log_probabilities(output.start_logits)
     log_end = _log_probabilities(output.end_logits)
-    if method == "joint":
-        # For each end the best start so far: the running maximum.
-        best_log_start, best_start = log_start.cummax(dim=1)
-        log_score, end = (best_log_start + log_end).max(dim=1)
-        start = best_start.gather(1, end[:, None]).squeeze(1)
-    else:
-        best_log_start, start = log_start.max(dim=1)
-        best_log_end, end = log_end.max(dim=1)
-        log_score = best_log_start + best_log_end
-    # Rounding may leave a probability a hair above 1.
-    return BoundaryPrediction(start_step=start, end_step=end, score=log_score.exp().clamp(max=1))
+    if method == "independent":
+        return _argmaxes(log_start, log_end)
+    return (
+        _best_pair(log_start, log_end)
+        if top == 1
+        else _best_pairs(log_start, log_end, top, max_overlap)
+    )
 
 
 def _log_probabilities(logits: Float[Tensor, "batch clip"]) -> Float[Tensor, "batch clip"]:
     return logits.log_softmax(dim=1, dtype=torch.promote_types(logits.dtype, torch.float32))
+
+
+def _argmaxes(
+    log_start: Float[Tensor, "batch clip"], log_end: Float[Tensor, "batch clip"]
+) -> Decoded:
+    best_log_start, start = log_start.max(dim=1)
+    best_log_end, end = log_end.max(dim=1)
+    return _pairs(start, end, best_log_start + best_log_end)
+
+
+def _best_pair(
+    log_start: Float[Tensor, "batch clip"], log_end: Float[Tensor, "batch clip"]
+) -> Decoded:
+    # For each start the best end from there on: the running maximum from the back, which keeps
+    # the latest of equals, so here the first.
+    best_log_end, backwards = log_end.flip(1).cummax(dim=1)
+    log_score, start = (log_start + best_log_end.flip(1)).max(dim=1)
+    end = log_end.shape[1] - 1 - backwards.flip(1).gather(1, start[:, None]).squeeze(1)
+    return _pairs(start, end, log_score)
+
+
+def _best_pairs(
+    log_start: Float[Tensor, "batch clip"],
+    log_end: Float[Tensor, "batch clip"],
+    top: int,
+    max_overlap: float,
+) -> Decoded:
+    batch = len(log_start)
+    segments = log_start.new_full((batch, top, 2), torch.nan)
+    log_scores = log_start.new_full((batch, top), -torch.inf)
+    for row in range(batch):
+        for place in range(top):
+            chosen = segments[row, :place]
+            pair = _best_free_pair(log_start[row], log_end[row], chosen, max_overlap)
+            if pair is None:
+                break
+            segments[row, place], log_scores[row, place] = pair
+    return Decoded(segments=segments, scores=_probability(log_scores))
+
+
+def _best_free_pair(
+    log_start: Float[Tensor, " clip"],
+    log_end: Float[Tensor, " clip"],
+    chosen: Float[Tensor, "chosen 2"],
+    max_overlap: float,
+) -> tuple[Float[Tensor, "2"], Float[Tensor, ""]] | None:
+    """The best pair that overlaps no chosen one too much; None where there is none.
+
+    Looks at all ends of some starts at a time, those starts first that could give the best pair,
+    and stops where no other start could.
+    """
+    # A start's best pair, were none chosen yet.
+    bounds = log_start + log_end.flip(0).cummax(dim=0).values.flip(0)
+    ends = torch.arange(1, len(log_end) + 1, device=log_end.device).to(log_end.dtype)
+    best, best_log_score = None, log_start.new_tensor(-torch.inf)
+    for starts in bounds.argsort(descending=True, stable=True).split(
+        max(1, _MAX_PAIRS // len(log_end))
+    ):
+        if bounds[starts[0]] <= best_log_score:
+            break
+        starts, _ = starts.sort()  # the first of equals wins
+        begins = starts[:, None].to(log_end.dtype)
+        log_scores = (log_start[starts, None] + log_end).masked_fill_(ends <= begins, -torch.inf)
+        for segment in chosen:
+            overlap = _overlap(begins, ends, *segment)
+            log_scores.masked_fill_(overlap > max_overlap, -torch.inf)
+        log_score, place = log_scores.flatten().max(dim=0)
+        if log_score > best_log_score:
+            row, column = place // len(log_end), place % len(log_end)
+            best, best_log_score = torch.stack([begins[row, 0], ends[column]]), log_score
+    return None if best is None else (best, best_log_score)
+
+
+def _best_segments(stage: SegmentScores, top: int, max_overlap: float) -> Decoded:
+    dtype = torch.promote_types(stage.segments.dtype, torch.float32)
+    start, end = stage.segments.to(dtype).unbind(dim=-1)
+    # Ranked by logits: confidences near 1 round to ties.
+    logits, segments, best_logits = stage.logits.to(dtype), [], []
+    for _ in range(top):
+        best, place = logits.max(dim=1, keepdim=True)
+        best_start, best_end = start.gather(1, place), end.gather(1, place)
+        found = torch.cat([best_start, best_end], dim=1)
+        segments.append(found.masked_fill(best == -torch.inf, torch.nan))
+        best_logits.append(best)
+        overlap = _overlap(start, end, best_start, best_end)
+        logits = logits.masked_fill(overlap > max_overlap, -torch.inf)
+    return Decoded(
+        segments=torch.stack(segments, dim=1), scores=torch.cat(best_logits, dim=1).sigmoid()
+    )
+
+
+def _overlap(start: Tensor, end: Tensor, other_start: Tensor, other_end: Tensor) -> Tensor:
+    """The tIoU of segments with others, in steps; the four are broadcast."""
+    shared = (torch.minimum(end, other_end) - torch.maximum(start, other_start)).clamp_(min=0)
+    return shared / ((end - start) + (other_end - other_start) - shared)
+
+
+def _pairs(
+    start: Int[Tensor, " batch"], end: Int[Tensor, " batch"], log_score: Float[Tensor, " batch"]
+) -> Decoded:
+    segments = torch.stack([start, end + 1], dim=1).to(log_score.dtype)
+    return Decoded(segments=segments[:, None], scores=_probability(log_score)[:, None])
+
+
+def _probability(log_score: Tensor) -> Tensor:
+    """Rounding may leave a probability a hair above 1."""
+    return log_score.exp().clamp(max=1)
