@@ -8,6 +8,7 @@ from stillseek.data.example import (
     MAX_STEPS,
     Example,
     ExampleSet,
+    StepTargets,
     batch_indices,
     collate,
     pool_steps,
@@ -150,3 +151,28 @@ def test_the_order_depends_on_seed_and_epoch_only():
     assert batch_indices(101, 7, shuffle=(3, 6)) != first
     assert batch_indices(101, 7, shuffle=(4, 5)) != first
     assert batch_indices(101, 7) == batch_indices(101, 7) != first
+
+
+def test_targets_are_labels_and_number_of_steps():
+    examples = [make_example(number, num_steps, 2) for number, num_steps in ((0, 7), (1, 11))]
+
+    targets = StepTargets(examples)
+
+    assert list(targets) == [(*example.labels, len(example.steps)) for example in examples]
+    assert list(targets) == [(2, 4, 7), (2, 4, 11)]
+    assert list(targets[1:]) == [(2, 4, 11)]
+    assert list(StepTargets([])) == []
+
+
+def test_targets_of_a_set_load_no_query(monkeypatch):
+    examples = ExampleSet([make_sample(0, 3.5), make_sample(1, 3.5)], Source(7), max_steps=3)
+    expected = [(*example.labels, 3) for example in examples]
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("a query was loaded")
+
+    targets, part = StepTargets(examples), StepTargets(examples)[1:]
+    monkeypatch.setattr(Source, "load_query_features", refuse)
+
+    assert list(targets) == expected
+    assert list(part) == expected[1:]

@@ -7,7 +7,11 @@ from torch import nn
 
 from stillseek.data.planted import PlantedConfig, planted_dataset
 from stillseek.errors import CheckpointError, StillseekError, UsageError
+from stillseek.models.flp import Flp, FlpConfig
 from stillseek.models.sail import Sail, SailConfig
+from stillseek.models.sst import Sst, SstConfig
+from stillseek.models.tal import Tal, TalConfig
+from stillseek.models.uniform import RandomConfig, RandomSegment
 from stillseek.training import loop
 from stillseek.training.config import TrainConfig
 from stillseek.training.loop import train
@@ -156,6 +160,44 @@ def test_one_batch_can_be_overfit(tmp_path):
     result = train(model, TRAIN[:4], TRAIN[:4], config, tmp_path, quiet=True)
     assert result.epochs[0].train_loss > 5
     assert result.best_miou > 0.9
+
+
+WIDTHS = {"clip_dim": 13, "region_dim": 17, "global_dim": 11}
+BASELINES = {
+    "flp": lambda: Flp(FlpConfig(**WIDTHS, hidden_dim=19)),
+    "sst": lambda: Sst(SstConfig(**WIDTHS, hidden_dim=19, num_proposals=19)),
+    "tal": lambda: Tal(TalConfig(**WIDTHS, hidden_dim=19, anchor_scales=(3, 5, 7), dropout=0.0)),
+}
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_every_model_learns_by_its_own_loss(tmp_path, name):
+    config = TrainConfig(learning_rate=0.01, batch_size=4, max_epochs=20, patience=20)
+    torch.manual_seed(0)
+    model = BASELINES[name]()
+    result = train(model, TRAIN[:4], TRAIN[:4], config, tmp_path, quiet=True)
+    assert result.epochs[-1].train_loss < 0.7 * result.epochs[0].train_loss
+    assert result.best_miou > result.epochs[0].validation_miou + 0.1
+    assert {epoch.validation_miou_independent for epoch in result.epochs} == {None}
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_every_model_resumes(tmp_path, name):
+    results = []
+    for folder, stops in (("whole", (2,)), ("parts", (1, 2))):
+        for stop in stops:
+            torch.manual_seed(0)
+            config = dataclasses.replace(CONFIG, max_epochs=stop)
+            _, result = run(tmp_path / folder, config, model=BASELINES[name](), resume=True)
+        results.append(without_seconds(result))
+    assert results[0] == results[1]
+
+
+def test_a_model_that_cannot_learn_is_refused_before_anything_is_written(tmp_path):
+    model = RandomSegment(RandomConfig(**WIDTHS))
+    with pytest.raises(UsageError, match="has nothing to train"):
+        run(tmp_path / "run", model=model)
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize("change", [{"precision": "bf16"}, {"gradient_clip": 0.1}])

@@ -127,11 +127,10 @@ class ExampleSet(Sequence[Example]):
         if isinstance(index, slice):
             return ExampleSet(self.samples[index], self._source, max_steps=self._max_steps)
         sample = self.samples[index]
-        clips, grid = self._source.load_video_features(sample.video_id, sample.window)
+        clips, grid = self._clips(sample)
         regions, boxes, global_feature = self._source.load_query_features(
             sample.query_video_id, sample.query_seconds
         )
-        grid = dataclasses.replace(grid, max_steps=self._max_steps)
         return Example(
             sample=sample,
             steps=pool_steps(clips, grid),
@@ -140,6 +139,42 @@ class ExampleSet(Sequence[Example]):
             boxes=boxes,
             global_feature=global_feature,
         )
+
+    def grid(self, index: int) -> ClipGrid:
+        """The time grid of an example, without its query."""
+        return self._clips(self.samples[index])[1]
+
+    def _clips(self, sample: Sample) -> VideoFeatures:
+        clips, grid = self._source.load_video_features(sample.video_id, sample.window)
+        return clips, dataclasses.replace(grid, max_steps=self._max_steps)
+
+
+class StepTargets(Sequence[tuple[int, int, int]]):
+    """Start step, end step (included) and number of steps of examples, worked out when asked for.
+
+    Of an `ExampleSet` no query is loaded for them.
+    """
+
+    def __init__(self, examples: Sequence[Example]) -> None:
+        """Takes the examples whose targets are wanted."""
+        self._examples = examples
+
+    def __len__(self) -> int:
+        return len(self._examples)
+
+    @overload
+    def __getitem__(self, index: int) -> tuple[int, int, int]: ...
+    @overload
+    def __getitem__(self, index: slice) -> "StepTargets": ...
+    def __getitem__(self, index: int | slice) -> "tuple[int, int, int] | StepTargets":
+        if isinstance(index, slice):
+            return StepTargets(self._examples[index])
+        if isinstance(self._examples, ExampleSet):
+            sample, grid = self._examples.samples[index], self._examples.grid(index)
+        else:
+            example = self._examples[index]
+            sample, grid = example.sample, example.grid
+        return *grid.labels(sample.segment), grid.num_steps
 
 
 def pool_steps(

@@ -55,14 +55,15 @@ class EpochRecord:
         epoch: Counts from 0.
         train_loss: Mean loss over the epoch's examples.
         validation_miou: mIoU on the validation examples with joint decoding.
-        validation_miou_independent: The same with the paper's two argmaxes.
+        validation_miou_independent: The same with the paper's two argmaxes; None for models that
+            do not score starts and ends apart.
         seconds: Wall time of training and validation.
     """
 
     epoch: int
     train_loss: float
     validation_miou: float
-    validation_miou_independent: float
+    validation_miou_independent: float | None
     seconds: float
 
 

@@ -16,15 +16,15 @@ from accelerate import Accelerator
 from accelerate.utils import ProjectConfiguration
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from torch import nn
 
-from stillseek.data.example import Example, batch_indices, collate
+from stillseek.data.example import Example, StepTargets, batch_indices, collate
 from stillseek.data.records import write_text_atomic
 from stillseek.errors import StillseekError, UsageError
 from stillseek.evaluation.inference import predict
+from stillseek.models.catalog import LocalizerModel
 from stillseek.models.inputs import blind_query
 from stillseek.training.config import EpochRecord, TrainConfig, TrainResult
-from stillseek.training.losses import boundary_nll
+from stillseek.training.losses import Loss, loss_for
 from stillseek.training.state import (
     STATE_FILE,
     load_state,
@@ -40,7 +40,7 @@ BEST_FILE = "best.safetensors"
 
 
 def train(
-    model: nn.Module,
+    model: LocalizerModel,
     train_data: Sequence[Example],
     val_data: Sequence[Example],
     config: TrainConfig,
@@ -49,14 +49,14 @@ def train(
     resume: bool = False,
     quiet: bool = False,
 ) -> TrainResult:
-    """Trains a model by section 4.4's loss and keeps the epoch with the best validation mIoU.
+    """Trains a model by its loss (`loss_for`) and keeps the epoch with the best validation mIoU.
 
     Every random number of an epoch comes from (seed, epoch, process), so a run that was stopped
     and resumed ends with the same bits as one that was not. Under ``torchrun`` each batch is
     split over the processes.
 
     Args:
-        model: Maps `LocalizerInput` to `LocalizerOutput`; ends with the best epoch's weights.
+        model: Any model that has weights; ends with the best epoch's.
         train_data: Examples to learn from.
         val_data: Examples to choose the epoch on; never test data.
         config: How to train.
@@ -65,8 +65,8 @@ def train(
         quiet: Show no progress.
 
     Raises:
-        UsageError: There is no example, ``out_dir`` holds a run already, or the run in it has
-            another configuration.
+        UsageError: The model has nothing to train, there is no example, ``out_dir`` holds a run
+            already, or the run in it has another configuration.
         CheckpointError: The state in ``out_dir`` cannot be read or belongs to another model.
         StillseekError: The loss is not finite.
         KeyboardInterrupt: Training was interrupted; the message says how to go on.
@@ -76,7 +76,8 @@ def train(
             f"training needs examples, got {len(train_data)} to train on and {len(val_data)} to "
             "validate on; check the splits of the manifest"
         )
-    run = _Run(model, config, out_dir, quiet=quiet)
+    loss = loss_for(model, StepTargets(train_data))
+    run = _Run(model, loss, config, out_dir, quiet=quiet)
     try:
         run.start(resume=resume)
         with run.progress:
@@ -92,8 +93,10 @@ def train(
 class _Run:
     """One call of `train`."""
 
-    def __init__(self, model: nn.Module, config: TrainConfig, folder: Path, *, quiet: bool) -> None:
-        self.model, self.config, self.folder = model, config, folder
+    def __init__(
+        self, model: LocalizerModel, loss: Loss, config: TrainConfig, folder: Path, *, quiet: bool
+    ) -> None:
+        self.model, self.loss, self.config, self.folder = model, loss, config, folder
         self.records: list[EpochRecord] = []
         # Precision is autocast's business below: accelerate keeps it in process-wide state that
         # a second run could not change.
@@ -163,7 +166,11 @@ class _Run:
             seconds=time.perf_counter() - began,
         )
         self.records.append(record)
-        values = {name: value for name, value in asdict(record).items() if name != "epoch"}
+        values = {
+            name: value
+            for name, value in asdict(record).items()
+            if name != "epoch" and value is not None
+        }
         self.accelerator.log(values, step=epoch)
         if self.accelerator.is_main_process:
             self._write(record)
@@ -225,7 +232,7 @@ class _Run:
             output = self.wrapped(
                 blind_query(batch.inputs) if self.config.query_blind else batch.inputs
             )
-        loss = boundary_nll(output, batch.start_step, batch.end_step)
+        loss = self.loss(output, batch.inputs.clip_mask, batch.start_step, batch.end_step)
         self.stepper.zero_grad()
         self.accelerator.backward(loss)
         if self.config.gradient_clip is not None:
@@ -233,7 +240,7 @@ class _Run:
         self.stepper.step()
         return loss.item()
 
-    def _validate(self, data: Sequence[Example]) -> tuple[float, float]:
+    def _validate(self, data: Sequence[Example]) -> tuple[float, float | None]:
         # torchmetrics takes seconds to import.
         from stillseek.evaluation.metrics import MeanTemporalIoU
         from stillseek.evaluation.overlap import segment_bounds
@@ -243,19 +250,19 @@ class _Run:
         answers = predict(
             self.model,
             share,
-            methods=("joint", "independent"),
+            methods=self.model.decode_methods,
             batch_size=self.config.batch_size,
             precision=self.config.precision,
             query_blind=self.config.query_blind,
         )
         target = segment_bounds([example.sample for example in share])
-        scores = []
-        for rows in (answers["joint"], answers["independent"]):
+        scores: dict[str, float] = {}
+        for method, rows in answers.items():
             metric = MeanTemporalIoU().to(self.accelerator.device)
             bounds = [(row.start_seconds, row.end_seconds) for row in rows]
             metric.update(np.array(bounds, dtype=np.float64).reshape(-1, 2), target)
-            scores.append(metric.compute().item())
-        return scores[0], scores[1]
+            scores[method] = metric.compute().item()
+        return scores["joint"], scores.get("independent")
 
     def _share(self, indices: list[int]) -> list[int]:
         """This process's equal part of a batch; what cannot be divided is left out."""
