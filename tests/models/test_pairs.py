@@ -3,6 +3,7 @@ import math
 import pytest
 import torch
 
+from stillseek.models import pairs
 from stillseek.models.pairs import additive_context, pair_engine
 from stillseek.models.plain import masked_softmax, order_visibility
 
@@ -64,6 +65,12 @@ def check(num_clips: list[int], scale: float, direction, engine) -> None:
 @pytest.mark.parametrize("scale", [1.0, 12.0])
 def test_equals_the_printed_formula(num_clips, scale, direction):
     check(num_clips, scale, direction, "eager")
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+def test_attention_made_again_equals_attention_kept(direction, monkeypatch):
+    monkeypatch.setattr(pairs, "_KEPT_WEIGHTS", 0)
+    check([131, 1, 70], 1.0, direction, "eager")
 
 
 @pytest.mark.compiled

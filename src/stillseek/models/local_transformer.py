@@ -119,6 +119,10 @@ class LocalTransformerLayer(nn.Module):
         self.ffn_norm = nn.LayerNorm(dim)
         self.dropout = nn.Dropout(dropout)
 
+    def keys_values(self, regions: Float[Tensor, "batch region region_dim"]) -> KeysValues | None:
+        """What the image attention makes of ``H^r``; None without image attention."""
+        return None if self.image_attention is None else self.image_attention.keys_values(regions)
+
     def forward(
         self,
         clips: Float[Tensor, "batch clip dim"],
@@ -126,7 +130,7 @@ class LocalTransformerLayer(nn.Module):
         image: KeysValues | None,
         region_mask: Bool[Tensor, "#batch region"],
     ) -> Float[Tensor, "batch clip dim"]:
-        """The next layer's ``F``; ``image`` is what ``image_attention`` makes of ``H^r``."""
+        """The next layer's ``F``; ``image`` are `keys_values`."""
         attended = self.dropout(self.self_attention.within(clips, sight))
         clips = self.self_norm(attended + clips)
         if self.image_attention is not None:
@@ -179,11 +183,11 @@ class LocalTransformer(nn.Module):
         region_mask: Bool[Tensor, "batch region"],
     ) -> ImageMemory:
         """What every layer attends to of the image; ``regions`` is ``H^r``."""
-        layers = tuple(
-            None if layer.image_attention is None else layer.image_attention.keys_values(regions)
-            for layer in self.layers
-        )
-        return ImageMemory(layers, region_mask)
+        layers: list[KeysValues | None] = []
+        for layer in self.layers:
+            assert isinstance(layer, LocalTransformerLayer)
+            layers.append(layer.keys_values(regions))
+        return ImageMemory(tuple(layers), region_mask)
 
     def forward(
         self,

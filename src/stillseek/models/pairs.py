@@ -6,8 +6,9 @@ all for the backward pass. Here, with ``E = exp(2a)`` and ``G = exp(2b)``::
     sum_k w_k tanh(a_ik + b_tk) = sum_k w_k - 2 sum_k w_k r_itk,    r = 1 / (1 + E_ik G_tk)
 
 so that a pair costs a reciprocal in place of a ``tanh``, and the softmax drops the constant. Rows
-of the attention are made in blocks, on their side of the diagonal only, and made again for the
-backward pass: nothing of size clip x clip is kept. There, with ``g = dL/da_it``::
+of the attention are made in blocks, on their side of the diagonal only; beyond a few million they
+are made again for the backward pass, so that memory is linear in the number of clips. There, with
+``g = dL/da_it``::
 
     da_ik = 4 w_k sum_t g_it (E_ik G_tk r_itk) r_itk        dw_k = -2 sum_it g_it r_itk
 
@@ -36,6 +37,8 @@ Engine = Literal["auto", "eager", "compiled"]
 _LARGEST_EXPONENT = 20.0
 # Rows a block: wider blocks waste pairs beyond the diagonal, narrower ones waste calls.
 _BLOCK_ROWS = 64
+# Attention weights in a call up to which they are kept for the backward pass.
+_KEPT_WEIGHTS = 2**22
 # Pairs x hidden units in a call from which a training run is faster with the compiler's seconds.
 _COMPILE_FROM = 2**24
 # Pairs x hidden units in a tile of the eager kernel: on the CPU its
@@ -95,12 +98,18 @@ class _AdditiveContext(torch.autograd.Function):
         ctx.dtypes = [tensor.dtype for tensor in (anchors, others, weight, states)]
         anchors, others, weight, states = map(_widen, (anchors, others, weight, states))
         context = torch.empty_like(states)
+        kept: list[Tensor] = []
+        keeps = (
+            any(ctx.needs_input_grad) and states[..., 0].numel() * states.shape[1] <= _KEPT_WEIGHTS
+        )
         with torch.autocast(states.device.type, enabled=False):
             pairs = _Pairs.of(anchors, others, weight, training=any(ctx.needs_input_grad))
             for rows, keys in _blocks(states.shape[1], direction):
                 attention = _attention(pairs, clip_mask, direction, rows, keys)
                 context[:, rows] = attention @ states[:, keys]
-        ctx.save_for_backward(anchors, others, weight, states, clip_mask, context)
+                if keeps:
+                    kept.append(attention)
+        ctx.save_for_backward(anchors, others, weight, states, clip_mask, context, *kept)
         ctx.direction = direction
         return context.to(ctx.dtypes[3])
 
@@ -109,7 +118,7 @@ class _AdditiveContext(torch.autograd.Function):
     def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
         ctx: Any, gradient: Tensor
     ) -> tuple[Tensor | None, ...]:
-        anchors, others, weight, states, clip_mask, context = ctx.saved_tensors
+        anchors, others, weight, states, clip_mask, context, *kept = ctx.saved_tensors
         gradient = gradient.to(states.dtype)
         d_anchors, d_others, d_states = map(torch.zeros_like, (anchors, others, states))
         d_weight = torch.zeros_like(weight)
@@ -117,8 +126,10 @@ class _AdditiveContext(torch.autograd.Function):
             pairs = _Pairs.of(anchors, others, weight, training=True)
             # The softmax's own term, sum_t alpha_it dL/dalpha_it, one number a row.
             shared = (gradient * context).sum(dim=-1, keepdim=True)
-            for rows, keys in _blocks(states.shape[1], ctx.direction):
-                attention = _attention(pairs, clip_mask, ctx.direction, rows, keys)
+            for block, (rows, keys) in enumerate(_blocks(states.shape[1], ctx.direction)):
+                attention = (
+                    kept[block] if kept else _attention(pairs, clip_mask, ctx.direction, rows, keys)
+                )
                 d_states[:, keys] += attention.mT @ gradient[:, rows]
                 d_scores = gradient[:, rows] @ states[:, keys].mT
                 d_scores.sub_(shared[:, rows]).mul_(attention)
