@@ -55,6 +55,31 @@ def test_people_read_times(command: list[str], capsys) -> None:
     assert "  score 0." in second
 
 
+def test_several_moments_are_listed_best_first(command: list[str], capsys) -> None:
+    assert main([*command, "--top", "3"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert main([*command, "--top", "3", "--json"]) == 0
+    moments = json.loads(capsys.readouterr().out)["moments"]
+
+    assert len(lines) == 1 + len(moments) == 4
+    assert [moment["score"] for moment in moments] == sorted(
+        (moment["score"] for moment in moments), reverse=True
+    )
+
+
+def test_matching_needs_no_head(command: list[str], capsys) -> None:
+    assert main([*command[:4], "--model", "matching"]) == 0
+
+    assert "model matching:pocket)" in capsys.readouterr().out
+    assert main([*command[:4], "--model", "matching", "--decode", "independent"]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err == (
+        "error: this model has no 'independent' decoding: it scores whole clips or segments, not "
+        "a start and an end apart; use 'joint'\n"
+    )
+
+
 def test_every_output_is_written_and_named(command: list[str], tmp_path: Path, capsys) -> None:
     plot, report, edl = (tmp_path / "out" / name for name in ("p.png", "r.html", "c.edl"))
     clips = tmp_path / "clips"
@@ -100,6 +125,9 @@ def test_box_goes_with_its_image(command: list[str], write_picture, capsys) -> N
         (["--plot", "p.doc"], "cannot draw a plot to p.doc: its name must end in one of .png"),
         (["--threads", "0"], "threads must be at least 1, got 0"),
         (["--device", "abacus"], "there is no device 'abacus'; use cpu, cuda or cuda:N"),
+        (["--top", "0"], "top must be at least 1, got 0"),
+        (["--top", "2", "--decode", "independent"], "gives one moment, not 2; use 'joint'"),
+        (["--model", "matching"], "a model (matching) were given; give one of them"),
     ],
 )
 def test_wrong_values_exit_with_2(

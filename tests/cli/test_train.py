@@ -1,14 +1,19 @@
 import dataclasses
+import inspect
 import json
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from stillseek.cli.app import main
-from stillseek.cli.train import SailOptions
+from stillseek.cli.model_options import ModelOptions, TrainableName
 from stillseek.models.checkpoint import load_checkpoint
+from stillseek.models.flp import FlpConfig
 from stillseek.models.sail import SailConfig
+from stillseek.models.sst import SstConfig
+from stillseek.models.tal import TalConfig
 
 SMALL = (
     *("--num-layers", "1", "--num-heads", "1", "--projection-dim", "5", "--window", "2"),
@@ -16,11 +21,40 @@ SMALL = (
 )
 
 
-def test_options_are_those_of_the_model() -> None:
-    def defaults(kind: type, *without: str) -> dict[str, object]:
-        return {f.name: f.default for f in dataclasses.fields(kind) if f.name not in without}
+WIDTHS = ("clip_dim", "region_dim", "global_dim")
+CONFIGS = {"sail": SailConfig, "flp": FlpConfig, "sst": SstConfig, "tal": TalConfig}
 
-    assert defaults(SailOptions) == defaults(SailConfig, "clip_dim", "region_dim", "global_dim")
+
+def test_options_are_those_of_the_models() -> None:
+    types = {
+        field.name: field.type | None
+        for config in CONFIGS.values()
+        for field in dataclasses.fields(config)
+        if field.name not in WIDTHS
+    }
+
+    assert {field.name: field.type for field in dataclasses.fields(ModelOptions)} == types
+    assert set(get_args(TrainableName)) == set(CONFIGS)
+
+
+def test_help_tells_every_default() -> None:
+    (section,) = re.findall(r"Attributes:(.*)", inspect.getdoc(ModelOptions) or "", re.DOTALL)
+    entries = dict(re.findall(r"^    (\w+): (.*?)(?=^    \w|\Z)", section, re.DOTALL | re.M))
+    told = {
+        (model, option): default
+        for option, text in entries.items()
+        for model, default in re.findall(r"(\w+): ([^;)]+)[;)]", " ".join(text.split()))
+    }
+
+    def shown(value: object) -> str:
+        return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+    assert told == {
+        (model, field.name): "on" if field.default is True else shown(field.default)
+        for model, config in CONFIGS.items()
+        for field in dataclasses.fields(config)
+        if field.name not in WIDTHS
+    }
 
 
 @pytest.fixture
@@ -75,6 +109,54 @@ def test_trained_heads_are_scored_beside_the_controls(
     assert (out / "predictions/sail-w-o-LS_joint_seed1.jsonl").exists()
 
 
+BASELINES = {
+    "flp": ("--hidden-dim", "7"),
+    "sst": ("--hidden-dim", "7", "--num-proposals", "5", "--num-layers", "1", "--dropout", "0"),
+    "tal": ("--hidden-dim", "7", "--projection-dim", "3", "--anchor-scales", "2", "5"),
+}
+
+
+def test_every_baseline_is_trained_and_scored_as_sail_is(
+    places: list[str], tmp_path: Path, capsys
+) -> None:
+    heads = []
+    for name, options in BASELINES.items():
+        out = str(tmp_path / name)
+        command = ["train", *places, "--out", out, "--max-epochs", "1", "--model", name]
+        assert main([*command, *options]) == 0
+        heads.append(f"{out}/head")
+    capsys.readouterr()
+    tal = load_checkpoint(tmp_path / "tal/head", recipe_fingerprint=None).model
+    assert isinstance(tal.config, TalConfig)
+    assert (tal.config.anchor_scales, tal.config.hidden_dim) == ((2, 5), 7)
+
+    out = ["--out", str(tmp_path / "scores")]
+    assert main(["evaluate", *places, *out, "--checkpoint", *heads, "--matching"]) == 0
+
+    tables = json.loads((tmp_path / "scores/tables.json").read_text())
+    rows = {(row["model"], row["decode"]) for row in tables["scores"]}
+    names = ("flp", "sst+", "tal+", "matching")
+    assert rows == {
+        ("random", "uniform"),
+        ("whole-video", "whole"),
+        next(row for row in rows if row[0] == "centre"),
+        *((name, "joint") for name in names),
+        *((f"{name}, shuffled", "joint") for name in names),
+    }
+
+
+def test_matching_needs_no_checkpoint(places: list[str], tmp_path: Path, capsys) -> None:
+    out = tmp_path / "out"
+
+    assert main(["evaluate", *places, "--matching", "--out", str(out)]) == 0
+
+    assert "| matching | joint |" in capsys.readouterr().out
+    header = json.loads(
+        (out / "predictions/matching_joint_seed0.jsonl").read_text().splitlines()[0]
+    )
+    assert (header["model"], header["checkpoint"]) == ("matching", None)
+
+
 def test_query_blind_head_has_no_shuffled_control(
     places: list[str], tmp_path: Path, capsys
 ) -> None:
@@ -113,6 +195,23 @@ def test_wrong_requests_are_one_line(
     assert capsys.readouterr().err.startswith("error: window must be ")
     assert main(["train", *places, *out, "--learning-rate", "-1"]) == 2
     assert "learning_rate must be positive" in capsys.readouterr().err
+    foreign = ["--model", "sail", "--num-proposals", "5"]
+    assert main(["train", *places, *out, *foreign]) == 2
+    assert capsys.readouterr().err == (
+        "error: --num-proposals is not an option of model 'sail', which has --num-layers, "
+        "--num-heads, --projection-dim, --window, --ffn-dim, --hidden-dim, --dropout, "
+        "--region-self-attention, --multi-level-interaction, --local-self-attention, "
+        "--bidirectional-aggregation; leave it out, or choose another --model\n"
+    )
+    assert main(["train", *places, *out, "--model", "flp", "--no-local-self-attention"]) == 2
+    assert "--local-self-attention is not an option of model 'flp'" in capsys.readouterr().err
+    assert main(["train", *places, *out, "--model", "matching"]) == 2
+    assert "sail" in capsys.readouterr().err
+    assert main(["evaluate", *places, *out]) == 2
+    assert capsys.readouterr().err == (
+        "error: nothing to score; give --checkpoint DIR, --matching or both\n"
+    )
+    assert not (tmp_path / "out").exists()
     head = str(small_head)
     assert main(["evaluate", *places, *out, "--checkpoint", head, "--split", "seen"]) == 1
     assert "has no sample of split 'seen'; choose another --split" in capsys.readouterr().err

@@ -27,8 +27,11 @@ def evaluate(
     *,
     dataset: Path,
     store: Path,
-    checkpoint: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)],
     out: Path,
+    checkpoint: Annotated[
+        tuple[Path, ...], Parameter(consume_multiple=True, show_default=False)
+    ] = (),
+    matching: bool = False,
     split: Split = "test",
     recipe: str = "pocket",
     device: str = "cpu",
@@ -41,8 +44,9 @@ def evaluate(
     Args:
         dataset: Folder of the data set.
         store: Folder of the feature store, filled by stillseek extract --dataset.
-        checkpoint: Folders of trained heads.
         out: Folder for the predictions files and the tables made from them.
+        checkpoint: Folders of trained heads, of any model.
+        matching: Score matching too, which compares clips and picture and needs no training.
         split: Which samples; unseen classes are in test.
         recipe: Recipe of the features.
         device: Where the heads run: cpu, cuda, cuda:1.
@@ -51,16 +55,21 @@ def evaluate(
     from stillseek.data.stored import StoredFeatures
     from stillseek.evaluation.predictions import read_predictions, write_predictions
     from stillseek.features import FeatureStore, load_recipe
+    from stillseek.localize.localizer import matching_head
     from stillseek.models.checkpoint import load_checkpoint
 
+    if not checkpoint and not matching:
+        raise UsageError("nothing to score; give --checkpoint DIR, --matching or both")
     manifest, encoder = read_manifest(dataset), load_recipe(recipe)
     samples = manifest.of_split(split)
     if not samples:
         raise DatasetError(f"{dataset} has no sample of split {split!r}; choose another --split")
     source = StoredFeatures(manifest, FeatureStore(store), encoder.fingerprint)
-    heads = {
+    heads: dict[Path | None, Checkpoint] = {
         path: load_checkpoint(path, recipe_fingerprint=encoder.fingerprint) for path in checkpoint
     }
+    if matching:
+        heads[None] = matching_head(encoder)
     files: list[Path] = []
     for predictions in (
         *_priors(manifest, samples),
@@ -101,7 +110,7 @@ def _priors(manifest: "Manifest", samples: "tuple[Sample, ...]") -> "Iterator[Pr
 
 
 def _answers(
-    path: Path,
+    path: Path | None,
     head: "Checkpoint",
     samples: "tuple[Sample, ...]",
     source: "FeatureSource",
@@ -112,9 +121,11 @@ def _answers(
     from stillseek.evaluation.inference import predict
     from stillseek.evaluation.predictions import Predictions, PredictionsHeader
     from stillseek.evaluation.shuffling import shuffle_queries
+    from stillseek.models.catalog import model_name
 
     config = head.training.get("config", {})
-    name, seed = head.training.get("name", path.name), config.get("seed", 0)
+    unnamed = model_name(head.model) if path is None else path.name
+    name, seed = head.training.get("name", unnamed), config.get("seed", 0)
     is_blind = config.get("query_blind", False)
     questions = {name: samples}
     if not is_blind:
@@ -123,16 +134,19 @@ def _answers(
         except DatasetError as error:
             print(f"warning: no control with shuffled queries: {error}", file=sys.stderr)
     model = head.model.to(device)
-    for model_name, asked in questions.items():
+    for row_name, asked in questions.items():
         answers = predict(
             model,
             ExampleSet(asked, source),
-            methods=("joint", "independent"),
+            methods=model.decode_methods,
             query_blind=is_blind,
         )
         for method, rows in answers.items():
             header = PredictionsHeader(
-                model=model_name, checkpoint=str(path), decode=method, seed=seed
+                model=row_name,
+                checkpoint=None if path is None else str(path),
+                decode=method,
+                seed=seed,
             )
             yield Predictions(header=header, rows=rows)
 

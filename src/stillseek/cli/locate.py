@@ -16,6 +16,7 @@ def locate(
     /,
     *,
     queries: Queries,
+    top: int = 1,
     json: bool = False,
     plot: Path | None = None,
     report: Path | None = None,
@@ -23,6 +24,7 @@ def locate(
     edl: Path | None = None,
     recipe: str = "pocket",
     checkpoint: Path | None = None,
+    model: Literal["sail", "matching"] | None = None,
     decode: Literal["joint", "independent"] = "joint",
     device: str = "cpu",
     threads: int | None = None,
@@ -34,6 +36,7 @@ def locate(
         video: The video file.
         queries: Picture of the activity; several are averaged. A --box x,y,w,h after an --image
             (pixels from its top left corner) keeps to that part of it.
+        top: Find up to this many moments, best first.
         json: Print one JSON object and nothing else.
         plot: Draw the result to this picture (.png, .jpg, .webp, .svg, .pdf).
         report: Write the result as one self-contained HTML page.
@@ -41,7 +44,9 @@ def locate(
         edl: Write the moments as a CMX 3600 edit decision list.
         recipe: How pixels become features.
         checkpoint: Use this trained head instead of the shipped one.
-        decode: How start and end are chosen: the best pair, or each for itself.
+        model: The shipped SAIL head, or matching, which compares clips and picture and needs no
+            training. Where no head is shipped for the recipe, matching is the default.
+        decode: How start and end are chosen: the best pair, or each for itself (SAIL only).
         device: Where the models run: cpu, cuda, cuda:1.
         threads: Processor threads; all where not given.
         cache: Keep the video's features in this folder and use them again.
@@ -52,13 +57,14 @@ def locate(
     if plot is not None:
         check_plot_path(plot)
     localizer = Localizer.load(
-        recipe, checkpoint=checkpoint, device=device, threads=threads, cache=cache
+        recipe, checkpoint=checkpoint, model=model, device=device, threads=threads, cache=cache
     )
     with progress_bar(f"reading {video.name}") as advance:
         found = localizer.locate(
             video,
             [query.image for query in queries],
             boxes=[query.box for query in queries],
+            top=top,
             decode=decode,
             on_progress=advance,
         )

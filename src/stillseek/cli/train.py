@@ -1,75 +1,35 @@
 """``stillseek train``: train a head on extracted features."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from stillseek.cli.model_options import ModelOptions, TrainableName
 from stillseek.training.config import TrainConfig
 
 if TYPE_CHECKING:
     from stillseek.data.manifest import Manifest
-    from stillseek.features import Recipe
-    from stillseek.models.sail import SailConfig
     from stillseek.training.config import TrainResult
 
 HEAD_FOLDER = "head"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SailOptions:
-    """`SailConfig` without the feature widths, which follow from the recipe, and without torch.
-
-    Attributes:
-        num_layers: Layers of the local transformer.
-        num_heads: Heads of its attentions.
-        projection_dim: Width of one head.
-        window: A clip sees this many clips on each side.
-        ffn_dim: Hidden width of the feed-forward sublayer.
-        hidden_dim: Hidden width of the additive attention and of the boundary scores.
-        dropout: Dropout rate of the transformer's sublayers.
-        region_self_attention: Off is the ablation w/o RS.
-        multi_level_interaction: Off is the ablation w/o ML.
-        local_self_attention: Off is the ablation w/o LS.
-        bidirectional_aggregation: Off is the ablation w/o BA.
-    """
-
-    num_layers: int = 5
-    num_heads: int = 4
-    projection_dim: int = 256
-    window: int = 8
-    ffn_dim: int = 1024
-    hidden_dim: int = 256
-    dropout: float = 0.1
-    region_self_attention: bool = True
-    multi_level_interaction: bool = True
-    local_self_attention: bool = True
-    bidirectional_aggregation: bool = True
-
-    def for_recipe(self, recipe: "Recipe") -> "SailConfig":
-        """The whole configuration.
-
-        Raises:
-            UsageError: A value is out of range.
-        """
-        from stillseek.models.sail import SailConfig
-
-        return SailConfig(
-            clip_dim=recipe.clip_dim,
-            region_dim=recipe.region_dim,
-            global_dim=recipe.global_dim,
-            **asdict(self),
-        )
-
-
+# As the paper's tables call them.
+_TABLE_NAMES: dict[TrainableName, str] = {
+    "sail": "sail",
+    "flp": "flp",
+    "sst": "sst+",
+    "tal": "tal+",
+}
 _ABLATIONS = {
     "region_self_attention": "w/o RS",
     "multi_level_interaction": "w/o ML",
     "local_self_attention": "w/o LS",
     "bidirectional_aggregation": "w/o BA",
 }
-_SAIL, _TRAIN = SailOptions(), TrainConfig()
+_OPTIONS, _TRAIN = ModelOptions(), TrainConfig()
 
 
 def train(
@@ -77,10 +37,21 @@ def train(
     dataset: Path,
     store: Path,
     out: Path,
+    model: TrainableName = "sail",
     recipe: str = "pocket",
     name: str | None = None,
     resume: bool = False,
-    sail: Annotated[SailOptions, Parameter(name="*", negative=None, negative_bool="no-")] = _SAIL,
+    options: Annotated[
+        ModelOptions,
+        Parameter(
+            name="*",
+            group="Options of the models",
+            negative=None,
+            negative_bool="no-",
+            negative_iterable=(),
+            consume_multiple=True,
+        ),
+    ] = _OPTIONS,
     config: Annotated[TrainConfig, Parameter(name="*")] = _TRAIN,
 ) -> None:
     """Train a head on extracted features.
@@ -92,11 +63,12 @@ def train(
         dataset: Folder of the data set.
         store: Folder of the feature store, filled by stillseek extract --dataset.
         out: Folder of the run; the trained head is its folder "head".
+        model: What to train: SAIL, or a baseline of the paper (FLP, SST+, TAL+).
         recipe: Recipe of the features.
         name: Name of the model in tables; runs that differ in the seed only share it. Made from
-            the ablations where not given.
+            the model and its ablations where not given.
         resume: Go on with the run in the folder.
-        sail: Sizes and ablations of the model.
+        options: Sizes and ablations of the model.
         config: How it is trained.
     """
     import torch
@@ -106,15 +78,14 @@ def train(
     from stillseek.data.stored import StoredFeatures
     from stillseek.features import FeatureStore, load_recipe
     from stillseek.models.checkpoint import Checkpoint, save_checkpoint
-    from stillseek.models.sail import Sail
     from stillseek.training.loop import train as run
 
     manifest, encoder = read_manifest(dataset), load_recipe(recipe)
     source = StoredFeatures(manifest, FeatureStore(store), encoder.fingerprint)
     torch.manual_seed(config.seed)
-    model = Sail(sail.for_recipe(encoder))
+    head = options.build(model, encoder)
     result = run(
-        model,
+        head,
         ExampleSet(manifest.of_split("train"), source),
         ExampleSet(manifest.of_split("validation"), source),
         config,
@@ -122,20 +93,21 @@ def train(
         resume=resume,
     )
     checkpoint = Checkpoint(
-        model=model,
+        model=head,
         recipe_name=encoder.name,
         recipe_fingerprint=encoder.fingerprint,
-        training=_summary(name or _model_name(sail, config), config, manifest, result),
+        training=_summary(name or _table_name(model, options, config), config, manifest, result),
     )
     save_checkpoint(out / HEAD_FOLDER, checkpoint)
     print(f"best epoch {result.best_epoch}: validation mIoU {100 * result.best_miou:.2f}%")
     print(f"wrote {out / HEAD_FOLDER}; use it with --checkpoint {out / HEAD_FOLDER}")
 
 
-def _model_name(sail: SailOptions, config: TrainConfig) -> str:
-    """``sail``, its ablations as in Table 4, and the query-blind control."""
-    parts = ["sail", *(short for field, short in _ABLATIONS.items() if not getattr(sail, field))]
-    return " ".join([*parts, "query-blind"] if config.query_blind else parts)
+def _table_name(model: TrainableName, options: ModelOptions, config: TrainConfig) -> str:
+    """The model, its ablations as in Table 4, and the query-blind control."""
+    without = [short for field, short in _ABLATIONS.items() if getattr(options, field) is False]
+    blind = ["query-blind"] if config.query_blind else []
+    return " ".join([_TABLE_NAMES[model], *without, *blind])
 
 
 def _summary(
