@@ -57,6 +57,41 @@ def test_plot_says_what_was_found_and_what_is_true(found: Localization) -> None:
     assert "match.mp4" in texts(figure)
 
 
+def test_plot_shows_every_moment_in_its_own_row(found: Localization, tmp_path: Path) -> None:
+    several = replace(
+        found,
+        moments=(Moment(2.0, 5.0, 0.5), Moment(4.0, 8.5, 0.25), Moment(0.5, 1.0, 0.125)),
+    )
+
+    figure = draw_localization(several, true_segment=Segment(2.0, 6.0))
+
+    written = [text for text in texts(figure) if "score" in text or "IoU" in text]
+    assert written == [
+        "found  0:02.0 to 0:05.0   score 0.5",
+        "2  0:04.0 to 0:08.5   score 0.25",
+        "3  0:00.5 to 0:01.0   score 0.12",
+        "true  0:02.0 to 0:06.0   IoU 0.75",
+    ]
+    strip = figure.axes[2]
+    pale = [patch for patch in strip.patches if patch.get_alpha() == 0.6]
+    # Before the third moment, between the third and the first, after the second.
+    assert [(p.get_x(), p.get_x() + p.get_width()) for p in pale] == [(0, 0.5), (1, 2), (8.5, 9)]
+    assert len(strip.patches) - len(pale) == 1  # the best one's frame
+    plot_localization(several, tmp_path / "plot.png", true_segment=Segment(2.0, 6.0))
+    with Image.open(tmp_path / "plot.png") as picture:
+        # Two rows more than the picture of one moment has room for, of 0.3 inches each.
+        assert picture.size == (1920, 735 + 90)
+
+
+def test_plot_counts_the_moments_beyond_ten(found: Localization) -> None:
+    moments = tuple(Moment(k / 2, k / 2 + 0.5, 0.5 / (k + 1)) for k in range(13))
+
+    written = texts(draw_localization(replace(found, moments=moments)))
+
+    assert sum("score" in text for text in written) == 10
+    assert any(text.endswith("(and 3 more)") for text in written)
+
+
 def test_plot_without_a_moment_still_shows_the_distributions(found: Localization) -> None:
     figure = draw_localization(replace(found, moments=()))
 

@@ -8,7 +8,8 @@ from torchvision.ops import nms
 
 from stillseek.errors import UsageError
 from stillseek.models import decoding
-from stillseek.models.decoding import check_decoding, decode
+from stillseek.models.decoding import boundary_probabilities, check_decoding, decode
+from stillseek.models.outputs import clip_scores_output
 from stillseek.tensors import LocalizerOutput, SegmentScores
 
 
@@ -186,11 +187,39 @@ def test_score_is_a_probability_in_every_precision(dtype):
 
 
 def test_clip_scores_are_decoded_through_their_running_sums():
-    clips = torch.tensor([[-1.0, 2.0, 3.0, -4.0, 1.0]])
-    sums = clips.cumsum(1)
-    logits = LocalizerOutput(start_logits=clips - sums, end_logits=sums, clip_logits=clips)
+    clips = torch.tensor([[-1.0, 2.0, 3.0, -4.0, 1.0], [0.5, -3.0, 0.0, 0.0, 0.0]])
+    mask = torch.tensor([[True] * 5, [True] * 2 + [False] * 3])
+    scores = clip_scores_output(clips, mask)
 
-    assert decode(logits).segments.tolist() == [[[1, 3]]]
+    found = decode(scores, top=2, max_overlap=0.0)
+    starts, ends = boundary_probabilities(scores)
+
+    for row, num_clips in enumerate((5, 2)):
+        shares = {
+            (i, j): math.exp(clips[row, i : j + 1].sum().item())
+            for i, j in itertools.combinations_with_replacement(range(num_clips), 2)
+        }
+        total = sum(shares.values())
+        best = max(shares, key=shares.__getitem__)
+        assert found.segments[row, 0].tolist() == [best[0], best[1] + 1]
+        assert found.scores[row, 0].item() == pytest.approx(shares[best] / total, rel=1e-5)
+        for clip in range(5):
+            start, end = (
+                sum(share for pair, share in shares.items() if pair[side] == clip) / total
+                for side in (0, 1)
+            )
+            assert starts[row, clip].item() == pytest.approx(start, rel=1e-5)
+            assert ends[row, clip].item() == pytest.approx(end, rel=1e-5)
+    assert found.segments[:, 0].tolist() == [[1, 3], [0, 1]]
+
+
+def test_boundary_probabilities_are_the_papers_softmaxes():
+    scores = output([[0.1, 0.2, 0.7]], [[0.5, 0.3, 0.2]])
+
+    starts, ends = boundary_probabilities(scores)
+
+    torch.testing.assert_close(starts, torch.tensor([[0.1, 0.2, 0.7]]))
+    torch.testing.assert_close(ends, torch.tensor([[0.5, 0.3, 0.2]]))
 
 
 def test_the_last_stage_is_the_answer():

@@ -16,7 +16,12 @@ from stillseek.localize.localization import Localization
 from stillseek.media import read_image
 from stillseek.models.catalog import model_name
 from stillseek.models.checkpoint import Checkpoint, load_checkpoint
-from stillseek.models.decoding import DecodeMethod, check_decoding, decode
+from stillseek.models.decoding import (
+    DecodeMethod,
+    boundary_probabilities,
+    check_decoding,
+    decode,
+)
 from stillseek.models.matching import Matching, MatchingConfig
 from stillseek.models.outputs import clip_scores_output, segment_scores_output
 from stillseek.tensors import LocalizerInput, LocalizerOutput, SegmentScores
@@ -164,6 +169,7 @@ class Localizer:
         queries = [self._encode_query(path, box) for path, box in zip(paths, parts, strict=True)]
         clips, grid = self._encode_video(video, on_progress)
         output = self._score(clips, queries)
+        starts, ends = boundary_probabilities(output)
         return Localization(
             video=video,
             images=tuple(paths),
@@ -175,8 +181,8 @@ class Localizer:
             presence=None,
             moments=_moments(output, grid, decode, top),
             steps=tuple(grid.span(step) for step in range(grid.num_steps)),
-            start_probabilities=output.start_logits[0].softmax(dim=0).numpy(),
-            end_probabilities=output.end_logits[0].softmax(dim=0).numpy(),
+            start_probabilities=starts[0].numpy(),
+            end_probabilities=ends[0].numpy(),
         )
 
     def _encode_query(self, path: Path, box: Box | None) -> QueryFeatures:

@@ -1,4 +1,4 @@
-"""A picture of a result: filmstrip, start and end distributions, query, found segment."""
+"""A picture of a result: filmstrip, start and end distributions, query, found segments."""
 
 from pathlib import Path
 
@@ -13,12 +13,13 @@ from PIL import Image
 from stillseek.errors import UsageError
 from stillseek.localize.localization import Localization, format_span, format_time
 from stillseek.media import frames_at, read_image
-from stillseek.timeline import Segment
+from stillseek.timeline import Moment, Segment
 
 PLOT_SUFFIXES = (".png", ".jpg", ".svg", ".pdf", ".webp")
 
 # Places in inches, from the lower left corner: left, bottom, width, height. They are fixed, so
-# that thumbnails are cut for exactly the strip that they fill.
+# that thumbnails are cut for exactly the strip that they fill. Rows of bars beyond two make the
+# picture higher and move up what is above them.
 _DPI = 150
 _SIZE = (12.8, 4.9)
 _QUERY_PLACE = (0.15, 0.15, 2.45, 4.35)
@@ -26,8 +27,9 @@ _STRIP_PLACE = (3.35, 3.3, 9.3, 1.2)
 _BARS_PLACE = (3.35, 2.6, 9.3, 0.6)
 _CHANCES_PLACE = (3.35, 0.4, 9.3, 2.1)
 _TITLE_INCHES = 4.62
+_BAR_INCHES = 0.3
 
-_QUERIES_SHOWN = 3
+_QUERIES_SHOWN, _MOMENTS_SHOWN = 3, 10
 _QUERY_GAP_INCHES = 0.12
 _THUMBNAIL_GAP_PIXELS = 3
 # Wide frames lose their sides: twice as many thumbnails say more than their corners.
@@ -35,11 +37,14 @@ _WIDEST_THUMBNAIL = 1.1
 
 # Okabe and Ito's palette: told apart by colour-blind readers too.
 _START, _END, _FOUND, _INK, _FAINT = "#0072B2", "#D55E00", "#009E73", "#222222", "#737373"
+_OTHER = "#8FD3BE"  # the green of what was found, paler, for all moments but the best
 
 # Share of the video from which on a bar is wide enough for its text.
 _LONG_BAR = 0.4
 
 _Place = tuple[float, float, float, float]
+# A segment, what its bar says, and its colour.
+_BarRow = tuple[Segment, str, str]
 
 _TICK_SECONDS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400)
 _MAX_TICKS = 12
@@ -83,20 +88,31 @@ def draw_localization(localization: Localization, *, true_segment: Segment | Non
     Raises:
         MediaError: The video or an image can no longer be read.
     """
-    figure = Figure(figsize=_SIZE)
+    rows = _bar_rows(localization, true_segment)
+    lift = _BAR_INCHES * max(0, len(rows) - 2)
+    figure = Figure(figsize=(_SIZE[0], _SIZE[1] + lift))
+    left, bottom, width, height = _BARS_PLACE
     chances = _add_axes(figure, _CHANCES_PLACE)
     _draw_chances(chances, localization)
-    _draw_bars(_add_axes(figure, _BARS_PLACE, sharex=chances), localization, true_segment)
-    _draw_strip(_add_axes(figure, _STRIP_PLACE, sharex=chances), localization)
-    _draw_queries(figure, localization)
+    bars = _add_axes(figure, (left, bottom, width, height + lift), sharex=chances)
+    _draw_bars(bars, rows, localization.duration_seconds)
+    _draw_strip(_add_axes(figure, _STRIP_PLACE, lift=lift, sharex=chances), localization)
+    _draw_queries(figure, localization, lift)
     _write_titles(figure, localization)
     return figure
 
 
-def _add_axes(figure: Figure, place: _Place, sharex: Axes | None = None) -> Axes:
-    (left, bottom, width, height), (all_width, all_height) = place, _SIZE
+def _add_axes(
+    figure: Figure, place: _Place, *, lift: float = 0.0, sharex: Axes | None = None
+) -> Axes:
+    (left, bottom, width, height), (all_width, all_height) = place, figure.get_size_inches()
     return figure.add_axes(
-        (left / all_width, bottom / all_height, width / all_width, height / all_height),
+        (
+            left / all_width,
+            (bottom + lift) / all_height,
+            width / all_width,
+            height / all_height,
+        ),
         sharex=sharex,
     )
 
@@ -106,14 +122,15 @@ def _write_titles(figure: Figure, localization: Localization) -> None:
     query = "query" if hidden <= 0 else f"query (and {hidden} more)"
     heads = f"model {localization.model}, recipe {localization.recipe}"
     left, _, width, _ = _STRIP_PLACE
+    all_width, all_height = figure.get_size_inches()
     for text, inches, align, color, size, weight in (
         (query, _QUERY_PLACE[0], "left", _INK, 12, "bold"),
         (localization.video.name, left, "left", _INK, 12, "bold"),
         (heads, left + width, "right", _FAINT, 9, "normal"),
     ):
         figure.text(
-            inches / _SIZE[0],
-            _TITLE_INCHES / _SIZE[1],
+            inches / all_width,
+            1 - (_SIZE[1] - _TITLE_INCHES) / all_height,
             text,
             ha=align,
             color=color,
@@ -122,14 +139,15 @@ def _write_titles(figure: Figure, localization: Localization) -> None:
         )
 
 
-def _draw_queries(figure: Figure, localization: Localization) -> None:
+def _draw_queries(figure: Figure, localization: Localization, lift: float) -> None:
     """Puts the query images below each other, each with its box."""
     images = localization.images[:_QUERIES_SHOWN]
     left, bottom, width, height = _QUERY_PLACE
     slot = (height + _QUERY_GAP_INCHES) / len(images)
     for row, (path, box) in enumerate(zip(images, localization.boxes, strict=False)):
         side = slot - _QUERY_GAP_INCHES
-        axes = _add_axes(figure, (left, bottom + height - row * slot - side, width, side))
+        place = (left, bottom + height - row * slot - side, width, side)
+        axes = _add_axes(figure, place, lift=lift)
         axes.imshow(read_image(path), interpolation="antialiased")
         axes.set_anchor("NW")
         axes.set_xticks([])
@@ -140,7 +158,7 @@ def _draw_queries(figure: Figure, localization: Localization) -> None:
 
 
 def _draw_strip(axes: Axes, localization: Localization) -> None:
-    """Draws thumbnails over the timeline, pale outside the found segment."""
+    """Draws thumbnails over the timeline, pale outside the moments."""
     duration = localization.duration_seconds
     width, height = (round(inches * _DPI) for inches in _STRIP_PLACE[2:])
     axes.imshow(
@@ -153,10 +171,22 @@ def _draw_strip(axes: Axes, localization: Localization) -> None:
     found = localization.best
     if found is None:
         return
-    for start, end in ((0, found.start_seconds), (found.end_seconds, duration)):
-        axes.axvspan(start, end, color="white", alpha=0.6, linewidth=0)
+    covered = 0.0
+    for moment in sorted(_shown(localization), key=lambda moment: moment.start_seconds):
+        _pale(axes, covered, moment.start_seconds)
+        covered = max(covered, moment.end_seconds)
+    _pale(axes, covered, duration)
     corner, size = (found.start_seconds, 0), (found.duration_seconds, 1)
     axes.add_patch(Rectangle(corner, *size, fill=False, color=_FOUND, lw=2.5, clip_on=False))
+
+
+def _pale(axes: Axes, start_seconds: float, end_seconds: float) -> None:
+    if start_seconds < end_seconds:
+        axes.axvspan(start_seconds, end_seconds, color="white", alpha=0.6, linewidth=0)
+
+
+def _shown(localization: Localization) -> tuple[Moment, ...]:
+    return localization.moments[:_MOMENTS_SHOWN]
 
 
 def filmstrip(
@@ -198,29 +228,41 @@ def cover(
     return np.asarray(image)
 
 
-def _draw_bars(axes: Axes, localization: Localization, true: Segment | None) -> None:
-    """Draws one bar a segment, each with its times beside it."""
-    found = localization.best
-    rows = [
-        (moment.segment, f"found  {format_span(moment.segment)}   score {moment.score:.2g}", _FOUND)
-        for moment in localization.moments[:1]
-    ]
+def _bar_rows(localization: Localization, true: Segment | None) -> list[_BarRow]:
+    """What the bars say: the moments, best first, then the annotation."""
+    rows: list[_BarRow] = []
+    for rank, moment in enumerate(_shown(localization), start=1):
+        name, color = ("found", _FOUND) if rank == 1 else (f"{rank}", _OTHER)
+        text = f"{name}  {format_span(moment.segment)}   score {moment.score:.2g}"
+        rows.append((moment.segment, text, color))
+    hidden = len(localization.moments) - len(rows)
+    if hidden > 0:
+        segment, text, color = rows[-1]
+        rows[-1] = (segment, f"{text}   (and {hidden} more)", color)
     if true is not None:
+        found = localization.best
         overlap = 0.0 if found is None else true.iou(found)
         rows.append((true, f"true  {format_span(true)}   IoU {overlap:.2f}", _FAINT))
+    return rows
+
+
+def _draw_bars(axes: Axes, rows: list[_BarRow], duration: float) -> None:
+    """Draws one bar a segment, each with its times beside it."""
     for row, (segment, text, color) in enumerate(rows):
         length = segment.duration_seconds
         axes.barh(-row, length, left=segment.start_seconds, height=0.62, color=color)
-        _label_bar(axes, segment, -row, text, localization.duration_seconds)
+        _label_bar(axes, segment, -row, text, duration, inside=_INK if color == _OTHER else "white")
     axes.set_ylim(-max(1, len(rows)) + 0.4, 0.6)
     axes.set_axis_off()
 
 
-def _label_bar(axes: Axes, segment: Segment, row: int, text: str, duration: float) -> None:
+def _label_bar(
+    axes: Axes, segment: Segment, row: int, text: str, duration: float, *, inside: str
+) -> None:
     """Writes beside a bar where there is more room, and into a bar that leaves none."""
     if segment.duration_seconds > _LONG_BAR * duration:
         middle = (segment.start_seconds + segment.end_seconds) / 2
-        axes.text(middle, row, text, ha="center", va="center", color="white", fontsize=10)
+        axes.text(middle, row, text, ha="center", va="center", color=inside, fontsize=10)
         return
     before = segment.start_seconds > duration - segment.end_seconds
     axes.annotate(

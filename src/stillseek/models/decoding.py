@@ -25,8 +25,9 @@ class Decoded:
         segments: Start and end in steps as real numbers, half-open: clip ``i`` alone is
             ``[i, i + 1)``. The end is at or before the start only where "independent" decoding
             reversed them; NaN where a video has fewer moments.
-        scores: In [0, 1]: ``p^s_start * p^e_end``, or the confidence of the model's own segment; 0
-            where a video has fewer moments.
+        scores: In [0, 1]: ``p^s_start * p^e_end``; where clips are scored, the segment's share
+            among all segments; where segments are scored, its confidence. 0 where a video has
+            fewer moments.
     """
 
     segments: Float[Tensor, "batch top 2"]
@@ -96,11 +97,32 @@ def decode(
     log_end = _log_probabilities(output.end_logits)
     if method == "independent":
         return _argmaxes(log_start, log_end)
+    if output.clip_logits is not None:
+        # Ends before their starts, which running sums score too, are no segments.
+        all_pairs = (log_end + log_start.logcumsumexp(dim=1)).logsumexp(dim=1, keepdim=True)
+        log_start = log_start - all_pairs
     return (
         _best_pair(log_start, log_end)
         if top == 1
         else _best_pairs(log_start, log_end, top, max_overlap)
     )
+
+
+def boundary_probabilities(
+    output: LocalizerOutput,
+) -> tuple[Float[Tensor, "batch clip"], Float[Tensor, "batch clip"]]:
+    """Probabilities of every clip as start and as end: ``p^s`` and ``p^e`` of section 4.4.
+
+    Where clips are scored there is one probability for every segment, and these are its sums over
+    the segments that start, or end, in a clip.
+    """
+    log_start = _log_probabilities(output.start_logits)
+    log_end = _log_probabilities(output.end_logits)
+    if output.clip_logits is None:
+        return log_start.exp(), log_end.exp()
+    with_later_ends = log_start + log_end.flip(1).logcumsumexp(dim=1).flip(1)
+    with_earlier_starts = log_end + log_start.logcumsumexp(dim=1)
+    return with_later_ends.softmax(dim=1), with_earlier_starts.softmax(dim=1)
 
 
 def _log_probabilities(logits: Float[Tensor, "batch clip"]) -> Float[Tensor, "batch clip"]:
