@@ -62,17 +62,22 @@ def test_multi_head_has_no_biases_and_returns_the_query_width():
     }
 
 
+def run(attention: AdditiveAttention, states: torch.Tensor) -> torch.Tensor:
+    clip_mask = torch.ones(states.shape[:2], dtype=torch.bool)
+    return attention(attention.anchor(states), attention.other(states), states, clip_mask)
+
+
 def test_additive_attention_of_one_clip_is_the_clip():
     states = torch.randn(2, 1, 3)
     attention = AdditiveAttention(dim=3, hidden_dim=5, direction="forward")
 
-    torch.testing.assert_close(attention(states, torch.ones(2, 1, dtype=torch.bool)), states)
+    torch.testing.assert_close(run(attention, states), states)
 
 
 def test_additive_attention_by_hand():
     # Width 1, W^1 = 0, W^2 = 1, w = ln 3 / tanh 1: the clips 0, 1 and 0 score 0, ln 3 and 0,
     # relative weights 1, 3 and 1.
-    clips, mask = torch.tensor([[[0.0], [1.0], [0.0]]]), torch.ones(1, 3, dtype=torch.bool)
+    clips = torch.tensor([[[0.0], [1.0], [0.0]]])
     for direction, expected in (("forward", [3 / 5, 3 / 4, 0]), ("backward", [0, 3 / 4, 3 / 5])):
         attention = AdditiveAttention(dim=1, hidden_dim=1, direction=direction)
         with torch.no_grad():
@@ -80,7 +85,7 @@ def test_additive_attention_by_hand():
             attention.other.weight.fill_(1.0)
             attention.score.weight.fill_(math.log(3) / math.tanh(1))
 
-        result = attention(clips, mask)
+        result = run(attention, clips)
 
         torch.testing.assert_close(result, torch.tensor(expected)[None, :, None])
 
@@ -98,7 +103,7 @@ def test_additive_attention_equals_the_printed_sums(direction):
         alpha = a.exp() / a.exp().sum()
         expected[0, i] = sum(x * states[0, t] for x, t in zip(alpha, seen, strict=True))
 
-    result = attention(states, torch.ones(1, 7, dtype=torch.bool))
+    result = run(attention, states)
 
     # Rounding of sums in another order.
     torch.testing.assert_close(result, expected, rtol=0, atol=1e-12)

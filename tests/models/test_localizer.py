@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from stillseek.models.localizer import BoundaryScorer, OrderSensitiveLocalizer
+from stillseek.models.plain import additive_attention
 
 
 def localizer(*, bidirectional: bool = True) -> OrderSensitiveLocalizer:
@@ -45,7 +46,8 @@ def test_start_is_scored_on_forward_and_end_on_backward_context():
 
     output = model(states, mask)
 
-    forward, backward = model.forward_context(states, mask), model.backward_context(states, mask)
+    forward = additive_attention(model.forward_context, states, mask)
+    backward = additive_attention(model.backward_context, states, mask)
     torch.testing.assert_close(output.start_logits, model.start(forward))
     torch.testing.assert_close(output.end_logits, model.end(backward))
 

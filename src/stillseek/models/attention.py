@@ -121,25 +121,21 @@ class MultiHead(nn.Module):
             return self(clips, *self.keys_values(clips), sight.visible[:, 0])
         batch, num_clips, _ = clips.shape
         window, num_blocks = sight.window, sight.visible.shape[1]
+        stacked = torch.cat([self.query.weight, self.key.weight, self.value.weight])
         right = num_blocks * 2 * window - num_clips
-        # One padded axis for all: queries are the blocks, keys the chunks half a block earlier.
-        queries = F.pad(self.query(clips), (0, 0, 0, right))
-        queries = queries.view(batch * num_blocks, 2 * window, self.num_heads, -1).transpose(1, 2)
+        padded = F.pad(F.linear(clips, stacked), (0, 0, window, right + window))
+        queries, keys, values = padded.chunk(3, dim=-1)
+        queries = queries[:, window:-window].unflatten(1, (num_blocks, -1))
+        # A block sees the chunk that begins half a block before it, and the next one.
         keys, values = (
-            self._around(F.pad(project(clips), (0, 0, window, right + window)), num_blocks)
-            for project in (self.key, self.value)
+            torch.cat([chunks[:, :-1], chunks[:, 1:]], dim=2)
+            for chunks in (x.unflatten(1, (num_blocks + 1, -1)) for x in (keys, values))
         )
+        queries, keys, values = (self._split(x.flatten(0, 1)) for x in (queries, keys, values))
         scores = queries @ keys.mT / math.sqrt(queries.shape[-1])  # (B * blocks, H, 2w, 4w)
         scores = scores.masked_fill(~sight.visible.flatten(0, 1)[:, None], -torch.inf)
-        heads = scores.softmax(dim=-1) @ values
-        heads = heads.transpose(1, 2).reshape(batch, num_blocks * 2 * window, -1)
-        return self.output(heads[:, :num_clips])
-
-    def _around(self, padded: Tensor, num_blocks: int) -> Tensor:
-        """The keys that a block sees, two chunks of ``2w``: ``(B * blocks, H, 4w, D)``."""
-        chunks = padded.unflatten(1, (num_blocks + 1, -1))
-        pairs = torch.cat([chunks[:, :-1], chunks[:, 1:]], dim=2).flatten(0, 1)
-        return pairs.unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
+        heads = (scores.softmax(dim=-1) @ values).transpose(1, 2)
+        return self.output(heads.reshape(batch, num_blocks * 2 * window, -1)[:, :num_clips])
 
     def _split(self, stacked: Tensor) -> Tensor:
         return stacked.unflatten(-1, (self.num_heads, -1)).transpose(1, 2)  # (B, H, T, D)
@@ -171,14 +167,16 @@ class AdditiveAttention(nn.Module):
         self.score = nn.Linear(hidden_dim, 1, bias=False)
 
     def forward(
-        self, states: Float[Tensor, "batch clip dim"], clip_mask: Bool[Tensor, "batch clip"]
+        self,
+        anchors: Float[Tensor, "batch clip hidden"],
+        others: Float[Tensor, "batch clip hidden"],
+        values: Float[Tensor, "batch clip dim"],
+        clip_mask: Bool[Tensor, "batch clip"],
     ) -> Float[Tensor, "batch clip dim"]:
-        """Context of every clip: ``h^fw`` or ``h^bw``."""
-        return additive_context(
-            self.anchor(states),
-            self.other(states),
-            self.score.weight[0],
-            states,
-            clip_mask,
-            self.direction,
-        )
+        """Context of every clip: ``h^fw`` or ``h^bw`` where the values are ``h^v``.
+
+        Anchors and others are the states through the layers of these names: the localizer makes
+        them together with what else it needs of the states.
+        """
+        weight = self.score.weight[0]
+        return additive_context(anchors, others, weight, values, clip_mask, self.direction)

@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from stillseek.models.attention import MultiHead, Sight
+from stillseek.models.dropout import Dropout
 
 KeysValues = tuple[
     Float[Tensor, "#batch head region projection"], Float[Tensor, "#batch head region projection"]
@@ -117,7 +118,7 @@ class LocalTransformerLayer(nn.Module):
         self.expand = nn.Linear(dim, ffn_dim)
         self.contract = nn.Linear(ffn_dim, dim)
         self.ffn_norm = nn.LayerNorm(dim)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def keys_values(self, regions: Float[Tensor, "batch region region_dim"]) -> KeysValues | None:
         """What the image attention makes of ``H^r``; None without image attention."""

@@ -1,6 +1,7 @@
 """Order-sensitive localizer: start and end scores from context on one side (section 4.4)."""
 
 import torch
+import torch.nn.functional as F  # noqa: N812
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
@@ -23,6 +24,12 @@ class BoundaryScorer(nn.Module):
     def forward(self, context: Float[Tensor, "batch clip dim"]) -> Float[Tensor, "batch clip"]:
         """Unnormalised scores."""
         return self.score(torch.tanh(self.hidden(context))).squeeze(-1)
+
+    def of_projected(
+        self, projected: Float[Tensor, "batch clip hidden"]
+    ) -> Float[Tensor, "batch clip"]:
+        """The same of a context that ``W_s`` was applied to."""
+        return self.score(torch.tanh(projected + self.hidden.bias)).squeeze(-1)
 
 
 class OrderSensitiveLocalizer(nn.Module):
@@ -60,11 +67,29 @@ class OrderSensitiveLocalizer(nn.Module):
         self, states: Float[Tensor, "batch clip dim"], clip_mask: Bool[Tensor, "batch clip"]
     ) -> LocalizerOutput:
         """Scores both boundaries; ``states`` is ``H^v``."""
-        after = before = states
         if self.bidirectional:
-            after = self.forward_context(states, clip_mask)
-            before = self.backward_context(states, clip_mask)
+            start, end = self._from_contexts(states, clip_mask)
+        else:
+            start, end = self.start(states), self.end(states)
         return LocalizerOutput(
-            start_logits=self.start(after).masked_fill(~clip_mask, -torch.inf),
-            end_logits=self.end(before).masked_fill(~clip_mask, -torch.inf),
+            start_logits=start.masked_fill(~clip_mask, -torch.inf),
+            end_logits=end.masked_fill(~clip_mask, -torch.inf),
         )
+
+    def _from_contexts(self, states: Tensor, clip_mask: Tensor) -> tuple[Tensor, Tensor]:
+        # W_s H^fw is the context of W_s H^v: so narrower vectors are summed, and all six products
+        # with the states are one.
+        sides = ((self.forward_context, self.start), (self.backward_context, self.end))
+        weights = [
+            weight
+            for context, scorer in sides
+            for weight in (context.anchor.weight, context.other.weight, scorer.hidden.weight)
+        ]
+        projected = iter(F.linear(states, torch.cat(weights)).chunk(len(weights), dim=-1))
+        start, end = (
+            scorer.of_projected(
+                context(next(projected), next(projected), next(projected), clip_mask)
+            )
+            for context, scorer in sides
+        )
+        return start, end
