@@ -55,10 +55,10 @@ def test_edl_joins_the_moments(write_clip: Callable[..., Path], tmp_path: Path) 
         "\n"
         "001  AX       V     C        00:00:02:00 00:00:05:05 00:00:00:00 00:00:03:05\n"
         "* FROM CLIP NAME: match.mp4\n"
-        "* COMMENT: SCORE 0.7500\n"
+        "* COMMENT: SCORE 0.75\n"
         "002  AX       V     C        00:00:07:00 00:00:09:00 00:00:03:05 00:00:05:05\n"
         "* FROM CLIP NAME: match.mp4\n"
-        "* COMMENT: SCORE 0.1250\n"
+        "* COMMENT: SCORE 0.125\n"
     )
 
 

@@ -81,3 +81,13 @@ def test_report_of_no_moment_says_so(found: Localization, tmp_path: Path) -> Non
     write_report(replace(found, moments=()), tmp_path / "r.html")
 
     assert "No moment" in Page(tmp_path / "r.html").text
+
+
+def test_report_lists_several_moments(found: Localization, tmp_path: Path) -> None:
+    moments = (*found.moments, Moment(6.0, 8.5, 0.25))
+
+    write_report(replace(found, moments=moments), tmp_path / "r.html")
+
+    text = Page(tmp_path / "r.html").text
+    assert "All moments" in text
+    assert "0:02.0 to 0:05.0 3.0 s 0.5 0:06.0 to 0:08.5 2.5 s 0.25" in text

@@ -57,7 +57,7 @@ def write_edl(localization: Localization, path: Path) -> None:
         lines += [
             f"{event:03d}  AX       V     C        {times}",
             f"* FROM CLIP NAME: {localization.video.name}",
-            f"* COMMENT: SCORE {moment.score:.4f}",
+            f"* COMMENT: SCORE {moment.score:.3g}",
         ]
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")

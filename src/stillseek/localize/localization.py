@@ -27,7 +27,8 @@ class Localization:
         moments: What was found, best first; nothing only where independent decoding put the end
             before the start.
         steps: Time that each step of the model covers, in order.
-        start_probabilities: ``p^s`` (section 4.4): probability that the activity starts in a step.
+        start_probabilities: ``p^s`` (section 4.4): probability that the activity starts in a step
+            (see `boundary_probabilities` for heads that score clips).
         end_probabilities: ``p^e``: probability that it ends in a step.
     """
 
