@@ -3,6 +3,7 @@ import math
 import pytest
 import torch
 
+from stillseek.models import local_transformer
 from stillseek.models.attention import Sight
 from stillseek.models.local_transformer import (
     Fusion,
@@ -175,3 +176,20 @@ def test_without_multi_level_only_the_last_layer_has_the_image():
     has_image = [getattr(each, "image_attention", None) is not None for each in model.layers]
 
     assert has_image == [False, False, True]
+
+
+def test_layers_made_again_give_the_same_gradients(monkeypatch):
+    model = transformer(dropout=0.5).train()
+    clips, regions, region_mask = draw(2, 6, 3)
+    clip_mask = torch.ones(2, 6, dtype=torch.bool)
+
+    def gradients() -> tuple[torch.Tensor, ...]:
+        torch.manual_seed(2)
+        states = model(clips, clip_mask, model.remember(regions, region_mask))
+        return torch.autograd.grad(states.square().sum(), tuple(model.parameters()))
+
+    kept = gradients()
+    monkeypatch.setattr(local_transformer, "_RECOMPUTED_CLIPS", 1)
+
+    for ours, theirs in zip(gradients(), kept, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=0)

@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from stillseek.models.pairs import Direction, additive_context
 
@@ -124,8 +125,17 @@ class MultiHead(nn.Module):
         stacked = torch.cat([self.query.weight, self.key.weight, self.value.weight])
         right = num_blocks * 2 * window - num_clips
         padded = F.pad(F.linear(clips, stacked), (0, 0, window, right + window))
+        heads = checkpoint(
+            self._attend_blocks, padded, sight, use_reentrant=False, preserve_rng_state=False
+        )
+        return self.output(heads.view(batch, num_blocks * 2 * window, -1)[:, :num_clips])
+
+    def _attend_blocks(self, padded: Tensor, sight: Sight) -> Tensor:
+        """Attention of every block to the clips around it, from queries, keys and values."""
+        assert sight.window is not None
         queries, keys, values = padded.chunk(3, dim=-1)
-        queries = queries[:, window:-window].unflatten(1, (num_blocks, -1))
+        num_blocks = sight.visible.shape[1]
+        queries = queries[:, sight.window : -sight.window].unflatten(1, (num_blocks, -1))
         # A block sees the chunk that begins half a block before it, and the next one.
         keys, values = (
             torch.cat([chunks[:, :-1], chunks[:, 1:]], dim=2)
@@ -134,8 +144,7 @@ class MultiHead(nn.Module):
         queries, keys, values = (self._split(x.flatten(0, 1)) for x in (queries, keys, values))
         scores = queries @ keys.mT / math.sqrt(queries.shape[-1])  # (B * blocks, H, 2w, 4w)
         scores = scores.masked_fill(~sight.visible.flatten(0, 1)[:, None], -torch.inf)
-        heads = (scores.softmax(dim=-1) @ values).transpose(1, 2)
-        return self.output(heads.reshape(batch, num_blocks * 2 * window, -1)[:, :num_clips])
+        return (scores.softmax(dim=-1) @ values).transpose(1, 2).flatten(2)
 
     def _split(self, stacked: Tensor) -> Tensor:
         return stacked.unflatten(-1, (self.num_heads, -1)).transpose(1, 2)  # (B, H, T, D)

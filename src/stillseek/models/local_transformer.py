@@ -7,9 +7,14 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from stillseek.models.attention import MultiHead, Sight
 from stillseek.models.dropout import Dropout
+
+# Videos from this length on are trained with one layer's activations at a time: a third more to
+# compute, a third of the memory.
+_RECOMPUTED_CLIPS = 8192
 
 KeysValues = tuple[
     Float[Tensor, "#batch head region projection"], Float[Tensor, "#batch head region projection"]
@@ -200,5 +205,9 @@ class LocalTransformer(nn.Module):
         sight = Sight.of(clip_mask, self.window)
         clips = clips + temporal_encoding(clips.shape[1], clips.shape[2], like=clips)
         for layer, keys_values in zip(self.layers, image.layers, strict=True):
-            clips = layer(clips, sight, keys_values, image.region_mask)
+            arguments = (clips, sight, keys_values, image.region_mask)
+            if clips.shape[1] >= _RECOMPUTED_CLIPS and torch.is_grad_enabled():
+                clips = checkpoint(layer, *arguments, use_reentrant=False)
+            else:
+                clips = layer(*arguments)
         return clips
