@@ -25,5 +25,9 @@ class CheckpointError(StillseekError):
     """A checkpoint is missing, corrupt, or belongs to another recipe or configuration."""
 
 
+class InstallationError(StillseekError):
+    """A package that this request needs is not installed; the message says what to install."""
+
+
 class TruncatedMediaWarning(UserWarning):
     """A media file ends early: what decodes is used, and the message says how much is missing."""

@@ -9,6 +9,8 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
 
 _PACKAGES = ("stillseek", "torch", "torchvision", "av", "numpy", "opencv-python-headless", "pillow")
+# Of stillseek[onnx]; named where they are there.
+_OPTIONAL = ("onnx", "onnxruntime", "onnxscript")
 _WEIGHTS = {
     "pocket encoder": "features/weights/pocket_encoder.safetensors",
     "pocket head": "localize/heads/pocket/model.safetensors",
@@ -42,7 +44,8 @@ def examine() -> dict:
     return {
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "packages": {name: _version(name) for name in _PACKAGES},
+        "packages": {name: _version(name) for name in _PACKAGES}
+        | {name: number for name in _OPTIONAL if (number := _version(name)) is not None},
         "cpu": {
             "cores": os.cpu_count(),
             "threads": torch.get_num_threads(),

@@ -25,6 +25,7 @@ def locate(
     recipe: str = "pocket",
     checkpoint: Path | None = None,
     model: Literal["sail", "matching"] | None = None,
+    engine: Literal["torch", "onnx"] | None = None,
     decode: Literal["joint", "independent"] = "joint",
     device: str = "cpu",
     threads: int | None = None,
@@ -43,9 +44,13 @@ def locate(
         clips: Cut the moments into files in this folder.
         edl: Write the moments as a CMX 3600 edit decision list.
         recipe: How pixels become features.
-        checkpoint: Use this trained head instead of the shipped one.
+        checkpoint: Use this trained head instead of the shipped one: a folder, or a file of
+            stillseek export (.onnx).
         model: The shipped SAIL head, or matching, which compares clips and picture and needs no
             training. Where no head is shipped for the recipe, matching is the default.
+        engine: What computes the head: torch, or onnx (ONNX Runtime, of stillseek[onnx]), which is
+            the default for an .onnx file; another head is exported first, every time (seconds).
+            The features are made by torch either way.
         decode: How start and end are chosen: the best pair, or each for itself (SAIL only).
         device: Where the models run: cpu, cuda, cuda:1.
         threads: Processor threads; all where not given.
@@ -57,7 +62,13 @@ def locate(
     if plot is not None:
         check_plot_path(plot)
     localizer = Localizer.load(
-        recipe, checkpoint=checkpoint, model=model, device=device, threads=threads, cache=cache
+        recipe,
+        checkpoint=checkpoint,
+        model=model,
+        engine=engine,
+        device=device,
+        threads=threads,
+        cache=cache,
     )
     with progress_bar(f"reading {video.name}") as advance:
         found = localizer.locate(

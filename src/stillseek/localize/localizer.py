@@ -23,12 +23,14 @@ from stillseek.models.decoding import (
     decode,
 )
 from stillseek.models.matching import Matching, MatchingConfig
+from stillseek.models.onnx_session import OnnxCheckpoint, load_onnx, open_onnx
 from stillseek.models.outputs import clip_scores_output, segment_scores_output
 from stillseek.tensors import LocalizerInput, LocalizerOutput, SegmentScores
 from stillseek.timeline import ClipGrid, Moment
 
 Box = tuple[int, int, int, int]
 HeadName = Literal["sail", "matching"]
+EngineName = Literal["torch", "onnx"]
 
 
 class Localizer:
@@ -55,7 +57,7 @@ class Localizer:
         self,
         *,
         recipe: Recipe,
-        checkpoint: Checkpoint,
+        checkpoint: Checkpoint | OnnxCheckpoint,
         name: str,
         device: torch.device | str = "cpu",
         store: FeatureStore | None = None,
@@ -79,6 +81,7 @@ class Localizer:
         *,
         checkpoint: Path | str | None = None,
         model: HeadName | None = None,
+        engine: EngineName | None = None,
         device: str = "cpu",
         threads: int | None = None,
         cache: Path | str | None = None,
@@ -87,19 +90,25 @@ class Localizer:
 
         Args:
             recipe: Name of the recipe.
-            checkpoint: Folder of a trained head, of any model.
-            model: Which head to take where no folder is given: ``sail`` is the one shipped for
-                the recipe, ``matching`` compares clips and picture without training. None takes
-                the shipped one, and matching where none is shipped.
+            checkpoint: Folder of a trained head, of any model, or a file of ``stillseek export``.
+            model: Which head to take where no checkpoint is given: ``sail`` is the one shipped
+                for the recipe, ``matching`` compares clips and picture without training. None
+                takes the shipped one, and matching where none is shipped.
+            engine: What computes the head: ``torch``, or ``onnx`` for ONNX Runtime, on the CPU,
+                for which a head that is no exported file is exported first, every time (seconds).
+                None is ``onnx`` for an exported file (``.onnx``), else ``torch``. Features are
+                made by PyTorch either way.
             device: ``cpu``, ``cuda`` or ``cuda:N``.
             threads: Processor threads, set for the whole process; None leaves them.
             cache: Folder of a feature store, where features are kept for the next time.
 
         Raises:
             UsageError: The recipe, the device or the number of threads does not exist, both
-                ``checkpoint`` and ``model`` are given, or matching does not fit the recipe.
+                ``checkpoint`` and ``model`` are given, matching does not fit the recipe, or the
+                engine cannot run the head.
             FeatureError: The recipe's weights are missing.
             CheckpointError: The head is missing, corrupt, or of another recipe.
+            InstallationError: The engine is not installed.
         """
         if checkpoint is not None and model is not None:
             raise UsageError(
@@ -112,15 +121,14 @@ class Localizer:
             torch.set_num_threads(threads)
         encoder = load_recipe(recipe)
         if checkpoint is None:
-            head, name = _installed_head(encoder, model), recipe
+            head, name = installed_head(encoder, model), recipe
         else:
-            folder = Path(checkpoint)
-            head = load_checkpoint(folder, recipe_fingerprint=encoder.fingerprint)
-            name = folder.resolve().name
+            head, name = _read_head(Path(checkpoint), encoder)
+        head, kind = _with_engine(head, engine)
         return cls(
             recipe=encoder,
             checkpoint=head,
-            name=f"{model_name(head.model)}:{name}",
+            name=f"{kind}:{name}",
             device=place,
             store=None if cache is None else FeatureStore(Path(cache)),
         )
@@ -270,8 +278,38 @@ def _device(name: str) -> torch.device:
     return device
 
 
-def _installed_head(recipe: Recipe, model: HeadName | None) -> Checkpoint:
-    """The head shipped for a recipe, or the one that needs no training."""
+def _read_head(path: Path, recipe: Recipe) -> tuple[Checkpoint | OnnxCheckpoint, str]:
+    """A head on disk, and what it is called there."""
+    if path.suffix == ".onnx" and not path.is_dir():
+        return load_onnx(path), path.stem
+    return load_checkpoint(path, recipe_fingerprint=recipe.fingerprint), path.resolve().name
+
+
+def _with_engine(
+    head: Checkpoint | OnnxCheckpoint, engine: EngineName | None
+) -> tuple[Checkpoint | OnnxCheckpoint, str]:
+    """The head for an engine, and the name of its model."""
+    if isinstance(head, OnnxCheckpoint):
+        if engine == "torch":
+            raise UsageError(
+                "the torch engine cannot run an exported head; use the onnx engine, or give the "
+                "folder that the head was exported from"
+            )
+        return head, head.model_name
+    if engine == "onnx":
+        from stillseek.models.onnx_export import onnx_bytes
+
+        return open_onnx(onnx_bytes(head), name="the exported head"), model_name(head.model)
+    return head, model_name(head.model)
+
+
+def installed_head(recipe: Recipe, model: HeadName | None) -> Checkpoint:
+    """The head shipped for a recipe, or the one that needs no training.
+
+    Raises:
+        CheckpointError: None is shipped, and matching was not asked for or does not fit.
+        UsageError: Matching was asked for and does not fit the recipe.
+    """
     with as_file(files("stillseek.localize") / "heads" / recipe.name) as folder:
         if model != "matching" and folder.is_dir():
             return load_checkpoint(folder, recipe_fingerprint=recipe.fingerprint)

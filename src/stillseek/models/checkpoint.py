@@ -72,8 +72,8 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint, *, weights: WeightType =
         with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as temporary:
             fresh = Path(temporary) / "new"
             fresh.mkdir()
-            _write(fresh / WEIGHTS_FILE, data)
-            _write(fresh / HEADER_FILE, text.encode())
+            write_durably(fresh / WEIGHTS_FILE, data)
+            write_durably(fresh / HEADER_FILE, text.encode())
             _put_in_place(fresh, path, Path(temporary) / "old")
     except OSError as error:
         raise CheckpointError(
@@ -158,11 +158,12 @@ def _refuse_foreign_files(path: Path) -> None:
         )
 
 
-def _write(path: Path, data: bytes) -> None:
+def write_durably(path: Path, data: bytes) -> None:
+    """Writes a file that is on the disk when this returns: renaming it then makes it visible."""
     with path.open("wb") as file:
         file.write(data)
         file.flush()
-        os.fsync(file.fileno())  # on disk before the rename makes it visible
+        os.fsync(file.fileno())
 
 
 def _put_in_place(fresh: Path, path: Path, old: Path) -> None:

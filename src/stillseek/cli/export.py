@@ -1,0 +1,42 @@
+"""``stillseek export``: write a head as one ONNX file."""
+
+from pathlib import Path
+from typing import Literal
+
+from stillseek.errors import UsageError
+
+
+def export(
+    checkpoint: Path | None = None,
+    /,
+    *,
+    out: Path,
+    recipe: str | None = None,
+    model: Literal["sail", "matching"] | None = None,
+) -> None:
+    """Write a head as one ONNX file, for stillseek locate --checkpoint F.onnx and other programs.
+
+    Takes seconds and the packages of stillseek[onnx]. SAIL, FLP and matching can be exported. What
+    makes features of pixels is not in the file.
+
+    Args:
+        checkpoint: Folder of a trained head; the shipped head where not given.
+        out: The file to write (.onnx).
+        recipe: Recipe whose shipped head is written; pocket where not given.
+        model: The shipped SAIL head, or matching, as in stillseek locate.
+    """
+    from stillseek.features import load_recipe
+    from stillseek.localize.localizer import installed_head
+    from stillseek.models.checkpoint import load_checkpoint
+    from stillseek.models.onnx_export import write_onnx
+
+    if checkpoint is None:
+        head = installed_head(load_recipe(recipe or "pocket"), model)
+    elif recipe is not None or model is not None:
+        raise UsageError(
+            f"{checkpoint} knows its recipe and its model; give a folder, or --recipe and --model"
+        )
+    else:
+        head = load_checkpoint(checkpoint, recipe_fingerprint=None)
+    write_onnx(out, head)
+    print(f"wrote {out}, for features of recipe {head.recipe_name}")
