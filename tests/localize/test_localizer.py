@@ -107,12 +107,32 @@ def test_overlong_video_is_downsampled_to_200_steps(
     assert found.duration_seconds == 401.0
 
 
+def test_an_encoded_query_serves_many_videos(small_head, write_clip, write_picture) -> None:
+    localizer = Localizer.load(checkpoint=small_head)
+    video, picture = write_clip(), write_picture()
+
+    query = localizer.encode_query(picture, boxes=[(3, 5, 11, 13)])
+
+    expected = localizer.locate(video, picture, boxes=[(3, 5, 11, 13)])
+    for found in (localizer.locate(video, query), localizer.locate(video, query)):
+        assert found.to_json_dict() == expected.to_json_dict()
+        assert found.boxes == ((3, 5, 11, 13),)
+
+
+def test_an_encoded_query_belongs_to_its_localizer(small_head, write_picture) -> None:
+    query = Localizer.load(checkpoint=small_head).encode_query(write_picture())
+    other = Localizer.load(checkpoint=small_head)
+
+    with pytest.raises(UsageError, match="encode the images again with this localizer"):
+        other.locate("not even looked for.mp4", query)
+
+
 def test_independent_decoding_may_find_nothing(
     small_head, write_clip, write_picture, monkeypatch
 ) -> None:
     localizer = Localizer.load(checkpoint=small_head)
-    output = localizer._model.forward
-    monkeypatch.setattr(localizer._model, "forward", lambda inputs: _reversed(output(inputs)))
+    score = localizer._model.score_clips
+    monkeypatch.setattr(localizer._model, "score_clips", lambda *inputs: _reversed(score(*inputs)))
     video, image = write_clip(), write_picture()
 
     assert localizer.locate(video, image, decode="independent").moments == ()

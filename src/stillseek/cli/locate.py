@@ -27,6 +27,7 @@ def locate(
     model: Literal["sail", "matching"] | None = None,
     engine: Literal["torch", "onnx"] | None = None,
     decode: Literal["joint", "independent"] = "joint",
+    search: Literal["refined", "exhaustive", "pooled"] = "refined",
     device: str = "cpu",
     threads: int | None = None,
     cache: Path | None = None,
@@ -52,6 +53,8 @@ def locate(
             the default for an .onnx file; another head is exported first, every time (seconds).
             The features are made by torch either way.
         decode: How start and end are chosen: the best pair, or each for itself (SAIL only).
+        search: How a video of more than 200 clips is searched: where clips look like the picture,
+            then closer; every window of 200 clips; or the whole once, downsampled.
         device: Where the models run: cpu, cuda, cuda:1.
         threads: Processor threads; all where not given.
         cache: Keep the video's features in this folder and use them again.
@@ -77,6 +80,7 @@ def locate(
             boxes=[query.box for query in queries],
             top=top,
             decode=decode,
+            search=search,
             on_progress=advance,
         )
     if json:

@@ -2,5 +2,6 @@
 
 from stillseek.localize.localization import Localization
 from stillseek.localize.localizer import Localizer
+from stillseek.localize.query import EncodedQuery
 
-__all__ = ["Localization", "Localizer"]
+__all__ = ["EncodedQuery", "Localization", "Localizer"]

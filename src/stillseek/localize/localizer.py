@@ -6,13 +6,16 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import torch
-from torch import Tensor
+from jaxtyping import Float
 
-from stillseek.data.example import MAX_STEPS, pool_steps
+from stillseek.data.example import MAX_STEPS
 from stillseek.errors import CheckpointError, UsageError
 from stillseek.features import FeatureStore, QueryFeatures, Recipe, load_recipe
 from stillseek.localize.localization import Localization
+from stillseek.localize.query import Box, EncodedQuery, encode
+from stillseek.localize.search import SearchMethod, find_moments
 from stillseek.media import read_image
 from stillseek.models.catalog import model_name
 from stillseek.models.checkpoint import Checkpoint, load_checkpoint
@@ -20,15 +23,11 @@ from stillseek.models.decoding import (
     DecodeMethod,
     boundary_probabilities,
     check_decoding,
-    decode,
 )
 from stillseek.models.matching import Matching, MatchingConfig
 from stillseek.models.onnx_session import OnnxCheckpoint, load_onnx, open_onnx
-from stillseek.models.outputs import clip_scores_output, segment_scores_output
-from stillseek.tensors import LocalizerInput, LocalizerOutput, SegmentScores
-from stillseek.timeline import ClipGrid, Moment
+from stillseek.timeline import ClipGrid
 
-Box = tuple[int, int, int, int]
 HeadName = Literal["sail", "matching"]
 EngineName = Literal["torch", "onnx"]
 
@@ -72,6 +71,10 @@ class Localizer:
         self.name = name
         self.device = torch.device(device)
         self._model = checkpoint.model.to(self.device).eval()
+        # The head that finds places in long videos, where clips and pictures share a space.
+        self._matching = None
+        if recipe.clip_dim == recipe.global_dim:
+            self._matching = matching_head(recipe).model
         self._store = store
 
     @classmethod
@@ -133,31 +136,71 @@ class Localizer:
             store=None if cache is None else FeatureStore(Path(cache)),
         )
 
+    def encode_query(
+        self,
+        images: Path | str | Sequence[Path | str],
+        *,
+        boxes: Sequence[Box | None] | None = None,
+    ) -> EncodedQuery:
+        """Reads the query images once, for searches in many videos.
+
+        Args:
+            images: One query image or several.
+            boxes: For each image left, top, width, height in pixels (after EXIF rotation) of the
+                part that is meant; None is the whole image.
+
+        Raises:
+            UsageError: There is no image, not one box an image, or a box outside its image.
+            MediaError: An image cannot be read.
+        """
+        paths = [Path(images)] if isinstance(images, Path | str) else [Path(p) for p in images]
+        if not paths:
+            raise UsageError("a search needs at least one query image, got none")
+        if boxes is not None and len(boxes) != len(paths):
+            raise UsageError(f"got {len(boxes)} boxes for {len(paths)} images; give one each")
+        parts = tuple(boxes) if boxes is not None else (None,) * len(paths)
+        features = [self._encode_image(path, box) for path, box in zip(paths, parts, strict=True)]
+        likeness = None
+        if self._matching is not None:
+            likeness = encode(self._matching, features, torch.device("cpu"))
+        return EncodedQuery(
+            images=tuple(paths),
+            boxes=parts,
+            head=self._model,
+            score=encode(self._model, features, self.device),
+            likeness=likeness,
+        )
+
     def locate(
         self,
         video: Path | str,
-        images: Path | str | Sequence[Path | str],
+        images: Path | str | Sequence[Path | str] | EncodedQuery,
         *,
         boxes: Sequence[Box | None] | None = None,
         top: int = 1,
         decode: DecodeMethod = "joint",
+        search: SearchMethod = "refined",
         on_progress: Callable[[float, float], None] | None = None,
     ) -> Localization:
         """Searches one video.
 
         Several images count as pictures of one activity: what the head scores (starts and ends,
-        clips, or segments) is averaged over them, in logs, before moments are chosen. A video of
-        more than 200 clips is downsampled to 200 steps (section 6.1), each the mean of its clips.
+        clips, or segments) is averaged over them, in logs, before moments are chosen.
 
         Args:
             video: The video file.
-            images: One query image or several.
+            images: One query image or several, or what `encode_query` made of them.
             boxes: For each image left, top, width, height in pixels (after EXIF rotation) of the
                 part that is meant; None is the whole image.
             top: Most moments to find; each overlaps a better one by a tIoU of at most 0.3.
             decode: ``joint``: the best pairs with the start before the end. ``independent``: the
                 paper's two argmaxes, for heads that score starts and ends only; there is no moment
                 where they come out reversed.
+            search: How a video of more than 200 clips is searched: ``refined`` finds the clips
+                that look like the picture, then looks closer at those places; ``exhaustive`` looks
+                at every window of 200 clips; ``pooled`` once at the whole video, downsampled to 200
+                steps (section 6.1), each the mean of its clips. ``independent`` decoding always
+                is of the last kind.
             on_progress: Called with the seconds of video read and the seconds in total.
 
         Raises:
@@ -167,102 +210,50 @@ class Localizer:
         """
         # Requests and pictures first: what is wrong must not cost the time of reading the video.
         check_decoding(self._model.decode_methods, decode, top=top)
+        if not isinstance(images, EncodedQuery):
+            query = self.encode_query(images, boxes=boxes)
+        elif boxes is None and images.head is self._model:
+            query = images
+        else:
+            raise UsageError(
+                "an encoded query keeps its boxes and its localizer; encode the images again with "
+                "this localizer, and give the boxes there"
+            )
         video = Path(video)
-        paths = [Path(images)] if isinstance(images, Path | str) else [Path(p) for p in images]
-        if not paths:
-            raise UsageError("a search needs at least one query image, got none")
-        if boxes is not None and len(boxes) != len(paths):
-            raise UsageError(f"got {len(boxes)} boxes for {len(paths)} images; give one each")
-        parts = tuple(boxes) if boxes is not None else (None,) * len(paths)
-        queries = [self._encode_query(path, box) for path, box in zip(paths, parts, strict=True)]
         clips, grid = self._encode_video(video, on_progress)
-        output = self._score(clips, queries)
+        output, moments = find_moments(
+            query.score, clips, grid, similar=query.likeness, search=search, method=decode, top=top
+        )
         starts, ends = boundary_probabilities(output)
+        steps = replace(grid, max_steps=MAX_STEPS)
         return Localization(
             video=video,
-            images=tuple(paths),
-            boxes=parts,
+            images=query.images,
+            boxes=query.boxes,
             recipe=self.recipe.name,
             fingerprint=self.recipe.fingerprint,
             model=self.name,
             duration_seconds=grid.duration_seconds,
             presence=None,
-            moments=_moments(output, grid, decode, top),
-            steps=tuple(grid.span(step) for step in range(grid.num_steps)),
+            moments=moments,
+            steps=tuple(steps.span(step) for step in range(steps.num_steps)),
             start_probabilities=starts[0].numpy(),
             end_probabilities=ends[0].numpy(),
         )
 
-    def _encode_query(self, path: Path, box: Box | None) -> QueryFeatures:
+    def _encode_image(self, path: Path, box: Box | None) -> QueryFeatures:
         if self._store is not None:
             return self._store.get_or_encode_query(self.recipe, path, box=box)
         return self.recipe.encode_image(read_image(path), box=box)
 
     def _encode_video(
         self, path: Path, on_progress: Callable[[float, float], None] | None
-    ) -> tuple[Tensor, ClipGrid]:
+    ) -> tuple[Float[np.ndarray, "clip clip_dim"], ClipGrid]:
         if self._store is not None:
             features = self._store.get_or_encode(self.recipe, path, on_progress=on_progress)
         else:
             features = self.recipe.encode_video(path, on_progress=on_progress)
-        grid = replace(features.grid, max_steps=MAX_STEPS)
-        return torch.from_numpy(pool_steps(features.clips, grid)), grid
-
-    def _score(self, clips: Tensor, queries: Sequence[QueryFeatures]) -> LocalizerOutput:
-        """The head's output, averaged over the queries, on the CPU."""
-        with torch.inference_mode():
-            outputs = [self._model(self._inputs(clips, query)) for query in queries]
-            return _average(outputs)
-
-    def _inputs(self, clips: Tensor, query: QueryFeatures) -> LocalizerInput:
-        inputs = LocalizerInput(
-            clips=clips[None],
-            clip_mask=torch.ones(1, len(clips), dtype=torch.bool),
-            regions=torch.from_numpy(query.regions)[None],
-            boxes=torch.from_numpy(query.boxes)[None],
-            region_mask=torch.ones(1, len(query.regions), dtype=torch.bool),
-            global_feature=torch.from_numpy(query.global_feature)[None],
-        )
-        return inputs.to(self.device)
-
-
-def _average(outputs: Sequence[LocalizerOutput]) -> LocalizerOutput:
-    """One output from those of several queries for one video: means of what was scored."""
-
-    def mean(tensors: Sequence[Tensor]) -> Tensor:
-        return torch.stack([tensor.cpu().float() for tensor in tensors]).mean(dim=0)
-
-    mask = torch.ones_like(outputs[0].start_logits, dtype=torch.bool, device="cpu")
-    if outputs[0].stages:
-        # Proposals know nothing of the query: those of all queries are the same, in one order.
-        answers = [output.stages[-1] for output in outputs]
-        stage = SegmentScores(
-            segments=mean([answer.segments for answer in answers]),
-            logits=mean([answer.logits for answer in answers]),
-        )
-        return segment_scores_output((stage,), mask)
-    clip_logits = [output.clip_logits for output in outputs if output.clip_logits is not None]
-    if clip_logits:
-        return clip_scores_output(mean(clip_logits), mask)
-    return LocalizerOutput(
-        start_logits=mean([output.start_logits.log_softmax(dim=1) for output in outputs]),
-        end_logits=mean([output.end_logits.log_softmax(dim=1) for output in outputs]),
-    )
-
-
-def _moments(
-    output: LocalizerOutput, grid: ClipGrid, method: DecodeMethod, top: int
-) -> tuple[Moment, ...]:
-    """The decoded moments in seconds; none where independent decoding reversed the only one."""
-    found = decode(output, method=method, top=top)
-    moments = []
-    for (start, end), score in zip(
-        found.segments[0].tolist(), found.scores[0].tolist(), strict=True
-    ):
-        if start < end:  # neither reversed nor the NaN of a moment that is not there
-            segment = grid.segment_between(start, end)
-            moments.append(Moment(segment.start_seconds, segment.end_seconds, score))
-    return tuple(moments)
+        return features.clips.astype(np.float32), features.grid
 
 
 def _device(name: str) -> torch.device:

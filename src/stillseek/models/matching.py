@@ -1,5 +1,6 @@
 """Matching: cosine similarity of clips and picture; nothing to train."""
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -17,6 +18,9 @@ Centring = Literal["video"]
 
 # Below this length, what centring leaves of a unit vector is rounding (1e-7 in float32).
 _LEAST_LENGTH = 1e-4
+# A minute of clips of one second, as long as the videos of Table 1.
+_SHORT_CLIPS = 60
+_MOST_GROWTH = 0.4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +33,8 @@ class MatchingConfig:
         global_dim: Width of the global feature, the same as ``clip_dim``.
         smoothing: Clips ``s`` on each side that a similarity is averaged with.
         threshold: Similarity ``theta`` from which a clip belongs to the moment, in [-1, 1].
+        growth: What ``theta`` grows by with every doubling of the clips beyond 60, at most to 0.4
+            more: the longer the video, the more clips look like the picture by chance.
         scale: Log odds ``kappa`` that one unit of similarity is worth, above 0.
         centring: "video" takes the mean of the video's clips away from clips and picture, so that
             what the whole video shares counts for nothing; None compares them as they are.
@@ -40,8 +46,9 @@ class MatchingConfig:
     clip_dim: int = 512
     region_dim: int = 4096
     global_dim: int = 512
-    smoothing: int = 2
-    threshold: float = 0.1
+    smoothing: int = 0
+    threshold: float = 0.0
+    growth: float = 0.08
     scale: float = 10.0
     centring: Centring | None = "video"
 
@@ -54,6 +61,8 @@ class MatchingConfig:
                 "but matching compares the two and needs one space; use a recipe whose clips and "
                 "pictures share an encoder, or train a model"
             )
+        if not 0 <= self.growth < math.inf:
+            raise UsageError(f"growth must be at least 0 and finite, got {self.growth}")
         if not -1 <= self.threshold <= 1:
             raise UsageError(f"threshold is a cosine in [-1, 1], got {self.threshold}")
         if not self.scale > 0:
@@ -68,7 +77,8 @@ class Matching(nn.Module):
     | ``m = 1/n sum_i v_i / |v_i|`` ("video"; 0 without centring)
     | ``a_i = cos(v_i / |v_i| - m, f^g / |f^g| - m)``
     | ``b_i`` = mean of ``a_t`` over the real clips ``t`` of ``i - s .. i + s``
-    | ``x_i = kappa (b_i - theta)``, scored as in `clip_scores_output`
+    | ``x_i = kappa (b_i - theta - min(0.4, gamma log2(n / 60)))`` (no growth below 60 clips), scored
+      as in `clip_scores_output`
 
     There are no weights.
     """
@@ -104,9 +114,10 @@ class Matching(nn.Module):
             image = _unit(image - mean, least=_LEAST_LENGTH)
         similarity = (clips * image).sum(dim=-1)
         smoothed = _smooth(similarity, mask, self.config.smoothing)
-        return clip_scores_output(
-            self.config.scale * (smoothed - self.config.threshold), inputs.clip_mask
-        )
+        doublings = (mask.sum(dim=1, keepdim=True) / _SHORT_CLIPS).log2().clamp(min=0)
+        raised = (self.config.growth * doublings).clamp(max=_MOST_GROWTH)
+        score = self.config.scale * (smoothed - self.config.threshold - raised)
+        return clip_scores_output(score, inputs.clip_mask)
 
 
 def _unit(

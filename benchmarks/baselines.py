@@ -1,0 +1,136 @@
+"""Trains the baselines on the rendered benchmark and scores them beside SAIL and matching.
+
+SST+ is trained with several numbers of proposals and keeps the one that is best on validation
+classes; the numbers of the matching head are chosen there too. Test classes are scored once, at
+the end. Needs what `benchmarks/pocket.py` left in the same folder (videos' features and SAIL's
+heads), resumes like it, and writes the tables of docs/models.md.
+
+    python benchmarks/baselines.py --out runs/pocket
+"""
+
+import argparse
+import json
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, replace
+from datetime import date
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+from pocket import ROOT, percent, run
+
+from stillseek.data.example import ExampleSet
+from stillseek.data.manifest import read_manifest
+from stillseek.data.stored import StoredFeatures
+from stillseek.evaluation.inference import predict
+from stillseek.evaluation.overlap import segment_bounds, temporal_iou
+from stillseek.features import FeatureStore, load_recipe
+from stillseek.models.matching import Matching, MatchingConfig
+
+PAGE = ROOT / "docs/models.md"
+MARKS = ("<!-- results -->", "<!-- end of results -->")
+HEAD = "| queries | model | mIoU | IoU@0.3 | IoU@0.5 | IoU@0.7 |\n|---|---|---:|---:|---:|---:|"
+# One trial each, but for K: the same schedule for all, twice as long as SAIL's.
+SCHEDULE = ("--max-epochs", "8", "--patience", "2")
+NUM_PROPOSALS = (16, 32, 64)
+TRAININGS = {
+    "flp": ("--model", "flp"),
+    "tal": ("--model", "tal"),
+    **{f"sst_{k}": ("--model", "sst", "--num-proposals", str(k)) for k in NUM_PROPOSALS},
+}
+SWEEP = {
+    "centring": (None, "video"),
+    "smoothing": (0, 1, 2, 3),
+    "threshold": tuple(round(0.05 * step, 2) for step in range(13)),
+}
+
+
+def main() -> None:
+    """Runs what was not run before and writes the page."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, default=ROOT / "runs/pocket")
+    out = parser.parse_args().out
+    data = ("--dataset", str(out / "dataset"), "--store", str(out / "store"))
+    sweep_matching(out)
+    with ThreadPoolExecutor(2) as pool:
+        waiting = [
+            pool.submit(
+                run, out, name, "train", *data, *options, *SCHEDULE, "--out", str(out / name),
+                threads=1,
+            )
+            for name, options in TRAININGS.items()
+        ]  # fmt: skip
+        for training in waiting:
+            training.result()
+    best = max((f"sst_{k}" for k in NUM_PROPOSALS), key=lambda name: validation_miou(out / name))
+    heads = [str(out / name / "head") for name in ("sail_0", "flp", best, "tal")]
+    for split in ("validation", "test"):
+        run(
+            out, f"baselines_{split}", "evaluate", *data, "--split", split, "--matching",
+            "--checkpoint", *heads, "--out", str(out / "baselines" / split),
+        )  # fmt: skip
+    write_page(out)
+
+
+def validation_miou(folder: Path) -> float:
+    """The best epoch's score of a training run."""
+    lines = (folder / "epochs.jsonl").read_text().splitlines()
+    return max(json.loads(line)["validation_miou"] for line in lines)
+
+
+def sweep_matching(out: Path) -> None:
+    """Validation mIoU of the matching head for every setting, best first, to matching.json."""
+    file = out / "matching.json"
+    if file.exists():
+        return
+    recipe, manifest = load_recipe("pocket"), read_manifest(out / "dataset")
+    source = StoredFeatures(manifest, FeatureStore(out / "store"), recipe.fingerprint)
+    examples = list(ExampleSet(manifest.of_split("validation"), source))
+    truth = segment_bounds([example.sample for example in examples])
+    base = MatchingConfig(
+        clip_dim=recipe.clip_dim, region_dim=recipe.region_dim, global_dim=recipe.global_dim
+    )
+    trials = []
+    for values in product(*SWEEP.values()):
+        settings = dict(zip(SWEEP, values, strict=True))
+        rows = predict(Matching(replace(base, **settings)), examples, batch_size=64)["joint"]
+        found = np.array([(row.start_seconds, row.end_seconds) for row in rows])
+        miou = float(temporal_iou(found, truth).mean())
+        trials.append(settings | {"validation_miou": miou})
+        print(trials[-1], file=sys.stderr)
+    trials.sort(key=lambda trial: -trial["validation_miou"])
+    file.write_text(json.dumps({"default": asdict(base), "trials": trials}, indent=2) + "\n")
+
+
+def write_page(out: Path) -> None:
+    """Puts the tables between the page's marks."""
+    matching = json.loads((out / "matching.json").read_text())["trials"]
+    proposals = ", ".join(
+        f"K = {k}: {100 * validation_miou(out / f'sst_{k}'):.1f}" for k in NUM_PROPOSALS
+    )
+    best = matching[0]
+    lines = [
+        f"Made by `python benchmarks/baselines.py --out runs/pocket` on {date.today()}, seed 0,",
+        "one training run a model: FLP, SST+ and TAL+ for at most 8 epochs (patience 2, learning",
+        "rate 0.0005, batches of 16), SAIL as in the [model card](model_card.md), its seed 0.",
+        f"Validation mIoU of SST+: {proposals}. The matching head's numbers are the best of",
+        f"{len(matching)} on validation: centring {best['centring']}, smoothing",
+        f"{best['smoothing']}, threshold {best['threshold']}.",
+    ]
+    for split, title in (("validation", "Validation classes"), ("test", "Unseen classes (test)")):
+        tables = json.loads((out / "baselines" / split / "tables.json").read_text())
+        lines += ["", f"**{title}**", "", HEAD]
+        for queries in ("all", "simple", "difficult"):
+            for row in tables["scores"]:
+                if row["queries"] != queries or row["decode"] == "independent":
+                    continue
+                cells = [percent(row["miou"]), *(percent(e) for e in row["iou_above"].values())]
+                lines.append(f"| {queries} | {row['model']} | {' | '.join(cells)} |")
+    before, _, rest = PAGE.read_text().partition(MARKS[0])
+    after = rest.partition(MARKS[1])[2]
+    PAGE.write_text(before + MARKS[0] + "\n" + "\n".join(lines) + "\n" + MARKS[1] + after)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,109 @@
+"""Query images as a head reads them: encoded once, asked of any number of windows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from stillseek.features import QueryFeatures
+from stillseek.localize.search import Scorer
+from stillseek.models.catalog import LocalizerModel
+from stillseek.models.onnx_session import OnnxModel
+from stillseek.models.outputs import clip_scores_output, segment_scores_output
+from stillseek.models.sail import Sail
+from stillseek.tensors import LocalizerInput, LocalizerOutput, SegmentScores
+
+Box = tuple[int, int, int, int]
+Head = LocalizerModel | OnnxModel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncodedQuery:
+    """The pictures of one activity as a localizer's head reads them, for any number of videos.
+
+    Attributes:
+        images: The query images.
+        boxes: The part of each that is meant; None is the whole image.
+        head: The head that reads them.
+        score: What the head says to windows of a video.
+        likeness: How like the pictures the clips are; None where clips and pictures do not compare.
+    """
+
+    images: tuple[Path, ...]
+    boxes: tuple[Box | None, ...]
+    head: Head
+    score: Scorer
+    likeness: Scorer | None
+
+
+def encode(head: Head, queries: Sequence[QueryFeatures], device: torch.device) -> Scorer:
+    """A head with query images in it; what it says is averaged over the images."""
+    scorers = [_encode_one(head, query, device) for query in queries]
+
+    def score(
+        clips: Float[Tensor, "window step clip_dim"], clip_mask: Bool[Tensor, "window step"]
+    ) -> LocalizerOutput:
+        return _average([each(clips, clip_mask) for each in scorers])
+
+    return score
+
+
+def _encode_one(head: Head, query: QueryFeatures, device: torch.device) -> Scorer:
+    """A head with one query image in it; SAIL encodes the image here, once."""
+    regions = torch.from_numpy(query.regions)[None].float().to(device)
+    boxes = torch.from_numpy(query.boxes)[None].float().to(device)
+    region_mask = torch.ones(regions.shape[:2], dtype=torch.bool, device=device)
+    global_feature = torch.from_numpy(query.global_feature)[None].float().to(device)
+    with torch.inference_mode():
+        image = (
+            head.encode_query(regions, boxes, region_mask, global_feature)
+            if isinstance(head, Sail)
+            else None
+        )
+
+    def score(
+        clips: Float[Tensor, "window step clip_dim"], clip_mask: Bool[Tensor, "window step"]
+    ) -> LocalizerOutput:
+        clips, clip_mask = clips.to(device), clip_mask.to(device)
+        with torch.inference_mode():
+            if isinstance(head, Sail) and image is not None:
+                return head.score_clips(clips, clip_mask, image)
+            return head(
+                LocalizerInput(
+                    clips=clips,
+                    clip_mask=clip_mask,
+                    regions=regions.expand(len(clips), -1, -1),
+                    boxes=boxes.expand(len(clips), -1, -1),
+                    region_mask=region_mask.expand(len(clips), -1),
+                    global_feature=global_feature.expand(len(clips), -1),
+                )
+            )
+
+    return score
+
+
+def _average(outputs: Sequence[LocalizerOutput]) -> LocalizerOutput:
+    """One output from those of several queries for one video: means of what was scored."""
+
+    def mean(tensors: Sequence[Tensor]) -> Tensor:
+        return torch.stack([tensor.cpu().float() for tensor in tensors]).mean(dim=0)
+
+    mask = torch.ones_like(outputs[0].start_logits, dtype=torch.bool, device="cpu")
+    if outputs[0].stages:
+        # Proposals know nothing of the query: those of all queries are the same, in one order.
+        answers = [output.stages[-1] for output in outputs]
+        stage = SegmentScores(
+            segments=mean([answer.segments for answer in answers]),
+            logits=mean([answer.logits for answer in answers]),
+        )
+        return segment_scores_output((stage,), mask)
+    clip_logits = [output.clip_logits for output in outputs if output.clip_logits is not None]
+    if clip_logits:
+        return clip_scores_output(mean(clip_logits), mask)
+    return LocalizerOutput(
+        start_logits=mean([output.start_logits.log_softmax(dim=1) for output in outputs]),
+        end_logits=mean([output.end_logits.log_softmax(dim=1) for output in outputs]),
+    )

@@ -1,0 +1,199 @@
+"""Moments of a video of any length: one look, a coarse look and closer ones, or every window."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from stillseek.data.example import MAX_STEPS, pool_steps
+from stillseek.models.decoding import DecodeMethod, decode
+from stillseek.tensors import LocalizerOutput
+from stillseek.timeline import ClipGrid, Moment, Segment
+
+SearchMethod = Literal["refined", "exhaustive", "pooled"]
+"""How a video of more than 200 clips is searched by a head that was trained on shorter ones.
+
+- "refined": where clips look like the picture, and then a closer look of the head at each place.
+- "exhaustive": the head looks at every window of 200 clips, each half over the next one.
+- "pooled": one look at the whole video, downsampled to 200 steps (section 6.1).
+"""
+
+Scorer = Callable[
+    [Float[Tensor, "window step clip_dim"], Bool[Tensor, "window step"]], LocalizerOutput
+]
+
+# Places that get a closer look, and how many moments are looked for at each.
+_CANDIDATES, _LOOKS = 4, 4
+# What of a candidate a closer look must hold to be about the same moment.
+_SAME_MOMENT = 0.2
+# Videos of about this length are what heads are trained on (Table 1).
+_TRAINED_SECONDS = 60.0
+# Windows scored at a time: memory stays bounded, and more would not be faster.
+_BATCH_WINDOWS = 16
+_MAX_OVERLAP = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A moment in positions of clips: clip ``i`` alone is ``[i, i + 1)``."""
+
+    segment: Segment
+    score: float
+
+
+def find_moments(
+    score: Scorer,
+    clips: Float[np.ndarray, "clip clip_dim"],
+    grid: ClipGrid,
+    *,
+    similar: Scorer | None = None,
+    search: SearchMethod = "refined",
+    method: DecodeMethod = "joint",
+    top: int = 1,
+) -> tuple[LocalizerOutput, tuple[Moment, ...]]:
+    """Searches one video.
+
+    Args:
+        score: The head with the query in it; gives one row a window, on the CPU.
+        clips: Features of all clips.
+        grid: Their time.
+        similar: A head that scores clips by their likeness to the query, to find the places of a
+            refined search; None takes them from the head's look at the whole video.
+        search: How, where there are more than 200 clips.
+        method: How boundaries are chosen.
+        top: Most moments; none overlaps a better one by a tIoU of more than 0.3.
+
+    Returns:
+        What the head says to the whole video, on at most 200 steps, and the moments, best first.
+    """
+    whole = range(len(clips))
+    output = _score(score, clips, [whole])
+    if len(clips) <= MAX_STEPS or search == "pooled" or method == "independent":
+        found = _decode(output, [whole], method, top)[0]
+    elif search == "exhaustive":
+        found = _scan(score, clips, top)
+    elif output.clip_logits is not None:
+        found = _places(score, clips, top)  # such a head looks at each clip as it is
+    else:
+        wanted = max(top, _CANDIDATES)
+        if similar is None:
+            candidates = _decode(output, [whole], method, wanted)[0]
+        else:
+            candidates = _places(similar, clips, wanted)
+        found = _look_closer(score, clips, candidates, grid.stride_seconds)
+    moments = []
+    for each in _distinct(found, top):
+        time = grid.segment_between(each.segment.start_seconds, each.segment.end_seconds)
+        moments.append(Moment(time.start_seconds, time.end_seconds, each.score))
+    return output, tuple(moments)
+
+
+def _places(score: Scorer, clips: Float[np.ndarray, "clip clip_dim"], top: int) -> list[_Found]:
+    """Moments of a head that scores clips, at full resolution."""
+    every = torch.from_numpy(clips)[None]
+    output = score(every, torch.ones(every.shape[:2], dtype=torch.bool))
+    decoded = decode(output, top=top, max_overlap=_MAX_OVERLAP)
+    return [
+        _Found(Segment(start, end), confidence)
+        for (start, end), confidence in zip(
+            decoded.segments[0].tolist(), decoded.scores[0].tolist(), strict=True
+        )
+        if start < end
+    ]
+
+
+def _look_closer(
+    score: Scorer,
+    clips: Float[np.ndarray, "clip clip_dim"],
+    candidates: list[_Found],
+    stride_seconds: float,
+) -> list[_Found]:
+    """Each candidate as the head sees it from nearby; its place in the order stays.
+
+    Heads say where in a window the activity is, not whether it is there: their scores in different
+    windows do not compare, so those of the candidates are kept. So is the candidate itself where
+    the head sees nothing of it.
+    """
+    shortest = min(MAX_STEPS, math.ceil(_TRAINED_SECONDS / stride_seconds), len(clips))
+    found = []
+    for each in candidates:
+        window = _around(each.segment, shortest, len(clips))
+        looks = _decode(_score(score, clips, [window]), [window], "joint", _LOOKS)[0]
+        nearest = max(looks, key=lambda look: look.segment.iou(each.segment))
+        same = nearest.segment.iou(each.segment) > _SAME_MOMENT
+        found.append(_Found(nearest.segment, each.score) if same else each)
+    return found
+
+
+def _around(segment: Segment, shortest: int, num_clips: int) -> range:
+    """A window with the segment in its middle, at least twice as long."""
+    middle = (segment.start_seconds + segment.end_seconds) / 2
+    length = min(num_clips, max(shortest, round(2 * segment.duration_seconds)))
+    first = min(max(0, round(middle - length / 2)), num_clips - length)
+    return range(first, first + length)
+
+
+def _scan(score: Scorer, clips: Float[np.ndarray, "clip clip_dim"], top: int) -> list[_Found]:
+    last = len(clips) - MAX_STEPS
+    firsts = [*range(0, last, MAX_STEPS // 2), last]
+    windows = [range(first, first + MAX_STEPS) for first in firsts]
+    found = []
+    for first in range(0, len(windows), _BATCH_WINDOWS):
+        batch = windows[first : first + _BATCH_WINDOWS]
+        for row in _decode(_score(score, clips, batch), batch, "joint", top):
+            found += row
+    return found
+
+
+def _score(
+    score: Scorer, clips: Float[np.ndarray, "clip clip_dim"], windows: Sequence[range]
+) -> LocalizerOutput:
+    """All windows are equally long."""
+    steps = [pool_steps(clips[w.start : w.stop], _positions(w)) for w in windows]
+    batch = torch.from_numpy(np.stack(steps))
+    return score(batch, torch.ones(batch.shape[:2], dtype=torch.bool))
+
+
+def _decode(
+    output: LocalizerOutput, windows: Sequence[range], method: DecodeMethod, top: int
+) -> list[list[_Found]]:
+    decoded = decode(output, method=method, top=top, max_overlap=_MAX_OVERLAP)
+    found: list[list[_Found]] = []
+    for window, segments, scores in zip(
+        windows, decoded.segments.tolist(), decoded.scores.tolist(), strict=True
+    ):
+        found.append([])
+        for (start, end), confidence in zip(segments, scores, strict=True):
+            if start < end:  # neither reversed nor the NaN of a moment that is not there
+                inside = _positions(window).segment_between(start, end)
+                moved = Segment(
+                    inside.start_seconds + window.start, inside.end_seconds + window.start
+                )
+                found[-1].append(_Found(moved, confidence))
+    return found
+
+
+def _positions(window: range) -> ClipGrid:
+    """The window's steps on an axis whose unit is the clip, not the second."""
+    return ClipGrid(
+        stride_seconds=1.0,
+        length_seconds=1.0,
+        duration_seconds=float(len(window)),
+        max_steps=MAX_STEPS,
+    )
+
+
+def _distinct(found: list[_Found], top: int) -> list[_Found]:
+    """The best ones, none of which overlaps a better one too much."""
+    kept: list[_Found] = []
+    for each in sorted(found, key=lambda one: -one.score):
+        if len(kept) < top and all(
+            each.segment.iou(other.segment) <= _MAX_OVERLAP for other in kept
+        ):
+            kept.append(each)
+    return kept

@@ -1,0 +1,170 @@
+import numpy as np
+import pytest
+import torch
+
+from stillseek.localize.search import find_moments
+from stillseek.models.outputs import clip_scores_output
+from stillseek.tensors import LocalizerOutput
+from stillseek.timeline import ClipGrid, Segment
+
+# Clips of 2 s every second; what they show is their first number: 1 inside the moment.
+STRIDE, LENGTH = 1.0, 2.0
+
+
+def video(num_clips: int, *moments: range) -> tuple[np.ndarray, ClipGrid]:
+    clips = np.zeros((num_clips, 3), dtype=np.float32)
+    for number, moment in enumerate(moments):
+        clips[moment.start : moment.stop, 0] = 1 - 0.1 * number  # the first is the clearest
+    grid = ClipGrid(
+        stride_seconds=STRIDE, length_seconds=LENGTH, duration_seconds=num_clips - 1 + LENGTH
+    )
+    return clips, grid
+
+
+class Boundaries:
+    """A head that is sure of edges: where clips begin to show it and where they stop."""
+
+    def __init__(self) -> None:
+        self.windows: list[tuple[int, ...]] = []
+
+    def __call__(self, clips: torch.Tensor, mask: torch.Tensor) -> LocalizerOutput:
+        self.windows.append(tuple(clips.shape[:2]))
+        shown = clips[..., 0]
+        rise = shown.diff(dim=1, prepend=shown.new_zeros(len(shown), 1))
+        fall = -shown.diff(dim=1, append=shown.new_zeros(len(shown), 1))
+        return LocalizerOutput(start_logits=20 * rise, end_logits=20 * fall)
+
+
+def likeness(clips: torch.Tensor, mask: torch.Tensor) -> LocalizerOutput:
+    return clip_scores_output(clips[..., 0] - 0.5, mask)
+
+
+def bounds(moment) -> tuple[float, float]:
+    return moment.start_seconds, moment.end_seconds
+
+
+def test_one_clip_is_the_moment() -> None:
+    clips, grid = video(1, range(1))
+
+    _, (moment,) = find_moments(Boundaries(), clips, grid)
+
+    assert bounds(moment) == (0.0, LENGTH)
+
+
+@pytest.mark.parametrize("search", ["refined", "exhaustive", "pooled"])
+def test_up_to_200_clips_get_one_look(search) -> None:
+    clips, grid = video(200, range(30, 50))
+    head = Boundaries()
+
+    output, (moment,) = find_moments(head, clips, grid, similar=likeness, search=search)
+
+    assert head.windows == [(1, 200)]
+    assert output.start_logits.shape == (1, 200)
+    assert bounds(moment) == (30.0, 49 + LENGTH)
+
+
+@pytest.mark.parametrize(
+    ("search", "moment"),
+    [
+        ("refined", range(3)),
+        ("refined", range(611, 634)),
+        ("refined", range(998, 1003)),
+        ("exhaustive", range(3)),
+        ("exhaustive", range(611, 634)),
+    ],
+)
+def test_a_moment_of_a_long_video_is_found_to_the_clip(search, moment) -> None:
+    clips, grid = video(1003, moment)
+
+    _, (found,) = find_moments(Boundaries(), clips, grid, similar=likeness, search=search)
+
+    assert bounds(found) == (moment.start, moment.stop - 1 + LENGTH)
+
+
+def test_pooled_search_finds_it_to_the_step() -> None:
+    clips, grid = video(1000, range(612, 633))
+
+    output, (found,) = find_moments(Boundaries(), clips, grid, similar=likeness, search="pooled")
+
+    assert output.start_logits.shape == (1, 200)  # five clips each
+    assert abs(found.start_seconds - 612) <= 5
+    assert abs(found.end_seconds - 634) <= 5
+
+
+def test_without_likeness_places_come_from_the_look_at_the_whole() -> None:
+    clips, grid = video(1000, range(612, 633))
+    head = Boundaries()
+
+    _, (found,) = find_moments(head, clips, grid, search="refined")
+
+    assert bounds(found) == (612.0, 632 + LENGTH)
+    assert head.windows[0] == (1, 200)
+
+
+@pytest.mark.parametrize("search", ["refined", "exhaustive"])
+def test_several_moments_come_best_first(search) -> None:
+    clips, grid = video(900, range(700, 730), range(100, 120), range(400, 415))
+
+    _, found = find_moments(Boundaries(), clips, grid, similar=likeness, search=search, top=3)
+
+    assert {bounds(moment) for moment in found} == {(700, 731), (100, 121), (400, 416)}
+    assert bounds(found[0]) == (700, 731)
+    assert [m.score for m in found] == sorted((m.score for m in found), reverse=True)
+
+
+def test_a_moment_longer_than_the_windows_is_found() -> None:
+    clips, grid = video(2000, range(500, 1100))
+
+    _, (found,) = find_moments(Boundaries(), clips, grid, similar=likeness)
+
+    # The window holds it twice: 1200 clips in 200 steps of six.
+    assert abs(found.start_seconds - 500) <= 6
+    assert abs(found.end_seconds - 1101) <= 6
+
+
+def test_a_place_where_the_head_sees_nothing_is_kept_as_it_is() -> None:
+    clips, grid = video(500, range(300, 320))
+
+    def elsewhere(clips: torch.Tensor, mask: torch.Tensor) -> LocalizerOutput:
+        """Sees no moment beyond the first clips of any window."""
+        logits = torch.full(clips.shape[:2], -torch.inf)
+        logits[:, :5] = 0
+        return LocalizerOutput(start_logits=logits, end_logits=logits)
+
+    _, (found,) = find_moments(elsewhere, clips, grid, similar=likeness)
+
+    assert bounds(found) == (300, 321)
+
+
+def test_a_head_that_scores_clips_looks_at_all_of_them_at_once() -> None:
+    clips, grid = video(700, range(612, 633))
+    seen: list[int] = []
+
+    def score(clips: torch.Tensor, mask: torch.Tensor) -> LocalizerOutput:
+        seen.append(clips.shape[1])
+        return likeness(clips, mask)
+
+    _, (found,) = find_moments(score, clips, grid, similar=likeness)
+
+    assert seen == [200, 700]
+    assert bounds(found) == (612.0, 632 + LENGTH)
+
+
+def test_independent_decoding_looks_at_the_whole_once() -> None:
+    clips, grid = video(700, range(350, 385))
+    head = Boundaries()
+
+    _, (found,) = find_moments(head, clips, grid, similar=likeness, method="independent")
+
+    assert head.windows == [(1, 200)]
+    assert found.segment.iou(Segment(350.0, 386.0)) > 0.75
+
+
+def test_exhaustive_windows_overlap_by_half_and_reach_the_end() -> None:
+    clips, grid = video(1003)
+    head = Boundaries()
+
+    find_moments(head, clips, grid, similar=likeness, search="exhaustive")
+
+    assert sum(rows for rows, _ in head.windows[1:]) == 10  # 0, 100, .., 800 and 803
+    assert {steps for _, steps in head.windows} == {200}
