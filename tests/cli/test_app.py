@@ -8,7 +8,17 @@ import pytest
 from stillseek.cli import app as cli
 from stillseek.errors import MediaError, TruncatedMediaWarning, UsageError
 
-VERBS = ("locate", "demo", "dataset", "extract", "train", "train-encoder", "evaluate", "doctor")
+VERBS = (
+    "locate",
+    "demo",
+    "dataset",
+    "extract",
+    "train",
+    "train-encoder",
+    "evaluate",
+    "export",
+    "doctor",
+)
 
 
 @pytest.mark.parametrize("verb", [(), *((verb,) for verb in VERBS), ("dataset", "render")])

@@ -1,6 +1,7 @@
 import hashlib
 import json
 import platform
+from importlib.metadata import version
 
 import pytest
 
@@ -41,6 +42,18 @@ def test_json_is_one_object(weights, capsys) -> None:
         "sha256": hashlib.sha256(b"encoder").hexdigest(),
     }
     assert set(found["packages"]) >= {"stillseek", "torch", "av"}
+    assert found["packages"]["onnxruntime"] == version("onnxruntime")
     assert found["cpu"]["threads"] >= 1
     assert found["cpu"]["bf16"] in (True, False, None)
     assert found["ffmpeg"]["libavcodec"].count(".") == 2
+
+
+def test_packages_of_extras_are_named_where_installed(weights, monkeypatch, capsys) -> None:
+    weights.write_bytes(b"encoder")
+    monkeypatch.setattr(doctor, "_OPTIONAL", ("no-such-package",))
+
+    assert main(["doctor"]) == 0
+
+    out = capsys.readouterr().out
+    assert "no-such-package" not in out
+    assert "onnxruntime" not in out

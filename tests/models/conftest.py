@@ -66,3 +66,22 @@ def make_sail(small_config) -> Callable[..., Sail]:
         return Sail(small_config(**overrides)).double().eval()
 
     return build
+
+
+@pytest.fixture(scope="session")
+def matching_onnx() -> bytes:
+    """Matching as the bytes of an ONNX file: the quickest export there is."""
+    from stillseek.models.checkpoint import Checkpoint
+    from stillseek.models.matching import Matching, MatchingConfig
+    from stillseek.models.onnx_export import onnx_bytes
+
+    config = MatchingConfig(clip_dim=CLIP_DIM, region_dim=REGION_DIM, global_dim=CLIP_DIM)
+    return onnx_bytes(
+        Checkpoint(
+            model=Matching(config),
+            recipe_name="pocket",
+            recipe_fingerprint="f00d",
+            training={"name": "by hand"},
+            calibration={"slope": 2.5},
+        )
+    )

@@ -35,7 +35,7 @@ class ImageMemory:
 
 
 def temporal_encoding(
-    num_clips: int, dim: int, *, like: Float[Tensor, "..."]
+    num_clips: int | torch.SymInt, dim: int, *, like: Float[Tensor, "..."]
 ) -> Float[Tensor, "num_clips dim"]:
     """Sinusoidal position encoding of Vaswani et al. 2017.
 

@@ -143,18 +143,21 @@ def _export(model: Sail | Flp | Matching) -> Any:
             f"the export needs onnx and onnxscript ({error}); pip install 'stillseek[onnx]'"
         ) from error
     axes = {name: torch.export.Dim(name) for name in ("batch", "clip", "region")}
-    with warnings.catch_warnings():
+    shapes = {
+        name: {place: axes[axis] for place, axis in enumerate(_AXES[name])} for name in INPUT_NAMES
+    }
+    with torch.no_grad(), warnings.catch_warnings():
         # An axis of several inputs is named once, and said to be for each other.
         warnings.filterwarnings("ignore", message="# The axis name: ", category=UserWarning)
+        # Traced apart: torch.onnx.export would go on with fixed sizes where an axis is not free.
+        traced = torch.export.export(
+            _Head(model).eval(), _example(model), dynamic_shapes=shapes, strict=False
+        )
         program = torch.onnx.export(
-            _Head(model).eval(),
-            _example(model),
+            traced,
             input_names=INPUT_NAMES,
             output_names=_output_names(model),
-            dynamic_shapes={
-                name: {place: axes[axis] for place, axis in enumerate(_AXES[name])}
-                for name in INPUT_NAMES
-            },
+            dynamic_shapes=shapes,
             dynamo=True,
             verbose=False,
         )

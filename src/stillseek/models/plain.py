@@ -27,9 +27,12 @@ from stillseek.tensors import LocalizerInput, LocalizerOutput
 
 
 def masked_softmax(
-    scores: Float[Tensor, "*batch query key"], visible: Bool[Tensor, "*#batch #query key"]
+    scores: Float[Tensor, "*batch query key"], visible: Bool[Tensor, "*visible #query key"]
 ) -> Float[Tensor, "*batch query key"]:
-    """Softmax over the visible keys of every query; each query must see at least one."""
+    """Softmax over the visible keys of every query; each query must see at least one.
+
+    ``visible`` broadcasts to the scores.
+    """
     return scores.masked_fill(~visible, -torch.inf).softmax(dim=-1)
 
 
@@ -37,7 +40,7 @@ def dot_attention(
     queries: Float[Tensor, "*batch query dim"],
     keys: Float[Tensor, "*batch key dim"],
     values: Float[Tensor, "*batch key value_dim"],
-    visible: Bool[Tensor, "*#batch #query key"],
+    visible: Bool[Tensor, "*visible #query key"],
 ) -> Float[Tensor, "*batch query value_dim"]:
     """Scaled dot-product attention (section 3).
 

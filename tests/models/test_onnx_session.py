@@ -1,0 +1,134 @@
+import re
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from stillseek.errors import CheckpointError, InstallationError, UsageError
+from stillseek.models.onnx_session import OnnxModel, load_onnx, open_onnx
+from stillseek.tensors import LocalizerInput
+
+
+@pytest.fixture
+def path(matching_onnx: bytes, tmp_path: Path) -> Path:
+    file = tmp_path / "head.onnx"
+    file.write_bytes(matching_onnx)
+    return file
+
+
+@pytest.fixture
+def head(matching_onnx: bytes) -> OnnxModel:
+    return open_onnx(matching_onnx, name="the file").model
+
+
+def make_input(num_clips: int = 5) -> LocalizerInput:
+    return LocalizerInput(
+        clips=torch.randn(1, num_clips, 13),
+        clip_mask=torch.ones(1, num_clips, dtype=torch.bool),
+        regions=torch.randn(1, 3, 17),
+        boxes=torch.ones(1, 3, 4),
+        region_mask=torch.ones(1, 3, dtype=torch.bool),
+        global_feature=torch.randn(1, 13),
+    )
+
+
+def test_a_file_comes_back_as_a_checkpoint(path: Path) -> None:
+    found = load_onnx(path)
+
+    assert (found.model_name, found.recipe_name, found.recipe_fingerprint) == (
+        "matching",
+        "pocket",
+        "f00d",
+    )
+    assert found.training == {"name": "by hand"}
+    assert found.calibration == {"slope": 2.5}
+    assert found.model.decode_methods == ("joint",)
+
+
+def test_it_runs_on_the_cpu_only(head: OnnxModel) -> None:
+    assert head.to("cpu").eval() is head
+    with pytest.raises(UsageError, match="the onnx engine runs on the CPU, not on cuda:0"):
+        head.to("cuda:0")
+
+
+def test_it_gets_as_many_threads_as_pytorch(matching_onnx: bytes) -> None:
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(3)
+        head = open_onnx(matching_onnx, name="the file").model
+    finally:
+        torch.set_num_threads(before)
+
+    assert head._session.get_session_options().intra_op_num_threads == 3
+
+
+def test_what_a_model_would_turn_into_nonsense_is_refused(head: OnnxModel) -> None:
+    inputs = make_input()
+
+    with pytest.raises(UsageError, match="clip features are 11 wide but the model expects 13"):
+        head(replace(inputs, clips=torch.randn(1, 5, 11)))
+    flat = inputs.boxes.clone()
+    flat[0, 1, 2] = 0
+    with pytest.raises(UsageError, match="region 1 of query 0 has box"):
+        head(replace(inputs, boxes=flat))
+    with pytest.raises(UsageError, match="has no real clips"):
+        head(replace(inputs, clip_mask=torch.zeros(1, 5, dtype=torch.bool)))
+
+
+@pytest.mark.parametrize("keep", [0, 100, -1])
+def test_a_cut_file_is_refused(path: Path, keep: int) -> None:
+    path.write_bytes(path.read_bytes()[:keep])
+
+    with pytest.raises(CheckpointError, match=r"ONNX Runtime cannot read .*head\.onnx: "):
+        load_onnx(path)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match=r"cannot read .*no\.onnx: No such file"):
+        load_onnx(tmp_path / "no.onnx")
+
+
+def test_foreign_onnx_files_are_refused(path: Path) -> None:
+    import onnx
+
+    model = onnx.load(path)
+    del model.metadata_props[:]
+    onnx.save(model, path)
+
+    with pytest.raises(CheckpointError, match="is an ONNX file but not one of stillseek export"):
+        load_onnx(path)
+
+
+def test_another_format_is_refused(path: Path) -> None:
+    import onnx
+
+    model = onnx.load(path)
+    (version,) = (p for p in model.metadata_props if p.key == "stillseek.format_version")
+    version.value = "2"
+    onnx.save(model, path)
+
+    with pytest.raises(CheckpointError, match="has format_version 2, expected 1; export the head"):
+        load_onnx(path)
+
+
+def test_a_missing_runtime_says_what_to_install(path: Path, monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+
+    with pytest.raises(InstallationError, match=r"pip install 'stillseek\[onnx\]'"):
+        load_onnx(path)
+
+
+def test_the_printed_example_runs(path: Path, monkeypatch, capsys) -> None:
+    page = Path(__file__).resolve().parents[2] / "docs" / "export.md"
+    (source,) = re.findall(r"^```python\n(.*?)^```$", page.read_text(), re.DOTALL | re.MULTILINE)
+    path.rename(path.with_name("sail.onnx"))
+    monkeypatch.chdir(path.parent)
+
+    exec(compile(source, str(page), "exec"), {})
+
+    first, last = map(
+        int, re.fullmatch(r"clips (\d+) to (\d+)\n", capsys.readouterr().out).groups()
+    )
+    assert 0 <= first <= last < 60
