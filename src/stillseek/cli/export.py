@@ -14,14 +14,13 @@ def export(
     recipe: str | None = None,
     model: Literal["sail", "matching"] | None = None,
 ) -> None:
-    """Write a head as one ONNX file, for stillseek locate --checkpoint F.onnx and other programs.
-
-    Takes seconds and the packages of stillseek[onnx]. SAIL, FLP and matching can be exported. What
-    makes features of pixels is not in the file.
+    """Write a head as one ONNX file.
 
     Args:
-        checkpoint: Folder of a trained head; the shipped head where not given.
-        out: The file to write (.onnx).
+        checkpoint: Folder of a trained SAIL, FLP or matching head; the shipped head where not
+            given.
+        out: The file to write (.onnx), for stillseek locate --checkpoint and other programs. Takes
+            some ten seconds, and the packages of stillseek[onnx].
         recipe: Recipe whose shipped head is written; pocket where not given.
         model: The shipped SAIL head, or matching, as in stillseek locate.
     """
