@@ -20,22 +20,33 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from stillseek.features import QueryFeatures
+from stillseek.localize import Localizer
+from stillseek.localize.query import encode
+from stillseek.localize.search import find_moments
 from stillseek.models import plain
+from stillseek.models.matching import Matching, MatchingConfig
 from stillseek.models.pairs import additive_context, pair_engine
 from stillseek.models.sail import Sail, SailConfig
 from stillseek.tensors import LocalizerInput, LocalizerOutput
+from stillseek.timeline import ClipGrid
 from stillseek.training.losses import boundary_nll
 
 # The reference sizes: 256 wide in all four heads together, 27.4 million weights.
 CONFIG = SailConfig(projection_dim=64)
 NUM_REGIONS, BATCH, NUM_CLIPS = 36, 16, 200
+HOUR_CLIPS = 13_500
+PAGE = Path(__file__).resolve().parent.parent / "docs/models/sail.md"
+MARKS = ("<!-- speed -->", "<!-- end of speed -->")
 LENGTHS = (200, 400, 800, 1600, 3200, 6400)
 PLAIN_LENGTHS = (200, 400, 800, 1600)  # 10 GB at 1600
 MEMORY_CASES = (("plain", 16, 200), ("fast", 16, 200), ("plain", 1, 1600), ("fast", 1, 1600))
@@ -227,7 +238,9 @@ def steps(rounds: int) -> dict[str, Any]:
             {
                 "step, fp32": ("step, printed, fp32", "step, fast, fp32", 2.4),
                 "step, bf16 against fp32 printed": ("step, printed, fp32", "step, fast, bf16", 3.4),
-                "step, bf16 against bf16 printed": ("step, printed, bf16", "step, fast, bf16", None),
+                "step, bf16 against bf16 printed": (
+                    "step, printed, bf16", "step, fast, bf16", None
+                ),
                 "step, fp32, not compiled": (
                     "step, printed, fp32", "step, fast, not compiled, fp32", None
                 ),
@@ -281,6 +294,61 @@ def length(rounds: int) -> dict[str, Any]:
         "ratios": ratios(times, compared),
         "growth": growth,
     }
+
+
+def queries(rounds: int) -> dict[str, Any]:
+    """A search in an hour of encoded clips, 16 frames of 30 a second with 8 shared: 13,500."""
+    pocket = Localizer.load("pocket")
+    torch.manual_seed(0)
+    paper = Sail(CONFIG).eval()
+    cases, asked = [], {}
+    for name, head, config, precision, most in (
+        ("pocket head", pocket._model, pocket._model.config, "fp32", (100, 2000)),
+        ("paper's sizes", paper, CONFIG, "fp32", (200, 6000)),
+        ("paper's sizes, bf16", paper, CONFIG, "bf16", (200, 6000)),
+    ):
+        random = np.random.default_rng(0)
+        clips = random.normal(size=(HOUR_CLIPS, config.clip_dim)).astype(np.float32)
+        stride = 3600 / HOUR_CLIPS
+        grid = ClipGrid(stride_seconds=stride, length_seconds=2 * stride, duration_seconds=3600.0)
+        inputs = make_inputs(1, 1, config)
+        picture = QueryFeatures(
+            regions=inputs.regions[0].numpy(),
+            boxes=inputs.boxes[0].numpy(),
+            global_feature=inputs.global_feature[0].numpy(),
+            fingerprint="",
+        )
+        score = encode(head, [picture], torch.device("cpu"), precision=precision)
+        likeness = None
+        if config.clip_dim == config.global_dim:
+            matching = Matching(
+                MatchingConfig(
+                    clip_dim=config.clip_dim,
+                    region_dim=config.region_dim,
+                    global_dim=config.global_dim,
+                )
+            )
+            likeness = encode(matching, [picture], torch.device("cpu"))
+        for search, limit_ms in zip(("refined", "exhaustive"), most, strict=True):
+
+            def find(
+                score: Any = score,
+                clips: Any = clips,
+                grid: ClipGrid = grid,
+                likeness: Any = likeness,
+                search: Any = search,
+            ) -> None:
+                find_moments(score, clips, grid, similar=likeness, search=search)
+
+            cases.append(Case(f"{name}, {search}", find))
+            asked[f"{name}, {search}"] = limit_ms
+    times = measure(cases, rounds)
+    return {
+        "times": times,
+        "latency_ms": {
+            name: {"value": times[name]["ms"], "at_most": most} for name, most in asked.items()
+        },
+    }  # fmt: skip
 
 
 def limit(rounds: int) -> dict[str, Any]:
@@ -389,6 +457,7 @@ SECTIONS: dict[str, Callable[..., dict[str, Any]]] = {
     "steps": steps,
     "length": length,
     "limit": limit,
+    "queries": queries,
 }
 
 
@@ -399,6 +468,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", default=",".join((*SECTIONS, "memory")))
     parser.add_argument("--allocator", choices=("glibc", "reuse"), default="glibc")
+    parser.add_argument("--page", action="store_true", help="write docs/models/sail.md as well")
     parser.add_argument("--memory-of", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.memory_of:
@@ -418,7 +488,24 @@ def main() -> None:
     }
     for name in options.only.split(","):
         result[name] = memory() if name == "memory" else SECTIONS[name](options.rounds)
+    if options.page:
+        write_page(result)
     print(json.dumps(result) if options.json else table(result))
+
+
+def write_page(result: dict[str, Any]) -> None:
+    """Puts the figures between the marks of the page about SAIL."""
+    lines = [
+        f"`python {' '.join([Path(sys.argv[0]).name, *sys.argv[1:]])}` in benchmarks/, "
+        f"{date.today()}:",
+        "",
+        "```",
+        table(result),
+        "```",
+    ]
+    before, _, rest = PAGE.read_text().partition(MARKS[0])
+    after = rest.partition(MARKS[1])[2]
+    PAGE.write_text(before + MARKS[0] + "\n" + "\n".join(lines) + "\n" + MARKS[1] + after)
 
 
 def table(result: dict[str, Any]) -> str:

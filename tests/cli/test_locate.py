@@ -177,7 +177,10 @@ def test_output_that_cannot_be_written_exits_with_1(
 def test_independent_decoding_can_find_nothing(command: list[str], monkeypatch, capsys) -> None:
     import stillseek.localize.localizer as localizer
 
-    monkeypatch.setattr(localizer, "_moments", lambda *_: ())
+    find = localizer.find_moments
+    monkeypatch.setattr(
+        localizer, "find_moments", lambda *args, **options: (find(*args, **options)[0], ())
+    )
 
     assert main([*command, "--decode", "independent"]) == 0
     assert "no moment: the end came out before the start" in capsys.readouterr().out

@@ -119,6 +119,19 @@ def test_an_encoded_query_serves_many_videos(small_head, write_clip, write_pictu
         assert found.boxes == ((3, 5, 11, 13),)
 
 
+def test_bf16_changes_little(small_head, write_clip, write_picture) -> None:
+    video, picture = write_clip(), write_picture()
+
+    exact, rounded = (
+        Localizer.load(checkpoint=small_head, precision=precision).locate(video, picture)
+        for precision in ("fp32", "bf16")
+    )
+
+    # bfloat16 keeps 8 bits; scores pass through a few layers of it.
+    assert rounded.start_probabilities == pytest.approx(exact.start_probabilities, rel=0.1)
+    assert (rounded.start_probabilities != exact.start_probabilities).any()
+
+
 def test_an_encoded_query_belongs_to_its_localizer(small_head, write_picture) -> None:
     query = Localizer.load(checkpoint=small_head).encode_query(write_picture())
     other = Localizer.load(checkpoint=small_head)

@@ -299,3 +299,41 @@ def test_what_cannot_be_decoded_is_refused(options, message):
 def test_what_a_model_offers_can_be_decoded():
     check_decoding(("joint", "independent"), "independent")
     check_decoding(("joint",), "joint", top=3)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_moments_of_scored_clips_share_no_clip(seed):
+    torch.manual_seed(seed)
+    logits = torch.randn(2, 11, dtype=torch.float64)
+    mask = torch.ones(2, 11, dtype=torch.bool)
+    mask[1, 7:] = False
+
+    found = decode(clip_scores_output(logits, mask), top=4)
+
+    for row, num_clips in enumerate((11, 7)):
+        gains = {
+            (start, end): float(logits[row, start:end].sum())
+            for start in range(num_clips)
+            for end in range(start + 1, num_clips + 1)
+        }
+        total = sum(math.exp(gain) for gain in gains.values())
+        for place in range(4):
+            if not gains:  # the better ones took all clips
+                assert found.segments[row, place].isnan().all()
+                continue
+            best = max(gains, key=gains.__getitem__)
+            assert found.segments[row, place].tolist() == list(best)
+            assert found.scores[row, place].item() == pytest.approx(math.exp(gains[best]) / total)
+            gains = {
+                (start, end): gain
+                for (start, end), gain in gains.items()
+                if end <= best[0] or start >= best[1]
+            }
+
+
+def test_fewer_moments_than_asked_for_where_no_clip_is_left():
+    found = decode(clip_scores_output(torch.ones(1, 2), torch.ones(1, 2, dtype=torch.bool)), top=2)
+
+    assert found.segments[0, 0].tolist() == [0, 2]
+    assert found.segments[0, 1].isnan().all()
+    assert found.scores[0, 1] == 0

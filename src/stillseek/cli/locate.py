@@ -29,6 +29,7 @@ def locate(
     decode: Literal["joint", "independent"] = "joint",
     search: Literal["refined", "exhaustive", "pooled"] = "refined",
     device: str = "cpu",
+    precision: Literal["fp32", "bf16"] = "fp32",
     threads: int | None = None,
     cache: Path | None = None,
 ) -> None:
@@ -56,6 +57,7 @@ def locate(
         search: How a video of more than 200 clips is searched: where clips look like the picture,
             then closer; every window of 200 clips; or the whole once, downsampled.
         device: Where the models run: cpu, cuda, cuda:1.
+        precision: bf16 is faster for large heads on processors that have it.
         threads: Processor threads; all where not given.
         cache: Keep the video's features in this folder and use them again.
     """
@@ -70,6 +72,7 @@ def locate(
         model=model,
         engine=engine,
         device=device,
+        precision=precision,
         threads=threads,
         cache=cache,
     )

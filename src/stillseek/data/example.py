@@ -194,10 +194,9 @@ def pool_steps(
         )
     if grid.num_steps == grid.num_clips:
         return clips
-    first = np.array([grid.clips_of_step(step)[0] for step in range(grid.num_steps)])
-    counts = np.diff(first, append=grid.num_clips)
-    sums = np.add.reduceat(clips.astype(np.float64), first, axis=0)
-    return (sums / counts[:, None]).astype(clips.dtype)
+    steps = map(grid.clips_of_step, range(grid.num_steps))
+    means = [clips[step.start : step.stop].mean(axis=0, dtype=np.float64) for step in steps]
+    return np.stack(means).astype(clips.dtype)
 
 
 def collate(examples: Sequence[Example]) -> Batch:

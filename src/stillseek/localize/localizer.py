@@ -12,6 +12,7 @@ from jaxtyping import Float
 
 from stillseek.data.example import MAX_STEPS
 from stillseek.errors import CheckpointError, UsageError
+from stillseek.evaluation.inference import Precision
 from stillseek.features import FeatureStore, QueryFeatures, Recipe, load_recipe
 from stillseek.localize.localization import Localization
 from stillseek.localize.query import Box, EncodedQuery, encode
@@ -46,6 +47,7 @@ class Localizer:
         checkpoint: Head for features of this recipe: any model.
         name: What the head is called in results.
         device: Where the head runs; features are made where the recipe lives.
+        precision: Of the head's matrix products.
         store: Where features are kept and looked up; None computes them every time.
 
     Raises:
@@ -59,8 +61,11 @@ class Localizer:
         checkpoint: Checkpoint | OnnxCheckpoint,
         name: str,
         device: torch.device | str = "cpu",
+        precision: Precision = "fp32",
         store: FeatureStore | None = None,
     ) -> None:
+        if precision == "bf16" and isinstance(checkpoint, OnnxCheckpoint):
+            raise UsageError("the onnx engine computes in float32; use --precision fp32, or torch")
         if checkpoint.recipe_fingerprint != recipe.fingerprint:
             raise CheckpointError(
                 f"head {name!r} was trained on features of recipe {checkpoint.recipe_name!r} with "
@@ -70,6 +75,7 @@ class Localizer:
         self.recipe = recipe
         self.name = name
         self.device = torch.device(device)
+        self._precision: Precision = precision
         self._model = checkpoint.model.to(self.device).eval()
         # The head that finds places in long videos, where clips and pictures share a space.
         self._matching = None
@@ -86,6 +92,7 @@ class Localizer:
         model: HeadName | None = None,
         engine: EngineName | None = None,
         device: str = "cpu",
+        precision: Precision = "fp32",
         threads: int | None = None,
         cache: Path | str | None = None,
     ) -> "Localizer":
@@ -102,6 +109,8 @@ class Localizer:
                 None is ``onnx`` for an exported file (``.onnx``), else ``torch``. Features are
                 made by PyTorch either way.
             device: ``cpu``, ``cuda`` or ``cuda:N``.
+            precision: ``bf16`` runs the head's matrix products in bfloat16: more than twice as fast
+                for large heads on processors that have it, slower for small ones.
             threads: Processor threads, set for the whole process; None leaves them.
             cache: Folder of a feature store, where features are kept for the next time.
 
@@ -133,6 +142,7 @@ class Localizer:
             checkpoint=head,
             name=f"{kind}:{name}",
             device=place,
+            precision=precision,
             store=None if cache is None else FeatureStore(Path(cache)),
         )
 
@@ -167,7 +177,7 @@ class Localizer:
             images=tuple(paths),
             boxes=parts,
             head=self._model,
-            score=encode(self._model, features, self.device),
+            score=encode(self._model, features, self.device, precision=self._precision),
             likeness=likeness,
         )
 

@@ -1,6 +1,7 @@
 """Query images as a head reads them: encoded once, asked of any number of windows."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from stillseek.evaluation.inference import Precision
 from stillseek.features import QueryFeatures
 from stillseek.localize.search import Scorer
 from stillseek.models.catalog import LocalizerModel
@@ -39,9 +41,15 @@ class EncodedQuery:
     likeness: Scorer | None
 
 
-def encode(head: Head, queries: Sequence[QueryFeatures], device: torch.device) -> Scorer:
+def encode(
+    head: Head,
+    queries: Sequence[QueryFeatures],
+    device: torch.device,
+    *,
+    precision: Precision = "fp32",
+) -> Scorer:
     """A head with query images in it; what it says is averaged over the images."""
-    scorers = [_encode_one(head, query, device) for query in queries]
+    scorers = [_encode_one(head, query, device, precision) for query in queries]
 
     def score(
         clips: Float[Tensor, "window step clip_dim"], clip_mask: Bool[Tensor, "window step"]
@@ -51,13 +59,22 @@ def encode(head: Head, queries: Sequence[QueryFeatures], device: torch.device) -
     return score
 
 
-def _encode_one(head: Head, query: QueryFeatures, device: torch.device) -> Scorer:
+def _encode_one(
+    head: Head, query: QueryFeatures, device: torch.device, precision: Precision
+) -> Scorer:
     """A head with one query image in it; SAIL encodes the image here, once."""
+
+    @contextmanager
+    def inference() -> Iterator[None]:
+        bf16 = torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
+        with torch.inference_mode(), bf16:
+            yield
+
     regions = torch.from_numpy(query.regions)[None].float().to(device)
     boxes = torch.from_numpy(query.boxes)[None].float().to(device)
     region_mask = torch.ones(regions.shape[:2], dtype=torch.bool, device=device)
     global_feature = torch.from_numpy(query.global_feature)[None].float().to(device)
-    with torch.inference_mode():
+    with inference():
         image = (
             head.encode_query(regions, boxes, region_mask, global_feature)
             if isinstance(head, Sail)
@@ -68,7 +85,7 @@ def _encode_one(head: Head, query: QueryFeatures, device: torch.device) -> Score
         clips: Float[Tensor, "window step clip_dim"], clip_mask: Bool[Tensor, "window step"]
     ) -> LocalizerOutput:
         clips, clip_mask = clips.to(device), clip_mask.to(device)
-        with torch.inference_mode():
+        with inference():
             if isinstance(head, Sail) and image is not None:
                 return head.score_clips(clips, clip_mask, image)
             return head(

@@ -27,8 +27,8 @@ Scorer = Callable[
     [Float[Tensor, "window step clip_dim"], Bool[Tensor, "window step"]], LocalizerOutput
 ]
 
-# Places that get a closer look, and how many moments are looked for at each.
-_CANDIDATES, _LOOKS = 4, 4
+# Moments that are looked for in a closer look.
+_LOOKS = 4
 # What of a candidate a closer look must hold to be about the same moment.
 _SAME_MOMENT = 0.2
 # Videos of about this length are what heads are trained on (Table 1).
@@ -80,11 +80,10 @@ def find_moments(
     elif output.clip_logits is not None:
         found = _places(score, clips, top)  # such a head looks at each clip as it is
     else:
-        wanted = max(top, _CANDIDATES)
         if similar is None:
-            candidates = _decode(output, [whole], method, wanted)[0]
+            candidates = _decode(output, [whole], method, top)[0]
         else:
-            candidates = _places(similar, clips, wanted)
+            candidates = _places(similar, clips, top)
         found = _look_closer(score, clips, candidates, grid.stride_seconds)
     moments = []
     for each in _distinct(found, top):

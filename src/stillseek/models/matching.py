@@ -77,8 +77,8 @@ class Matching(nn.Module):
     | ``m = 1/n sum_i v_i / |v_i|`` ("video"; 0 without centring)
     | ``a_i = cos(v_i / |v_i| - m, f^g / |f^g| - m)``
     | ``b_i`` = mean of ``a_t`` over the real clips ``t`` of ``i - s .. i + s``
-    | ``x_i = kappa (b_i - theta - min(0.4, gamma log2(n / 60)))`` (no growth below 60 clips), scored
-      as in `clip_scores_output`
+    | ``x_i = kappa (b_i - theta - min(0.4, gamma log2(n / 60)))``, scored as in
+      `clip_scores_output`; nothing grows below 60 clips
 
     There are no weights.
     """

@@ -79,7 +79,11 @@ def additive_context(
     (backward). A padded clip sees itself too, so that no row is empty. Computed in float32 or
     wider, whatever autocast says.
     """
-    context = _AdditiveContext.apply(anchors, others, weight, states, clip_mask, direction)
+    # Inside of forward, gradients always are off.
+    training = torch.is_grad_enabled()
+    context = _AdditiveContext.apply(
+        anchors, others, weight, states, clip_mask, direction, training
+    )
     assert isinstance(context, Tensor)
     return context
 
@@ -94,16 +98,15 @@ class _AdditiveContext(torch.autograd.Function):
         states: Tensor,
         clip_mask: Tensor,
         direction: Direction,
+        training: bool,
     ) -> Tensor:
         ctx.dtypes = [tensor.dtype for tensor in (anchors, others, weight, states)]
         anchors, others, weight, states = map(_widen, (anchors, others, weight, states))
         context = torch.empty_like(states)
         kept: list[Tensor] = []
-        keeps = (
-            any(ctx.needs_input_grad) and states[..., 0].numel() * states.shape[1] <= _KEPT_WEIGHTS
-        )
+        keeps = training and states.shape[0] * states.shape[1] ** 2 <= _KEPT_WEIGHTS
         with torch.autocast(states.device.type, enabled=False):
-            pairs = _Pairs.of(anchors, others, weight, training=any(ctx.needs_input_grad))
+            pairs = _Pairs.of(anchors, others, weight, training=training)
             for rows, keys in _blocks(states.shape[1], direction):
                 attention = _attention(pairs, clip_mask, direction, rows, keys)
                 context[:, rows] = attention @ states[:, keys]
@@ -141,7 +144,7 @@ class _AdditiveContext(torch.autograd.Function):
             d_others *= pairs.slope * weight
         tensors = (d_anchors, d_others, d_weight, d_states)
         wanted = (t.to(dtype) for t, dtype in zip(tensors, ctx.dtypes, strict=True))
-        return *wanted, None, None
+        return *wanted, None, None, None
 
 
 def _widen(tensor: Tensor) -> Tensor:
