@@ -8,7 +8,7 @@ BASE := $(VENV)/.stamp-base
 DEV := $(VENV)/.stamp-dev
 MARKERS := not gpu and not compiled and not web
 
-.PHONY: help setup demo test test-slow check lint types imports docs bench clean
+.PHONY: help setup demo test test-slow test-compiled test-gpu check lint types imports docs bench clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -32,9 +32,16 @@ demo: $(BASE)  ## find an unseen activity in a freshly rendered video
 
 test: $(DEV)  ## run the fast tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow and $(MARKERS)"
+	$(MAKE) test-compiled
 
 test-slow: $(DEV)  ## run the tests that train models or take long
 	$(BIN)/python -m pytest -m "slow and $(MARKERS)"
+
+test-compiled: $(DEV)  ## run the tests of compiled code, without the hook that checks shapes
+	$(BIN)/python -m pytest -m compiled -o addopts="--strict-markers --import-mode=importlib"
+
+test-gpu: $(DEV)  ## run the tests that need CUDA
+	$(BIN)/python -m pytest -m gpu -o addopts="--strict-markers --import-mode=importlib"
 
 check: lint types imports docs  ## run every static check and build the documentation
 
