@@ -26,6 +26,7 @@ from stillseek.data.stored import StoredFeatures
 from stillseek.evaluation.inference import predict
 from stillseek.evaluation.overlap import segment_bounds, temporal_iou
 from stillseek.features import FeatureStore, load_recipe
+from stillseek.models.checkpoint import load_checkpoint
 from stillseek.models.matching import Matching, MatchingConfig
 
 PAGE = ROOT / "docs/models.md"
@@ -103,21 +104,40 @@ def sweep_matching(out: Path) -> None:
     file.write_text(json.dumps({"default": asdict(base), "trials": trials}, indent=2) + "\n")
 
 
+def trained_row(folder: Path) -> str:
+    """One line about a training run, from its checkpoint."""
+    checkpoint = load_checkpoint(folder / "head", recipe_fingerprint=None)
+    training, config = checkpoint.training, checkpoint.training["config"]
+    weights = sum(weight.numel() for weight in checkpoint.model.parameters())
+    cells = (
+        folder.name,
+        f"{weights / 1e6:.2f} M",
+        f"{training['num_epochs']} of {config['max_epochs']}",
+        config["learning_rate"],
+        config["batch_size"],
+        config["seed"],
+        f"{100 * training['best_validation_miou']:.1f}",
+    )
+    return f"| {' | '.join(map(str, cells))} |"
+
+
 def write_page(out: Path) -> None:
     """Puts the tables between the page's marks."""
-    matching = json.loads((out / "matching.json").read_text())["trials"]
-    proposals = ", ".join(
-        f"K = {k}: {100 * validation_miou(out / f'sst_{k}'):.1f}" for k in NUM_PROPOSALS
-    )
-    best = matching[0]
+    sweep = json.loads((out / "matching.json").read_text())
+    default = {key: sweep["default"][key] for key in SWEEP}
+    chosen = next(t for t in sweep["trials"] if all(t[k] == v for k, v in default.items()))
+    best = sweep["trials"][0]
     lines = [
-        f"Made by `python benchmarks/baselines.py --out runs/pocket` on {date.today()}, seed 0,",
-        "one training run a model: FLP, SST+ and TAL+ for at most 4 epochs (patience 2, learning",
-        "rate 0.0005, batches of 16), SAIL as in the [model card](model_card.md), its seed 0.",
-        f"Validation mIoU of SST+: {proposals}. The matching head's numbers are the best of",
-        f"{len(matching)} on validation: centring {best['centring']}, smoothing",
-        f"{best['smoothing']}, threshold {best['threshold']}, growth {best['growth']}; growth is",
-        "for longer videos, and set by benchmarks/long_search.py.",
+        f"Made by `python benchmarks/{' '.join([Path(sys.argv[0]).name, *sys.argv[1:]])}` on",
+        f"{date.today()}. Trained models:",
+        "",
+        "| model | weights | epochs | learning rate | batch | seed | best validation mIoU |",
+        "|---|---:|---:|---:|---:|---:|---:|",
+        *(trained_row(out / name) for name in ("sail_0", *sorted(TRAININGS))),
+        "",
+        f"Matching: {len(sweep['trials'])} settings were tried on validation; the best is {best}.",
+        f"The defaults are {chosen}: growth is for longer videos, where",
+        "`benchmarks/long_search.py` shows what it does.",
     ]
     for split, title in (("validation", "Validation classes"), ("test", "Unseen classes (test)")):
         tables = json.loads((out / "baselines" / split / "tables.json").read_text())

@@ -41,7 +41,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args()
     recipe, cpu = load_recipe("pocket"), torch.device("cpu")
-    head = Localizer.load("pocket")._model
+    head = Localizer.load("pocket").model
     config = MatchingConfig(
         clip_dim=recipe.clip_dim, region_dim=recipe.region_dim, global_dim=recipe.global_dim
     )

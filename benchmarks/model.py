@@ -1,12 +1,14 @@
 """Speed and memory of SAIL: the printed formulas (`models/plain.py`) against the fast ones.
 
-python benchmarks/model.py [--json] [--rounds 5] [--only parts,steps,length,limit,queries,memory]
+python benchmarks/model.py [--json] [--page] [--rounds 5] [--allocator glibc|reuse]
+    [--only parts,steps,length,limit,queries,memory]
 
 All variants of a comparison run in turn, round after round, in one process; a figure is the median
-over the rounds, with the smallest and the largest. Every timing process keeps freed memory
-(MALLOC_MMAP_MAX_=0), which spares the printed formulas the page faults of their large tensors.
-Memory is the peak of resident memory in a process of its own, where freed memory goes back at once
-(MALLOC_MMAP_THRESHOLD_=65536), above what weights, gradients and Adam's moments take.
+over the rounds, with the smallest and the largest. The allocator is held fixed: "glibc" at the
+limits where its own adaptive rule ends, so that tensors of 32 MB and more are mapped afresh each
+time, as in any program; "reuse" keeps all freed memory, which spares the printed formulas the page
+faults of their large tensors. Memory is the peak of resident memory in a process of its own, where
+freed memory goes back at once, above what weights, gradients and Adam's moments take.
 """
 
 import argparse
@@ -168,6 +170,21 @@ def parts(rounds: int) -> dict[str, Any]:
         )
 
     of_video = (states, mask, regions, region_mask)
+    projections = [
+        weight.detach()
+        for layer in transformer.layers
+        for weight in (layer.image_attention.key.weight, layer.image_attention.value.weight)
+    ]
+
+    def keys_values_joined() -> None:
+        with torch.no_grad():
+            torch.nn.functional.linear(regions[:1], torch.cat(projections))
+
+    def keys_values_apart() -> None:
+        with torch.no_grad():
+            for weight in projections:
+                torch.nn.functional.linear(regions[:1], weight)
+
     times = measure(
         [
             case(
@@ -194,6 +211,8 @@ def parts(rounds: int) -> dict[str, Any]:
             case("localizer, printed and compiled", compiled, localizer, states, mask),
             case("localizer, fast, not compiled", localizer, localizer, states, mask),
             case("localizer, fast", localizer, localizer, states, mask),
+            Case("keys and values of one image, one joined product", keys_values_joined),
+            Case("keys and values of one image, ten products", keys_values_apart),
         ],
         rounds,
     )
@@ -260,10 +279,14 @@ def length(rounds: int) -> dict[str, Any]:
             tuple(
                 tensor.detach().requires_grad_()
                 for tensor in (
-                    side.anchor(states), side.other(states), side.score.weight[0], states
+                    side.anchor(states), side.other(states), side.score.weight[0],
+                    torch.nn.functional.linear(states, scorer.hidden.weight),
                 )
             )
-            for side in (localizer.forward_context, localizer.backward_context)
+            for side, scorer in (
+                (localizer.forward_context, localizer.start),
+                (localizer.backward_context, localizer.end),
+            )
         ]  # fmt: skip
         mask = trainer.inputs.clip_mask
 
@@ -303,7 +326,7 @@ def queries(rounds: int) -> dict[str, Any]:
     paper = Sail(CONFIG).eval()
     cases, asked = [], {}
     for name, head, config, precision, most in (
-        ("pocket head", pocket._model, pocket._model.config, "fp32", (100, 2000)),
+        ("pocket head", pocket.model, pocket.model.config, "fp32", (100, 2000)),
         ("paper's sizes", paper, CONFIG, "fp32", (200, 6000)),
         ("paper's sizes, bf16", paper, CONFIG, "bf16", (200, 6000)),
     ):
@@ -387,7 +410,8 @@ def memory() -> dict[str, Any]:
         arguments = [sys.executable, __file__, "--memory-of", f"{kind},{batch},{num_clips}"]
         done = subprocess.run(
             arguments,
-            env=os.environ | ALLOCATORS["memory"],
+            env={k: v for k, v in os.environ.items() if not k.startswith("MALLOC_")}
+            | ALLOCATORS["memory"],
             capture_output=True,
             text=True,
             check=True,

@@ -52,12 +52,13 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """A segment of a video with the score of the model that found it.
+    """A segment of a video with the score that it was found by.
 
     Attributes:
         start_seconds: First instant.
         end_seconds: First instant after the moment.
-        score: Confidence in [0, 1]; comparable inside one video only.
+        score: Confidence in [0, 1]; comparable inside one video only. In a video of more than 200
+            clips it may be the likeness of clips and picture that led there, not the head's.
     """
 
     start_seconds: float

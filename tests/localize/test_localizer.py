@@ -119,6 +119,20 @@ def test_an_encoded_query_serves_many_videos(small_head, write_clip, write_pictu
         assert found.boxes == ((3, 5, 11, 13),)
 
 
+def test_independent_decoding_has_one_way_to_search(small_head, write_picture) -> None:
+    localizer = Localizer.load(checkpoint=small_head)
+
+    with pytest.raises(UsageError, match="looks at the whole video once"):
+        localizer.locate(
+            "not even looked for.mp4", write_picture(), decode="independent", search="exhaustive"
+        )
+
+
+def test_matching_has_no_products_for_bf16() -> None:
+    with pytest.raises(UsageError, match="matching has no matrix products"):
+        Localizer.load(model="matching", precision="bf16")
+
+
 def test_bf16_changes_little(small_head, write_clip, write_picture) -> None:
     video, picture = write_clip(), write_picture()
 
@@ -144,8 +158,8 @@ def test_independent_decoding_may_find_nothing(
     small_head, write_clip, write_picture, monkeypatch
 ) -> None:
     localizer = Localizer.load(checkpoint=small_head)
-    score = localizer._model.score_clips
-    monkeypatch.setattr(localizer._model, "score_clips", lambda *inputs: _reversed(score(*inputs)))
+    score = localizer.model.score_clips
+    monkeypatch.setattr(localizer.model, "score_clips", lambda *inputs: _reversed(score(*inputs)))
     video, image = write_clip(), write_picture()
 
     assert localizer.locate(video, image, decode="independent").moments == ()
@@ -297,8 +311,8 @@ def test_scores_of_every_kind_are_averaged_over_images(
     localizer = make_localizer(name)
     video, images = write_clip(), [write_picture(), write_picture("other.png", seed=1)]
     outputs = []
-    forward = localizer._model.forward
-    localizer._model.forward = lambda inputs: outputs.append(forward(inputs)) or outputs[-1]
+    forward = localizer.model.forward
+    localizer.model.forward = lambda inputs: outputs.append(forward(inputs)) or outputs[-1]
 
     found = localizer.locate(video, images)
 

@@ -2,10 +2,11 @@ import numpy as np
 import pytest
 import torch
 
+from stillseek.errors import FeatureError
 from stillseek.localize.search import find_moments
 from stillseek.models.outputs import clip_scores_output
 from stillseek.tensors import LocalizerOutput
-from stillseek.timeline import ClipGrid, Segment
+from stillseek.timeline import ClipGrid
 
 # Clips of 2 s every second; what they show is their first number: 1 inside the moment.
 STRIDE, LENGTH = 1.0, 2.0
@@ -150,14 +151,12 @@ def test_a_head_that_scores_clips_looks_at_all_of_them_at_once() -> None:
     assert bounds(found) == (612.0, 632 + LENGTH)
 
 
-def test_independent_decoding_looks_at_the_whole_once() -> None:
-    clips, grid = video(700, range(350, 385))
-    head = Boundaries()
+def test_features_that_are_no_numbers_are_refused() -> None:
+    clips, grid = video(7)
+    clips[3, 1] = np.nan
 
-    _, (found,) = find_moments(head, clips, grid, similar=likeness, method="independent")
-
-    assert head.windows == [(1, 200)]
-    assert found.segment.iou(Segment(350.0, 386.0)) > 0.75
+    with pytest.raises(FeatureError, match="the feature of clip 3 is not a number"):
+        find_moments(Boundaries(), clips, grid)
 
 
 def test_exhaustive_windows_overlap_by_half_and_reach_the_end() -> None:

@@ -191,7 +191,7 @@ def test_clip_scores_are_decoded_through_their_running_sums():
     mask = torch.tensor([[True] * 5, [True] * 2 + [False] * 3])
     scores = clip_scores_output(clips, mask)
 
-    found = decode(scores, top=2, max_overlap=0.0)
+    found = decode(scores, top=2)
     starts, ends = boundary_probabilities(scores)
 
     for row, num_clips in enumerate((5, 2)):

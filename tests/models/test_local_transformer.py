@@ -180,8 +180,8 @@ def test_without_multi_level_only_the_last_layer_has_the_image():
 
 def test_layers_made_again_give_the_same_gradients(monkeypatch):
     model = transformer(dropout=0.5).train()
-    clips, regions, region_mask = draw(2, 6, 3)
-    clip_mask = torch.ones(2, 6, dtype=torch.bool)
+    clips, regions, region_mask = draw(2, 11, 3)  # more than the four windows of one block
+    clip_mask = torch.ones(2, 11, dtype=torch.bool)
 
     def gradients() -> tuple[torch.Tensor, ...]:
         torch.manual_seed(2)

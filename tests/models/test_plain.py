@@ -6,7 +6,7 @@ import torch
 from stillseek.models import plain
 from stillseek.models.plain import dot_attention, order_visibility, window_visibility
 from stillseek.models.sail import Sail
-from stillseek.tensors import LocalizerOutput
+from stillseek.tensors import LocalizerInput, LocalizerOutput
 
 ABLATIONS = {
     "full": {},
@@ -93,6 +93,13 @@ def test_order_looks_one_way_and_at_itself():
     assert backward == [[1, 0, 0, 0], [1, 1, 0, 0], [1, 1, 1, 0]]
 
 
+def single(inputs: LocalizerInput) -> LocalizerInput:
+    values = {name: getattr(inputs, name) for name in inputs.__slots__}
+    return LocalizerInput(
+        **{name: v.float() if v.is_floating_point() else v for name, v in values.items()}
+    )
+
+
 def loss_of(output: LocalizerOutput, clip_mask: torch.Tensor) -> torch.Tensor:
     """Depends on every real score, and on each in its own way."""
     weights = torch.linspace(1, 2, int(clip_mask.sum()), dtype=output.start_logits.dtype)
@@ -132,20 +139,56 @@ def test_sail_equals_the_printed_formulas_in_float64(ablation, num_clips, make_s
 
 def test_sail_equals_the_printed_formulas_in_float32(make_sail, make_inputs):
     model = make_sail().float()
-    inputs = make_inputs([37, 5], [5, 1])
-    single = type(inputs)(
-        **{
-            name: value.float() if value.is_floating_point() else value
-            for name in inputs.__slots__
-            for value in [getattr(inputs, name)]
-        }
-    )
+    inputs = single(make_inputs([37, 5], [5, 1]))
 
-    fast, printed = model(single), plain.sail(model, single)
+    fast, printed = model(inputs), plain.sail(model, inputs)
 
     # float32 has 1.2e-7; a few hundred sums of it.
     torch.testing.assert_close(fast.start_logits, printed.start_logits, rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(fast.end_logits, printed.end_logits, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("num_clips", [1, 37])
+def test_one_region_equals_the_printed_formulas(num_clips, make_sail, make_inputs):
+    model, inputs = make_sail(), make_inputs([num_clips], [1])
+
+    fast, printed = model(inputs), plain.sail(model, inputs)
+
+    torch.testing.assert_close(fast.start_logits, printed.start_logits, rtol=0, atol=1e-12)
+    torch.testing.assert_close(fast.end_logits, printed.end_logits, rtol=0, atol=1e-12)
+
+
+def test_extreme_activations_equal_the_printed_formulas(make_sail, make_inputs):
+    model, inputs = make_sail(), make_inputs([37, 5], [5, 1])
+    with torch.no_grad():
+        for weight in model.localizer.parameters():
+            weight *= 60  # exponents in the hundreds
+
+    fast, printed = model(inputs), plain.sail(model, inputs)
+
+    real = inputs.clip_mask
+    largest = printed.start_logits[real].abs().max()
+    assert largest > 100
+    for ours, theirs in (
+        (fast.start_logits, printed.start_logits),
+        (fast.end_logits, printed.end_logits),
+    ):
+        assert (ours - theirs)[real].abs().max() <= 1e-11 * largest
+
+
+def test_autocast_keeps_scores_in_float32_and_near_the_printed_formulas(make_sail, make_inputs):
+    model, inputs = make_sail().float(), make_inputs([200], [5])
+    inputs = single(inputs)
+
+    exact = plain.sail(model, inputs).start_logits
+    with torch.autocast("cpu", torch.bfloat16):
+        fast, printed = model(inputs).start_logits, plain.sail(model, inputs).start_logits
+
+    assert fast.dtype == torch.float32
+    # Rounded like the printed formulas, not more; and no clips tie.
+    error = (fast - exact).abs().mean()
+    assert 0 < error <= 1.5 * (printed - exact).abs().mean()
+    assert len(fast.unique()) >= 195
 
 
 def test_region_self_attention_equals_the_printed_formula(make_sail, make_inputs):

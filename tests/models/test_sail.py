@@ -274,3 +274,16 @@ def test_one_batch_can_be_overfit(small_config, make_inputs):
     assert torch.equal(found.segments[:, 0].long(), torch.stack([start, end + 1], dim=1))
     # By chance a pair scores 1 / 121.
     assert found.scores.min() > 0.3
+
+
+def test_a_query_or_video_of_padding_is_refused_by_its_part(make_sail, make_inputs):
+    model, inputs = make_sail(), make_inputs([5], [3])
+    query = (inputs.regions, inputs.boxes, inputs.region_mask, inputs.global_feature)
+    image = model.encode_query(*query)
+
+    with pytest.raises(UsageError, match="no real regions"):
+        model.encode_query(query[0], query[1], torch.zeros_like(query[2]), query[3])
+    with pytest.raises(UsageError, match="no real clips"):
+        model.score_clips(inputs.clips, torch.zeros_like(inputs.clip_mask), image)
+    with pytest.raises(UsageError, match="clip features are 17 wide but the model expects 13"):
+        model.score_clips(torch.zeros(1, 5, 17).double(), inputs.clip_mask, image)

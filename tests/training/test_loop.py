@@ -259,11 +259,20 @@ def test_a_run_is_not_resumed_as_another(tmp_path):
     run(tmp_path)
     with pytest.raises(UsageError, match=r"learning_rate was 0\.0005, now 0\.001"):
         run(tmp_path, dataclasses.replace(CONFIG, learning_rate=0.001), resume=True)
-    with pytest.raises(CheckpointError, match="the model that began the run"):
+    with pytest.raises(UsageError, match="region_dim was 17, now 4096"):
         run(tmp_path, model=Sail(SailConfig(clip_dim=13)), resume=True)
     (tmp_path / "state.safetensors").write_bytes(b"broken")
     with pytest.raises(CheckpointError, match="no training state"):
         run(tmp_path, resume=True)
+
+
+def test_a_run_is_not_resumed_with_another_model_of_the_same_shapes(tmp_path):
+    run(tmp_path, dataclasses.replace(CONFIG, max_epochs=1))
+    model = make_model()
+    ablation = Sail(dataclasses.replace(model.config, local_self_attention=False))
+
+    with pytest.raises(UsageError, match="local_self_attention was True, now False"):
+        run(tmp_path, model=ablation, resume=True)
 
 
 def test_no_examples_are_refused(tmp_path):

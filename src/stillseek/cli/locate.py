@@ -27,7 +27,7 @@ def locate(
     model: Literal["sail", "matching"] | None = None,
     engine: Literal["torch", "onnx"] | None = None,
     decode: Literal["joint", "independent"] = "joint",
-    search: Literal["refined", "exhaustive", "pooled"] = "refined",
+    search: Literal["refined", "exhaustive", "pooled"] | None = None,
     device: str = "cpu",
     precision: Literal["fp32", "bf16"] = "fp32",
     threads: int | None = None,
@@ -55,7 +55,8 @@ def locate(
             The features are made by torch either way.
         decode: How start and end are chosen: the best pair, or each for itself (SAIL only).
         search: How a video of more than 200 clips is searched: where clips look like the picture,
-            then closer; every window of 200 clips; or the whole once, downsampled.
+            then closer (refined, where not given); every window of 200 clips; or the whole once,
+            downsampled.
         device: Where the models run: cpu, cuda, cuda:1.
         precision: bf16 is faster for large heads on processors that have it.
         threads: Processor threads; all where not given.

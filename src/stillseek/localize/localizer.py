@@ -50,8 +50,12 @@ class Localizer:
         precision: Of the head's matrix products.
         store: Where features are kept and looked up; None computes them every time.
 
+    Attributes:
+        model: The head.
+
     Raises:
         CheckpointError: The head needs features of another recipe.
+        UsageError: The head does not run on the device, or not in the precision.
     """
 
     def __init__(
@@ -65,7 +69,9 @@ class Localizer:
         store: FeatureStore | None = None,
     ) -> None:
         if precision == "bf16" and isinstance(checkpoint, OnnxCheckpoint):
-            raise UsageError("the onnx engine computes in float32; use --precision fp32, or torch")
+            raise UsageError("the onnx engine computes in float32; use precision fp32, or torch")
+        if precision == "bf16" and isinstance(checkpoint.model, Matching):
+            raise UsageError("matching has no matrix products to run in bf16; use precision fp32")
         if checkpoint.recipe_fingerprint != recipe.fingerprint:
             raise CheckpointError(
                 f"head {name!r} was trained on features of recipe {checkpoint.recipe_name!r} with "
@@ -76,7 +82,7 @@ class Localizer:
         self.name = name
         self.device = torch.device(device)
         self._precision: Precision = precision
-        self._model = checkpoint.model.to(self.device).eval()
+        self.model = checkpoint.model.to(self.device).eval()
         # The head that finds places in long videos, where clips and pictures share a space.
         self._matching = None
         if recipe.clip_dim == recipe.global_dim:
@@ -176,8 +182,8 @@ class Localizer:
         return EncodedQuery(
             images=tuple(paths),
             boxes=parts,
-            head=self._model,
-            score=encode(self._model, features, self.device, precision=self._precision),
+            head=self.model,
+            score=encode(self.model, features, self.device, precision=self._precision),
             likeness=likeness,
         )
 
@@ -189,7 +195,7 @@ class Localizer:
         boxes: Sequence[Box | None] | None = None,
         top: int = 1,
         decode: DecodeMethod = "joint",
-        search: SearchMethod = "refined",
+        search: SearchMethod | None = None,
         on_progress: Callable[[float, float], None] | None = None,
     ) -> Localization:
         """Searches one video.
@@ -202,15 +208,17 @@ class Localizer:
             images: One query image or several, or what `encode_query` made of them.
             boxes: For each image left, top, width, height in pixels (after EXIF rotation) of the
                 part that is meant; None is the whole image.
-            top: Most moments to find; each overlaps a better one by a tIoU of at most 0.3.
+            top: Most moments to find; each overlaps a better one by a tIoU of at most 0.3, or not
+                at all where the head scores clips.
             decode: ``joint``: the best pairs with the start before the end. ``independent``: the
                 paper's two argmaxes, for heads that score starts and ends only; there is no moment
                 where they come out reversed.
             search: How a video of more than 200 clips is searched: ``refined`` finds the clips
-                that look like the picture, then looks closer at those places; ``exhaustive`` looks
-                at every window of 200 clips; ``pooled`` once at the whole video, downsampled to 200
-                steps (section 6.1), each the mean of its clips. ``independent`` decoding always
-                is of the last kind.
+                that look like the picture, then looks closer at those places, in the order of their
+                likeness, which then is the moments' score; ``exhaustive`` looks at every window of
+                200 clips; ``pooled`` once at the whole video, downsampled to 200 steps (section
+                6.1), each the mean of its clips. None is ``refined``, or ``pooled`` with
+                ``independent`` decoding, which has no other.
             on_progress: Called with the seconds of video read and the seconds in total.
 
         Raises:
@@ -219,10 +227,16 @@ class Localizer:
             MediaError: The video or an image cannot be read.
         """
         # Requests and pictures first: what is wrong must not cost the time of reading the video.
-        check_decoding(self._model.decode_methods, decode, top=top)
+        check_decoding(self.model.decode_methods, decode, top=top)
+        if search is None:
+            search = "pooled" if decode == "independent" else "refined"
+        elif decode == "independent" and search != "pooled":
+            raise UsageError(
+                f"'independent' decoding looks at the whole video once; leave out search {search!r}"
+            )
         if not isinstance(images, EncodedQuery):
             query = self.encode_query(images, boxes=boxes)
-        elif boxes is None and images.head is self._model:
+        elif boxes is None and images.head is self.model:
             query = images
         else:
             raise UsageError(

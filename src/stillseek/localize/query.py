@@ -14,7 +14,11 @@ from stillseek.features import QueryFeatures
 from stillseek.localize.search import Scorer
 from stillseek.models.catalog import LocalizerModel
 from stillseek.models.onnx_session import OnnxModel
-from stillseek.models.outputs import clip_scores_output, segment_scores_output
+from stillseek.models.outputs import (
+    at_least_float32,
+    clip_scores_output,
+    segment_scores_output,
+)
 from stillseek.models.sail import Sail
 from stillseek.tensors import LocalizerInput, LocalizerOutput, SegmentScores
 
@@ -121,6 +125,10 @@ def _average(outputs: Sequence[LocalizerOutput]) -> LocalizerOutput:
     if clip_logits:
         return clip_scores_output(mean(clip_logits), mask)
     return LocalizerOutput(
-        start_logits=mean([output.start_logits.log_softmax(dim=1) for output in outputs]),
-        end_logits=mean([output.end_logits.log_softmax(dim=1) for output in outputs]),
+        start_logits=mean([_log_softmax(output.start_logits) for output in outputs]),
+        end_logits=mean([_log_softmax(output.end_logits) for output in outputs]),
     )
+
+
+def _log_softmax(logits: Tensor) -> Tensor:
+    return at_least_float32(logits).log_softmax(dim=1)

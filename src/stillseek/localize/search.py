@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from stillseek.data.example import MAX_STEPS, pool_steps
+from stillseek.errors import FeatureError
 from stillseek.models.decoding import DecodeMethod, decode
 from stillseek.tensors import LocalizerOutput
 from stillseek.timeline import ClipGrid, Moment, Segment
@@ -66,14 +67,23 @@ def find_moments(
             refined search; None takes them from the head's look at the whole video.
         search: How, where there are more than 200 clips.
         method: How boundaries are chosen.
-        top: Most moments; none overlaps a better one by a tIoU of more than 0.3.
+        top: Most moments; none overlaps a better one by a tIoU of more than 0.3, or at all where
+            the head scores clips.
+
+    Raises:
+        FeatureError: A feature is not finite.
 
     Returns:
         What the head says to the whole video, on at most 200 steps, and the moments, best first.
     """
+    if not np.isfinite(clips).all():
+        clip = int(np.flatnonzero(~np.isfinite(clips).all(axis=1))[0])
+        raise FeatureError(
+            f"the feature of clip {clip} is not a number; extract the video's features again"
+        )
     whole = range(len(clips))
     output = _score(score, clips, [whole])
-    if len(clips) <= MAX_STEPS or search == "pooled" or method == "independent":
+    if len(clips) <= MAX_STEPS or search == "pooled":
         found = _decode(output, [whole], method, top)[0]
     elif search == "exhaustive":
         found = _scan(score, clips, top)
@@ -96,7 +106,7 @@ def _places(score: Scorer, clips: Float[np.ndarray, "clip clip_dim"], top: int) 
     """Moments of a head that scores clips, at full resolution."""
     every = torch.from_numpy(clips)[None]
     output = score(every, torch.ones(every.shape[:2], dtype=torch.bool))
-    decoded = decode(output, top=top, max_overlap=_MAX_OVERLAP)
+    decoded = decode(output, top=top)
     return [
         _Found(Segment(start, end), confidence)
         for (start, end), confidence in zip(
@@ -161,7 +171,7 @@ def _score(
 def _decode(
     output: LocalizerOutput, windows: Sequence[range], method: DecodeMethod, top: int
 ) -> list[list[_Found]]:
-    decoded = decode(output, method=method, top=top, max_overlap=_MAX_OVERLAP)
+    decoded = decode(output, method=method, top=top)
     found: list[list[_Found]] = []
     for window, segments, scores in zip(
         windows, decoded.segments.tolist(), decoded.scores.tolist(), strict=True

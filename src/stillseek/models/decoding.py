@@ -64,7 +64,7 @@ def decode(
     *,
     method: DecodeMethod = "joint",
     top: int = 1,
-    max_overlap: float = 0.3,
+    max_overlap: float | None = None,
 ) -> Decoded:
     """Chooses the best moments; the first maximum wins ties.
 
@@ -82,14 +82,18 @@ def decode(
         output: What the model says.
         method: How boundaries are chosen.
         top: How many moments.
-        max_overlap: Largest tIoU of two moments of one video, in steps.
+        max_overlap: Largest tIoU of two moments of one video, in steps; 0.3 where None. There is
+            none to choose where clips are scored.
 
     Raises:
         UsageError: The output cannot be decoded in this way (see `check_decoding`), or
-            ``max_overlap`` is not in [0, 1).
+            ``max_overlap`` is not in [0, 1), or given where clips are scored.
     """
     paired = output.clip_logits is None and not output.stages
     check_decoding(("joint", "independent") if paired else ("joint",), method, top=top)
+    if max_overlap is not None and output.clip_logits is not None:
+        raise UsageError("moments of scored clips never overlap; leave max_overlap out")
+    max_overlap = 0.3 if max_overlap is None else max_overlap
     if not 0 <= max_overlap < 1:
         raise UsageError(f"max_overlap must be in [0, 1), got {max_overlap}")
     if output.stages:

@@ -4,7 +4,7 @@ from dataclasses import fields, replace
 from typing import Any
 
 import torch
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from stillseek.errors import UsageError
@@ -38,27 +38,55 @@ def check_inputs(
         UsageError: A feature width differs from the model's, a row has no real clip or region,
             real entries do not come first, or a real region has no area.
     """
-    widths = {
-        "clip": (inputs.clips.shape[-1], clip_dim),
-        "region": (inputs.regions.shape[-1], region_dim),
-        "global": (inputs.global_feature.shape[-1], global_dim),
-    }
-    for kind, (found, expected) in widths.items():
-        if found != expected:
-            raise UsageError(
-                f"{kind} features are {found} wide but the model expects {expected}; use the "
-                "features that the model was built for"
-            )
+    check_clips(inputs.clips, inputs.clip_mask, clip_dim=clip_dim)
+    check_query(
+        inputs.regions,
+        inputs.boxes,
+        inputs.region_mask,
+        inputs.global_feature,
+        region_dim=region_dim,
+        global_dim=global_dim,
+    )
+
+
+def check_clips(
+    clips: Float[Tensor, "batch clip dim"], clip_mask: Bool[Tensor, "batch clip"], *, clip_dim: int
+) -> None:
+    """The part of `check_inputs` about the video."""
+    _check_width("clip", clips, clip_dim)
+    if not torch.compiler.is_compiling():
+        _check_mask(clip_mask, "clip", "clips")
+
+
+def check_query(
+    regions: Float[Tensor, "batch region dim"],
+    boxes: Float[Tensor, "batch region 4"],
+    region_mask: Bool[Tensor, "batch region"],
+    global_feature: Float[Tensor, "batch global"],
+    *,
+    region_dim: int,
+    global_dim: int,
+) -> None:
+    """The part of `check_inputs` about the query image."""
+    _check_width("region", regions, region_dim)
+    _check_width("global", global_feature, global_dim)
     if torch.compiler.is_compiling():
         return
-    _check_mask(inputs.clip_mask, "clip", "clips")
-    _check_mask(inputs.region_mask, "region", "regions")
-    flat = inputs.region_mask & ~(inputs.boxes[..., 2:] > 0).all(dim=-1)
+    _check_mask(region_mask, "region", "regions")
+    flat = region_mask & ~(boxes[..., 2:] > 0).all(dim=-1)
     if flat.any():
         row, region = flat.nonzero()[0].tolist()
         raise UsageError(
-            f"region {region} of query {row} has box {inputs.boxes[row, region].tolist()}, but "
+            f"region {region} of query {row} has box {boxes[row, region].tolist()}, but "
             "width and height must be positive; drop such regions from the query"
+        )
+
+
+def _check_width(kind: str, features: Tensor, expected: int) -> None:
+    if features.shape[-1] != expected:
+        raise UsageError(
+            f"{kind} features are {features.shape[-1]} wide but the model expects {expected}; use "
+            "the features that the model was built for"
         )
 
 

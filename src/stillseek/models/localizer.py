@@ -6,6 +6,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from stillseek.models.attention import AdditiveAttention
+from stillseek.models.outputs import at_least_float32
 from stillseek.tensors import LocalizerOutput
 
 
@@ -23,13 +24,18 @@ class BoundaryScorer(nn.Module):
 
     def forward(self, context: Float[Tensor, "batch clip dim"]) -> Float[Tensor, "batch clip"]:
         """Unnormalised scores."""
-        return self.score(torch.tanh(self.hidden(context))).squeeze(-1)
+        return self._of_hidden(self.hidden(context))
 
     def of_projected(
         self, projected: Float[Tensor, "batch clip hidden"]
     ) -> Float[Tensor, "batch clip"]:
         """The same of a context that ``W_s`` was applied to."""
-        return self.score(torch.tanh(projected + self.hidden.bias)).squeeze(-1)
+        return self._of_hidden(projected + self.hidden.bias)
+
+    def _of_hidden(self, hidden: Tensor) -> Tensor:
+        # Not as a matrix product, which autocast would round: bfloat16 knows few scores between
+        # 0 and 1, and clips would tie.
+        return (at_least_float32(torch.tanh(hidden)) * self.score.weight[0]).sum(dim=-1)
 
 
 class OrderSensitiveLocalizer(nn.Module):

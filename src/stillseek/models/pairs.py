@@ -285,18 +285,24 @@ def _tiled(kernel: _Kernel) -> _Kernel:
 
 @cache
 def _compiled(kernel: _Kernel) -> _Kernel:
+    # Takes a second, which only compiling is worth.
+    from torch._dynamo import config as dynamo_config
+    from torch._dynamo.exc import TorchDynamoException
+
     tiled = _tiled(kernel)
 
     def attempt(fast: Callable[..., Any], slow: Callable[..., Any]) -> Callable[..., Any]:
         compiled = torch.compile(fast, dynamic=True)
 
         def run(*tensors: Tensor) -> Any:
-            # A last block of one row would be compiled apart.
+            # A last block of one row would be compiled apart, and so would views of every kind.
             if any(tensor.shape[-2:-1] == (1,) for tensor in tensors):
                 return slow(*tensors)
             try:
-                return compiled(*tensors)
-            except Exception as error:
+                # Past the limit, torch would run the loop without compiling and without tiles.
+                with dynamo_config.patch(recompile_limit=32, fail_on_recompile_limit_hit=True):
+                    return compiled(*(tensor.detach().contiguous() for tensor in tensors))
+            except (TorchDynamoException, OSError) as error:
                 if _engine == "compiled":
                     raise
                 _give_up(error)

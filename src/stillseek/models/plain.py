@@ -1,8 +1,8 @@
 """The formulas of section 3 and 4 as they are printed: what the fast ones are tested against.
 
 Every function takes the module that holds the weights, so both ways share them. They are also what
-is exported, and what the benchmarks compare with; nothing else uses them: they need memory for
-``clip x clip x hidden`` and ``region x region x d_r`` numbers.
+the benchmarks compare with and, but for the region encoder, what is exported; nothing else uses
+them: they need memory for ``clip x clip x hidden`` and ``region x region x d_r`` numbers.
 """
 
 import math

@@ -1,6 +1,6 @@
 """SAIL, the self-attention interaction localizer (section 4)."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import ClassVar
 
 from jaxtyping import Bool, Float
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from stillseek.errors import UsageError
 from stillseek.models.attention import MultiHead
 from stillseek.models.decoding import DecodeMethod
-from stillseek.models.inputs import check_inputs
+from stillseek.models.inputs import check_clips, check_config, check_query
 from stillseek.models.local_transformer import ImageMemory, LocalTransformer
 from stillseek.models.localizer import OrderSensitiveLocalizer
 from stillseek.models.region_encoder import RegionEncoder
@@ -61,12 +61,7 @@ class SailConfig:
 
     def __post_init__(self) -> None:
         """Refuses values that make no model."""
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if field.type is int and value < 1:
-                raise UsageError(f"{field.name} must be at least 1, got {value}")
-        if not 0 <= self.dropout < 1:
-            raise UsageError(f"dropout must be in [0, 1), got {self.dropout}")
+        check_config(self)
         if self.num_layers == 1 and not self.multi_level_interaction:
             raise UsageError(
                 "multi_level_interaction=False removes the image from all layers but the last and "
@@ -146,12 +141,6 @@ class Sail(nn.Module):
         Raises:
             UsageError: The batch does not fit the model (see ``check_inputs``).
         """
-        check_inputs(
-            inputs,
-            clip_dim=self.config.clip_dim,
-            region_dim=self.config.region_dim,
-            global_dim=self.config.global_dim,
-        )
         image = self.encode_query(
             inputs.regions, inputs.boxes, inputs.region_mask, inputs.global_feature
         )
@@ -164,7 +153,19 @@ class Sail(nn.Module):
         region_mask: Bool[Tensor, "batch region"],
         global_feature: Float[Tensor, "batch global_dim"],
     ) -> ImageMemory:
-        """The part of the model that sees the query image only; use it again for other videos."""
+        """The part of the model that sees the query image only; use it again for other videos.
+
+        Raises:
+            UsageError: The query does not fit the model (see ``check_inputs``).
+        """
+        check_query(
+            regions,
+            boxes,
+            region_mask,
+            global_feature,
+            region_dim=self.config.region_dim,
+            global_dim=self.config.global_dim,
+        )
         encoded = self.region_encoder(regions, boxes, region_mask, global_feature)
         return self.local_transformer.remember(encoded, region_mask)
 
@@ -174,6 +175,11 @@ class Sail(nn.Module):
         clip_mask: Bool[Tensor, "batch clip"],
         image: ImageMemory,
     ) -> LocalizerOutput:
-        """The part of the model that sees the video; one image may serve a batch of videos."""
+        """The part of the model that sees the video; one image may serve a batch of videos.
+
+        Raises:
+            UsageError: The clips do not fit the model (see ``check_inputs``).
+        """
+        check_clips(clips, clip_mask, clip_dim=self.config.clip_dim)
         states = self.local_transformer(clips, clip_mask, image)
         return self.localizer(states, clip_mask)

@@ -21,7 +21,7 @@ from stillseek.data.example import Example, StepTargets, batch_indices, collate
 from stillseek.data.records import write_text_atomic
 from stillseek.errors import StillseekError, UsageError
 from stillseek.evaluation.inference import predict
-from stillseek.models.catalog import LocalizerModel
+from stillseek.models.catalog import LocalizerModel, model_name
 from stillseek.models.inputs import blind_query
 from stillseek.training.config import EpochRecord, TrainConfig, TrainResult
 from stillseek.training.losses import Loss, loss_for
@@ -139,7 +139,7 @@ class _Run:
                     "folder"
                 )
             stored = read_run(state)
-            self._refuse_other_config(stored["config"])
+            self._refuse_other_config(stored)
             load_state(state, self.model, self.optimizer)
             self.records = [EpochRecord(**record) for record in stored["epochs"]]
         self.wrapped, self.stepper = self.accelerator.prepare(self.model, self.optimizer)
@@ -285,18 +285,24 @@ class _Run:
             self.folder / STATE_FILE,
             self.model,
             self.optimizer,
-            {"config": asdict(self.config), "epochs": epochs},
+            {"config": asdict(self.config), "model": self._model_settings(), "epochs": epochs},
         )
         log = "".join(json.dumps(epoch) + "\n" for epoch in epochs)
         write_text_atomic(self.folder / EPOCHS_FILE, log)
 
+    def _model_settings(self) -> dict[str, Any]:
+        """What the weights alone do not tell, as JSON gives it back."""
+        settings = {"model": model_name(self.model), **asdict(self.model.config)}
+        return json.loads(json.dumps(settings))
+
     def _refuse_other_config(self, stored: dict[str, Any]) -> None:
         # A run may be given more epochs or patience; everything else would make it another run.
-        now = asdict(self.config)
+        now = asdict(self.config) | self._model_settings()
+        then = stored["config"] | stored.get("model", {})
         changed = [
-            f"{name} was {stored.get(name)!r}, now {value!r}"
+            f"{name} was {then[name]!r}, now {value!r}"
             for name, value in now.items()
-            if name not in ("max_epochs", "patience") and stored.get(name) != value
+            if name not in ("max_epochs", "patience") and name in then and then[name] != value
         ]
         if changed:
             raise UsageError(
