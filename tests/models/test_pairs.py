@@ -77,7 +77,7 @@ def test_memory_for_the_backward_pass_is_linear_in_the_clips():
             additive_context(*tensors, mask, "forward")
         return sum(sizes)
 
-    # Beyond 2048 clips attention weights are not kept.
+    # Beyond 1024 clips attention weights are not kept.
     assert saved(4200) < 2.1 * saved(2100)
 
 

@@ -6,7 +6,7 @@ all for the backward pass. Here, with ``E = exp(2a)`` and ``G = exp(2b)``::
     sum_k w_k tanh(a_ik + b_tk) = sum_k w_k - 2 sum_k w_k r_itk,    r = 1 / (1 + E_ik G_tk)
 
 so that a pair costs a reciprocal in place of a ``tanh``, and the softmax drops the constant. Rows
-of the attention are made in blocks, on their side of the diagonal only; beyond a few million they
+of the attention are made in blocks, on their side of the diagonal only; beyond a million they
 are made again for the backward pass, so that memory is linear in the number of clips. There, with
 ``g = dL/da_it``::
 
@@ -38,7 +38,7 @@ _LARGEST_EXPONENT = 20.0
 # Rows a block: wider blocks waste pairs beyond the diagonal, narrower ones waste calls.
 _BLOCK_ROWS = 64
 # Attention weights in a call up to which they are kept for the backward pass.
-_KEPT_WEIGHTS = 2**22
+_KEPT_WEIGHTS = 2**20
 # Pairs x hidden units in a call from which a training run is faster with the compiler's seconds.
 _COMPILE_FROM = 2**24
 # Pairs x hidden units in a tile of the eager kernel: on the CPU its
