@@ -48,6 +48,7 @@ CONFIG = SailConfig(projection_dim=64)
 NUM_REGIONS, BATCH, NUM_CLIPS = 36, 16, 200
 HOUR_CLIPS = 13_500
 PAGE = Path(__file__).resolve().parent.parent / "docs/models/sail.md"
+RECORD = PAGE.with_name("speed.json")
 MARKS = ("<!-- speed -->", "<!-- end of speed -->")
 LENGTHS = (200, 400, 800, 1600, 3200, 6400)
 PLAIN_LENGTHS = (200, 400, 800, 1600)  # 10 GB at 1600
@@ -402,7 +403,7 @@ def limit(rounds: int) -> dict[str, Any]:
     return result | {"step_flops": flops}
 
 
-def memory() -> dict[str, Any]:
+def memory(_: int) -> dict[str, Any]:
     """Peak memory of a training step above the model's, each case in a process of its own."""
     peaks = {}
     for kind, batch, num_clips in MEMORY_CASES:
@@ -482,6 +483,7 @@ SECTIONS: dict[str, Callable[..., dict[str, Any]]] = {
     "length": length,
     "limit": limit,
     "queries": queries,
+    "memory": memory,
 }
 
 
@@ -490,7 +492,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--only", default=",".join((*SECTIONS, "memory")))
+    parser.add_argument("--only", default=",".join(SECTIONS))
     parser.add_argument("--allocator", choices=("glibc", "reuse"), default="glibc")
     parser.add_argument("--page", action="store_true", help="write docs/models/sail.md as well")
     parser.add_argument("--memory-of", help=argparse.SUPPRESS)
@@ -511,22 +513,19 @@ def main() -> None:
         "allocator": {"times": options.allocator} | ALLOCATORS,
     }
     for name in options.only.split(","):
-        result[name] = memory() if name == "memory" else SECTIONS[name](options.rounds)
+        result[name] = SECTIONS[name](options.rounds)
     if options.page:
         write_page(result)
     print(json.dumps(result) if options.json else table(result))
 
 
 def write_page(result: dict[str, Any]) -> None:
-    """Puts the figures between the marks of the page about SAIL."""
-    lines = [
-        f"`python {' '.join([Path(sys.argv[0]).name, *sys.argv[1:]])}` in benchmarks/, "
-        f"{date.today()}:",
-        "",
-        "```",
-        table(result),
-        "```",
-    ]
+    """Puts the figures, and those of sections that were run before, into the page about SAIL."""
+    record = json.loads(RECORD.read_text()) if RECORD.exists() else {}
+    record |= result | {"date": record.get("date", {}) | dict.fromkeys(result, str(date.today()))}
+    record["date"] = {name: day for name, day in record["date"].items() if name in SECTIONS}
+    RECORD.write_text(json.dumps(record, indent=2) + "\n")
+    lines = ["Made by `python benchmarks/model.py --page`.", "", "```", table(record), "```"]
     before, _, rest = PAGE.read_text().partition(MARKS[0])
     after = rest.partition(MARKS[1])[2]
     PAGE.write_text(before + MARKS[0] + "\n" + "\n".join(lines) + "\n" + MARKS[1] + after)
