@@ -328,8 +328,8 @@ def queries(rounds: int) -> dict[str, Any]:
     cases, asked = [], {}
     for name, head, config, precision, most in (
         ("pocket head", pocket.model, pocket.model.config, "fp32", (100, 2000)),
-        ("paper's sizes", paper, CONFIG, "fp32", (200, 6000)),
-        ("paper's sizes, bf16", paper, CONFIG, "bf16", (200, 6000)),
+        ("27 M weights", paper, CONFIG, "fp32", (200, 6000)),
+        ("27 M weights, bf16", paper, CONFIG, "bf16", (200, 6000)),
     ):
         random = np.random.default_rng(0)
         clips = random.normal(size=(HOUR_CLIPS, config.clip_dim)).astype(np.float32)

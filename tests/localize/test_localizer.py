@@ -9,6 +9,8 @@ import torch
 from stillseek.errors import CheckpointError, MediaError, UsageError
 from stillseek.features import FeatureStore
 from stillseek.localize import Localizer
+from stillseek.localize.localizer import _check_choice
+from stillseek.localize.search import SearchMethod
 from stillseek.models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from stillseek.models.flp import Flp, FlpConfig
 from stillseek.models.matching import Matching, MatchingConfig
@@ -102,6 +104,8 @@ def test_overlong_video_is_downsampled_to_200_steps(
 
     found = Localizer.load(checkpoint=small_head).locate("long.mp4", write_picture())
 
+    assert found.looked_closer
+    assert found.model == "sail:small-head, places by matching"
     assert len(found.steps) == 200
     assert found.steps[-1] == Segment(398.0, 401.0)
     assert found.duration_seconds == 401.0
@@ -126,6 +130,14 @@ def test_independent_decoding_has_one_way_to_search(small_head, write_picture) -
         localizer.locate(
             "not even looked for.mp4", write_picture(), decode="independent", search="exhaustive"
         )
+
+
+def test_a_choice_that_does_not_exist_is_refused() -> None:
+    # Called itself: the types of the public methods are checked before, but in tests only.
+    _check_choice("search", "pooled", SearchMethod)
+    _check_choice("search", None, SearchMethod)
+    with pytest.raises(UsageError, match=r"search must be one of 'refined', .* got 'exaustive'"):
+        _check_choice("search", "exaustive", SearchMethod)
 
 
 def test_matching_has_no_products_for_bf16() -> None:

@@ -314,3 +314,21 @@ def test_pickled_weights_are_refused_and_never_run(saved, tmp_path):
     with pytest.raises(CheckpointError, match="does not fit the config"):
         load_checkpoint(saved, recipe_fingerprint="f00d")
     assert not (tmp_path / "sprung").exists()
+
+
+def test_the_folder_of_a_run_points_to_its_head(tmp_path, make_sail):
+    checkpoint = Checkpoint(
+        model=make_sail().float(), recipe_name="r", recipe_fingerprint="f", training={}
+    )
+    save_checkpoint(tmp_path / "head", checkpoint)
+
+    with pytest.raises(CheckpointError, match=r"the folder of a training run; give .*head"):
+        load_checkpoint(tmp_path, recipe_fingerprint=None)
+
+
+def test_an_exported_head_is_no_checkpoint(tmp_path):
+    file = tmp_path / "head.onnx"
+    file.write_bytes(b"")
+
+    with pytest.raises(CheckpointError, match="an exported head can be searched with only"):
+        load_checkpoint(file, recipe_fingerprint=None)

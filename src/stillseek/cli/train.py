@@ -67,7 +67,7 @@ def train(
         recipe: Recipe of the features.
         name: Name of the model in tables; runs that differ in the seed only share it. Made from
             the model and its ablations where not given.
-        resume: Go on with the run in the folder.
+        resume: Go on with the run in the folder; begin where there is none.
         options: Sizes and ablations of the model.
         config: How it is trained.
     """

@@ -20,7 +20,8 @@ class Localization:
             after EXIF rotation; None is the whole image.
         recipe: Recipe that made the features.
         fingerprint: Fingerprint of that recipe.
-        model: Head that found the moments.
+        model: Head that found the moments; with ", places by matching" where likeness said where
+            to look and gave the moments their order and their scores.
         duration_seconds: Length of the video, up to where it can be decoded.
         presence: Calibrated probability in [0, 1] that the activity is in the video at all; None
             until the head is calibrated.
@@ -30,6 +31,8 @@ class Localization:
         start_probabilities: ``p^s`` (section 4.4): probability that the activity starts in a step
             (see `boundary_probabilities` for heads that score clips).
         end_probabilities: ``p^e``: probability that it ends in a step.
+        looked_closer: Whether the moments come from closer looks at a long video than the
+            probabilities, which are of one look at all of it.
     """
 
     video: Path
@@ -44,6 +47,7 @@ class Localization:
     steps: tuple[Segment, ...]
     start_probabilities: Float[np.ndarray, " step"]
     end_probabilities: Float[np.ndarray, " step"]
+    looked_closer: bool = False
 
     @property
     def best(self) -> Segment | None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -68,8 +68,8 @@ class Localizer:
         precision: Precision = "fp32",
         store: FeatureStore | None = None,
     ) -> None:
-        if precision == "bf16" and isinstance(checkpoint, OnnxCheckpoint):
-            raise UsageError("the onnx engine computes in float32; use precision fp32, or torch")
+        if isinstance(checkpoint, OnnxCheckpoint):
+            _check_onnx_precision(precision)
         if precision == "bf16" and isinstance(checkpoint.model, Matching):
             raise UsageError("matching has no matrix products to run in bf16; use precision fp32")
         if checkpoint.recipe_fingerprint != recipe.fingerprint:
@@ -132,6 +132,11 @@ class Localizer:
             raise UsageError(
                 f"a checkpoint ({checkpoint}) and a model ({model}) were given; give one of them"
             )
+        _check_choice("model", model, HeadName)
+        _check_choice("engine", engine, EngineName)
+        _check_choice("precision", precision, Precision)
+        if engine == "onnx":
+            _check_onnx_precision(precision)
         place = _device(device)
         if threads is not None:
             if threads < 1:
@@ -215,10 +220,11 @@ class Localizer:
                 where they come out reversed.
             search: How a video of more than 200 clips is searched: ``refined`` finds the clips
                 that look like the picture, then looks closer at those places, in the order of their
-                likeness, which then is the moments' score; ``exhaustive`` looks at every window of
-                200 clips; ``pooled`` once at the whole video, downsampled to 200 steps (section
-                6.1), each the mean of its clips. None is ``refined``, or ``pooled`` with
-                ``independent`` decoding, which has no other.
+                likeness, which then is the moments' score (a place where the head sees nothing
+                stays as likeness found it); ``exhaustive`` looks at every window of 200 clips, by
+                scores that compare badly from window to window; ``pooled`` once at the whole
+                video, downsampled to 200 steps (section 6.1), each the mean of its clips. None is
+                ``refined``, or ``pooled`` with ``independent`` decoding, which has no other.
             on_progress: Called with the seconds of video read and the seconds in total.
 
         Raises:
@@ -228,6 +234,7 @@ class Localizer:
         """
         # Requests and pictures first: what is wrong must not cost the time of reading the video.
         check_decoding(self.model.decode_methods, decode, top=top)
+        _check_choice("search", search, SearchMethod)
         if search is None:
             search = "pooled" if decode == "independent" else "refined"
         elif decode == "independent" and search != "pooled":
@@ -249,6 +256,13 @@ class Localizer:
             query.score, clips, grid, similar=query.likeness, search=search, method=decode, top=top
         )
         starts, ends = boundary_probabilities(output)
+        long = len(clips) > MAX_STEPS
+        placed = (
+            long
+            and search == "refined"
+            and query.likeness is not None
+            and output.clip_logits is None
+        )
         steps = replace(grid, max_steps=MAX_STEPS)
         return Localization(
             video=video,
@@ -256,13 +270,14 @@ class Localizer:
             boxes=query.boxes,
             recipe=self.recipe.name,
             fingerprint=self.recipe.fingerprint,
-            model=self.name,
+            model=f"{self.name}, places by matching" if placed else self.name,
             duration_seconds=grid.duration_seconds,
             presence=None,
             moments=moments,
             steps=tuple(steps.span(step) for step in range(steps.num_steps)),
             start_probabilities=starts[0].numpy(),
             end_probabilities=ends[0].numpy(),
+            looked_closer=long and search != "pooled",
         )
 
     def _encode_image(self, path: Path, box: Box | None) -> QueryFeatures:
@@ -278,6 +293,18 @@ class Localizer:
         else:
             features = self.recipe.encode_video(path, on_progress=on_progress)
         return features.clips.astype(np.float32), features.grid
+
+
+def _check_choice(name: str, value: str | None, choices: Any) -> None:
+    """Refuses what is none of the values of a Literal, None aside."""
+    if value is not None and value not in get_args(choices):
+        known = ", ".join(map(repr, get_args(choices)))
+        raise UsageError(f"{name} must be one of {known}, got {value!r}")
+
+
+def _check_onnx_precision(precision: Precision) -> None:
+    if precision == "bf16":
+        raise UsageError("the onnx engine computes in float32; use precision fp32, or torch")
 
 
 def _device(name: str) -> torch.device:

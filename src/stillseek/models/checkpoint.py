@@ -184,9 +184,16 @@ def _read_bytes(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise CheckpointError(
-            f"cannot read {path}: {error.strerror}; a checkpoint is a directory with "
-            f"{HEADER_FILE} and {WEIGHTS_FILE}"
+            f"cannot read {path}: {error.strerror}; {_advice(path.parent)}"
         ) from error
+
+
+def _advice(folder: Path) -> str:
+    if folder.suffix == ".onnx":
+        return "an exported head can be searched with only; give the folder it was exported from"
+    if (folder / "head" / HEADER_FILE).exists():
+        return f"this is the folder of a training run; give {folder / 'head'}"
+    return f"a checkpoint is a directory with {HEADER_FILE} and {WEIGHTS_FILE}"
 
 
 def _read_header(path: Path) -> dict[str, Any]:

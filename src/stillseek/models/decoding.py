@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from jaxtyping import Float, Int
@@ -48,6 +48,9 @@ def check_decoding(methods: Sequence[DecodeMethod], method: DecodeMethod, *, top
     """
     if top < 1:
         raise UsageError(f"top must be at least 1, got {top}")
+    if method not in get_args(DecodeMethod):
+        known = ", ".join(map(repr, get_args(DecodeMethod)))
+        raise UsageError(f"there is no decoding {method!r}; use one of {known}")
     if method not in methods:
         raise UsageError(
             f"this model has no {method!r} decoding: it scores whole clips or segments, not a "
