@@ -291,7 +291,7 @@ def _draw_chances(axes: Axes, localization: Localization) -> None:
         axes.stairs(chances, edges, color=color, linewidth=1.6, label=name)
     axes.set_xlim(0, duration)
     axes.set_ylim(bottom=0)
-    look = "probability,\nfrom afar" if found.looked_closer else "probability"
+    look = "probability,\nfrom afar" if localization.looked_closer else "probability"
     axes.set_ylabel(look, color=_INK)
     axes.legend(frameon=False, ncols=2, loc="best", borderaxespad=0.2)
     axes.spines[["top", "right"]].set_visible(False)
