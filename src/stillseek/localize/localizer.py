@@ -115,8 +115,8 @@ class Localizer:
                 None is ``onnx`` for an exported file (``.onnx``), else ``torch``. Features are
                 made by PyTorch either way.
             device: ``cpu``, ``cuda`` or ``cuda:N``.
-            precision: ``bf16`` runs the head's matrix products in bfloat16: more than twice as fast
-                for large heads on processors that have it, slower for small ones.
+            precision: ``bf16`` runs the head's matrix products in bfloat16: faster for large heads
+                on processors that have it.
             threads: Processor threads, set for the whole process; None leaves them.
             cache: Folder of a feature store, where features are kept for the next time.
 

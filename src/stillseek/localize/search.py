@@ -106,14 +106,7 @@ def _places(score: Scorer, clips: Float[np.ndarray, "clip clip_dim"], top: int) 
     """Moments of a head that scores clips, at full resolution."""
     every = torch.from_numpy(clips)[None]
     output = score(every, torch.ones(every.shape[:2], dtype=torch.bool))
-    decoded = decode(output, top=top)
-    return [
-        _Found(Segment(start, end), confidence)
-        for (start, end), confidence in zip(
-            decoded.segments[0].tolist(), decoded.scores[0].tolist(), strict=True
-        )
-        if start < end
-    ]
+    return _decode(output, [range(len(clips))], "joint", top, max_steps=None)[0]
 
 
 def _look_closer(
@@ -169,7 +162,12 @@ def _score(
 
 
 def _decode(
-    output: LocalizerOutput, windows: Sequence[range], method: DecodeMethod, top: int
+    output: LocalizerOutput,
+    windows: Sequence[range],
+    method: DecodeMethod,
+    top: int,
+    *,
+    max_steps: int | None = MAX_STEPS,
 ) -> list[list[_Found]]:
     decoded = decode(output, method=method, top=top)
     found: list[list[_Found]] = []
@@ -179,7 +177,7 @@ def _decode(
         found.append([])
         for (start, end), confidence in zip(segments, scores, strict=True):
             if start < end:  # neither reversed nor the NaN of a moment that is not there
-                inside = _positions(window).segment_between(start, end)
+                inside = _positions(window, max_steps).segment_between(start, end)
                 moved = Segment(
                     inside.start_seconds + window.start, inside.end_seconds + window.start
                 )
@@ -187,13 +185,13 @@ def _decode(
     return found
 
 
-def _positions(window: range) -> ClipGrid:
+def _positions(window: range, max_steps: int | None = MAX_STEPS) -> ClipGrid:
     """The window's steps on an axis whose unit is the clip, not the second."""
     return ClipGrid(
         stride_seconds=1.0,
         length_seconds=1.0,
         duration_seconds=float(len(window)),
-        max_steps=MAX_STEPS,
+        max_steps=max_steps,
     )
 
 

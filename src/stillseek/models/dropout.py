@@ -17,8 +17,8 @@ _LEVELS = 2**16
 class Dropout(nn.Module):
     """Dropout (Srivastava et al. 2014): zeros a share of the numbers and scales up the rest.
 
-    On the CPU PyTorch draws one number at a time for every mask entry, which is a sixteenth of a
-    training step of SAIL; here one 64-bit draw serves four entries.
+    On the CPU PyTorch draws one number at a time for every mask entry, which shows in a training
+    step of SAIL; here one 64-bit draw serves four entries.
     """
 
     def __init__(self, rate: float) -> None:

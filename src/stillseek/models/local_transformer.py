@@ -12,8 +12,8 @@ from torch.utils.checkpoint import checkpoint
 from stillseek.models.attention import MultiHead, Sight
 from stillseek.models.dropout import Dropout
 
-# Videos from this length on are trained with one layer's activations at a time: a third more to
-# compute, a third of the memory.
+# Videos from this length on are trained with one layer's activations at a time: each layer is
+# computed once more, for a fraction of the memory.
 _RECOMPUTED_CLIPS = 8192
 
 KeysValues = tuple[

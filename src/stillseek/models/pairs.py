@@ -6,8 +6,9 @@ all for the backward pass. Here, with ``E = exp(2a)`` and ``G = exp(2b)``::
     sum_k w_k tanh(a_ik + b_tk) = sum_k w_k - 2 sum_k w_k r_itk,    r = 1 / (1 + E_ik G_tk)
 
 so that a pair costs a reciprocal in place of a ``tanh``, and the softmax drops the constant. Rows
-of the attention are made in blocks, on their side of the diagonal only; beyond a million they
-are made again for the backward pass, so that memory is linear in the number of clips. There, with
+of the attention are made in blocks, on their side of the diagonal only; from a million weights on
+they are made again for the backward pass, so that memory is linear in the number of clips. There,
+with
 ``g = dL/da_it``::
 
     da_ik = 4 w_k sum_t g_it (E_ik G_tk r_itk) r_itk        dw_k = -2 sum_it g_it r_itk
@@ -41,8 +42,7 @@ _BLOCK_ROWS = 64
 _KEPT_WEIGHTS = 2**20
 # Pairs x hidden units in a call from which a training run is faster with the compiler's seconds.
 _COMPILE_FROM = 2**24
-# Pairs x hidden units in a tile of the eager kernel: on the CPU its
-# temporaries stay in the cache.
+# Pairs x hidden units in a tile of the eager kernel: on the CPU its temporaries stay in the cache.
 _EAGER_TILE = {"cpu": 2**18, "cuda": 2**26}
 
 _engine: Engine = "auto"
