@@ -103,9 +103,7 @@ def streams(
         start = before * grid.stride_seconds
         truth = Segment(start + sample.segment.start_seconds, start + sample.segment.end_seconds)
         grid = replace(grid, duration_seconds=len(clips) * grid.stride_seconds)
-        regions, boxes, global_feature = source.load_query_features(
-            sample.query_video_id, sample.query_seconds
-        )
+        regions, boxes, global_feature = source.load_query_features(sample)
         query = QueryFeatures(
             regions=regions,
             boxes=boxes,

@@ -19,6 +19,7 @@ def sample(split: Split, number: int, label: str, video: str, query: str, **fiel
         "query_label": f"{split} {label}",
         "query_video_id": f"{split}-{query}",
         "query_seconds": 2.5,
+        "query_image": None,
         "source_video_id": f"{split}-{video}",
         "pair_id": None,
         "taxonomy_distance": 0,

@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -70,7 +71,8 @@ def test_dataset_gives_videos_and_query_frames(
     )
     clips, grid = source.load_video_features("test-a1", None)
     assert (clips.shape, grid.num_clips) == ((7, 17), 7)
-    regions, boxes, global_feature = source.load_query_features("test-b1", 6.0)
+    samples = read_manifest(dataset).samples
+    regions, boxes, global_feature = source.load_query_features(samples[-1])
     assert (len(regions), boxes.shape[1], global_feature.shape) == (len(boxes), 4, (17,))
     with pytest.raises(FeatureError, match="extract with this recipe first"):
-        source.load_query_features("test-b1", 3.0)
+        source.load_query_features(replace(samples[-1], query_seconds=3.125))

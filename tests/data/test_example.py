@@ -33,6 +33,7 @@ def make_sample(number: int, duration_seconds: float) -> Sample:
         query_label="violin",
         query_video_id="q",
         query_seconds=float(number),
+        query_image=None,
         source_video_id=f"v{number}",
         pair_id=None,
         taxonomy_distance=0,
@@ -64,9 +65,9 @@ class Source:
         )
         return clips, grid
 
-    def load_query_features(self, video_id, seconds):
-        regions = np.full((2, REGION_DIM), seconds, "f4")
-        return regions, np.ones((2, 4), "f4"), np.full(GLOBAL_DIM, seconds, "f4")
+    def load_query_features(self, sample):
+        regions = np.full((2, REGION_DIM), sample.query_seconds, "f4")
+        return regions, np.ones((2, 4), "f4"), np.full(GLOBAL_DIM, sample.query_seconds, "f4")
 
 
 def test_collate_pads_with_zeros_and_masks_them():

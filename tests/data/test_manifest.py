@@ -27,6 +27,7 @@ def make_sample(**changes) -> Sample:
         "query_label": "violin",
         "query_video_id": "v2",
         "query_seconds": 3.5,
+        "query_image": None,
         "source_video_id": "source1",
         "pair_id": None,
         "taxonomy_distance": 0,
@@ -100,6 +101,9 @@ def test_a_repeated_id_is_refused_with_both_lines(tmp_path):
         ({"query_label": "guitar"}, "simple means the same class"),
         ({"query_kind": "difficult"}, "simple means the same class"),
         ({"query_video_id": "v1"}, "the video 'v1' it searches"),
+        ({"query_video_id": None}, "a frame of a video or an image file"),
+        ({"query_image": "queries/a.jpg"}, "a frame of a video or an image file"),
+        ({"query_video_id": None, "query_seconds": None}, "a frame of a video or an image file"),
     ],
 )
 def test_a_sample_that_contradicts_itself_is_refused(change, message):
@@ -137,7 +141,7 @@ def test_broken_samples_name_file_and_line(tmp_path, change, message):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda text: text.replace('"format_version": 1', '"format_version": 2'), "reads 1"),
+        (lambda text: text.replace('"format_version": 2', '"format_version": 1'), "reads 2"),
         (lambda text: text.replace('"b": 1', '"b": 2'), "settings do not match"),
         (lambda text: text.replace('"test": 1', '"test": 3'), "counts do not match"),
         (lambda text: text.replace('"seed": 7', '"seed": "7"'), "seed must be int"),

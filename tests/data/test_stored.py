@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from stillseek.data.manifest import Manifest, Sample, write_manifest
 from stillseek.data.stored import StoredFeatures, extract_queries, video_paths
@@ -54,11 +55,19 @@ def manifest(write_clip, tmp_path: Path) -> Manifest:
         query_label="handball",
         query_video_id="other",
         query_seconds=3.5,
+        query_image=None,
         source_video_id="long",
         pair_id=None,
         taxonomy_distance=0,
     )
-    samples = [sample, replace(sample, sample_id="second", query_seconds=1.5)]
+    picture = np.full((6, 8, 3), 128, np.uint8)
+    Image.fromarray(picture).save(tmp_path / "set" / "handball.png")
+    image = {"query_video_id": None, "query_seconds": None, "query_image": "handball.png"}
+    samples = [
+        sample,
+        replace(sample, sample_id="second", query_seconds=1.5),
+        replace(sample, sample_id="third", **image),
+    ]
     return write_manifest(tmp_path / "set", samples, source="test", seed=0, settings={})
 
 
@@ -106,14 +115,14 @@ def test_queries_are_encoded_once_at_their_times(manifest: Manifest, store: Feat
     seen: list[tuple[int, int]] = []
     count = extract_queries(manifest, StubRecipe(), store, on_progress=lambda *at: seen.append(at))
 
-    assert count == 2
-    assert seen == [(1, 1)]
+    assert count == 3
+    assert seen == [(1, 2), (2, 2)]
     assert extract_queries(manifest, StubRecipe(), store) == 0
     source = StoredFeatures(manifest, store, FINGERPRINT)
     # Blue is 23 a second; the video and half precision keep it to a few grey levels.
-    for seconds, second in ((3.5, 3), (1.5, 1)):
-        regions, boxes, global_feature = source.load_query_features("other", seconds)
-        assert regions.mean() * 256 == pytest.approx(23 * second, abs=8)
+    for sample, blue in zip(manifest.samples, (23 * 3, 23 * 1, 128), strict=True):
+        regions, boxes, global_feature = source.load_query_features(sample)
+        assert regions.mean() * 256 == pytest.approx(blue, abs=8)
         assert (boxes.shape, global_feature.shape) == ((2, 4), (5,))
 
 

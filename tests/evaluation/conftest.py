@@ -20,6 +20,7 @@ def make_sample():
             "query_label": changes.get("label", "violin"),
             "query_video_id": f"q{number}",
             "query_seconds": 1.0,
+            "query_image": None,
             "source_video_id": f"v{number}",
             "pair_id": None,
             "taxonomy_distance": 0,

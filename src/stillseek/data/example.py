@@ -34,8 +34,8 @@ class FeatureSource(Protocol):
         """Clip features of a video or window, and the grid whose clips they are."""
         ...
 
-    def load_query_features(self, video_id: str, seconds: float) -> QueryFeatures:
-        """Region features, boxes and global feature of the frame at a time."""
+    def load_query_features(self, sample: Sample) -> QueryFeatures:
+        """Region features, boxes and global feature of a sample's query image."""
         ...
 
 
@@ -128,9 +128,7 @@ class ExampleSet(Sequence[Example]):
             return ExampleSet(self.samples[index], self._source, max_steps=self._max_steps)
         sample = self.samples[index]
         clips, grid = self._clips(sample)
-        regions, boxes, global_feature = self._source.load_query_features(
-            sample.query_video_id, sample.query_seconds
-        )
+        regions, boxes, global_feature = self._source.load_query_features(sample)
         return Example(
             sample=sample,
             steps=pool_steps(clips, grid),

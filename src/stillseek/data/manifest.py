@@ -22,7 +22,7 @@ from stillseek.timeline import Segment
 
 HEADER_NAME = "manifest.json"
 SAMPLES_NAME = "samples.jsonl"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 Split = Literal["train", "seen", "validation", "test"]
 QueryKind = Literal["simple", "difficult"]
@@ -46,8 +46,11 @@ class Sample:
         split: Where the class belongs; ``seen`` holds other videos of training classes.
         query_kind: ``simple``: the image shows the same class; ``difficult``: a similar one.
         query_label: Class of the query image.
-        query_video_id: Video that the query image comes from; never ``video_id``.
-        query_seconds: Time of the query frame in its video.
+        query_video_id: Video that the query image is a frame of, never ``video_id``; None where
+            the query is an image file.
+        query_seconds: Time of the query frame in its video; None where there is no such video.
+        query_image: Image file, relative to the folder of the manifest; None where the query is a
+            frame of a video.
         source_video_id: The original video; samples of one source are not independent.
         pair_id: Shared by two samples of one video that ask for two different activities.
         taxonomy_distance: Edges between ``label`` and ``query_label`` in the class tree; 0 for
@@ -66,8 +69,9 @@ class Sample:
     split: Split
     query_kind: QueryKind
     query_label: str
-    query_video_id: str
-    query_seconds: float
+    query_video_id: str | None
+    query_seconds: float | None
+    query_image: str | None
     source_video_id: str
     pair_id: str | None
     taxonomy_distance: int
@@ -88,7 +92,14 @@ class Sample:
                 f"window lasts {self.window.duration_seconds} s but duration_seconds is "
                 f"{self.duration_seconds}"
             )
-        if not 0 <= self.query_seconds < math.inf:
+        is_frame = (self.query_video_id is not None, self.query_seconds is not None)
+        if is_frame != ((self.query_image is None,) * 2):
+            raise UsageError(
+                "a query is a frame of a video or an image file: give query_video_id and "
+                f"query_seconds, or query_image, got {self.query_video_id!r}, "
+                f"{self.query_seconds!r} and {self.query_image!r}"
+            )
+        if self.query_seconds is not None and not 0 <= self.query_seconds < math.inf:
             raise UsageError(f"query_seconds must be at least 0, got {self.query_seconds}")
         if (self.query_kind == "simple") != (self.query_label == self.label):
             raise UsageError(
@@ -139,6 +150,13 @@ class Manifest:
     def video_path(self, video_id: str) -> Path:
         """The file of a video; it need not exist on this machine."""
         return self.folder / self.header.videos / f"{video_id}.mp4"
+
+    def query_path(self, sample: Sample) -> Path:
+        """The file of a sample's query: its image, or the video that it is a frame of."""
+        if sample.query_image is not None:
+            return self.folder / sample.query_image
+        assert sample.query_video_id is not None
+        return self.video_path(sample.query_video_id)
 
 
 def settings_sha256(settings: Mapping[str, Any]) -> str:

@@ -145,6 +145,7 @@ class PlantedDataset(Sequence[Example]):
             query_label=f"{self.split}-class-{classes[asked]}",
             query_video_id=f"{self.split}-{index}-query",
             query_seconds=0.0,
+            query_image=None,
             source_video_id=f"{self.split}-{video}",
             pair_id=f"{self.split}-{video}" if asked < 2 else None,
             taxonomy_distance=0,

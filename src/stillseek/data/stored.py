@@ -1,6 +1,6 @@
 """A data set in a feature store: its videos and query frames go in, examples come out."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -8,7 +8,7 @@ from pathlib import Path
 from stillseek.data.example import QueryFeatures, VideoFeatures
 from stillseek.data.manifest import Manifest, Sample
 from stillseek.features import FeatureStore, QueryKey, Recipe, VideoKey, content_hash
-from stillseek.media import frames_at
+from stillseek.media import frames_at, read_image
 from stillseek.timeline import Segment
 
 # About 100 kB a video of 200 clips and less a query: a few hundred megabytes at most.
@@ -28,7 +28,7 @@ class StoredFeatures:
         self._manifest = manifest
         self._store = store
         self._fingerprint = fingerprint
-        self._content = lru_cache(maxsize=None)(self._hash_video)
+        self._content = lru_cache(maxsize=None)(content_hash)
         self._video = lru_cache(maxsize=_CACHED_VIDEOS)(self._read_video)
         self._query = lru_cache(maxsize=_CACHED_QUERIES)(self._read_query)
 
@@ -52,26 +52,24 @@ class StoredFeatures:
         first = min(round(window.start_seconds / grid.stride_seconds), last_start)
         return clips[first : first + part.num_clips], part
 
-    def load_query_features(self, video_id: str, seconds: float) -> QueryFeatures:
-        """Region features, boxes and global feature of the frame at a time.
+    def load_query_features(self, sample: Sample) -> QueryFeatures:
+        """Region features, boxes and global feature of a sample's query image.
 
         Raises:
             FeatureError: The store does not have them.
-            MediaError: The video file is missing.
+            MediaError: The image, or the video that it is a frame of, is missing.
         """
-        return self._query(video_id, seconds)
-
-    def _hash_video(self, video_id: str) -> str:
-        return content_hash(self._manifest.video_path(video_id))
+        return self._query(self._manifest.query_path(sample), sample.query_seconds)
 
     def _read_video(self, video_id: str) -> VideoFeatures:
-        key = VideoKey(content=self._content(video_id), fingerprint=self._fingerprint)
+        content = self._content(self._manifest.video_path(video_id))
+        key = VideoKey(content=content, fingerprint=self._fingerprint)
         features = self._store.get(key)
         return features.clips, features.grid
 
-    def _read_query(self, video_id: str, seconds: float) -> QueryFeatures:
+    def _read_query(self, path: Path, seconds: float | None) -> QueryFeatures:
         key = QueryKey(
-            content=self._content(video_id), fingerprint=self._fingerprint, frame_seconds=seconds
+            content=self._content(path), fingerprint=self._fingerprint, frame_seconds=seconds
         )
         features = self._store.get_query(key)
         return features.regions, features.boxes, features.global_feature
@@ -91,42 +89,44 @@ def extract_queries(
     *,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> int:
-    """Encodes the query frames that the store does not have; it can be stopped and run again.
+    """Encodes the query images that the store does not have; it can be stopped and run again.
 
     Args:
         manifest: The data set.
         recipe: How pixels become features.
         store: Where features are kept.
-        on_progress: Called with the videos done and the videos in total.
+        on_progress: Called with the files done and the files in total.
 
     Returns:
-        The number of frames encoded now.
+        The number of images encoded now.
 
     Raises:
-        MediaError: A video that a query comes from cannot be read.
+        MediaError: An image, or a video that a query is a frame of, cannot be read.
         FeatureError: The store cannot be written.
     """
-    times = _query_times(manifest.samples)
+    wanted = _query_files(manifest)
     encoded = 0
-    for done, (video_id, seconds) in enumerate(times.items(), start=1):
-        path = manifest.video_path(video_id)
+    for done, (path, times) in enumerate(wanted.items(), start=1):
         content = content_hash(path)
         keys = [
             QueryKey(content=content, fingerprint=recipe.fingerprint, frame_seconds=time)
-            for time in seconds
+            for time in times
         ]
         missing = [key for key in keys if store.find_query(key) is None]
-        wanted = [key.frame_seconds for key in missing if key.frame_seconds is not None]
-        for key, frame in zip(missing, frames_at(path, wanted), strict=True):
-            store.put_query(key, recipe.encode_image(frame), source=path.name)
+        instants = [key.frame_seconds for key in missing if key.frame_seconds is not None]
+        # Of an image file there is one key, without a time.
+        images = frames_at(path, instants) if instants else [read_image(path) for _ in missing]
+        for key, image in zip(missing, images, strict=True):
+            store.put_query(key, recipe.encode_image(image), source=path.name)
         encoded += len(missing)
         if on_progress is not None:
-            on_progress(done, len(times))
+            on_progress(done, len(wanted))
     return encoded
 
 
-def _query_times(samples: Iterable[Sample]) -> dict[str, list[float]]:
-    times: dict[str, set[float]] = {}
-    for sample in samples:
-        times.setdefault(sample.query_video_id, set()).add(sample.query_seconds)
-    return {video_id: sorted(seconds) for video_id, seconds in times.items()}
+def _query_files(manifest: Manifest) -> dict[Path, list[float | None]]:
+    """The files that queries come from, each with the times of its frames; None for an image."""
+    times: dict[Path, set[float | None]] = {}
+    for sample in manifest.samples:
+        times.setdefault(manifest.query_path(sample), set()).add(sample.query_seconds)
+    return {path: sorted(seconds, key=lambda time: time or 0.0) for path, seconds in times.items()}

@@ -33,6 +33,7 @@ def shuffle_queries(samples: Sequence[Sample], *, seed: int) -> tuple[Sample, ..
                 query_label=query.query_label,
                 query_video_id=query.query_video_id,
                 query_seconds=query.query_seconds,
+                query_image=query.query_image,
             )
     return tuple(shuffled)
 

@@ -160,6 +160,7 @@ def _samples_of(
                     query_label=query.label,
                     query_video_id=query.video_id,
                     query_seconds=query.seconds,
+                    query_image=None,
                     source_video_id=stream.video_id,
                     pair_id=stream.video_id if paired else None,
                     taxonomy_distance=0 if simple else 2,
