@@ -169,3 +169,13 @@ def test_every_field_survives_json(tmp_path):
     write(tmp_path)
     first = json.loads((tmp_path / "samples.jsonl").read_text().split("\n")[0])
     assert list(first) == [field.name for field in dataclasses.fields(Sample)]
+
+
+def test_video_may_have_any_suffix(tmp_path):
+    manifest = write(tmp_path)
+    folder = tmp_path / "videos/day one"
+    folder.mkdir(parents=True)
+    (folder / "match.MOV").touch()
+
+    assert manifest.video_path("day one/match") == folder / "match.MOV"
+    assert manifest.video_path("v1") == tmp_path / "videos/v1.mp4"

@@ -10,9 +10,6 @@ from stillseek.errors import UsageError
 if TYPE_CHECKING:
     from stillseek.features import ExtractionReport, FeatureStore, Recipe
 
-_VIDEO_SUFFIXES = {".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg"}
-_VIDEO_SUFFIXES |= {".3gp", ".mts", ".ogv", ".ts", ".webm", ".wmv"}
-
 
 def extract(
     *videos: Path,
@@ -66,12 +63,14 @@ def find_videos(places: tuple[Path, ...]) -> list[Path]:
     Raises:
         UsageError: A folder has no video file in it.
     """
+    from stillseek.media.folder import videos_below
+
     found = []
     for place in places:
         if not place.is_dir():
             found.append(place)
             continue
-        inside = sorted(p for p in place.rglob("*") if p.suffix.lower() in _VIDEO_SUFFIXES)
+        inside = videos_below(place)
         if not inside:
             raise UsageError(f"there is no video file in {place}; give files or another folder")
         found += inside

@@ -18,6 +18,7 @@ from stillseek.data.records import (
     write_text_atomic,
 )
 from stillseek.errors import DatasetError, UsageError
+from stillseek.media.folder import find_video
 from stillseek.timeline import Segment
 
 HEADER_NAME = "manifest.json"
@@ -38,7 +39,8 @@ class Sample:
 
     Attributes:
         sample_id: Unique in the manifest.
-        video_id: The video file; several samples may ask about it.
+        video_id: The video file: its path in the folder of videos, without suffix and with ``/``
+            between its parts; several samples may ask about it.
         duration_seconds: Length of the window, or of the file where there is no window.
         window: Part of the file that plays the untrimmed video; None for all of it.
         segment: The answer, relative to the start of the window or file.
@@ -49,8 +51,8 @@ class Sample:
         query_video_id: Video that the query image is a frame of, never ``video_id``; None where
             the query is an image file.
         query_seconds: Time of the query frame in its video; None where there is no such video.
-        query_image: Image file, relative to the folder of the manifest; None where the query is a
-            frame of a video.
+        query_image: Image file, relative to the folder of the manifest or absolute; None where
+            the query is a frame of a video.
         source_video_id: The original video; samples of one source are not independent.
         pair_id: Shared by two samples of one video that ask for two different activities.
         taxonomy_distance: Edges between ``label`` and ``query_label`` in the class tree; 0 for
@@ -122,7 +124,7 @@ class ManifestHeader:
         settings_sha256: Hash of ``settings``, to freeze a benchmark.
         samples_sha256: Hash of the samples file.
         counts: Samples per split.
-        videos: Folder with the videos, relative to the manifest.
+        videos: Folder with the videos, relative to the manifest, or absolute.
     """
 
     format_version: int
@@ -148,8 +150,8 @@ class Manifest:
         return tuple(sample for sample in self.samples if sample.split == split)
 
     def video_path(self, video_id: str) -> Path:
-        """The file of a video; it need not exist on this machine."""
-        return self.folder / self.header.videos / f"{video_id}.mp4"
+        """The file of a video, whatever its suffix; ``.mp4`` where it is not on this machine."""
+        return find_video(self.folder / self.header.videos, video_id)
 
     def query_path(self, sample: Sample) -> Path:
         """The file of a sample's query: its image, or the video that it is a frame of."""
