@@ -47,16 +47,28 @@ def read_text(path: Path) -> str:
         raise DatasetError(f"{path} is not UTF-8 text; build it again") from error
 
 
+def parse_json(text: str, where: str) -> object:
+    """A JSON value from text.
+
+    Raises:
+        DatasetError: The text is no JSON; the message starts with ``where``.
+    """
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}"
+        raise DatasetError(
+            f"{where}: not valid JSON at {place} ({error.msg}); is the file cut?"
+        ) from error
+
+
 def parse_object(text: str, where: str) -> dict[str, Any]:
     """A JSON object from text.
 
     Raises:
         DatasetError: The text is no JSON object; the message starts with ``where``.
     """
-    try:
-        value = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise DatasetError(f"{where}: not valid JSON ({error.msg}); is the file cut?") from error
+    value = parse_json(text, where)
     if not isinstance(value, dict):
         raise DatasetError(f"{where}: expected a JSON object, got {type(value).__name__}")
     return value

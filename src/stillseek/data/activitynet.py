@@ -1,0 +1,123 @@
+"""ActivityNet's annotation files: who does what, when, in 14,950 untrimmed videos."""
+
+import hashlib
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from stillseek.data.annotations import AnnotatedVideo, Cleaning, RawActivity, clean
+from stillseek.data.records import parse_object, read_text
+from stillseek.data.taxonomy import Taxonomy, parse_taxonomy, read_taxonomy
+from stillseek.errors import DatasetError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActivityNet:
+    """An annotation file in one of ActivityNet's layouts.
+
+    Attributes:
+        videos: The annotated videos, sorted by name.
+        taxonomy: The class tree; None if the file has none and none was given.
+        num_unlabelled: Videos without annotation (ActivityNet's test subset), left out.
+        cleaning: What was broken.
+        sha256: Hash of the annotation file.
+    """
+
+    videos: tuple[AnnotatedVideo, ...]
+    taxonomy: Taxonomy | None
+    num_unlabelled: int
+    cleaning: Cleaning
+    sha256: str
+
+
+def read_activitynet(path: Path, *, taxonomy: Path | None = None) -> ActivityNet:
+    """Reads and cleans an annotation file.
+
+    Two layouts are read: the official one (``activity_net.v1-3.min.json``: ``database`` with a
+    ``duration`` a video, and ``taxonomy``), and the one of common copies, videos by name with
+    ``duration_second``. A video has ``annotations``: ``segment`` ``[start, end]`` in seconds and
+    ``label``.
+
+    Args:
+        path: The annotation file.
+        taxonomy: File with the class tree; the annotation file's own where not given.
+
+    Raises:
+        DatasetError: A file cannot be read or is broken; the message names the place. Segments
+            that cannot be (an end before its start, times after the video) are no such failure:
+            they are mended or dropped, and counted.
+    """
+    text = read_text(path)
+    value = parse_object(text, str(path))
+    tree = None
+    if taxonomy is not None:
+        tree = read_taxonomy(taxonomy)
+    elif "taxonomy" in value:
+        tree = parse_taxonomy(value["taxonomy"], str(path))
+    official = "database" in value
+    database = value["database"] if official else value
+    if not isinstance(database, dict) or not database:
+        raise DatasetError(f"{path}: expected videos by name, got {database!r:.60}")
+    duration_key = "duration" if official else "duration_second"
+    raw = list(_parse_videos(database, duration_key, tree, str(path)))
+    videos, cleaning = clean(video for video in raw if video[2])
+    return ActivityNet(
+        videos=tuple(sorted(videos, key=lambda video: video.video_id)),
+        taxonomy=tree,
+        num_unlabelled=len(raw) - len(videos),
+        cleaning=cleaning,
+        sha256=hashlib.sha256(text.encode()).hexdigest(),
+    )
+
+
+def _parse_videos(
+    database: Mapping[str, Any], duration_key: str, taxonomy: Taxonomy | None, path: str
+) -> Iterator[tuple[str, float, list[RawActivity]]]:
+    for video_id, video in database.items():
+        where = f"{path}: video {video_id!r}"
+        duration, annotations = _values(video, (duration_key, "annotations"), where)
+        seconds = _seconds(duration, f"{where}: {duration_key}")
+        if seconds <= 0:
+            raise DatasetError(f"{where}: {duration_key} must be positive, got {seconds}")
+        if not isinstance(annotations, list):
+            raise DatasetError(f"{where}: annotations must be a list, got {annotations!r:.60}")
+        activities = [
+            _parse_activity(item, taxonomy, f"{where}, annotation {number}")
+            for number, item in enumerate(annotations, start=1)
+        ]
+        yield video_id, seconds, activities
+
+
+def _parse_activity(item: Any, taxonomy: Taxonomy | None, where: str) -> RawActivity:
+    segment, label = _values(item, ("segment", "label"), where)
+    if not isinstance(segment, list) or len(segment) != 2:
+        raise DatasetError(f"{where}: segment must be [start, end] in seconds, got {segment!r:.60}")
+    start, end = (_seconds(time, f"{where}: segment") for time in segment)
+    if not isinstance(label, str) or not label:
+        raise DatasetError(f"{where}: label must be the name of a class, got {label!r}")
+    if taxonomy is not None and label not in taxonomy:
+        raise DatasetError(
+            f"{where}: label {label!r} is no class of the taxonomy; check its name, or give the "
+            "taxonomy that belongs to this file"
+        )
+    return RawActivity(start_seconds=start, end_seconds=end, label=label)
+
+
+def _values(item: Any, keys: tuple[str, ...], where: str) -> list[Any]:
+    if not isinstance(item, dict):
+        raise DatasetError(f"{where}: expected an object, got {item!r:.60}")
+    for key in keys:
+        if key not in item:
+            raise DatasetError(
+                f"{where}: key {key!r} is missing; expected ActivityNet's official layout or "
+                "videos by name with duration_second and annotations"
+            )
+    return [item[key] for key in keys]
+
+
+def _seconds(value: Any, where: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise DatasetError(f"{where}: expected a time in seconds, got {value!r}")
+    return float(value)

@@ -1,0 +1,117 @@
+import copy
+import json
+from pathlib import Path
+
+import pytest
+
+from stillseek.data.activitynet import read_activitynet
+from stillseek.data.annotations import Activity
+from stillseek.errors import DatasetError
+from stillseek.timeline import Segment
+
+NODES = [
+    {"nodeId": 0, "nodeName": "Root", "parentId": None, "parentName": None},
+    {"nodeId": 1, "nodeName": "violin", "parentId": 0, "parentName": "Root"},
+    {"nodeId": 2, "nodeName": "guitar", "parentId": 0, "parentName": "Root"},
+]
+OFFICIAL = {
+    "version": "VERSION 1.3",
+    "taxonomy": NODES,
+    "database": {
+        "zz": {
+            "duration": 20,
+            "subset": "training",
+            "annotations": [
+                {"segment": [5.5, 9], "label": "violin"},
+                {"segment": [1.0, 2.0], "label": "guitar"},
+                {"segment": [4.0, 3.0], "label": "guitar"},
+            ],
+        },
+        "aa": {"duration": 7.5, "annotations": [{"segment": [0, 8.0], "label": "violin"}]},
+        "unlabelled": {"duration": 3.0, "subset": "testing", "annotations": []},
+    },
+}
+CONVERTED = {
+    name: {
+        "duration_second": video["duration"],
+        "duration_frame": 600,
+        "annotations": video["annotations"],
+    }
+    for name, video in OFFICIAL["database"].items()
+}
+
+
+def write(path: Path, value) -> Path:
+    path.write_text(value if isinstance(value, str) else json.dumps(value))
+    return path
+
+
+@pytest.mark.parametrize("layout", [OFFICIAL, CONVERTED], ids=["official", "converted"])
+def test_both_layouts_are_the_same_to_us(tmp_path: Path, layout) -> None:
+    tree = write(tmp_path / "tree.json", NODES)
+    found = read_activitynet(write(tmp_path / "a.json", layout), taxonomy=tree)
+
+    assert [video.video_id for video in found.videos] == ["aa", "zz"]
+    assert found.videos[0].activities == (Activity(segment=Segment(0.0, 7.5), label="violin"),)
+    assert found.videos[1].duration_seconds == 20
+    assert [a.label for a in found.videos[1].activities] == ["guitar", "violin"]
+    assert (found.num_unlabelled, found.cleaning.reversed, found.cleaning.cut) == (1, 1, 1)
+    assert found.taxonomy is not None
+    assert found.taxonomy.labels == ("guitar", "violin")
+
+
+def test_the_taxonomy_comes_from_the_annotations_or_not_at_all(tmp_path: Path) -> None:
+    official = read_activitynet(write(tmp_path / "a.json", OFFICIAL))
+    converted = read_activitynet(write(tmp_path / "b.json", CONVERTED))
+
+    assert official.taxonomy is not None
+    assert converted.taxonomy is None
+
+
+def broken(change):
+    value = copy.deepcopy(OFFICIAL)
+    change(value, value["database"]["zz"])
+    return value
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ('{"database": {', "not valid JSON at line 1, column 15"),
+        ("[]", "expected a JSON object, got list"),
+        ({"database": []}, r"expected videos by name, got \[\]"),
+        ({}, "expected videos by name"),
+        ({"v": 5}, "video 'v': expected an object, got 5"),
+        ({"v": {"duration": 5, "annotations": []}}, "video 'v': key 'duration_second' is missing"),
+        (broken(lambda d, v: v.pop("annotations")), "video 'zz': key 'annotations' is missing"),
+        (broken(lambda d, v: v.update(annotations={})), "'zz': annotations must be a list"),
+        (broken(lambda d, v: v.update(duration="9")), "'zz': duration: expected a time.*'9'"),
+        (broken(lambda d, v: v.update(duration=0)), "'zz': duration must be positive, got 0"),
+        (
+            broken(lambda d, v: v["annotations"][1].pop("label")),
+            "'zz', annotation 2: key 'label' is missing",
+        ),
+        (
+            broken(lambda d, v: v["annotations"][0].update(segment=[float("nan"), 3])),
+            "'zz', annotation 1: segment: expected a time in seconds, got nan",
+        ),
+        (
+            broken(lambda d, v: v["annotations"][2].update(segment=[1, 2, 3])),
+            r"'zz', annotation 3: segment must be \[start, end\]",
+        ),
+        (
+            broken(lambda d, v: v["annotations"][0].update(label="viola")),
+            "'zz', annotation 1: label 'viola' is no class of the taxonomy",
+        ),
+        (
+            broken(lambda d, v: v["annotations"][0].update(label=None)),
+            "'zz', annotation 1: label must be the name of a class, got None",
+        ),
+        (broken(lambda d, v: d["taxonomy"][0].update(parentId=1)), "the taxonomy has a cycle"),
+    ],
+)
+def test_broken_files_are_refused_at_their_place(tmp_path: Path, value, message) -> None:
+    path = write(tmp_path / "a.json", value)
+
+    with pytest.raises(DatasetError, match=rf"^{path}: (.*: )?.*{message}"):
+        read_activitynet(path)
