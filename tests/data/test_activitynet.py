@@ -32,7 +32,7 @@ OFFICIAL = {
     },
 }
 CONVERTED = {
-    name: {
+    f"v_{name}": {
         "duration_second": video["duration"],
         "duration_frame": 600,
         "annotations": video["annotations"],
@@ -51,7 +51,7 @@ def test_both_layouts_are_the_same_to_us(tmp_path: Path, layout) -> None:
     tree = write(tmp_path / "tree.json", NODES)
     found = read_activitynet(write(tmp_path / "a.json", layout), taxonomy=tree)
 
-    assert [video.video_id for video in found.videos] == ["aa", "zz"]
+    assert [video.video_id for video in found.videos] == ["v_aa", "v_zz"]
     assert found.videos[0].activities == (Activity(segment=Segment(0.0, 7.5), label="violin"),)
     assert found.videos[1].duration_seconds == 20
     assert [a.label for a in found.videos[1].activities] == ["guitar", "violin"]
@@ -66,6 +66,13 @@ def test_the_taxonomy_comes_from_the_annotations_or_not_at_all(tmp_path: Path) -
 
     assert official.taxonomy is not None
     assert converted.taxonomy is None
+
+
+def test_names_of_other_data_stay(tmp_path: Path) -> None:
+    own = OFFICIAL | {"version": "my annotations"}
+
+    found = read_activitynet(write(tmp_path / "a.json", own))
+    assert [video.video_id for video in found.videos] == ["aa", "zz"]
 
 
 def broken(change):
@@ -83,29 +90,29 @@ def broken(change):
         ({}, "expected videos by name"),
         ({"v": 5}, "video 'v': expected an object, got 5"),
         ({"v": {"duration": 5, "annotations": []}}, "video 'v': key 'duration_second' is missing"),
-        (broken(lambda d, v: v.pop("annotations")), "video 'zz': key 'annotations' is missing"),
-        (broken(lambda d, v: v.update(annotations={})), "'zz': annotations must be a list"),
-        (broken(lambda d, v: v.update(duration="9")), "'zz': duration: expected a time.*'9'"),
-        (broken(lambda d, v: v.update(duration=0)), "'zz': duration must be positive, got 0"),
+        (broken(lambda d, v: v.pop("annotations")), "video 'v_zz': key 'annotations' is missing"),
+        (broken(lambda d, v: v.update(annotations={})), "'v_zz': annotations must be a list"),
+        (broken(lambda d, v: v.update(duration="9")), "'v_zz': duration: expected a time.*'9'"),
+        (broken(lambda d, v: v.update(duration=0)), "'v_zz': duration must be positive, got 0"),
         (
             broken(lambda d, v: v["annotations"][1].pop("label")),
-            "'zz', annotation 2: key 'label' is missing",
+            "'v_zz', annotation 2: key 'label' is missing",
         ),
         (
             broken(lambda d, v: v["annotations"][0].update(segment=[float("nan"), 3])),
-            "'zz', annotation 1: segment: expected a time in seconds, got nan",
+            "'v_zz', annotation 1: segment: expected a time in seconds, got nan",
         ),
         (
             broken(lambda d, v: v["annotations"][2].update(segment=[1, 2, 3])),
-            r"'zz', annotation 3: segment must be \[start, end\]",
+            r"'v_zz', annotation 3: segment must be \[start, end\]",
         ),
         (
             broken(lambda d, v: v["annotations"][0].update(label="viola")),
-            "'zz', annotation 1: label 'viola' is no class of the taxonomy",
+            "'v_zz', annotation 1: label 'viola' is no class of the taxonomy",
         ),
         (
             broken(lambda d, v: v["annotations"][0].update(label=None)),
-            "'zz', annotation 1: label must be the name of a class, got None",
+            "'v_zz', annotation 1: label must be the name of a class, got None",
         ),
         (broken(lambda d, v: d["taxonomy"][0].update(parentId=1)), "the taxonomy has a cycle"),
     ],

@@ -38,7 +38,7 @@ def read_activitynet(path: Path, *, taxonomy: Path | None = None) -> ActivityNet
     Two layouts are read: the official one (``activity_net.v1-3.min.json``: ``database`` with a
     ``duration`` a video, and ``taxonomy``), and the one of common copies, videos by name with
     ``duration_second``. A video has ``annotations``: ``segment`` ``[start, end]`` in seconds and
-    ``label``.
+    ``label``. Names of ActivityNet's own file get the ``v_`` that its videos have.
 
     Args:
         path: The annotation file.
@@ -60,6 +60,8 @@ def read_activitynet(path: Path, *, taxonomy: Path | None = None) -> ActivityNet
     database = value["database"] if official else value
     if not isinstance(database, dict) or not database:
         raise DatasetError(f"{path}: expected videos by name, got {database!r:.60}")
+    if str(value.get("version", "")).startswith("VERSION"):
+        database = {f"v_{name}": video for name, video in database.items()}
     duration_key = "duration" if official else "duration_second"
     raw = list(_parse_videos(database, duration_key, tree, str(path)))
     videos, cleaning = clean(video for video in raw if video[2])

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
+from stillseek.data.manifest import settings_sha256
 from stillseek.data.records import parse_json, read_text
 from stillseek.errors import DatasetError
 
@@ -47,6 +48,11 @@ class Taxonomy:
                     "class names must be unique"
                 )
         self.labels = tuple(sorted(self._leaves))
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the classes and their ancestors; ids play no part."""
+        return settings_sha256({label: self.path(label) for label in self.labels})
 
     def __contains__(self, label: str) -> bool:
         return label in self._leaves

@@ -66,7 +66,7 @@ def fit_centre_length(samples: Sequence[Sample]) -> float:
         raise UsageError("the centre prior is fitted on training samples only, at least one")
     half = _CENTRE_LENGTHS[:, None] / 2
     candidates = np.stack([0.5 - half, 0.5 + half], axis=-1)
-    targets = np.broadcast_to(_relative_bounds(samples), (len(half), len(samples), 2))
+    targets = np.broadcast_to(relative_bounds(samples), (len(half), len(samples), 2))
     ious = temporal_iou(np.broadcast_to(candidates, targets.shape), targets)
     return float(_CENTRE_LENGTHS[int(ious.mean(axis=1).argmax())])
 
@@ -81,7 +81,7 @@ def expected_random_scores(
         ordered: Whether the earlier time is the start. Unordered ends are reversed, and score 0,
             half of the time.
     """
-    bounds = _relative_bounds(samples)
+    bounds = relative_bounds(samples)
     share = 1.0 if ordered else 0.5
     above = {r: share * float(random_iou_above(bounds, r).mean()) for r in THRESHOLDS}
     return share * float(random_iou_mean(bounds).mean()), above
@@ -145,7 +145,8 @@ def _around(bounds: Float[np.ndarray, "sample 2"]) -> tuple[np.ndarray, np.ndarr
     return bounds[:, 0], np.maximum(1 - bounds[:, 1], 0.0), bounds[:, 1] - bounds[:, 0]
 
 
-def _relative_bounds(samples: Sequence[Sample]) -> Float[np.ndarray, "sample 2"]:
+def relative_bounds(samples: Sequence[Sample]) -> Float[np.ndarray, "sample 2"]:
+    """Start and end of the true segments, as shares of their videos."""
     durations = np.array([sample.duration_seconds for sample in samples])
     return segment_bounds(samples) / durations[:, None]
 
