@@ -15,13 +15,19 @@ def seconds(start: float, end: float) -> Segment:
 
 
 def make_grid(
-    duration: float, *, stride: float = 8.0, length: float = 16.0, steps: int | None = None
+    duration: float,
+    *,
+    stride: float = 8.0,
+    length: float = 16.0,
+    steps: int | None = None,
+    offset: float = 0.0,
 ) -> ClipGrid:
     return ClipGrid(
         stride_seconds=stride,
         length_seconds=length,
         duration_seconds=float(duration),
         max_steps=steps,
+        offset_seconds=offset,
     )
 
 
@@ -33,6 +39,7 @@ def grids(draw: st.DrawFn) -> ClipGrid:
         stride=stride,
         length=stride * draw(st.floats(1, 3)),
         steps=draw(st.none() | st.integers(1, 211)),
+        offset=-stride * draw(st.just(0.0) | st.floats(0, 1, exclude_max=True)),
     )
 
 
@@ -74,6 +81,9 @@ def test_a_moment_has_the_segment_of_its_times() -> None:
         ("duration_seconds", 0.0),
         ("duration_seconds", math.nan),
         ("max_steps", 0),
+        ("offset_seconds", -8.0),
+        ("offset_seconds", 0.5),
+        ("offset_seconds", math.nan),
     ],
 )
 def test_grids_that_cannot_be_are_refused(field: str, value: float) -> None:
@@ -105,6 +115,19 @@ def test_a_step_spans_the_union_of_its_clips() -> None:
     assert [list(grid.clips_of_step(step)) for step in range(3)] == [[0, 1], [2, 3], [4, 5, 6]]
     assert grid.span(1) == seconds(16, 40)
     assert grid.segment(0, 1) == seconds(0, 40)
+
+
+def test_clips_of_a_window_start_before_it_and_are_cut() -> None:
+    grid = make_grid(20.0, offset=-3.0)
+
+    assert [grid.span(step) for step in range(grid.num_steps)] == [
+        seconds(0, 13),
+        seconds(5, 20),
+        seconds(13, 20),
+    ]
+    assert grid.labels(seconds(4, 13)) == (0, 1)
+    assert grid.labels(seconds(5, 13.5)) == (1, 2)
+    assert grid.segment_between(0.5, 1.5) == seconds(2.5, 16.5)
 
 
 @pytest.mark.parametrize("step", [-1, 3])
@@ -217,3 +240,53 @@ def test_positions_keep_their_order_and_stay_inside(grid: ClipGrid, parts: list[
 
     assert 0 <= outer.start_seconds <= inner.start_seconds
     assert inner.end_seconds <= outer.end_seconds <= grid.duration_seconds
+
+
+@pytest.mark.parametrize(
+    ("window", "clips", "offset", "duration"),
+    [
+        ((0, 56), range(7), 0, 56),
+        ((8, 24), range(1, 3), 0, 16),
+        ((10, 24), range(1, 3), -2, 14),
+        ((10, 24.5), range(1, 4), -2, 14.5),
+        ((15.9999999, 24), range(2, 3), 0, 8),  # float noise before a clip
+        ((50, 99), range(6, 7), -2, 6),  # an annotation may end after the video
+    ],
+)
+def test_windows_by_hand(
+    window: tuple[float, float], clips: range, offset: float, duration: float
+) -> None:
+    found, part = make_grid(56.0, steps=5).window(seconds(*window))
+
+    assert found == clips
+    assert part == make_grid(duration, steps=5, offset=float(offset))
+
+
+def test_a_window_after_the_end_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"window \[56.0, 60.0\) starts after the video ends"):
+        make_grid(56.0).window(seconds(56, 60))
+
+
+@settings(deadline=None)
+@given(annotated_grids(), st.booleans())
+def test_a_window_keeps_the_time_of_every_clip(
+    annotated: tuple[ClipGrid, Segment], to_the_end: bool
+) -> None:
+    grid = dataclasses.replace(annotated[0], max_steps=None)
+    window = annotated[1]
+    if to_the_end:
+        window = Segment(window.start_seconds, grid.duration_seconds)
+    if window.duration_seconds < 2e-6:  # nothing but rounding
+        return
+    clips, part = grid.window(window)
+
+    assert part.num_clips == len(clips)
+    assert 0 <= clips.start < clips.stop <= grid.num_clips
+    assert part.duration_seconds == pytest.approx(window.duration_seconds, abs=3e-6)
+    for step, clip in enumerate(clips):
+        inside, whole = part.span(step), grid.span(clip)
+        start = max(whole.start_seconds, window.start_seconds)
+        end = min(whole.end_seconds, window.end_seconds)
+        # Snapping and rounding move a boundary by microseconds.
+        assert inside.start_seconds + window.start_seconds == pytest.approx(start, abs=3e-6)
+        assert inside.end_seconds + window.start_seconds == pytest.approx(end, abs=3e-6)

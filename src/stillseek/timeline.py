@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from stillseek.errors import UsageError
 
@@ -76,21 +76,24 @@ class ClipGrid:
     """The time axis of a model: seconds <-> clip index, for one video or window.
 
     A clip is a unit of consecutive frames: clip ``i`` spans
-    ``[i * stride, i * stride + length)``, cut at the duration. A step is one or more consecutive
-    clips (section 6.1 downsamples overlong sequences to 200 steps) and spans their union; the
-    models' index is the step.
+    ``[offset + i * stride, offset + i * stride + length)``, cut to ``[0, duration)``. A step is
+    one or more consecutive clips (section 6.1 downsamples overlong sequences to 200 steps) and
+    spans their union; the models' index is the step.
 
     Attributes:
         stride_seconds: Time between the starts of two clips.
         length_seconds: Time that a clip spans, at least the stride.
         duration_seconds: Length of the video or window.
         max_steps: Most steps the grid may have; None keeps one step a clip.
+        offset_seconds: Where clip 0 starts; 0 in a video, and in a window less than a stride
+            before it: the clips of a video do not wait for the window to begin.
     """
 
     stride_seconds: float
     length_seconds: float
     duration_seconds: float
     max_steps: int | None = None
+    offset_seconds: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuses grids that leave gaps or have no time at all."""
@@ -105,11 +108,17 @@ class ClipGrid:
             )
         if self.max_steps is not None and self.max_steps < 1:
             raise UsageError(f"max_steps must be at least 1, got {self.max_steps}")
+        if not -self.stride_seconds < self.offset_seconds <= 0:
+            raise UsageError(
+                f"clip 0 must start less than a stride of {self.stride_seconds} s before the "
+                f"grid, and not after its start, got offset_seconds {self.offset_seconds}"
+            )
 
     @property
     def num_clips(self) -> int:
-        """Clips that start before the end of the video; at least 1."""
-        return max(1, math.ceil((self.duration_seconds - _SNAP_SECONDS) / self.stride_seconds))
+        """Clips that start before the end of the video or window; at least 1."""
+        last = self.duration_seconds - self.offset_seconds - _SNAP_SECONDS
+        return max(1, math.ceil(last / self.stride_seconds))
 
     @property
     def num_steps(self) -> int:
@@ -126,8 +135,8 @@ class ClipGrid:
     def span(self, step: int) -> Segment:
         """Time that a step covers: the union of its clips."""
         clips = self.clips_of_step(step)
-        start = clips[0] * self.stride_seconds
-        end = min(clips[-1] * self.stride_seconds + self.length_seconds, self.duration_seconds)
+        start = max(0.0, self._clip_start(clips[0]))
+        end = min(self._clip_start(clips[-1]) + self.length_seconds, self.duration_seconds)
         return Segment(start, end)
 
     def segment(self, first_step: int, last_step: int) -> Segment:
@@ -169,10 +178,45 @@ class ClipGrid:
                 f"segment [{segment.start_seconds}, {segment.end_seconds}) starts after the video "
                 f"ends at {self.duration_seconds} s; check the annotation"
             )
-        start_clip = math.floor((segment.start_seconds + _SNAP_SECONDS) / self.stride_seconds)
-        end_clip = math.ceil((segment.end_seconds - _SNAP_SECONDS) / self.stride_seconds) - 1
+        start_clip = self._clip_at(segment.start_seconds)
+        end = segment.end_seconds - self.offset_seconds - _SNAP_SECONDS
+        end_clip = math.ceil(end / self.stride_seconds) - 1
         start = self._step_of_clip(min(start_clip, self.num_clips - 1))
         return start, max(start, self._step_of_clip(min(end_clip, self.num_clips - 1)))
+
+    def window(self, window: Segment) -> tuple[range, "ClipGrid"]:
+        """The clips of a part of the video, and their grid, whose second 0 is the part's start.
+
+        A window has the clip that runs when it starts (the last one that starts at or before it)
+        and all that start in it: its times stay exact and every instant has a clip. What the
+        first and the last clip show may lie outside by less than a stride and a length.
+
+        Raises:
+            UsageError: The window starts after the grid ends; one that only ends after it is cut.
+        """
+        end = min(window.end_seconds, self.duration_seconds)
+        first = min(self._clip_at(window.start_seconds), self.num_clips - 1)
+        # A start within a microsecond before a clip is that clip's start.
+        start = max(window.start_seconds, self._clip_start(first))
+        if not start + _SNAP_SECONDS < end:
+            raise UsageError(
+                f"window [{window.start_seconds}, {window.end_seconds}) starts after the video "
+                f"ends at {self.duration_seconds} s; check the annotation"
+            )
+        part = replace(
+            self, duration_seconds=end - start, offset_seconds=self._clip_start(first) - start
+        )
+        if first + part.num_clips > self.num_clips:
+            # Rounding opened one clip more, within a microsecond of the end.
+            part = replace(part, duration_seconds=part.duration_seconds - _SNAP_SECONDS)
+        return range(first, first + part.num_clips), part
+
+    def _clip_start(self, clip: int) -> float:
+        return self.offset_seconds + clip * self.stride_seconds
+
+    def _clip_at(self, seconds: float) -> int:
+        """The last clip that starts at or before an instant; it need not be on the grid."""
+        return math.floor((seconds - self.offset_seconds + _SNAP_SECONDS) / self.stride_seconds)
 
     def _start_of(self, step: int) -> float:
         """Start of a step in seconds; for the step after the last one, the end of the grid."""
