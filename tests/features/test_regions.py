@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from stillseek.features.regions import grid_boxes
+from stillseek.features.regions import grid_boxes, pool_boxes
 
 
 def test_no_level_is_no_box():
@@ -31,3 +31,17 @@ def test_boxes_lie_inside_and_reach_every_border(levels: tuple[int, ...]):
     # 1e-6 is a few roundings of float32
     np.testing.assert_allclose(low.min(0), 0, atol=1e-6)
     np.testing.assert_allclose(high.max(0), 1, atol=1e-6)
+
+
+def test_pooling_weighs_cells_by_the_share_of_the_box():
+    feature_map = np.arange(2 * 3 * 5, dtype=np.float32).reshape(2, 3, 5)
+    boxes = np.array(
+        [[0.5, 0.5, 1, 1], [0.5, 0.25, 1 / 3, 0.5], [0.5, 0.5, 2 / 3, 0.5]], np.float32
+    )
+    pooled = pool_boxes(feature_map, boxes)
+    assert pooled.shape == (3, 5)
+    np.testing.assert_allclose(pooled[0], feature_map.mean((0, 1)), rtol=1e-6)
+    np.testing.assert_allclose(pooled[1], feature_map[0, 1], rtol=1e-6)
+    # a half of the first column, all of the second, a half of the third; equal parts of both rows
+    columns = feature_map[:, 0] / 4 + feature_map[:, 1] / 2 + feature_map[:, 2] / 4
+    np.testing.assert_allclose(pooled[2], columns.mean(0), rtol=1e-6)
