@@ -1,0 +1,94 @@
+"""ActivityNet's published C3D features, in the place of clip features from videos."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from stillseek.data.example import FeatureSource, QueryFeatures, VideoFeatures
+from stillseek.data.manifest import Sample
+from stillseek.errors import FeatureError, InstallationError
+from stillseek.timeline import ClipGrid, Segment
+
+_DATASET = "c3d_features"
+
+
+class Hdf5ClipFeatures:
+    """Clip features from an HDF5 file, query features from elsewhere; no video file is needed.
+
+    The file is ``sub_activitynet_v1-3.c3d.hdf5`` (activity-net.org/challenges/2016/download.html)
+    or one of its layout: a group ``v_<id>`` a video with a dataset ``c3d_features`` of n x 500:
+    ``fc7`` of C3D every 8 frames over 16, reduced by PCA. It does not say how many frames a second
+    a video has; so n clips start at even distances over the duration, each twice as long. The
+    last clips then start up to one stride later than they did.
+
+    Deviation: that PCA was fitted on all of ActivityNet, unseen classes included.
+
+    Args:
+        path: The HDF5 file.
+        durations: Length in seconds of every video by its name, as annotated.
+        queries: Where the features of query images come from.
+    """
+
+    def __init__(self, path: Path, durations: Mapping[str, float], queries: FeatureSource) -> None:
+        self._path = path
+        self._durations = durations
+        self._queries = queries
+
+    def load_video_features(self, video_id: str, window: Segment | None) -> VideoFeatures:
+        """Clip features of a video or window, and the grid whose clips they are.
+
+        `ClipGrid.window` says which clips belong to a window.
+
+        Raises:
+            FeatureError: The file does not have them, or the video's length is not known.
+            UsageError: The window starts after the video ends.
+        """
+        if video_id not in self._durations:
+            raise FeatureError(
+                f"the length of video {video_id!r} is not known; give the annotations it is in"
+            )
+        clips = self._read(video_id)
+        stride_seconds = self._durations[video_id] / len(clips)
+        grid = ClipGrid(
+            stride_seconds=stride_seconds,
+            length_seconds=2 * stride_seconds,
+            duration_seconds=self._durations[video_id],
+        )
+        if window is None:
+            return clips, grid
+        inside, part = grid.window(window)
+        return clips[inside.start : inside.stop], part
+
+    def load_query_features(self, sample: Sample) -> QueryFeatures:
+        """Region features, boxes and global feature of a sample's query image."""
+        return self._queries.load_query_features(sample)
+
+    def _read(self, video_id: str) -> np.ndarray:
+        """Opened for every video: a handle does not survive in another process."""
+        try:
+            import h5py
+        except ImportError as error:
+            raise InstallationError(
+                "HDF5 files need the package h5py; install it with pip install 'stillseek[hdf5]'"
+            ) from error
+        try:
+            with h5py.File(self._path, "r") as file:
+                group = file.get(f"v_{video_id}", file.get(video_id))
+                dataset = group.get(_DATASET) if isinstance(group, h5py.Group) else None
+                if not isinstance(dataset, h5py.Dataset):
+                    raise FeatureError(
+                        f"{self._path} has no features of video {video_id!r} (v_{video_id}/"
+                        f"{_DATASET}); leave the video out, or give the file that has it"
+                    )
+                clips = np.asarray(dataset, dtype=np.float32)
+        except OSError as error:
+            raise FeatureError(
+                f"{self._path} cannot be read as HDF5 ({error}); give the joined and unpacked file"
+            ) from error
+        if clips.ndim != 2 or not clips.size or not np.isfinite(clips).all():
+            raise FeatureError(
+                f"{self._path} has broken features of video {video_id!r}: expected a finite table "
+                f"of clips x dimensions, got shape {clips.shape}; get the file again"
+            )
+        return clips

@@ -1,0 +1,136 @@
+import pickle
+import sys
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from stillseek.data.example import ExampleSet, collate
+from stillseek.data.hdf5 import Hdf5ClipFeatures
+from stillseek.data.manifest import Sample
+from stillseek.errors import FeatureError, InstallationError
+from stillseek.timeline import Segment
+
+
+class StubQueries:
+    """Two regions for every query, and no videos."""
+
+    def load_video_features(self, video_id, window):
+        raise NotImplementedError
+
+    def load_query_features(self, sample):
+        return np.ones((2, 3), np.float32), np.full((2, 4), 0.5, np.float32), np.ones(5, np.float32)
+
+
+@pytest.fixture
+def features_file(tmp_path: Path) -> Path:
+    """ActivityNet's layout: a group a video; one name is already complete, two are broken."""
+    path = tmp_path / "sub_activitynet_v1-3.c3d.hdf5"
+    with h5py.File(path, "w") as file:
+        for name, num_clips in (("v_sJFgo9H6zNo", 7), ("v_given", 3)):
+            clips = np.arange(num_clips, dtype=np.float64)[:, None] + np.zeros((1, 11))
+            file.create_group(name).create_dataset("c3d_features", data=clips)
+        file.create_group("v_empty").create_dataset("c3d_features", data=np.zeros((0, 11)))
+        file.create_group("v_nan").create_dataset("c3d_features", data=np.full((2, 11), np.nan))
+        file.create_group("v_other")
+    return path
+
+
+@pytest.fixture
+def source(features_file: Path) -> Hdf5ClipFeatures:
+    durations = {"sJFgo9H6zNo": 14.0, "v_given": 4.5, "empty": 1.0, "nan": 1.0, "other": 1.0}
+    return Hdf5ClipFeatures(features_file, {**durations, "gone": 1.0}, StubQueries())
+
+
+def test_clips_are_spread_over_the_duration(source: Hdf5ClipFeatures) -> None:
+    clips, grid = source.load_video_features("sJFgo9H6zNo", None)
+
+    assert clips.dtype == np.float32
+    assert clips[:, 0].tolist() == [0, 1, 2, 3, 4, 5, 6]
+    assert (grid.num_clips, grid.stride_seconds, grid.length_seconds) == (7, 2.0, 4.0)
+    assert grid.span(6) == Segment(12.0, 14.0)
+    assert source.load_video_features("v_given", None)[1].num_clips == 3
+
+
+@pytest.mark.parametrize("num_clips", [1, 3, 7, 331])
+def test_the_grid_has_as_many_clips_as_the_file(tmp_path: Path, num_clips: int) -> None:
+    with h5py.File(tmp_path / "f.h5", "w") as file:
+        data = np.zeros((num_clips, 2))
+        file.create_group("v_a").create_dataset("c3d_features", data=data)
+    for duration in (0.3, 7.1, 235.01, 755.113):
+        source = Hdf5ClipFeatures(tmp_path / "f.h5", {"a": duration}, StubQueries())
+        assert source.load_video_features("a", None)[1].num_clips == num_clips
+
+
+def test_a_window_takes_its_clips(source: Hdf5ClipFeatures) -> None:
+    clips, grid = source.load_video_features("sJFgo9H6zNo", Segment(5.0, 11.0))
+
+    # Clip 2 runs from 4 to 8 s, clip 5 starts at 10 s.
+    assert clips[:, 0].tolist() == [2, 3, 4, 5]
+    assert (grid.duration_seconds, grid.offset_seconds, grid.num_clips) == (6.0, -1.0, 4)
+
+
+def test_examples_are_made_without_any_video(source: Hdf5ClipFeatures) -> None:
+    sample = Sample(
+        sample_id="a",
+        video_id="sJFgo9H6zNo",
+        duration_seconds=14.0,
+        window=None,
+        segment=Segment(3.0, 9.0),
+        label="handball",
+        split="train",
+        query_kind="simple",
+        query_label="handball",
+        query_video_id="other",
+        query_seconds=3.5,
+        query_image=None,
+        source_video_id="sJFgo9H6zNo",
+        pair_id=None,
+        taxonomy_distance=0,
+    )
+
+    batch = collate([ExampleSet([sample], source)[0]])
+
+    assert batch.inputs.clips.shape == (1, 7, 11)
+    assert batch.inputs.regions.shape == (1, 2, 3)
+    assert (batch.start_step.item(), batch.end_step.item()) == (1, 4)
+
+
+def test_another_process_can_read_it(source: Hdf5ClipFeatures) -> None:
+    source.load_video_features("sJFgo9H6zNo", None)
+    copy = pickle.loads(pickle.dumps(source))
+
+    assert len(copy.load_video_features("sJFgo9H6zNo", None)[0]) == 7
+
+
+@pytest.mark.parametrize(
+    ("video_id", "message"),
+    [
+        ("unknown", "length of video 'unknown' is not known"),
+        ("gone", r"no features of video 'gone' \(v_gone/c3d_features\)"),
+        ("other", "no features of video 'other'"),
+        ("empty", r"broken features of video 'empty'.* got shape \(0, 11\)"),
+        ("nan", "broken features of video 'nan'"),
+    ],
+)
+def test_what_is_not_there_is_named(source: Hdf5ClipFeatures, video_id: str, message: str) -> None:
+    with pytest.raises(FeatureError, match=message):
+        source.load_video_features(video_id, None)
+
+
+def test_a_part_of_the_download_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "activitynet_v1-3.part-00").write_bytes(b"half of a zip file")
+    source = Hdf5ClipFeatures(tmp_path / "activitynet_v1-3.part-00", {"a": 1.0}, StubQueries())
+
+    with pytest.raises(FeatureError, match=r"cannot be read as HDF5.*joined and unpacked"):
+        source.load_video_features("a", None)
+
+
+def test_a_missing_package_is_named(
+    source: Hdf5ClipFeatures, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "h5py", None)
+
+    with pytest.raises(InstallationError, match=r"pip install 'stillseek\[hdf5\]'"):
+        source.load_video_features("sJFgo9H6zNo", None)

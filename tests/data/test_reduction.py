@@ -1,0 +1,100 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from stillseek.data.manifest import Sample
+from stillseek.data.reduction import fit_reduction
+from stillseek.errors import UsageError
+from stillseek.timeline import ClipGrid, Segment
+
+
+def make_sample(name: str, video: str, label: str = "handball", **fields) -> Sample:
+    values = {
+        "sample_id": name,
+        "video_id": video,
+        "duration_seconds": 29.0,
+        "window": None,
+        "segment": Segment(1.0, 2.0),
+        "label": label,
+        "split": "train",
+        "query_kind": "simple",
+        "query_label": label,
+        "query_video_id": "query",
+        "query_seconds": 3.5,
+        "query_image": None,
+        "source_video_id": video,
+        "pair_id": None,
+        "taxonomy_distance": 0,
+    }
+    return Sample(**values | fields)
+
+
+class StubSource:
+    """29 clips of 5 a video, drawn from its name; remembers what was asked for."""
+
+    def __init__(self) -> None:
+        self.loaded: list[tuple[str, Segment | None]] = []
+
+    def load_video_features(self, video_id, window):
+        self.loaded.append((video_id, window))
+        grid = ClipGrid(stride_seconds=1.0, length_seconds=2.0, duration_seconds=29.0)
+        clips = np.random.default_rng(len(video_id)).normal(size=(29, 5)).astype(np.float32)
+        if window is None:
+            return clips, grid
+        inside, part = grid.window(window)
+        return clips[inside.start : inside.stop], part
+
+    def load_query_features(self, sample):
+        raise NotImplementedError
+
+
+def test_every_training_video_or_window_counts_once() -> None:
+    source, seen = StubSource(), []
+    window = Segment(3.0, 10.0)
+    samples = [
+        make_sample("1", "a"),
+        make_sample("2", "a"),
+        make_sample("3", "bb", "archery"),
+        make_sample("4", "ccc", "archery", window=window, duration_seconds=7.0),
+    ]
+
+    reduction = fit_reduction(
+        samples,
+        source,
+        num_components=3,
+        origin={"recipe": "stub"},
+        on_progress=lambda *at: seen.append(at),
+    )
+
+    assert source.loaded == [("a", None), ("bb", None), ("ccc", window)]
+    assert seen == [(1, 3), (2, 3), (3, 3)]
+    assert reduction.components.shape == (3, 5)
+    assert reduction.fitted_on == {
+        "recipe": "stub",
+        "split": "train",
+        "classes": ["archery", "handball"],
+        "num_videos": 3,
+        "num_clips": 29 + 29 + 7,
+    }
+    rows = np.concatenate([StubSource().load_video_features(*key)[0] for key in source.loaded])
+    np.testing.assert_allclose(reduction.mean, rows.mean(0), atol=1e-6)
+
+
+@pytest.mark.parametrize("split", ["test", "validation", "seen"])
+def test_other_splits_are_refused_before_anything_is_read(split) -> None:
+    source = StubSource()
+    samples = [make_sample("1", "a"), replace(make_sample("2", "b"), split=split)]
+
+    with pytest.raises(UsageError, match=f"sample '2' is of split '{split}'.*'train' only"):
+        fit_reduction(samples, source, num_components=3, origin={})
+    assert source.loaded == []
+
+
+def test_no_sample_and_too_few_clips_are_refused() -> None:
+    with pytest.raises(UsageError, match="there are none"):
+        fit_reduction([], StubSource(), num_components=3, origin={})
+    window = Segment(0.0, 3.0)
+    sample = make_sample("1", "a", window=window, duration_seconds=3.0)
+    with pytest.raises(UsageError, match="need more than as many clips, got 3"):
+        fit_reduction([sample], StubSource(), num_components=3, origin={})
