@@ -100,5 +100,7 @@ def use_small_recipe(monkeypatch: pytest.MonkeyPatch, small_recipe) -> None:
     import stillseek.features
     import stillseek.localize.localizer
 
-    monkeypatch.setattr(stillseek.features, "load_recipe", lambda name: small_recipe)
-    monkeypatch.setattr(stillseek.localize.localizer, "load_recipe", lambda name: small_recipe)
+    monkeypatch.setattr(stillseek.features, "load_recipe", lambda name, options=None: small_recipe)
+    monkeypatch.setattr(
+        stillseek.localize.localizer, "load_recipe", lambda name, options=None: small_recipe
+    )

@@ -12,6 +12,7 @@ from stillseek.features import (
     FeatureStore,
     QueryFeatures,
     Recipe,
+    UnitStream,
     VideoFeatures,
     VideoKey,
     content_hash,
@@ -27,7 +28,13 @@ class StubRecipe(Recipe):
     name, fingerprint = "stub", FINGERPRINT
     clip_dim, region_dim, global_dim = 3, 3, 5
 
-    def encode_video(self, path, *, on_progress=None) -> VideoFeatures:
+    def open_video(self, path) -> UnitStream:
+        raise NotImplementedError
+
+    def encode_units(self, units) -> np.ndarray:
+        raise NotImplementedError
+
+    def assemble(self, units, stream) -> VideoFeatures:
         raise NotImplementedError
 
     def encode_pixels(self, image) -> QueryFeatures:

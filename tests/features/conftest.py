@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from stillseek.errors import MediaError
-from stillseek.features.recipe import QueryFeatures, Recipe, VideoFeatures
+from stillseek.features.recipe import QueryFeatures, Recipe, UnitStream, VideoFeatures
 from stillseek.timeline import ClipGrid
 
 
@@ -37,21 +37,26 @@ class StubRecipe(Recipe):
 
     name = "stub"
     clip_dim, region_dim, global_dim = 5, 7, 11
+    batch_units = 2
 
     def __init__(self, fingerprint: str = "a" * 64) -> None:
         self.fingerprint = fingerprint
         self.encoded: list[str] = []
 
-    def encode_video(self, path, *, on_progress=None) -> VideoFeatures:
+    def open_video(self, path) -> UnitStream:
         self.encoded.append(path.name)
         content = path.read_bytes()
         if content.startswith(b"bad"):
             raise MediaError(f"{path} is not a video")
-        if on_progress is not None:
-            on_progress(1.0, 3.0)
-        clips = np.full((3, 5), content[0] + 0.1, np.float32)
+        units = (np.full((1, 1, 3), content[0], np.uint8) for _ in range(3))
+        return UnitStream(duration_seconds=3.0, interval_seconds=1.0, units=units)
+
+    def encode_units(self, units) -> np.ndarray:
+        return np.repeat(units[:, 0, 0, :1], 5, axis=1).astype(np.float32) + np.float32(0.1)
+
+    def assemble(self, units, stream) -> VideoFeatures:
         grid = ClipGrid(stride_seconds=1.0, length_seconds=1.0, duration_seconds=3.0)
-        return VideoFeatures(clips=clips, grid=grid, fingerprint=self.fingerprint)
+        return VideoFeatures(clips=units, grid=grid, fingerprint=self.fingerprint)
 
     def encode_pixels(self, image) -> QueryFeatures:
         self.encoded.append("image")

@@ -59,7 +59,8 @@ def test_progress_names_the_video_and_its_seconds(store: FeatureStore, stub, wri
     seen = []
     extract(paths, stub, store, on_progress=seen.append)
     assert [(p.video_index, p.path.name, p.seconds_done, p.duration_seconds) for p in seen] == [
-        (0, "a.mp4", 1.0, 3.0),
+        (0, "a.mp4", 2.0, 3.0),
+        (0, "a.mp4", 3.0, 3.0),
         (0, "a.mp4", 3.0, 3.0),
         (1, "b.mp4", 0.0, 0.0),
     ]

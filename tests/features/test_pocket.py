@@ -44,12 +44,10 @@ def test_clip_is_the_mean_of_its_frames(recipe: PocketRecipe, make_video: Callab
     np.testing.assert_allclose(features.clips, expected, rtol=1e-4, atol=1e-4)
 
 
-def test_frames_come_in_bounded_batches(
-    recipe: PocketRecipe, make_video: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
-):
+def test_frames_come_in_bounded_batches(recipe: PocketRecipe, make_video: Callable[..., Path]):
     path = make_video(seconds=3.5)
     whole = recipe.encode_video(path)
-    monkeypatch.setattr(pocket, "_FRAMES_PER_BATCH", 3)
+    recipe.batch_units = 3
     progress = []
     small = recipe.encode_video(path, on_progress=lambda *seconds: progress.append(seconds))
     np.testing.assert_allclose(small.clips, whole.clips, rtol=1e-4, atol=1e-4)

@@ -8,8 +8,11 @@ from stillseek.features.extraction import (
 )
 from stillseek.features.recipe import (
     RECIPE_NAMES,
+    Precision,
     QueryFeatures,
     Recipe,
+    RecipeOptions,
+    UnitStream,
     VideoFeatures,
     load_recipe,
 )
@@ -27,9 +30,12 @@ __all__ = [
     "ExtractionProgress",
     "ExtractionReport",
     "FeatureStore",
+    "Precision",
     "QueryFeatures",
     "QueryKey",
     "Recipe",
+    "RecipeOptions",
+    "UnitStream",
     "VideoFeatures",
     "VideoKey",
     "VideoOutcome",

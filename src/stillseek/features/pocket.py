@@ -2,9 +2,7 @@
 
 import copy
 import math
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +13,19 @@ from torch import Tensor
 
 from stillseek.errors import UsageError
 from stillseek.features.encoder import PocketEncoder
-from stillseek.features.recipe import QueryFeatures, Recipe, VideoFeatures, fingerprint_of
+from stillseek.features.precision import find_device
+from stillseek.features.recipe import (
+    QueryFeatures,
+    Recipe,
+    RecipeOptions,
+    UnitStream,
+    VideoFeatures,
+    fingerprint_of,
+)
 from stillseek.features.regions import grid_boxes
 from stillseek.media import probe, sample
 from stillseek.timeline import ClipGrid
 
-_FRAMES_PER_BATCH = 64
 _SHIPPED_WEIGHTS = Path(__file__).with_name("weights") / "pocket_encoder.safetensors"
 
 
@@ -87,6 +92,7 @@ class PocketRecipe(Recipe):
     """
 
     name = "pocket"
+    batch_units = 64
 
     def __init__(
         self,
@@ -114,29 +120,35 @@ class PocketRecipe(Recipe):
             {key: value.cpu().numpy() for key, value in self._encoder.state_dict().items()},
         )
 
-    def encode_video(
-        self, path: Path, *, on_progress: Callable[[float, float], None] | None = None
-    ) -> VideoFeatures:
-        """Clip features of a video file; holds at most 64 frames at a time."""
+    def open_video(self, path: Path) -> UnitStream:
+        """The sampled frames of a video file, squashed to a square."""
+        side, interval_seconds = self.sampling.side_pixels, self.sampling.interval_seconds
         duration_seconds = probe(path).duration_seconds
-        interval_seconds = self.sampling.interval_seconds
-        side = self.sampling.side_pixels
         frames = sample(path, interval_seconds=interval_seconds, size=(side, side))
-        encoded: list[Float32[np.ndarray, "frame clip_dim"]] = []
-        while batch := list(islice(frames, _FRAMES_PER_BATCH)):
-            encoded.append(self._encode_frames(np.stack([frame.pixels for frame in batch])))
-            if on_progress is not None:
-                on_progress(
-                    min(batch[-1].seconds + interval_seconds, duration_seconds), duration_seconds
-                )
-        features = np.concatenate(encoded)
-        # Damage in the middle of a file can end the decoding before the measured end.
-        grid = self.sampling.grid(min(duration_seconds, len(features) * interval_seconds))
-        return VideoFeatures(
-            clips=self._pool_clips(features, grid.num_clips),
-            grid=grid,
-            fingerprint=self.fingerprint,
+        return UnitStream(
+            duration_seconds=duration_seconds,
+            interval_seconds=interval_seconds,
+            units=(frame.pixels for frame in frames),
         )
+
+    def encode_units(
+        self, units: UInt8[np.ndarray, "frame side side 3"]
+    ) -> Float32[np.ndarray, "frame clip_dim"]:
+        """Features of frames; another batch may change them by 1e-4 of an element's spread."""
+        with torch.inference_mode():
+            maps = self._encoder.features(self._tensor(units))
+            return self._encoder.embed_frames(maps).cpu().numpy()
+
+    def assemble(
+        self, units: Float32[np.ndarray, "frame clip_dim"], stream: UnitStream
+    ) -> VideoFeatures:
+        """Means over the frames of each clip; the last clips may hold fewer frames."""
+        # Damage in the middle of a file can end the decoding before the measured end.
+        decoded_seconds = len(units) * stream.interval_seconds
+        grid = self.sampling.grid(min(stream.duration_seconds, decoded_seconds))
+        starts = np.arange(grid.num_clips) * self.sampling.stride_frames
+        clips = [units[start : start + self.sampling.frames_per_clip].mean(0) for start in starts]
+        return VideoFeatures(clips=np.stack(clips), grid=grid, fingerprint=self.fingerprint)
 
     def encode_pixels(self, image: UInt8[np.ndarray, "height width 3"]) -> QueryFeatures:
         """Features of a whole RGB picture: 14 regions of one map, and the map's mean."""
@@ -155,22 +167,27 @@ class PocketRecipe(Recipe):
             fingerprint=self.fingerprint,
         )
 
-    def _encode_frames(
-        self, frames: UInt8[np.ndarray, "frame side side 3"]
-    ) -> Float32[np.ndarray, "frame clip_dim"]:
-        with torch.inference_mode():
-            maps = self._encoder.features(self._tensor(frames))
-            return self._encoder.embed_frames(maps).cpu().numpy()
-
     def _tensor(self, frames: UInt8[np.ndarray, "frame side side 3"]) -> Tensor:
         # A permuted view of (B, H, W, 3) is channels_last already.
         return torch.from_numpy(frames).permute(0, 3, 1, 2).to(self._device)
 
-    def _pool_clips(
-        self, frames: Float32[np.ndarray, "frame clip_dim"], num_clips: int
-    ) -> Float32[np.ndarray, "clip clip_dim"]:
-        """Means over the frames of each clip; the last clips may hold fewer frames."""
-        starts = np.arange(num_clips) * self.sampling.stride_frames
-        return np.stack(
-            [frames[start : start + self.sampling.frames_per_clip].mean(0) for start in starts]
+
+def load_pocket(options: RecipeOptions) -> PocketRecipe:
+    """The recipe with the shipped encoder, or with one that ``train-encoder`` wrote.
+
+    Raises:
+        UsageError: A detector or bf16 is asked for, or the device is not here.
+        FeatureError: The weights are missing or broken.
+    """
+    if options.detector is not None:
+        raise UsageError(
+            "recipe 'pocket' finds regions on a grid and takes no detector; leave it out, or "
+            "choose a recipe that takes one"
         )
+    if options.precision == "bf16":
+        raise UsageError(
+            "recipe 'pocket' computes in fp32 everywhere; leave the precision out, or choose "
+            "another recipe"
+        )
+    encoder = PocketEncoder.load(options.weights or _SHIPPED_WEIGHTS)
+    return PocketRecipe(encoder=encoder.to(find_device(options.device)))

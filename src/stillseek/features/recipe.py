@@ -7,9 +7,11 @@ Features of two recipes never mix: every store entry and checkpoint carries the 
 import hashlib
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
+from typing import Literal, get_args
 
 import numpy as np
 from jaxtyping import Float32, UInt8
@@ -20,6 +22,8 @@ from stillseek.timeline import ClipGrid
 FORMAT_VERSION = 1
 
 RECIPE_NAMES = ("pocket",)
+
+Precision = Literal["auto", "fp32", "bf16"]
 
 # A box is drawn tightly around the actor; what is around it (the ball, the water) names the
 # activity as well, so each side moves out by this share of the box's size.
@@ -81,8 +85,32 @@ class QueryFeatures:
             )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class UnitStream:
+    """A video on its way to an encoder: what the encoder takes in one go, piece by piece.
+
+    A unit is one frame ``(height, width, 3)`` or a stack of consecutive frames
+    ``(time, height, width, 3)``, RGB at the encoder's input size. All units of a recipe have one
+    shape, so that units of several videos fit into one batch.
+
+    Attributes:
+        duration_seconds: Length of the video.
+        interval_seconds: Time between the starts of two units.
+        units: The units in order of time, decoded when they are asked for.
+    """
+
+    duration_seconds: float
+    interval_seconds: float
+    units: Iterator[UInt8[np.ndarray, "..."]]
+
+
 class Recipe(ABC):
     """A way from pixels to features: clips of a video, regions of a query image.
+
+    The way of a video has three parts, so that an extraction can decode, encode and store at the
+    same time and put several videos into one batch: `open_video` decodes, `encode_units` is the
+    model, `assemble` makes clips of the units. The features of a unit depend on the other units
+    of its batch by no more than float rounding.
 
     Attributes:
         name: What people type, e.g. ``pocket``.
@@ -90,6 +118,7 @@ class Recipe(ABC):
         clip_dim: Width of a clip feature.
         region_dim: Width of a region feature.
         global_dim: Width of the global feature.
+        batch_units: Units in one forward pass.
     """
 
     name: str
@@ -97,12 +126,37 @@ class Recipe(ABC):
     clip_dim: int
     region_dim: int
     global_dim: int
+    batch_units: int
 
     @abstractmethod
+    def open_video(self, path: Path) -> UnitStream:
+        """The units of a video file; never holds more than a few of them.
+
+        Raises:
+            MediaError: The file cannot be read; here, or when the units are asked for.
+        """
+
+    @abstractmethod
+    def encode_units(
+        self, units: UInt8[np.ndarray, "unit ..."]
+    ) -> Float32[np.ndarray, "unit unit_dim"]:
+        """Features of units, one forward pass."""
+
+    @abstractmethod
+    def assemble(
+        self, units: Float32[np.ndarray, "unit unit_dim"], stream: UnitStream
+    ) -> VideoFeatures:
+        """Clip features of the features of all units of a video.
+
+        Args:
+            units: What `encode_units` made of the units, at least one, in order.
+            stream: The stream that they came from.
+        """
+
     def encode_video(
         self, path: Path, *, on_progress: Callable[[float, float], None] | None = None
     ) -> VideoFeatures:
-        """Clip features of a video file; memory does not grow with the video's frames.
+        """Clip features of a video file; holds one batch of units at a time.
 
         Args:
             path: The video file.
@@ -111,6 +165,16 @@ class Recipe(ABC):
         Raises:
             MediaError: The file cannot be read.
         """
+        stream = self.open_video(path)
+        encoded: list[Float32[np.ndarray, "unit unit_dim"]] = []
+        num_units = 0
+        while batch := list(islice(stream.units, self.batch_units)):
+            encoded.append(self.encode_units(np.stack(batch)))
+            num_units += len(batch)
+            if on_progress is not None:
+                done = min(num_units * stream.interval_seconds, stream.duration_seconds)
+                on_progress(done, stream.duration_seconds)
+        return self.assemble(np.concatenate(encoded), stream)
 
     @abstractmethod
     def encode_pixels(self, image: UInt8[np.ndarray, "height width 3"]) -> QueryFeatures:
@@ -181,19 +245,52 @@ def fingerprint_of(
     return digest.hexdigest()
 
 
-def load_recipe(name: str) -> Recipe:
-    """The recipe of a name, with its weights.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecipeOptions:
+    """How a recipe is loaded; each recipe says which of these it can use.
+
+    Attributes:
+        weights: File with the encoder's weights, or folder that holds the files under their
+            published names; None takes the recipe's own.
+        detector: File with the weights of the detector that finds regions; None has none.
+        device: Where the encoder computes: ``cpu``, ``cuda`` or ``cuda:N``.
+        precision: Number format of the encoder; ``auto`` is what the recipe finds best here.
 
     Raises:
-        UsageError: No recipe has this name.
+        UsageError: The precision is none of the three.
+    """
+
+    weights: Path | None = None
+    detector: Path | None = None
+    device: str = "cpu"
+    precision: Precision = "auto"
+
+    def __post_init__(self) -> None:
+        """Refuses a precision that does not exist."""
+        if self.precision not in get_args(Precision):
+            raise UsageError(
+                f"there is no precision {self.precision!r}; use {', '.join(get_args(Precision))}"
+            )
+
+
+def load_recipe(name: str, options: RecipeOptions | None = None) -> Recipe:
+    """The recipe of a name, with its weights.
+
+    Args:
+        name: One of ``RECIPE_NAMES``.
+        options: How to load it.
+
+    Raises:
+        UsageError: No recipe has this name, or it cannot use one of the options.
         FeatureError: Its weights are missing or broken.
     """
+    options = options or RecipeOptions()
     match name:
         case "pocket":
             # torch takes a second to import: only who encodes pays for it.
-            from stillseek.features.pocket import PocketRecipe
+            from stillseek.features.pocket import load_pocket
 
-            return PocketRecipe()
+            return load_pocket(options)
         case _:
             raise UsageError(
                 f"there is no recipe {name!r}; the recipes are: {', '.join(RECIPE_NAMES)}"
