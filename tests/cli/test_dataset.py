@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from stillseek.cli.app import main
@@ -40,3 +42,52 @@ def test_wrong_settings_exit_with_2(words, message, tmp_path, capsys) -> None:
     assert captured.err.count("\n") == 1
     assert message in captured.err
     assert not (tmp_path / "made").exists()
+
+
+def test_check_finds_what_extract_has_not_made_yet(
+    use_small_recipe, dataset, tmp_path, capsys
+) -> None:
+    store = tmp_path / "store"
+    command = ["dataset", "check", str(dataset), "--store", str(store)]
+    assert main(["dataset", "check", str(dataset)]) == 0
+    assert capsys.readouterr() == (f"{dataset}: 17 samples, 12 files: all there\n", "")
+
+    assert main(command) == 1
+    captured = capsys.readouterr()
+    count = 12 + len(list_queries(dataset))
+    entries = f"{count} entries of the store: {count} problems"
+    assert captured.out == f"{dataset}: 17 samples, 12 files, {entries}\n"
+    lines = captured.err.splitlines()
+    assert len(lines) == 22
+    assert lines[20] == f"error: ... and {count - 20} more"
+    assert lines[21] == (
+        "what is missing for recipe pocket comes with: "
+        f"stillseek extract --dataset {dataset} --out {store} --recipe pocket"
+    )
+
+    assert main(["extract", "--dataset", str(dataset), "--out", str(store)]) == 0
+    assert main([*command, "--recipe", "pocket"]) == 0
+    capsys.readouterr()
+    (dataset / "videos/test-a1.mp4").unlink()
+    assert main([*command, "--json"]) == 1
+    found = json.loads(capsys.readouterr().out)
+    assert (found["num_samples"], found["num_entries"]) == (17, count)
+    assert found["problems"] == [
+        {
+            "kind": "file",
+            "path": str(dataset / "videos/test-a1.mp4"),
+            "message": "there is no such file",
+        }
+    ]
+
+
+def list_queries(dataset) -> set[tuple[str | None, float | None]]:
+    from stillseek.data.manifest import read_manifest
+
+    samples = read_manifest(dataset).samples
+    return {(sample.query_video_id, sample.query_seconds) for sample in samples}
+
+
+def test_check_needs_a_store_for_a_recipe(dataset, capsys) -> None:
+    assert main(["dataset", "check", str(dataset), "--recipe", "pocket"]) == 2
+    assert "give --store DIR too" in capsys.readouterr().err

@@ -2,6 +2,8 @@
 
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,8 +12,10 @@ from cyclopts import App, Parameter
 from stillseek.cli.console import progress_bar
 from stillseek.data.own_videos.dataset import OwnVideosConfig
 from stillseek.data.rendered.dataset import RenderedConfig
+from stillseek.errors import UsageError
 
 if TYPE_CHECKING:
+    from stillseek.data.check import DatasetReport
     from stillseek.data.own_videos.dataset import ImportedVideos
 
 dataset = App(name="dataset")
@@ -20,6 +24,7 @@ _DEFAULTS = RenderedConfig()
 _OWN_DEFAULTS = OwnVideosConfig()
 # Of problems and the like; the rest is counted.
 _LISTED = 20
+
 
 
 @dataset.command
@@ -137,3 +142,55 @@ def _describe_import(out: Path, made: "ImportedVideos") -> Iterator[str]:
             f"dropped by ActivityNet's reader: {c.reversed} that end before they start, "
             f"{c.outside} after their video, {c.duplicates} duplicates"
         )
+
+
+@dataset.command
+def check(
+    folder: Path,
+    /,
+    *,
+    store: Path | None = None,
+    recipe: str | None = None,
+    json: bool = False,
+) -> int:
+    """Check that a data set is whole: files, lengths, and features in a store.
+
+    Exits with 1 where something is missing.
+
+    Args:
+        folder: Folder of the data set.
+        store: Folder of a feature store that should have all its features.
+        recipe: Recipe of the features; pocket where not given.
+        json: Print everything as one JSON object.
+    """
+    from stillseek.data.check import check_dataset
+    from stillseek.data.manifest import read_manifest
+
+    if store is None and recipe is not None:
+        raise UsageError("--recipe says which features to look for; give --store DIR too")
+    manifest, features = read_manifest(folder), None
+    if store is not None:
+        from stillseek.features import FeatureStore, load_recipe
+
+        features = FeatureStore(store), load_recipe(recipe or "pocket").fingerprint
+    with progress_bar("checking") as advance:
+        report = check_dataset(manifest, features=features, on_progress=advance)
+    if json:
+        print(dumps({"dataset": str(folder), **asdict(report)}, indent=2, default=str))
+        return 1 if report.problems else 0
+    _list_errors("error", [f"{each.path}: {each.message}" for each in report.problems])
+    entries = f", {report.num_entries} entries of the store" if store is not None else ""
+    found = f"{len(report.problems)} problems" if report.problems else "all there"
+    print(f"{folder}: {report.num_samples} samples, {report.num_files} files{entries}: {found}")
+    if any(each.kind == "features" for each in report.problems):
+        print(_how_to_extract(folder, store, recipe or "pocket", report), file=sys.stderr)
+    return 1 if report.problems else 0
+
+
+def _how_to_extract(folder: Path, store: Path | None, recipe: str, report: "DatasetReport") -> str:
+    others = ", ".join(report.fingerprints)
+    there = f" (the store has features of recipe fingerprint {others})" if others else ""
+    return (
+        f"what is missing for recipe {recipe}{there} comes with: "
+        f"stillseek extract --dataset {folder} --out {store} --recipe {recipe}"
+    )

@@ -222,12 +222,17 @@ class FeatureStore:
             )
         return header, {name: array.astype(np.float32) for name, array in stored.items()}
 
+    def other_fingerprints(self, key: VideoKey | QueryKey) -> list[str]:
+        """Beginnings of the fingerprints of other recipes that the source was encoded with."""
+        place, own = self.root / key.stem, key.fingerprint[:16]
+        there = {path.suffixes[-2][1:] for path in place.parent.glob(f"{place.name}.*.*")}
+        return sorted(there - {own})
+
     def _missing(self, key: VideoKey | QueryKey) -> str:
-        place = self.root / key.stem
-        others = sorted(path.suffixes[-2][1:] for path in place.parent.glob(f"{place.name}.*.*"))
+        name, others = Path(key.stem).name, self.other_fingerprints(key)
         there = f", only those of recipe fingerprint {', '.join(others)}" if others else ""
         return (
-            f"the store {self.root} has no features of {place.name} for recipe fingerprint "
+            f"the store {self.root} has no features of {name} for recipe fingerprint "
             f"{key.fingerprint[:16]}{there}; extract with this recipe first"
         )
 

@@ -1,0 +1,168 @@
+"""Whether a data set is whole: its files, their lengths, and their features in a store."""
+
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from stillseek.data.manifest import Manifest, Sample
+from stillseek.errors import FeatureError, MediaError, TruncatedMediaWarning
+from stillseek.features import FeatureStore, QueryKey, VideoKey, content_hash
+from stillseek.media import probe
+
+# Annotations are rounded, and containers disagree with their streams about where a video ends.
+_TOLERANCE_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One thing that is missing or wrong.
+
+    Attributes:
+        kind: ``file``: it is not there; ``video``: it cannot be read; ``time``: a sample asks for
+            a time that its video does not have; ``features``: the store lacks an intact entry.
+        path: The file concerned.
+        message: What is wrong, for people.
+    """
+
+    kind: Literal["file", "video", "time", "features"]
+    path: Path
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetReport:
+    """What was checked and what was found.
+
+    Attributes:
+        num_samples: Samples of the manifest.
+        num_files: Files that they search or take queries from.
+        num_entries: Entries that they need in the store; 0 where none was checked.
+        problems: In the order of the samples' files; empty where all is well.
+        fingerprints: Beginnings of the fingerprints of other recipes whose features the store has
+            in place of missing ones.
+    """
+
+    num_samples: int
+    num_files: int
+    num_entries: int
+    problems: tuple[Problem, ...]
+    fingerprints: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class _Uses:
+    """What the samples want of one file."""
+
+    searched_by: list[Sample] = field(default_factory=list)
+    # For each instant that is a query frame, a sample that asks for it; None is an image file.
+    queries: dict[float | None, Sample] = field(default_factory=dict)
+
+
+def check_dataset(
+    manifest: Manifest,
+    *,
+    features: tuple[FeatureStore, str] | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> DatasetReport:
+    """Checks that every file is there, long enough for its samples, and extracted.
+
+    Args:
+        manifest: The data set.
+        features: The store, and the fingerprint of the recipe whose features it should have; None
+            checks the files only.
+        on_progress: Called with the files done and the files in total.
+    """
+    files = _files(manifest)
+    problems: list[Problem] = []
+    fingerprints: set[str] = set()
+    for done, (path, uses) in enumerate(files.items(), start=1):
+        if not path.is_file():
+            problems.append(Problem(kind="file", path=path, message="there is no such file"))
+        else:
+            problems += _file_problems(path, uses)
+            if features is not None:
+                problems += _feature_problems(path, uses, *features, fingerprints)
+        if on_progress is not None:
+            on_progress(done, len(files))
+    entries = sum(bool(uses.searched_by) + len(uses.queries) for uses in files.values())
+    return DatasetReport(
+        num_samples=len(manifest.samples),
+        num_files=len(files),
+        num_entries=0 if features is None else entries,
+        problems=tuple(problems),
+        fingerprints=tuple(sorted(fingerprints)),
+    )
+
+
+def _files(manifest: Manifest) -> dict[Path, _Uses]:
+    files: dict[Path, _Uses] = {}
+    for sample in manifest.samples:
+        searched = files.setdefault(manifest.video_path(sample.video_id), _Uses())
+        searched.searched_by.append(sample)
+        asked = files.setdefault(manifest.query_path(sample), _Uses())
+        asked.queries.setdefault(sample.query_seconds, sample)
+    return files
+
+
+def _file_problems(path: Path, uses: _Uses) -> Iterator[Problem]:
+    if not uses.searched_by and None in uses.queries:
+        return  # an image
+    try:
+        with warnings.catch_warnings():
+            # What a truncated file lacks matters where a sample asks for it.
+            warnings.simplefilter("ignore", TruncatedMediaWarning)
+            duration = probe(path).duration_seconds
+    except MediaError as error:
+        yield Problem(kind="video", path=path, message=str(error))
+        return
+    for (end, is_window), samples in _by_end(uses.searched_by).items():
+        too_short = not is_window and end < duration - _TOLERANCE_SECONDS
+        if too_short or end > duration + _TOLERANCE_SECONDS:
+            what = "window" if is_window else "video"
+            more = f" (and {len(samples) - 1} more)" if len(samples) > 1 else ""
+            message = (
+                f"the {what} of sample {samples[0].sample_id!r}{more} "
+                f"ends at {end:.2f} s, the file at {duration:.2f} s"
+            )
+            yield Problem(kind="time", path=path, message=message)
+    for seconds, sample in uses.queries.items():
+        if seconds is not None and seconds > duration + _TOLERANCE_SECONDS:
+            message = (
+                f"the query frame of sample {sample.sample_id!r} is at {seconds:.2f} s, the file "
+                f"ends at {duration:.2f} s"
+            )
+            yield Problem(kind="time", path=path, message=message)
+
+
+def _by_end(samples: list[Sample]) -> dict[tuple[float, bool], list[Sample]]:
+    """Samples by the end of what they search, and whether that is a window."""
+    ends: dict[tuple[float, bool], list[Sample]] = {}
+    for sample in samples:
+        window = sample.window
+        end = sample.duration_seconds if window is None else window.end_seconds
+        ends.setdefault((end, window is not None), []).append(sample)
+    return ends
+
+
+def _feature_problems(
+    path: Path, uses: _Uses, store: FeatureStore, fingerprint: str, others: set[str]
+) -> Iterator[Problem]:
+    try:
+        content = content_hash(path)
+    except MediaError as error:
+        yield Problem(kind="file", path=path, message=str(error))
+        return
+    keys: list[VideoKey | QueryKey] = [
+        QueryKey(content=content, fingerprint=fingerprint, frame_seconds=seconds)
+        for seconds in uses.queries
+    ]
+    if uses.searched_by:
+        keys.insert(0, VideoKey(content=content, fingerprint=fingerprint))
+    for key in keys:
+        try:
+            store.get(key) if isinstance(key, VideoKey) else store.get_query(key)
+        except FeatureError as error:
+            others.update(store.other_fingerprints(key))
+            yield Problem(kind="features", path=path, message=str(error))

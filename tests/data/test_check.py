@@ -1,0 +1,171 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from stillseek.data.check import check_dataset
+from stillseek.data.manifest import Manifest, Sample, write_manifest
+from stillseek.features import (
+    FeatureStore,
+    QueryFeatures,
+    QueryKey,
+    VideoFeatures,
+    VideoKey,
+    content_hash,
+)
+from stillseek.timeline import ClipGrid, Segment
+
+FINGERPRINT, OTHER = "a" * 64, "b" * 64
+SAMPLE = Sample(
+    sample_id="first",
+    video_id="long",
+    duration_seconds=7.0,
+    window=None,
+    segment=Segment(1.0, 2.0),
+    label="handball",
+    split="train",
+    query_kind="simple",
+    query_label="handball",
+    query_video_id="other",
+    query_seconds=3.5,
+    query_image=None,
+    source_video_id="long",
+    pair_id=None,
+    taxonomy_distance=0,
+)
+BY_IMAGE = {"query_video_id": None, "query_seconds": None, "query_image": "handball.png"}
+
+
+@pytest.fixture
+def folder(write_clip, tmp_path: Path) -> Path:
+    write_clip(name="set/videos/long.mp4", seconds=7.0, rate=4)
+    write_clip(name="set/videos/other.mp4", seconds=5.0, rate=4, seed=3)
+    Image.fromarray(np.full((6, 8, 3), 128, np.uint8)).save(tmp_path / "set/handball.png")
+    return tmp_path / "set"
+
+
+def manifest_of(folder: Path, *samples: Sample) -> Manifest:
+    return write_manifest(folder, samples, source="test", seed=0, settings={})
+
+
+@pytest.fixture
+def manifest(folder: Path) -> Manifest:
+    window = {"window": Segment(2.0, 5.0), "duration_seconds": 3.0}
+    return manifest_of(
+        folder,
+        SAMPLE,
+        replace(SAMPLE, sample_id="second", query_seconds=1.5, **window),
+        replace(SAMPLE, sample_id="third", **BY_IMAGE),
+    )
+
+
+def fill(store: FeatureStore, manifest: Manifest, fingerprint: str) -> None:
+    clips = VideoFeatures(
+        clips=np.zeros((7, 3), np.float32),
+        grid=ClipGrid(stride_seconds=1.0, length_seconds=1.0, duration_seconds=7.0),
+        fingerprint=fingerprint,
+    )
+    query = QueryFeatures(
+        regions=np.zeros((2, 3), np.float32),
+        boxes=np.zeros((2, 4), np.float32),
+        global_feature=np.zeros(5, np.float32),
+        fingerprint=fingerprint,
+    )
+    long, other, image = (
+        content_hash(manifest.folder / name)
+        for name in ("videos/long.mp4", "videos/other.mp4", "handball.png")
+    )
+    store.put(VideoKey(content=long, fingerprint=fingerprint), clips, source="long")
+    for content, seconds in ((other, 3.5), (other, 1.5), (image, None)):
+        key = QueryKey(content=content, fingerprint=fingerprint, frame_seconds=seconds)
+        store.put_query(key, query, source="query")
+
+
+def test_a_whole_data_set_has_no_problem(manifest: Manifest, tmp_path: Path) -> None:
+    store = FeatureStore(tmp_path / "store")
+    fill(store, manifest, FINGERPRINT)
+    seen: list[tuple[int, int]] = []
+
+    report = check_dataset(
+        manifest, features=(store, FINGERPRINT), on_progress=lambda *at: seen.append(at)
+    )
+
+    assert (report.problems, report.fingerprints) == ((), ())
+    assert (report.num_samples, report.num_files, report.num_entries) == (3, 3, 4)
+    assert seen == [(1, 3), (2, 3), (3, 3)]
+    assert check_dataset(manifest).num_entries == 0
+
+
+def test_missing_and_broken_files_are_named(manifest: Manifest) -> None:
+    videos = manifest.folder / "videos"
+    (videos / "long.mp4").write_bytes(b"no video")
+    (videos / "other.mp4").unlink()
+    (manifest.folder / "handball.png").unlink()
+
+    problems = check_dataset(manifest).problems
+
+    assert [(each.kind, each.path.name) for each in problems] == [
+        ("video", "long.mp4"),
+        ("file", "other.mp4"),
+        ("file", "handball.png"),
+    ]
+    assert problems[1].message == "there is no such file"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"duration_seconds": 7.25}, None),  # inside the tolerance
+        (
+            {"duration_seconds": 9.0},
+            "the video of sample 'first' (and 1 more) ends at 9.00 s, the file at 7.00 s",
+        ),
+        (
+            {"duration_seconds": 6.0},
+            "the video of sample 'first' (and 1 more) ends at 6.00 s, the file at 7.00 s",
+        ),
+        ({"duration_seconds": 6.0, "window": Segment(0.5, 6.5)}, None),
+        (
+            {"duration_seconds": 6.0, "window": Segment(2.0, 8.0)},
+            "the window of sample 'first' (and 1 more) ends at 8.00 s, the file at 7.00 s",
+        ),
+        (
+            {"query_seconds": 6.0},
+            "the query frame of sample 'first' is at 6.00 s, the file ends at 5.00 s",
+        ),
+    ],
+)
+def test_times_outside_the_files_are_told_once(
+    folder: Path, changes: dict[str, object], message: str | None
+) -> None:
+    sample = replace(SAMPLE, **changes)
+    manifest = manifest_of(folder, sample, replace(sample, sample_id="second"))
+
+    problems = check_dataset(manifest).problems
+
+    assert [(each.kind, each.message) for each in problems] == (
+        [] if message is None else [("time", message)]
+    )
+
+
+def test_missing_and_corrupt_entries_are_named(manifest: Manifest, tmp_path: Path) -> None:
+    store = FeatureStore(tmp_path / "store")
+    fill(store, manifest, OTHER)
+    missing = check_dataset(manifest, features=(store, FINGERPRINT))
+
+    assert [(each.kind, each.path.name) for each in missing.problems] == [
+        ("features", "long.mp4"),
+        ("features", "other.mp4"),
+        ("features", "other.mp4"),
+        ("features", "handball.png"),
+    ]
+    assert missing.fingerprints == (OTHER[:16],)
+    assert all("extract with this recipe first" in each.message for each in missing.problems)
+
+    (entry,) = (tmp_path / "store/videos").glob("*/*")
+    entry.write_bytes(entry.read_bytes()[:-3])
+    (corrupt,) = check_dataset(manifest, features=(store, OTHER)).problems
+    assert (corrupt.kind, corrupt.path.name) == ("features", "long.mp4")
+    assert "corrupt" in corrupt.message
