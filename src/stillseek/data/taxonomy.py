@@ -134,6 +134,21 @@ def read_taxonomy(path: Path) -> Taxonomy:
     return parse_taxonomy(value, str(path))
 
 
+def read_similar(path: Path) -> Taxonomy:
+    """Which classes are similar: groups of them, or a tree.
+
+    Read are a JSON object of lists, ``{"ball games": ["handball", "football"]}``, and every
+    layout of `read_taxonomy`.
+
+    Raises:
+        DatasetError: The file cannot be read, or is neither.
+    """
+    value = parse_json(read_text(path).removeprefix("\ufeff"), str(path))
+    if isinstance(value, dict) and value and all(_are_labels(group) for group in value.values()):
+        return taxonomy_of_groups(value, where=str(path))
+    return read_taxonomy(path)
+
+
 def parse_taxonomy(value: object, where: str) -> Taxonomy:
     """The class tree of JSON nodes, as a list or by id; see `read_taxonomy`.
 
@@ -190,3 +205,7 @@ def _ancestors(
         line.append(parent)
         parent = parents[parent]
     return tuple(line)
+
+
+def _are_labels(group: object) -> bool:
+    return isinstance(group, list) and all(isinstance(label, str) for label in group)

@@ -7,7 +7,6 @@ from stillseek.data.activitynet import ActivityNet, read_activitynet
 from stillseek.data.own_videos.table import Row, Rows, read_csv, read_entries
 from stillseek.data.own_videos.via import is_via_project, read_via_csv, read_via_project
 from stillseek.data.records import parse_json, read_text
-from stillseek.data.taxonomy import Taxonomy, read_taxonomy, taxonomy_of_groups
 from stillseek.errors import DatasetError, UsageError
 
 # ActivityNet's ids often have this before them in the names of the files.
@@ -44,27 +43,14 @@ def read_annotations(path: Path, *, attribute: str | None = None) -> Rows:
     return rows
 
 
-def read_similar(path: Path) -> Taxonomy:
-    """Which classes are similar: groups of them, or a tree.
-
-    Read are a JSON object of lists, ``{"ball games": ["handball", "football"]}``, and every
-    layout of `read_taxonomy`.
-
-    Raises:
-        DatasetError: The file cannot be read, or is neither.
-    """
-    value = parse_json(read_text(path).removeprefix("\ufeff"), str(path))
-    if isinstance(value, dict) and value and all(_are_labels(group) for group in value.values()):
-        return taxonomy_of_groups(value, where=str(path))
-    return read_taxonomy(path)
-
-
 def _read_json(value: object, path: Path) -> Rows:
     if isinstance(value, list):
         return read_entries(value, path)
     videos = value.get("database", value) if isinstance(value, dict) else None
-    if not isinstance(videos, dict) or not all(
-        isinstance(video, dict) and "annotations" in video for video in videos.values()
+    if (
+        not videos
+        or not isinstance(videos, dict)
+        or not all(isinstance(video, dict) and "annotations" in video for video in videos.values())
     ):
         raise DatasetError(
             f"{path} has no layout that is known; expected a list of objects with video, start, "
@@ -92,7 +78,3 @@ def _of_activitynet(found: ActivityNet, path: Path) -> Rows:
         taxonomy=found.taxonomy,
         cleaning=found.cleaning,
     )
-
-
-def _are_labels(group: object) -> bool:
-    return isinstance(group, list) and all(isinstance(label, str) for label in group)
