@@ -84,7 +84,8 @@ def read_via_csv(text: str, path: Path, attribute: str | None) -> Rows:
         DatasetError: The file is not such an export, or the attribute is not there or not the
             only one.
     """
-    lines = text.splitlines()
+    # Not splitlines: JSON strings may hold other Unicode line separators.
+    lines = text.split("\n")
     header = next((line for line in lines if line.startswith(_HEADER)), None)
     if header is None:
         raise DatasetError(

@@ -1,0 +1,28 @@
+"""Tiny videos and pictures in folders, and annotations of them."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+SECONDS = {"a.mp4": 7, "day one/b é.mkv": 7, "c.mov": 7, "short.mp4": 3}
+
+
+@pytest.fixture
+def videos(write_clip, tmp_path: Path) -> Path:
+    """Three videos of 7 s with different suffixes, one in a subfolder, and one of 3 s."""
+    for number, (name, seconds) in enumerate(SECONDS.items()):
+        write_clip(name=f"videos/{name}", seconds=seconds, rate=2, seed=number)
+    return tmp_path / "videos"
+
+
+@pytest.fixture
+def write_table(tmp_path: Path) -> Callable[..., Path]:
+    """Writes lines under the header of a table."""
+
+    def write(*lines: str, more: str = "") -> Path:
+        path = tmp_path / "activities.csv"
+        path.write_text("\n".join((f"video,start,end,label{more}", *lines)), encoding="utf-8")
+        return path
+
+    return write
