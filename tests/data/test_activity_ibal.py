@@ -177,7 +177,7 @@ def test_counts_tell_what_was_left_out() -> None:
 
     assert counts["videos"] == 72
     assert counts["videos without annotation"] == 3
-    assert counts["activities reversed"] == 1
+    assert counts["activities dropped: end not after start"] == 1
     assert counts["windows kept"] * 5 == len(BUILT.samples)
     assert counts["windows left out: long"] == 9
     assert counts["Difficult queries missing"] == 0

@@ -3,7 +3,7 @@
 import hashlib
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from stillseek.data.annotations import AnnotatedVideo, Cleaning, RawActivity, cl
 from stillseek.data.records import parse_object, read_text
 from stillseek.data.taxonomy import Taxonomy, parse_taxonomy, read_taxonomy
 from stillseek.errors import DatasetError
+from stillseek.media.folder import find_video
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +73,29 @@ def read_activitynet(path: Path, *, taxonomy: Path | None = None) -> ActivityNet
         cleaning=cleaning,
         sha256=hashlib.sha256(text.encode()).hexdigest(),
     )
+
+
+def keep_present(source: ActivityNet, folder: Path) -> ActivityNet:
+    """The videos whose files are in a folder, by the names of these files.
+
+    Many of ActivityNet's videos no longer exist. A file is named like the video, with or without
+    the ``v_`` before its id.
+
+    Raises:
+        DatasetError: There is none.
+    """
+    present = []
+    for video in source.videos:
+        for name in (video.video_id, video.video_id.removeprefix("v_")):
+            if find_video(folder, name).is_file():
+                present.append(replace(video, video_id=name))
+                break
+    if not present:
+        raise DatasetError(
+            f"{folder} has none of the {len(source.videos)} annotated videos; expected files such "
+            f"as {source.videos[0].video_id}.mp4"
+        )
+    return replace(source, videos=tuple(present))
 
 
 def _parse_videos(

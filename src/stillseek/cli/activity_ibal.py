@@ -1,0 +1,210 @@
+"""``stillseek dataset build`` and ``stats``: ActivityIBAL from ActivityNet, and Table 1."""
+
+import json as json_format
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from cyclopts import Parameter
+
+from stillseek.cli.console import progress_bar
+from stillseek.data.activity_ibal import CLASS_SPLIT_SEED, SOURCE, ActivityIbalConfig
+from stillseek.data.windows import WindowFilter
+from stillseek.errors import DatasetError, UsageError
+
+if TYPE_CHECKING:
+    from stillseek.data.activitynet import ActivityNet
+    from stillseek.data.query_frames import FrameChoice
+    from stillseek.data.statistics import SplitStatistics
+
+_CONFIG, _FILTER = ActivityIbalConfig(), WindowFilter()
+_COLUMNS = ("", "samples", "classes", "video time", "target time")
+
+
+def build(
+    out: Path = Path("activity-ibal"),
+    /,
+    *,
+    annotations: Path,
+    taxonomy: Path | None = None,
+    videos: Path | None = None,
+    class_split: Path | None = None,
+    class_split_seed: int | None = None,
+    query_frame: Literal["middle", "typical"] = "middle",
+    chosen_frames: Path | None = None,
+    recipe: str | None = None,
+    config: Annotated[ActivityIbalConfig, Parameter(name="*")] = _CONFIG,
+    keep: Annotated[WindowFilter, Parameter(name="*")] = _FILTER,
+) -> None:
+    """Build ActivityIBAL from ActivityNet's annotations.
+
+    Videos are cut into windows with one activity each, classes are split into seen and unseen
+    ones, and every window gets 3 Simple and 2 Difficult queries: frames of other videos. Without
+    --videos the manifest is for all annotated videos; they are needed to extract features, not
+    to build.
+
+    Args:
+        out: Folder of the data set.
+        annotations: ActivityNet's file, activity_net.v1-3.min.json or the layout of common
+            copies, videos by name with duration_second.
+        taxonomy: File with the class tree, where the annotations have none.
+        videos: Folder of the videos: only those that are there are kept.
+        class_split: The classes of each split: JSON lists train, validation and test, or a
+            permutation of the sorted classes as .npy, such as that of Feng et al. (2018).
+        class_split_seed: Seed of a random class split; the default comes nearest to Table 1.
+        query_frame: Frame of an activity that asks: its middle, or the one that is nearest to
+            the mean of the activity, which needs --videos.
+        chosen_frames: CSV file with the columns video and seconds: frames chosen by hand.
+        recipe: How typical frames are found; pocket where not given.
+        config: How questions are drawn.
+        keep: Which windows are kept.
+    """
+    from stillseek.data.activity_ibal import build_activity_ibal
+    from stillseek.data.activitynet import keep_present, read_activitynet
+    from stillseek.data.label_split import draw_label_split, read_label_split
+    from stillseek.data.manifest import write_manifest
+
+    if class_split is not None and class_split_seed is not None:
+        raise UsageError("--class-split names the classes; --class-split-seed has no effect on it")
+    if query_frame == "typical" and videos is None:
+        raise UsageError("--query-frame typical looks at frames; give --videos DIR")
+    if recipe is not None and query_frame != "typical":
+        raise UsageError("--recipe finds typical frames; give --query-frame typical as well")
+    everything = read_activitynet(annotations, taxonomy=taxonomy)
+    source = everything if videos is None else keep_present(everything, videos)
+    labels = {label for video in everything.videos for label in video.labels}
+    if class_split is not None:
+        split = read_label_split(class_split, labels)
+    else:
+        seed = CLASS_SPLIT_SEED if class_split_seed is None else class_split_seed
+        split = draw_label_split(labels, seed=seed)
+    with progress_bar("query frames") as advance:
+        choice = _frame_choice(source, out, videos, query_frame, chosen_frames, recipe or "pocket")
+        made = build_activity_ibal(
+            source, split, config=config, keep=keep, choice=choice, on_progress=advance
+        )
+    if not made.samples:
+        raise DatasetError(
+            f"no question is left of {len(source.videos)} videos; widen --min-seconds, "
+            "--max-seconds and --max-coverage, or give more videos"
+        )
+    settings = made.settings
+    if videos is not None:
+        settings["counts"] = {
+            "videos annotated": len(everything.videos),
+            "videos there": len(source.videos),
+            **settings["counts"],
+        }
+    manifest = write_manifest(
+        out,
+        made.samples,
+        source=SOURCE,
+        seed=config.seed,
+        settings=settings,
+        videos="videos" if videos is None else os.path.relpath(videos, out),
+    )
+    for line in _describe(settings["counts"]):
+        print(line)
+    counts = ", ".join(f"{number} {name}" for name, number in manifest.header.counts.items())
+    print(f"{out}: {len(manifest.samples)} samples ({counts})")
+
+
+def stats(folder: Path, /, *, figure: Path | None = None, json: bool = False) -> None:
+    """Print Table 1 of a data set, and what its questions are made of.
+
+    ActivityIBAL stands beside the paper's own.
+
+    Args:
+        folder: Folder of the data set.
+        figure: Image file for histograms of lengths and places; .png, .svg or .pdf.
+        json: Print one JSON object instead.
+    """
+    from stillseek.data.manifest import read_manifest
+    from stillseek.data.statistics import draw_histograms, split_statistics, statistics
+
+    manifest = read_manifest(folder)
+    if figure is not None:
+        draw_histograms(manifest.samples, figure, title=f"{folder.name}: {manifest.header.source}")
+    found = statistics(manifest)
+    if json:
+        print(json_format.dumps({"dataset": str(folder), **found}, indent=2))
+        return
+    beside = manifest.header.source == SOURCE
+    print("\n".join(_table(split_statistics(manifest.samples), beside_paper=beside)))
+    print()
+    print(f"source videos: {found['videos']:,}")
+    print(f"targets: {found['windows']:,}")
+    for name, number in found["queries"].items():
+        print(f"queries, {name}: {number:,}")
+    for distance, number in found["difficult_queries_by_distance"].items():
+        print(f"difficult queries {distance} edges of the class tree away: {number:,}")
+
+
+def _frame_choice(
+    source: "ActivityNet",
+    out: Path,
+    videos: Path | None,
+    query_frame: Literal["middle", "typical"],
+    chosen_frames: Path | None,
+    recipe: str,
+) -> "FrameChoice":
+    from stillseek.data.query_frames import ChosenFrames, TypicalFrames, middle_of
+    from stillseek.data.windows import split_video
+
+    choice: FrameChoice = middle_of
+    if query_frame == "typical":
+        from stillseek.features import load_recipe
+        from stillseek.media.folder import find_video
+
+        assert videos is not None
+        folder = videos
+        choice = TypicalFrames(
+            load_recipe(recipe), lambda name: find_video(folder, name), out / "query_frames.jsonl"
+        )
+    if chosen_frames is not None:
+        choice = ChosenFrames(chosen_frames, choice)
+        choice.check(window for video in source.videos for window in split_video(video))
+    return choice
+
+
+def _describe(counts: Mapping[str, int]) -> Iterator[str]:
+    for name, number in counts.items():
+        yield f"{name}: {number:,}"
+
+
+def _table(rows: "tuple[SplitStatistics, ...]", *, beside_paper: bool) -> Iterator[str]:
+    """Table 1, aligned; the paper's figures in brackets."""
+    from stillseek.data.statistics import PAPER_TABLE
+
+    lines: list[list[str]] = [list(_COLUMNS)]
+    for row in rows:
+        paper = PAPER_TABLE.get(row.split) if beside_paper else None
+        cells = [row.split]
+        for name, unit in (
+            ("num_samples", ""),
+            ("num_classes", ""),
+            ("video_seconds", " s"),
+            ("target_seconds", " s"),
+        ):
+            printed = "" if paper is None else f" [{_number(getattr(paper, name))}]"
+            cells.append(f"{_number(getattr(row, name))}{unit}{printed}")
+        lines.append(cells)
+    widths = [max(len(line[column]) for line in lines) for column in range(len(_COLUMNS))]
+    for line in lines:
+        yield "  ".join(
+            cell.ljust(width) if column == 0 else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+    if beside_paper:
+        yield "[in brackets: Table 1 of the paper]"
+
+
+def _number(value: Any) -> str:
+    match value:
+        case None:
+            return "-"
+        case int():
+            return f"{value:,}"
+        case _:
+            return f"{value:.2f}"

@@ -1,0 +1,166 @@
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from stillseek.cli.app import main
+from stillseek.data.manifest import read_manifest
+
+CLASSES = ("cello", "drums", "guitar", "harp", "viola", "violin")
+NODES = [
+    {"nodeId": 0, "nodeName": "Root", "parentId": None},
+    *(
+        {"nodeId": number, "nodeName": name, "parentId": 0}
+        for number, name in enumerate(CLASSES, start=1)
+    ),
+]
+
+
+def annotated(seconds: float, *segments: tuple[float, float], label: str) -> dict:
+    return {
+        "duration": seconds,
+        "subset": "training",
+        "annotations": [{"segment": list(segment), "label": label} for segment in segments],
+    }
+
+
+@pytest.fixture
+def annotations(tmp_path: Path) -> Path:
+    database = {
+        f"{label}{number}": annotated(100.0, (10.0, 25.0), (60.0, 80.0), label=label)
+        for label in CLASSES
+        for number in range(3)
+    }
+    path = tmp_path / "activity_net.json"
+    value = {"version": "VERSION 1.3", "taxonomy": NODES, "database": database}
+    path.write_text(json.dumps(value))
+    return path
+
+
+def build(annotations: Path, out: Path, *options: str) -> int:
+    return main(["dataset", "build", str(out), "--annotations", str(annotations), *options])
+
+
+def test_build_and_stats(annotations: Path, tmp_path: Path, capsys) -> None:
+    out = tmp_path / "ibal"
+    assert build(annotations, out) == 0
+    printed = capsys.readouterr().out
+    assert printed.endswith(f"{out}: 180 samples (30 test, 120 train, 30 validation)\n")
+    assert "windows kept: 36\n" in printed
+    first = (out / "samples.jsonl").read_bytes()
+    assert build(annotations, out) == 0
+    assert (out / "samples.jsonl").read_bytes() == first
+    capsys.readouterr()
+
+    assert main(["dataset", "stats", str(out), "--figure", str(tmp_path / "f.svg")]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split("  ")[-1] == "target time"
+    assert re.search(r"^train +120 \[30,677\] +4 \[160\] +\S+ s \[63\.17\] +17\.50 s", lines[1])
+    assert "targets: 36" in lines
+    assert (tmp_path / "f.svg").stat().st_size > 1000
+    assert main(["dataset", "stats", str(out), "--json"]) == 0
+    table = json.loads(capsys.readouterr().out)["table"]
+    assert [row["num_samples"] for row in table] == [120, 30, 30, 180]
+
+
+def test_only_videos_that_are_there_are_kept(
+    annotations: Path, tmp_path: Path, write_clip, capsys
+) -> None:
+    present = [f"{label}{number}" for label in CLASSES for number in range(2)]
+    folder = tmp_path / "clips"
+    folder.mkdir()
+    for number, name in enumerate(present):
+        # With and without the prefix, and any suffix.
+        (folder / f"{'v_' if number % 2 else ''}{name}.webm").touch()
+
+    assert build(annotations, tmp_path / "ibal", "--videos", str(folder)) == 0
+    printed = capsys.readouterr().out
+    assert "videos annotated: 18\nvideos there: 12\n" in printed
+    manifest = read_manifest(tmp_path / "ibal")
+    assert manifest.header.videos == "../clips"
+    assert {manifest.query_path(sample).exists() for sample in manifest.samples} == {True}
+    assert {manifest.video_path(sample.video_id).exists() for sample in manifest.samples} == {True}
+    assert build(annotations, tmp_path / "x", "--videos", str(tmp_path / "no")) == 1
+    assert "has none of the 18 annotated videos" in capsys.readouterr().err
+
+
+def test_class_splits(annotations: Path, tmp_path: Path, capsys) -> None:
+    lists = {"train": CLASSES[:4], "validation": CLASSES[4:5], "test": CLASSES[5:]}
+    path = tmp_path / "split.json"
+    path.write_text(json.dumps(lists))
+    assert build(annotations, tmp_path / "a", "--class-split", str(path)) == 0
+    assert {s.label for s in read_manifest(tmp_path / "a").of_split("test")} == {"violin"}
+    seeds = []
+    for seed in range(8):
+        out = tmp_path / f"seed{seed}"
+        assert build(annotations, out, "--class-split-seed", str(seed)) == 0
+        seeds.append(read_manifest(out).header.settings["class_split"]["test"][0])
+    assert len(set(seeds)) > 2
+    capsys.readouterr()
+    both = ("--class-split", str(path), "--class-split-seed", "1")
+    assert build(annotations, tmp_path / "b", *both) == 2
+    assert "--class-split-seed has no effect" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda text: text[:-20], "activity_net.json: not valid JSON at line 1"),
+        (lambda text: text.replace('"duration"', '"length"', 1), "v_cello0': key 'duration' is m"),
+        (lambda text: text.replace("10.0", "NaN", 1), "v_cello0', annotation 1: segment: expect"),
+        (lambda text: text.replace('"label": "cello"', '"label": "oud"', 1), "label 'oud' is no c"),
+        (lambda text: text.replace('"parentId": null', '"parentId": 3', 1), "has a cycle"),
+    ],
+)
+def test_broken_annotations_are_one_clear_line(
+    annotations: Path, tmp_path: Path, capsys, change, message
+) -> None:
+    annotations.write_text(change(annotations.read_text()))
+
+    assert build(annotations, tmp_path / "ibal") == 1
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert error.count("\n") == 1
+    assert message in error
+    assert not (tmp_path / "ibal").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "message"),
+    [
+        (("--query-frame", "typical"), 2, "give --videos DIR"),
+        (("--recipe", "pocket"), 2, "give --query-frame typical"),
+        (("--min-seconds", "60", "--max-seconds", "70"), 1, "no question is left of 18 videos"),
+        (("--max-coverage", "2"), 2, "max_coverage must lie in (0, 1], got 2"),
+    ],
+)
+def test_what_cannot_be_built(annotations, tmp_path, capsys, options, code, message) -> None:
+    assert build(annotations, tmp_path / "ibal", *options) == code
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("use_small_recipe")
+def test_query_frames_by_hand_and_typical_ones(annotations, tmp_path, write_clip, capsys) -> None:
+    database = json.loads(annotations.read_text())
+    database["database"] = {
+        f"{label}{number}": annotated(12.0, (1.0, 5.0), label=label)
+        for label in CLASSES
+        for number in range(2)
+    }
+    annotations.write_text(json.dumps(database))
+    for name in database["database"]:
+        write_clip(name=f"clips/v_{name}.mp4", seconds=12.0, rate=2)
+    chosen = tmp_path / "chosen.csv"
+    chosen.write_text("video,seconds\nv_harp0,4.75\n")
+    frames = ("--videos", str(tmp_path / "clips"), "--min-seconds", "2")
+    frames += ("--query-frame", "typical", "--chosen-frames", str(chosen))
+
+    assert build(annotations, tmp_path / "ibal", *frames) == 0
+    samples = read_manifest(tmp_path / "ibal").samples
+    harp = {s.query_seconds for s in samples if s.query_video_id == "v_harp0"}
+    others = {s.query_seconds for s in samples if s.query_video_id != "v_harp0"}
+    assert harp == {4.75}
+    assert 3.0 not in others
+    assert all(1.0 <= seconds < 5.0 for seconds in others)
+    assert (tmp_path / "ibal" / "query_frames.jsonl").read_text().count("\n") == 11

@@ -1,0 +1,101 @@
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from stillseek.data.manifest import Sample, write_manifest
+from stillseek.data.statistics import (
+    PAPER_TABLE,
+    draw_histograms,
+    split_statistics,
+    statistics,
+)
+from stillseek.timeline import Segment
+
+
+def sample(number: int, split, label: str, seconds: float, target: float, **changes) -> Sample:
+    values = {
+        "sample_id": f"s{number}",
+        "video_id": f"v{number}",
+        "duration_seconds": seconds,
+        "window": None,
+        "segment": Segment(1.0, 1.0 + target),
+        "label": label,
+        "split": split,
+        "query_kind": "simple",
+        "query_label": label,
+        "query_video_id": "q",
+        "query_seconds": 1.0,
+        "query_image": None,
+        "source_video_id": f"v{number}",
+        "pair_id": None,
+        "taxonomy_distance": 0,
+    }
+    return Sample(**values | changes)
+
+
+DIFFICULT = {"query_kind": "difficult", "taxonomy_distance": 4}
+SAMPLES = [
+    sample(0, "test", "a", 50.0, 11.0),
+    sample(1, "train", "b", 30.0, 7.0),
+    sample(2, "train", "c", 50.0, 8.0, query_label="b", **DIFFICULT),
+    sample(3, "test", "d", 70.0, 13.0, query_label="b", **DIFFICULT),
+    sample(4, "test", "d", 70.0, 13.0, query_label="a", video_id="v3", **DIFFICULT),
+]
+
+
+def test_the_paper_adds_up() -> None:
+    parts = [PAPER_TABLE[name] for name in ("train", "validation", "test")]
+
+    whole = PAPER_TABLE["all"]
+    assert sum(part.num_samples for part in parts) == whole.num_samples
+    assert sum(part.num_classes for part in parts) == whole.num_classes
+    for name in ("video_seconds", "target_seconds"):
+        mean = sum(part.num_samples * getattr(part, name) for part in parts) / whole.num_samples
+        assert mean == pytest.approx(getattr(whole, name), abs=0.01)
+
+
+def test_rows_by_hand() -> None:
+    rows = {row.split: row for row in split_statistics(SAMPLES)}
+
+    assert list(rows) == ["train", "test", "all"]
+    assert (rows["train"].num_samples, rows["train"].num_classes) == (2, 2)
+    assert (rows["train"].video_seconds, rows["train"].target_seconds) == (40.0, 7.5)
+    assert rows["test"].video_seconds == pytest.approx((50 + 70 + 70) / 3)
+    assert rows["all"].num_classes == 4
+
+
+def test_a_row_of_nothing() -> None:
+    (row,) = split_statistics([])
+
+    assert (row.split, row.num_samples, row.video_seconds, row.target_seconds) == (
+        "all",
+        0,
+        None,
+        None,
+    )
+
+
+def test_queries_by_kind_and_sibling(tmp_path: Path) -> None:
+    settings = {"counts": {"windows kept": 4}}
+    manifest = write_manifest(tmp_path, SAMPLES, source="s", seed=3, settings=settings)
+    found = statistics(manifest)
+
+    assert found["queries"] == {
+        "test difficult": 2,
+        "test difficult, of a seen class": 1,
+        "test difficult, of an unseen class": 1,
+        "test simple": 1,
+        "train difficult": 1,
+        "train simple": 1,
+    }
+    assert found["difficult_queries_by_distance"] == {4: 3}
+    assert (found["windows"], found["videos"], found["counts"]) == (4, 5, {"windows kept": 4})
+
+
+def test_histograms_are_drawn(tmp_path: Path) -> None:
+    path = tmp_path / "figure.png"
+    draw_histograms(SAMPLES, path, title="five questions")
+
+    with Image.open(path) as figure:
+        assert figure.size == (1650, 960)
