@@ -1,15 +1,27 @@
-"""Progress on stderr: a bar for people, nothing in a pipe or a log."""
+"""What commands say on stderr: progress for people, and lists that stay short."""
 
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+# Of a list; the rest is counted.
+MOST_LISTED = 20
+
+
+def print_some(kind: str, lines: Sequence[str]) -> None:
+    """Prints the first lines of a list to stderr, each with what it is before it."""
+    for line in lines[:MOST_LISTED]:
+        print(f"{kind}: {' '.join(line.split())}", file=sys.stderr)
+    if len(lines) > MOST_LISTED:
+        print(f"{kind}: ... and {len(lines) - MOST_LISTED} more", file=sys.stderr)
+
 
 @contextmanager
 def progress_bar(description: str) -> Iterator[Callable[[float | int, float | int], None]]:
-    """A bar that disappears when the work is done.
+    """A bar on stderr that disappears when the work is done; nothing in a pipe or a log.
 
     Yields:
         What the work calls with the amount done and the total, in any unit.

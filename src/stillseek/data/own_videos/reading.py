@@ -1,4 +1,4 @@
-"""Annotation files in any layout that is known, and tables of similar classes."""
+"""Annotation files in any layout that is known."""
 
 from pathlib import Path
 from typing import cast
