@@ -9,7 +9,6 @@ from stillseek.data.example import (
     Example,
     ExampleSet,
     StepTargets,
-    batch_indices,
     collate,
     pool_steps,
 )
@@ -135,23 +134,6 @@ def test_an_example_set_downsamples_overlong_videos_to_the_papers_200_steps():
     assert example.global_feature[0] == 3.0
     assert len(data[:0]) == 0
     assert isinstance(data[:1], ExampleSet)
-
-
-def test_batches_hold_every_example_once():
-    batches = batch_indices(11, 4, shuffle=(0, 0))
-    assert [len(batch) for batch in batches] == [4, 4, 3]
-    assert sorted(index for batch in batches for index in batch) == list(range(11))
-    assert batch_indices(0, 4) == []
-
-
-def test_the_order_depends_on_seed_and_epoch_only():
-    np.random.seed(1)  # noqa: NPY002 - the point: global state has no say
-    first = batch_indices(101, 7, shuffle=(3, 5))
-    np.random.seed(2)  # noqa: NPY002
-    assert batch_indices(101, 7, shuffle=(3, 5)) == first
-    assert batch_indices(101, 7, shuffle=(3, 6)) != first
-    assert batch_indices(101, 7, shuffle=(4, 5)) != first
-    assert batch_indices(101, 7) == batch_indices(101, 7) != first
 
 
 def test_targets_are_labels_and_number_of_steps():

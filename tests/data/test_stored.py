@@ -1,10 +1,14 @@
+import pickle
 from dataclasses import replace
 from pathlib import Path
+from shutil import rmtree
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from stillseek.data.batching import BatchLoader
+from stillseek.data.example import ExampleSet
 from stillseek.data.manifest import Manifest, Sample, write_manifest
 from stillseek.data.stored import StoredFeatures, extract_queries, video_paths
 from stillseek.errors import FeatureError, MediaError
@@ -93,29 +97,48 @@ def store(manifest: Manifest, tmp_path: Path) -> FeatureStore:
 
 
 @pytest.mark.parametrize(
-    ("window", "clips"),
+    ("window", "clips", "offset"),
     [
-        (None, [0, 1, 2, 3, 4, 5, 6]),
-        (Segment(0.0, 7.0), [0, 1, 2, 3, 4, 5, 6]),
-        (Segment(2.0, 5.0), [2, 3, 4]),
-        (Segment(2.4, 5.4), [2, 3, 4]),
-        (Segment(2.6, 5.6), [3, 4, 5]),
-        (Segment(2.0, 4.5), [2, 3, 4]),
-        # Starts nearest to clip 5, but only two clips are left before the end.
-        (Segment(4.6, 7.0), [4, 5, 6]),
-        (Segment(0.0, 7.005), [0, 1, 2, 3, 4, 5, 6]),
+        (None, [0, 1, 2, 3, 4, 5, 6], 0.0),
+        (Segment(0.0, 7.0), [0, 1, 2, 3, 4, 5, 6], 0.0),
+        (Segment(2.0, 5.0), [2, 3, 4], 0.0),
+        (Segment(2.25, 5.25), [2, 3, 4, 5], -0.25),
+        (Segment(2.75, 5.0), [2, 3, 4], -0.75),
+        (Segment(6.5, 7.0), [6], -0.5),
+        (Segment(0.0, 7.005), [0, 1, 2, 3, 4, 5, 6], 0.0),
     ],
 )
-def test_window_takes_the_nearest_clips(
-    manifest: Manifest, store: FeatureStore, window: Segment | None, clips: list[int]
+def test_window_takes_the_clips_of_every_instant(
+    manifest: Manifest,
+    store: FeatureStore,
+    window: Segment | None,
+    clips: list[int],
+    offset: float,
 ) -> None:
     found, grid = StoredFeatures(manifest, store, FINGERPRINT).load_video_features("long", window)
 
     assert found[:, 0].tolist() == clips
     assert grid.num_clips == len(clips)
+    assert grid.offset_seconds == offset
     assert grid.duration_seconds == pytest.approx(
-        min(7.0, window.duration_seconds) if window else 7.0
+        min(7.0, window.end_seconds) - window.start_seconds if window else 7.0
     )
+
+
+def test_another_process_reads_the_same_and_hashes_no_file_again(
+    manifest: Manifest, store: FeatureStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = StoredFeatures(manifest, store, FINGERPRINT)
+    expected, grid = source.load_video_features("long", None)
+
+    def refuse(path: Path) -> str:
+        raise AssertionError(f"{path} was hashed again")
+
+    monkeypatch.setattr("stillseek.data.stored.content_hash", refuse)
+    found, same = pickle.loads(pickle.dumps(source)).load_video_features("long", None)
+
+    np.testing.assert_array_equal(found, expected)
+    assert same == grid
 
 
 def test_queries_are_encoded_once_at_their_times(manifest: Manifest, store: FeatureStore) -> None:
@@ -131,6 +154,24 @@ def test_queries_are_encoded_once_at_their_times(manifest: Manifest, store: Feat
         regions, boxes, global_feature = source.load_query_features(sample)
         assert regions.mean() * 256 == pytest.approx(blue, abs=8)
         assert (boxes.shape, global_feature.shape) == ((2, 4), (5,))
+
+
+def test_a_worker_fails_as_the_process_itself_would(
+    manifest: Manifest, store: FeatureStore
+) -> None:
+    extract_queries(manifest, StubRecipe(), store)
+    examples = ExampleSet(manifest.samples, StoredFeatures(manifest, store, FINGERPRINT))
+    loader = BatchLoader(examples, num_workers=1)
+    (batch,) = loader.load([[2, 0]])
+    assert batch.sample_ids == ("third", "first")
+    loader.close()
+    loader = BatchLoader(examples, num_workers=1)
+    rmtree(store.root)
+
+    with pytest.raises(FeatureError, match=r"extract with this recipe first$"):
+        list(loader.load([[2, 0]]))
+
+    loader.close()
 
 
 def test_missing_features_and_videos_are_named(manifest: Manifest, store: FeatureStore) -> None:

@@ -5,6 +5,8 @@ import pytest
 import torch
 from torch import nn
 
+from stillseek.data.augmentation import Augmentation
+from stillseek.data.batching import batch_indices
 from stillseek.data.planted import PlantedConfig, planted_dataset
 from stillseek.errors import CheckpointError, StillseekError, UsageError
 from stillseek.models.flp import Flp, FlpConfig
@@ -87,6 +89,46 @@ def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path):
         assert all(torch.equal(one[key], two[key]) for key in one)
 
 
+def test_workers_change_no_bit(tmp_path):
+    config = dataclasses.replace(CONFIG, max_epochs=2, augmentation=Augmentation(crop=0.5))
+    (one, first), (two, second) = (
+        run(tmp_path / str(workers), dataclasses.replace(config, num_workers=workers))
+        for workers in (0, 2)
+    )
+    assert without_seconds(first) == without_seconds(second)
+    assert same_weights(one, two)
+    # A run may be resumed with another number of them.
+    run(tmp_path / "2", dataclasses.replace(config, max_epochs=3), resume=True)
+
+
+def test_augmentation_changes_training_and_not_validation(tmp_path):
+    # Steps that are too small to change an answer.
+    config = dataclasses.replace(CONFIG, max_epochs=1, learning_rate=1e-30)
+    changes = (Augmentation(crop=crop) for crop in (0.0, 1.0))
+    (_, plain), (_, cropped) = (
+        run(tmp_path / str(change.crop), dataclasses.replace(config, augmentation=change))
+        for change in changes
+    )
+    (before,), (after,) = plain.epochs, cropped.epochs
+    assert before.train_loss != after.train_loss
+    assert before.validation_miou == after.validation_miou
+
+
+def test_batches_of_like_length_are_drawn_only_where_asked(tmp_path, monkeypatch):
+    seen = []
+
+    def spy(num_examples, batch_size, *, shuffle, num_steps):
+        seen.append(num_steps)
+        return batch_indices(num_examples, batch_size, shuffle=shuffle, num_steps=num_steps)
+
+    monkeypatch.setattr(loop, "batch_indices", spy)
+    for bucket in (True, False):
+        config = dataclasses.replace(CONFIG, max_epochs=1, bucket_by_length=bucket)
+        run(tmp_path / str(bucket), config)
+
+    assert seen == [tuple(len(example.steps) for example in TRAIN), None]
+
+
 @pytest.fixture
 def interrupt_at(monkeypatch):
     """Ctrl-C in the given training step; 3 steps make an epoch."""
@@ -95,10 +137,10 @@ def interrupt_at(monkeypatch):
         steps = iter(range(last_step))
         step = loop._Run._step
 
-        def interrupted(self, examples):
+        def interrupted(self, batch):
             if next(steps, None) is None:
                 raise KeyboardInterrupt
-            return step(self, examples)
+            return step(self, batch)
 
         monkeypatch.setattr(loop._Run, "_step", interrupted)
 
@@ -131,7 +173,7 @@ def test_an_interruption_in_the_first_epoch_leaves_nothing_to_resume(
 def scripted_miou(monkeypatch):
     def script(values):
         remaining = iter(values)
-        monkeypatch.setattr(loop._Run, "_validate", lambda self, data: (next(remaining), 0.0))
+        monkeypatch.setattr(loop._Run, "_validate", lambda self: (next(remaining), 0.0))
 
     return script
 
@@ -298,6 +340,7 @@ def test_a_loss_that_is_not_finite_stops_the_run(tmp_path):
         {"patience": 0},
         {"gradient_clip": -1.0},
         {"seed": -1},
+        {"num_workers": -1},
     ],
 )
 def test_settings_that_train_nothing_are_refused(change):

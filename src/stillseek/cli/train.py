@@ -52,7 +52,9 @@ def train(
             consume_multiple=True,
         ),
     ] = _OPTIONS,
-    config: Annotated[TrainConfig, Parameter(name="*")] = _TRAIN,
+    config: Annotated[
+        TrainConfig, Parameter(name="*", negative=None, negative_bool="no-")
+    ] = _TRAIN,
 ) -> None:
     """Train a head on extracted features.
 

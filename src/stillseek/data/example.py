@@ -1,7 +1,7 @@
 """Examples: a sample with its features and its time grid, and batches of them for the models."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, overload, runtime_checkable
 
@@ -90,15 +90,23 @@ class Batch:
         inputs: What the model sees.
         start_step: Ground truth start ``s``.
         end_step: Ground truth end ``e``, included.
+        sample_ids: Whose examples these are.
+        grids: Their time grids, which turn the model's steps into seconds.
     """
 
     inputs: LocalizerInput
     start_step: Int[Tensor, " batch"]
     end_step: Int[Tensor, " batch"]
+    sample_ids: tuple[str, ...]
+    grids: tuple[ClipGrid, ...]
+
+    def __len__(self) -> int:
+        return len(self.grids)
 
     def to(self, device: torch.device | str) -> "Batch":
         """The same batch on another device."""
-        return Batch(
+        return dataclasses.replace(
+            self,
             inputs=self.inputs.to(device),
             start_step=self.start_step.to(device),
             end_step=self.end_step.to(device),
@@ -126,25 +134,38 @@ class ExampleSet(Sequence[Example]):
     def __getitem__(self, index: int | slice) -> "Example | ExampleSet":
         if isinstance(index, slice):
             return ExampleSet(self.samples[index], self._source, max_steps=self._max_steps)
+        return self.load(index)
+
+    def load(self, index: int, change: Callable[[Example], Example] | None = None) -> Example:
+        """An example, whose clips may be changed before they become steps."""
         sample = self.samples[index]
-        clips, grid = self._clips(sample)
+        clips, grid = self._source.load_video_features(sample.video_id, sample.window)
         regions, boxes, global_feature = self._source.load_query_features(sample)
-        return Example(
+        example = Example(
             sample=sample,
-            steps=pool_steps(clips, grid),
+            steps=clips,
             grid=grid,
             regions=regions,
             boxes=boxes,
             global_feature=global_feature,
         )
+        if change is not None:
+            example = change(example)
+        grid = dataclasses.replace(example.grid, max_steps=self._max_steps)
+        return dataclasses.replace(example, steps=pool_steps(example.steps, grid), grid=grid)
 
     def grid(self, index: int) -> ClipGrid:
         """The time grid of an example, without its query."""
-        return self._clips(self.samples[index])[1]
+        sample = self.samples[index]
+        grid = self._source.load_video_features(sample.video_id, sample.window)[1]
+        return dataclasses.replace(grid, max_steps=self._max_steps)
 
-    def _clips(self, sample: Sample) -> VideoFeatures:
-        clips, grid = self._source.load_video_features(sample.video_id, sample.window)
-        return clips, dataclasses.replace(grid, max_steps=self._max_steps)
+
+def samples_of(examples: Sequence[Example]) -> tuple[Sample, ...]:
+    """The samples of examples; of an `ExampleSet` no feature is loaded for them."""
+    if isinstance(examples, ExampleSet):
+        return examples.samples
+    return tuple(example.sample for example in examples)
 
 
 class StepTargets(Sequence[tuple[int, int, int]]):
@@ -216,6 +237,8 @@ def collate(examples: Sequence[Example]) -> Batch:
         ),
         start_step=labels[:, 0],
         end_step=labels[:, 1],
+        sample_ids=tuple(example.sample.sample_id for example in examples),
+        grids=tuple(example.grid for example in examples),
     )
 
 
@@ -227,22 +250,3 @@ def _pad(arrays: Sequence[np.ndarray]) -> tuple[Tensor, Tensor]:
         padded[row, : len(array)] = array
         mask[row, : len(array)] = True
     return torch.from_numpy(padded), torch.from_numpy(mask)
-
-
-def batch_indices(
-    num_examples: int, batch_size: int, *, shuffle: tuple[int, int] | None = None
-) -> list[list[int]]:
-    """Splits examples into batches; the last one may be smaller.
-
-    Args:
-        num_examples: Examples in the set.
-        batch_size: Examples in a batch.
-        shuffle: Seed and epoch; the order depends on these two numbers only, so a resumed run
-            goes on as if it had never stopped. None keeps the order.
-    """
-    order = np.arange(num_examples)
-    if shuffle is not None:
-        order = np.random.default_rng(shuffle).permutation(num_examples)
-    return [
-        order[first : first + batch_size].tolist() for first in range(0, num_examples, batch_size)
-    ]

@@ -1,9 +1,9 @@
 """A data set in a feature store: its videos and query frames go in, examples come out."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from stillseek.data.example import QueryFeatures, VideoFeatures
 from stillseek.data.manifest import Manifest, Sample
@@ -28,29 +28,36 @@ class StoredFeatures:
         self._manifest = manifest
         self._store = store
         self._fingerprint = fingerprint
-        self._content = lru_cache(maxsize=None)(content_hash)
+        self._contents: dict[Path, str] = {}
+        self._start_caches()
+
+    def _start_caches(self) -> None:
         self._video = lru_cache(maxsize=_CACHED_VIDEOS)(self._read_video)
         self._query = lru_cache(maxsize=_CACHED_QUERIES)(self._read_query)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Another process takes the hashes of the files along, and reads features on its own."""
+        return {name: self.__dict__[name] for name in self.__dict__.keys() - {"_video", "_query"}}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._start_caches()
 
     def load_video_features(self, video_id: str, window: Segment | None) -> VideoFeatures:
         """Clip features of a video or window, and the grid whose clips they are.
 
-        A window takes the clips that start nearest to its own: they are off by at most half a
-        stride.
+        `ClipGrid.window` says which clips belong to a window.
 
         Raises:
             FeatureError: The store does not have them.
             MediaError: The video file is missing.
+            UsageError: The window starts after the video ends.
         """
         clips, grid = self._video(video_id)
         if window is None:
             return clips, grid
-        # Annotations are rounded: a window may end a little after its video.
-        duration = min(window.duration_seconds, grid.duration_seconds)
-        part = replace(grid, duration_seconds=duration)
-        last_start = grid.num_clips - part.num_clips
-        first = min(round(window.start_seconds / grid.stride_seconds), last_start)
-        return clips[first : first + part.num_clips], part
+        inside, part = grid.window(window)
+        return clips[inside.start : inside.stop], part
 
     def load_query_features(self, sample: Sample) -> QueryFeatures:
         """Region features, boxes and global feature of a sample's query image.
@@ -60,6 +67,11 @@ class StoredFeatures:
             MediaError: The image, or the video that it is a frame of, is missing.
         """
         return self._query(self._manifest.query_path(sample), sample.query_seconds)
+
+    def _content(self, path: Path) -> str:
+        if path not in self._contents:
+            self._contents[path] = content_hash(path)
+        return self._contents[path]
 
     def _read_video(self, video_id: str) -> VideoFeatures:
         content = self._content(self._manifest.video_path(video_id))

@@ -6,7 +6,8 @@ from typing import Literal
 import torch
 from torch import nn
 
-from stillseek.data.example import Example, batch_indices, collate
+from stillseek.data.batching import BatchLoader, batch_indices
+from stillseek.data.example import Example
 from stillseek.evaluation.predictions import Prediction, prediction_of_positions
 from stillseek.models.decoding import DecodeMethod, decode
 from stillseek.models.inputs import blind_query
@@ -16,7 +17,7 @@ Precision = Literal["fp32", "bf16"]
 
 def predict(
     model: nn.Module,
-    data: Sequence[Example],
+    data: Sequence[Example] | BatchLoader,
     *,
     methods: Sequence[DecodeMethod] = ("joint",),
     batch_size: int = 16,
@@ -27,7 +28,7 @@ def predict(
 
     Args:
         model: From `LocalizerInput` to `LocalizerOutput`; its training mode is put back.
-        data: The questions.
+        data: The questions, or a loader of them.
         methods: How boundaries are chosen, of the model's ``decode_methods``; one set of answers
             each.
         batch_size: Examples at a time; no effect on the answers beyond rounding.
@@ -38,13 +39,13 @@ def predict(
         UsageError: The model cannot be decoded by one of the methods.
     """
     device = _device(model)
+    loader = data if isinstance(data, BatchLoader) else BatchLoader(data)
     answers: dict[DecodeMethod, list[Prediction]] = {method: [] for method in methods}
     was_training = model.training
     model.eval()
     try:
-        for indices in batch_indices(len(data), batch_size):
-            examples = [data[index] for index in indices]
-            inputs = collate(examples).inputs.to(device)
+        for batch in loader.load(batch_indices(len(loader.data), batch_size)):
+            inputs = batch.inputs.to(device)
             with (
                 torch.inference_mode(),
                 torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"),
@@ -53,16 +54,15 @@ def predict(
             for method in methods:
                 found = decode(output, method=method)
                 best = zip(
-                    examples,
+                    batch.sample_ids,
+                    batch.grids,
                     found.segments[:, 0].tolist(),
                     found.scores[:, 0].tolist(),
                     strict=True,
                 )
                 answers[method] += [
-                    prediction_of_positions(
-                        example.sample.sample_id, example.grid, start, end, score
-                    )
-                    for example, (start, end), score in best
+                    prediction_of_positions(sample_id, grid, start, end, score)
+                    for sample_id, grid, (start, end), score in best
                 ]
     finally:
         model.train(was_training)

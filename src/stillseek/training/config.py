@@ -1,10 +1,11 @@
 """Settings and results of a training run; without torch, so that the command line starts fast."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from stillseek.data.augmentation import Augmentation
 from stillseek.errors import UsageError
 
 
@@ -21,6 +22,11 @@ class TrainConfig:
         precision: ``bf16`` runs matrix products in bfloat16; weights and Adam stay float32.
         gradient_clip: Largest norm of a step's gradient; None for no limit.
         query_blind: Hides the query from the model: the control of every table.
+        bucket_by_length: Puts training examples of like length into one batch, so that little of
+            it is padding.
+        num_workers: Processes that load batches ahead; 0 loads them in the training process. It
+            changes no number.
+        augmentation: What happens to training examples.
 
     Raises:
         UsageError: A value is out of range.
@@ -34,6 +40,9 @@ class TrainConfig:
     precision: Literal["fp32", "bf16"] = "fp32"
     gradient_clip: float | None = None
     query_blind: bool = False
+    bucket_by_length: bool = True
+    num_workers: int = 0
+    augmentation: Augmentation = field(default_factory=Augmentation)
 
     def __post_init__(self) -> None:
         """Refuses values that train nothing."""
@@ -41,8 +50,9 @@ class TrainConfig:
             value = getattr(self, name)
             if value is not None and not 0 < value < math.inf:
                 raise UsageError(f"{name} must be positive and finite, got {value}")
-        if self.seed < 0:
-            raise UsageError(f"seed must be at least 0, got {self.seed}")
+        for name in ("seed", "num_workers"):
+            if getattr(self, name) < 0:
+                raise UsageError(f"{name} must be at least 0, got {getattr(self, name)}")
         if self.precision not in ("fp32", "bf16"):
             raise UsageError(f"precision must be 'fp32' or 'bf16', got {self.precision!r}")
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ from accelerate.utils import ProjectConfiguration
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from stillseek.data.example import Example, StepTargets, batch_indices, collate
+from stillseek.data.batching import BatchLoader, batch_indices, num_steps_of, worker_failures
+from stillseek.data.example import Batch, Example, StepTargets, samples_of
 from stillseek.data.records import write_text_atomic
 from stillseek.errors import StillseekError, UsageError
 from stillseek.evaluation.inference import predict
@@ -77,12 +79,12 @@ def train(
             "validate on; check the splits of the manifest"
         )
     loss = loss_for(model, StepTargets(train_data))
-    run = _Run(model, loss, config, out_dir, quiet=quiet)
+    run = _Run(model, loss, train_data, val_data, config, out_dir, quiet=quiet)
     try:
         run.start(resume=resume)
-        with run.progress:
+        with run.progress, worker_failures():
             while not run.finished:
-                run.epoch(train_data, val_data)
+                run.epoch()
         return run.finish()
     except KeyboardInterrupt as error:
         raise KeyboardInterrupt(run.interruption()) from error
@@ -94,7 +96,15 @@ class _Run:
     """One call of `train`."""
 
     def __init__(
-        self, model: LocalizerModel, loss: Loss, config: TrainConfig, folder: Path, *, quiet: bool
+        self,
+        model: LocalizerModel,
+        loss: Loss,
+        train_data: Sequence[Example],
+        val_data: Sequence[Example],
+        config: TrainConfig,
+        folder: Path,
+        *,
+        quiet: bool,
     ) -> None:
         self.model, self.loss, self.config, self.folder = model, loss, config, folder
         self.records: list[EpochRecord] = []
@@ -105,6 +115,11 @@ class _Run:
             log_with="tensorboard",
             project_config=ProjectConfiguration(project_dir=str(folder)),
         )
+        rank, world = self.accelerator.process_index, self.accelerator.num_processes
+        self.train_loader = BatchLoader(
+            train_data, num_workers=config.num_workers, augmentation=config.augmentation
+        )
+        self.val_loader = BatchLoader(val_data[rank::world], num_workers=config.num_workers)
         self.optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate, fused=True)
         console = Console(stderr=True)
         self.progress = Progress(
@@ -148,7 +163,7 @@ class _Run:
             text = json.dumps(asdict(self.config), indent=2)
             write_text_atomic(self.folder / CONFIG_FILE, text + "\n")
 
-    def epoch(self, train_data: Sequence[Example], val_data: Sequence[Example]) -> None:
+    def epoch(self) -> None:
         """Trains and validates one epoch, then writes the state."""
         epoch, began = len(self.records), time.perf_counter()
         # numpy mixes the three numbers, so that neighbouring seeds and epochs share nothing.
@@ -156,8 +171,8 @@ class _Run:
             (self.config.seed, epoch, self.accelerator.process_index)
         ).generate_state(1, np.uint64)
         torch.manual_seed(int(mixed[0]))
-        loss = self._train_epoch(epoch, train_data)
-        miou, miou_independent = self._validate(val_data)
+        loss = self._train_epoch(epoch)
+        miou, miou_independent = self._validate()
         record = EpochRecord(
             epoch=epoch,
             train_loss=loss,
@@ -197,28 +212,33 @@ class _Run:
         )
 
     def close(self) -> None:
-        """Ends the logs."""
+        """Ends the processes that load examples, and the logs."""
+        self.train_loader.close()
+        self.val_loader.close()
         self.accelerator.end_training()
 
-    def _train_epoch(self, epoch: int, data: Sequence[Example]) -> float:
+    def _train_epoch(self, epoch: int) -> float:
         self.wrapped.train()
+        draw = (self.config.seed, epoch)
         batches = batch_indices(
-            len(data), self.config.batch_size, shuffle=(self.config.seed, epoch)
+            len(self.train_loader.data),
+            self.config.batch_size,
+            shuffle=draw,
+            num_steps=self._num_steps,
         )
+        # The last batch may have too few examples for all processes.
+        batches = [share for indices in batches if (share := self._share(indices))]
         task = self.progress.add_task(f"epoch {epoch}", total=len(batches), loss=math.nan)
         total, count = 0.0, 0
-        for step, indices in enumerate(batches):
-            share = self._share(indices)
-            if not share:
-                continue
-            loss = self._step([data[index] for index in share])
+        for step, batch in enumerate(self.train_loader.load(batches, draw=draw)):
+            loss = self._step(batch)
             if not math.isfinite(loss):
                 raise StillseekError(
                     f"the loss became {loss} in epoch {epoch}, step {step}; lower learning_rate "
                     "or set gradient_clip"
                 )
-            total += loss * len(share)
-            count += len(share)
+            total += loss * len(batch)
+            count += len(batch)
             self.progress.update(task, advance=1, loss=loss)
         self.progress.remove_task(task)
         sums = torch.tensor([total, count], device=self.accelerator.device)
@@ -226,8 +246,13 @@ class _Run:
         assert isinstance(reduced, torch.Tensor)
         return (reduced[0] / reduced[1]).item()
 
-    def _step(self, examples: Sequence[Example]) -> float:
-        batch = collate(examples).to(self.accelerator.device)
+    @cached_property
+    def _num_steps(self) -> tuple[int, ...] | None:
+        """Length of every training example, where batches depend on it."""
+        return num_steps_of(self.train_loader.data) if self.config.bucket_by_length else None
+
+    def _step(self, batch: Batch) -> float:
+        batch = batch.to(self.accelerator.device)
         with self._autocast():
             output = self.wrapped(
                 blind_query(batch.inputs) if self.config.query_blind else batch.inputs
@@ -240,22 +265,20 @@ class _Run:
         self.stepper.step()
         return loss.item()
 
-    def _validate(self, data: Sequence[Example]) -> tuple[float, float | None]:
+    def _validate(self) -> tuple[float, float | None]:
         # torchmetrics takes seconds to import.
         from stillseek.evaluation.metrics import MeanTemporalIoU
         from stillseek.evaluation.overlap import segment_bounds
 
-        rank, world = self.accelerator.process_index, self.accelerator.num_processes
-        share = [data[index] for index in range(rank, len(data), world)]
         answers = predict(
             self.model,
-            share,
+            self.val_loader,
             methods=self.model.decode_methods,
             batch_size=self.config.batch_size,
             precision=self.config.precision,
             query_blind=self.config.query_blind,
         )
-        target = segment_bounds([example.sample for example in share])
+        target = segment_bounds(samples_of(self.val_loader.data))
         scores: dict[str, float] = {}
         for method, rows in answers.items():
             metric = MeanTemporalIoU().to(self.accelerator.device)
@@ -296,13 +319,16 @@ class _Run:
         return json.loads(json.dumps(settings))
 
     def _refuse_other_config(self, stored: dict[str, Any]) -> None:
-        # A run may be given more epochs or patience; everything else would make it another run.
+        # More epochs, patience or workers change nothing that is done; everything else would make
+        # it another run.
         now = asdict(self.config) | self._model_settings()
         then = stored["config"] | stored.get("model", {})
         changed = [
             f"{name} was {then[name]!r}, now {value!r}"
             for name, value in now.items()
-            if name not in ("max_epochs", "patience") and name in then and then[name] != value
+            if name not in ("max_epochs", "patience", "num_workers")
+            and name in then
+            and then[name] != value
         ]
         if changed:
             raise UsageError(

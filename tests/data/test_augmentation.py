@@ -1,0 +1,124 @@
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from stillseek.data.augmentation import Augmentation, augment
+from stillseek.data.batching import BatchLoader
+from stillseek.data.example import Example, ExampleSet
+from stillseek.data.manifest import Sample
+from stillseek.errors import UsageError
+from stillseek.timeline import ClipGrid, Segment
+
+NUM_CLIPS = 401
+
+
+def make_sample(window: Segment | None = None) -> Sample:
+    return Sample(
+        sample_id="s",
+        video_id="v",
+        duration_seconds=NUM_CLIPS * 0.5 if window is None else window.duration_seconds,
+        window=window,
+        segment=Segment(60.25, 97.5),
+        label="violin",
+        split="train",
+        query_kind="simple",
+        query_label="violin",
+        query_video_id="q",
+        query_seconds=3.0,
+        query_image=None,
+        source_video_id="v",
+        pair_id=None,
+        taxonomy_distance=0,
+    )
+
+
+class Source:
+    """Clip features that say which clip they are."""
+
+    grid = ClipGrid(stride_seconds=0.5, length_seconds=1.0, duration_seconds=NUM_CLIPS * 0.5)
+
+    def load_video_features(self, video_id, window):
+        clips = np.arange(NUM_CLIPS, dtype=np.float32)[:, None] * np.ones(3, np.float32)
+        inside, part = (range(NUM_CLIPS), self.grid) if window is None else self.grid.window(window)
+        return clips[inside.start : inside.stop], part
+
+    def load_query_features(self, sample):
+        regions = np.arange(7, dtype=np.float32)[:, None] * np.ones(5, np.float32)
+        return regions, np.ones((7, 4), np.float32), np.ones(11, np.float32)
+
+
+def examples(window: Segment | None = None) -> ExampleSet:
+    return ExampleSet([make_sample(window)], Source())
+
+
+def test_an_augmentation_that_is_off_changes_nothing() -> None:
+    example = examples()[0]
+
+    assert augment(example, Augmentation(), seed=0, epoch=0, index=0) is example
+
+
+@pytest.mark.parametrize("window", [None, Segment(3.3, 150.7)])
+def test_a_crop_keeps_the_target_and_every_time(window: Segment | None) -> None:
+    data = examples(window)
+    original = data.load(0)
+    lengths = []
+    for epoch in range(97):
+
+        def change(example: Example, epoch: int = epoch) -> Example:
+            return augment(example, Augmentation(crop=1.0), seed=0, epoch=epoch, index=0)
+
+        example = data.load(0, change)
+        sample, grid = example.sample, example.grid
+        assert sample.window is not None
+        start = sample.window.start_seconds - (window.start_seconds if window else 0.0)
+        assert start + sample.segment.start_seconds == pytest.approx(60.25)
+        assert start + sample.segment.end_seconds == pytest.approx(97.5)
+        assert sample.window.duration_seconds == pytest.approx(grid.duration_seconds)
+        assert sample.segment.end_seconds <= grid.duration_seconds + 1e-9
+        # The mean of a step's clips says when it is: clip i starts at i / 2 seconds.
+        for step in (0, grid.num_steps // 2, grid.num_steps - 1):
+            clips = grid.clips_of_step(step)
+            first = grid.offset_seconds + clips[0] * 0.5 + sample.window.start_seconds
+            assert example.steps[step, 0] == pytest.approx(first / 0.5 + (len(clips) - 1) / 2)
+        first, last = example.labels
+        assert grid.segment(first, last).overlap_seconds(sample.segment) == pytest.approx(37.25)
+        lengths.append(grid.duration_seconds)
+    assert 37.25 <= min(lengths) < 60 < 130 < max(lengths) <= original.grid.duration_seconds
+
+
+def test_half_a_crop_leaves_half_of_the_margins() -> None:
+    clips, grid = Source().load_video_features("v", None)
+    example = dataclasses.replace(examples()[0], steps=clips, grid=grid)
+
+    for epoch in range(97):
+        cropped = augment(example, Augmentation(crop=0.5), seed=0, epoch=epoch, index=0)
+        assert cropped.sample.segment.start_seconds >= 60.25 / 2
+        after = cropped.grid.duration_seconds - cropped.sample.segment.end_seconds
+        assert after >= (200.5 - 97.5) / 2
+
+
+def test_pooled_steps_are_not_cropped() -> None:
+    with pytest.raises(UsageError, match="401 clips pooled to 200 steps"):
+        augment(examples()[0], Augmentation(crop=0.5), seed=0, epoch=0, index=0)
+
+
+def test_draws_depend_on_seed_epoch_and_index_and_only_training_sees_them() -> None:
+    data = ExampleSet([make_sample()] * 2, Source())
+    loader = BatchLoader(data, augmentation=Augmentation(crop=1.0))
+
+    def clips(draw: tuple[int, int] | None, index: int = 0) -> torch.Tensor:
+        (batch,) = loader.load([[index]], draw=draw)
+        return batch.inputs.clips[0, :, 0]
+
+    assert torch.equal(clips((3, 5)), clips((3, 5)))
+    for other in (clips((3, 6)), clips((4, 5)), clips((3, 5), index=1)):
+        assert not torch.equal(clips((3, 5))[:20], other[:20])
+    assert torch.equal(clips(None), torch.from_numpy(data[0].steps[:, 0]))
+
+
+@pytest.mark.parametrize("crop", [-0.1, 1.1, float("nan")])
+def test_settings_out_of_range_are_refused(crop: float) -> None:
+    with pytest.raises(UsageError, match="crop must be in"):
+        Augmentation(crop=crop)
