@@ -1,74 +1,37 @@
 """A benchmark of rendered streams: videos as MP4 files, annotations in seconds, queries."""
 
 import json
-import os
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from stillseek.data.annotations import Activity as AnnotatedActivity
+from stillseek.data.benchmark import (
+    SPLITS,
+    BenchmarkConfig,
+    annotated_video,
+    annotation_file,
+    claim_folder,
+    make_videos,
+)
 from stillseek.data.manifest import Manifest, Sample, Split, write_manifest
 from stillseek.data.records import write_text_atomic
 from stillseek.data.rendered.activities import ACTIVITIES
 from stillseek.data.rendered.scene import HEIGHT, WIDTH
 from stillseek.data.rendered.streams import Stream, class_split, draw_stream
 from stillseek.data.rendered.taxonomy import Activity
-from stillseek.errors import UsageError
 from stillseek.media import VideoWriter
 
 FRAMES_PER_SECOND = 10
-_SPLITS: tuple[Split, ...] = ("train", "seen", "validation", "test")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RenderedConfig:
-    """Settings of a rendered benchmark.
-
-    Attributes:
-        seed: Everything follows from it.
-        train_videos: Videos of seen classes, for training.
-        seen_videos: Videos of seen classes that are never trained on.
-        validation_videos: Videos of validation classes.
-        test_videos: Videos of unseen classes.
-        simple_queries: Queries of the same class for every video (section 5: 3).
-        difficult_queries: Queries of a sibling class for every video (section 5: 2).
-        two_targets_share: Share of the videos in which a second activity is asked for too.
-
-    Raises:
-        UsageError: A number is out of range.
-    """
-
-    seed: int = 0
-    train_videos: int = 480
-    seen_videos: int = 100
-    validation_videos: int = 100
-    test_videos: int = 170
-    simple_queries: int = 3
-    difficult_queries: int = 2
-    two_targets_share: float = 0.4
-
-    def __post_init__(self) -> None:
-        """Refuses benchmarks that cannot be drawn."""
-        if self.seed < 0:
-            raise UsageError(f"seed must be at least 0, got {self.seed}")
-        for name, number in self.videos().items():
-            if number < 0:
-                raise UsageError(f"{name}_videos must be at least 0, got {number}")
-        if self.simple_queries < 1 or self.difficult_queries < 0:
-            raise UsageError(
-                "a video needs at least 1 simple and 0 difficult queries, got "
-                f"{self.simple_queries} and {self.difficult_queries}"
-            )
-        if not 0 <= self.two_targets_share <= 1:
-            raise UsageError(f"two_targets_share must be in [0, 1], got {self.two_targets_share}")
-
-    def videos(self) -> dict[Split, int]:
-        """Videos of each split."""
-        numbers = (self.train_videos, self.seen_videos, self.validation_videos, self.test_videos)
-        return dict(zip(_SPLITS, numbers, strict=True))
+class RenderedConfig(BenchmarkConfig):
+    """Settings of a rendered benchmark."""
 
 
 def draw_streams(config: RenderedConfig) -> dict[Split, list[Stream]]:
@@ -184,7 +147,7 @@ def _siblings(
 def build_samples(config: RenderedConfig, streams: dict[Split, list[Stream]]) -> list[Sample]:
     """The questions of every video: Simple and Difficult, always from another video."""
     samples = []
-    for split in _SPLITS:
+    for split in SPLITS:
         pool = _QueryPool(streams[split])
         for stream in streams[split]:
             samples += _samples_of(stream, split, pool, config)
@@ -200,47 +163,24 @@ def write_stream(stream: Stream, path: Path) -> None:
             writer.write(frame)
 
 
-def annotations(streams: dict[Split, list[Stream]]) -> dict[str, object]:
+def annotations(streams: dict[Split, list[Stream]]) -> dict[str, Any]:
     """Every activity of every video in the layout of ActivityNet, with the taxonomy."""
-    nodes = [{"nodeName": "Root", "nodeId": 0, "parentName": None, "parentId": None}]
-    groups: dict[str, int] = {}
-    for activity in ACTIVITIES:
-        if activity.group not in groups:
-            groups[activity.group] = len(nodes)
-            nodes.append(
-                {
-                    "nodeName": activity.group,
-                    "nodeId": len(nodes),
-                    "parentName": "Root",
-                    "parentId": 0,
-                }
-            )
-        nodes.append(
-            {
-                "nodeName": activity.name,
-                "nodeId": len(nodes),
-                "parentName": activity.group,
-                "parentId": groups[activity.group],
-            }
-        )
     database = {
-        stream.video_id: {
-            "duration": stream.duration_seconds,
-            "subset": split,
-            "resolution": f"{WIDTH}x{HEIGHT}",
-            "annotations": [
-                {
-                    "segment": [scene.segment.start_seconds, scene.segment.end_seconds],
-                    "label": scene.activity.name,
-                }
+        stream.video_id: annotated_video(
+            split,
+            stream.duration_seconds,
+            (WIDTH, HEIGHT),
+            (
+                AnnotatedActivity(segment=scene.segment, label=scene.activity.name)
                 for scene in stream.scenes
                 if scene.activity is not None
-            ],
-        }
+            ),
+        )
         for split, group in streams.items()
         for stream in group
     }
-    return {"version": "stillseek rendered streams 1", "taxonomy": nodes, "database": database}
+    paths = (("Root", activity.group, activity.name) for activity in ACTIVITIES)
+    return annotation_file("stillseek rendered streams 1", paths, database)
 
 
 def render_dataset(
@@ -263,33 +203,17 @@ def render_dataset(
     """
     streams = draw_streams(config)
     settings = asdict(config)
-    stamp = folder / "settings.json"
-    text = json.dumps(settings, indent=2) + "\n"
-    if stamp.exists() and stamp.read_text() != text:
-        raise UsageError(
-            f"{folder} holds a benchmark with other settings; give another folder or remove it"
-        )
-    write_text_atomic(stamp, text)
-    videos = folder / "videos"
-    videos.mkdir(parents=True, exist_ok=True)
-    jobs = [
-        (stream, videos / f"{stream.video_id}.mp4")
-        for group in streams.values()
-        for stream in group
-    ]
-    missing = [job for job in jobs if not job[1].exists()]
-    done = len(jobs) - len(missing)
-    with ProcessPoolExecutor(workers or os.cpu_count()) as pool:
-        futures = [pool.submit(write_stream, *job) for job in missing]
-        try:
-            for future in as_completed(futures):
-                future.result()
-                done += 1
-                if on_progress:
-                    on_progress(done, len(jobs))
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+    claim_folder(folder, settings)
+    make_videos(
+        (
+            (stream, folder / "videos" / f"{stream.video_id}.mp4")
+            for group in streams.values()
+            for stream in group
+        ),
+        write_stream,
+        workers=workers,
+        on_progress=on_progress,
+    )
     write_text_atomic(folder / "annotations.json", json.dumps(annotations(streams)) + "\n")
     return write_manifest(
         folder,

@@ -1,0 +1,168 @@
+"""What made benchmarks share: their settings, their videos on disk, and their annotations."""
+
+import json
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from stillseek.data.annotations import Activity
+from stillseek.data.manifest import Split
+from stillseek.data.records import write_text_atomic
+from stillseek.errors import UsageError
+
+SPLITS: tuple[Split, ...] = ("train", "seen", "validation", "test")
+
+_Job = TypeVar("_Job")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BenchmarkConfig:
+    """How much a made benchmark holds and asks.
+
+    Attributes:
+        seed: Everything follows from it.
+        train_videos: Videos of seen classes, for training.
+        seen_videos: Videos of seen classes that are never trained on.
+        validation_videos: Videos of validation classes.
+        test_videos: Videos of unseen classes.
+        simple_queries: Queries of the same class for every video (section 5: 3).
+        difficult_queries: Queries of a sibling class for every video (section 5: 2).
+        two_targets_share: Share of the videos in which a second activity is asked for too.
+
+    Raises:
+        UsageError: A number is out of range.
+    """
+
+    seed: int = 0
+    train_videos: int = 480
+    seen_videos: int = 100
+    validation_videos: int = 100
+    test_videos: int = 170
+    simple_queries: int = 3
+    difficult_queries: int = 2
+    two_targets_share: float = 0.4
+
+    def __post_init__(self) -> None:
+        """Refuses benchmarks that cannot be drawn."""
+        if self.seed < 0:
+            raise UsageError(f"seed must be at least 0, got {self.seed}")
+        for name, number in self.videos().items():
+            if number < 0:
+                raise UsageError(f"{name}_videos must be at least 0, got {number}")
+        if self.simple_queries < 1 or self.difficult_queries < 0:
+            raise UsageError(
+                "a video needs at least 1 simple and 0 difficult queries, got "
+                f"{self.simple_queries} and {self.difficult_queries}"
+            )
+        if not 0 <= self.two_targets_share <= 1:
+            raise UsageError(f"two_targets_share must be in [0, 1], got {self.two_targets_share}")
+
+    def videos(self) -> dict[Split, int]:
+        """Videos of each split."""
+        numbers = (self.train_videos, self.seen_videos, self.validation_videos, self.test_videos)
+        return dict(zip(SPLITS, numbers, strict=True))
+
+
+def claim_folder(folder: Path, settings: Mapping[str, object]) -> None:
+    """Notes the settings in a folder, so that making it again goes on where it stopped.
+
+    Raises:
+        UsageError: The folder holds a benchmark of other settings.
+    """
+    stamp = folder / "settings.json"
+    text = json.dumps(settings, indent=2) + "\n"
+    if stamp.exists() and stamp.read_text(encoding="utf-8") != text:
+        raise UsageError(
+            f"{folder} holds a benchmark with other settings; give another folder or remove it"
+        )
+    write_text_atomic(stamp, text)
+
+
+def make_videos(
+    jobs: Iterable[tuple[_Job, Path]],
+    make: Callable[[_Job, Path], None],
+    *,
+    workers: int | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> None:
+    """Makes the videos that are not there yet, on several processes.
+
+    Args:
+        jobs: What each video is made of, and its file.
+        make: Makes one file, whole or not at all; it and the jobs must pickle.
+        workers: Processes; None takes one a core.
+        on_progress: Called with the videos done and the videos in all.
+    """
+    jobs = list(jobs)
+    for folder in {path.parent for _, path in jobs}:
+        folder.mkdir(parents=True, exist_ok=True)
+    missing = [job for job in jobs if not job[1].exists()]
+    done = len(jobs) - len(missing)
+    with ProcessPoolExecutor(workers or os.cpu_count()) as pool:
+        futures = [pool.submit(make, *job) for job in missing]
+        try:
+            for future in as_completed(futures):
+                future.result()
+                done += 1
+                if on_progress:
+                    on_progress(done, len(jobs))
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def annotated_video(
+    split: Split, duration_seconds: float, size: tuple[int, int], activities: Iterable[Activity]
+) -> dict[str, Any]:
+    """One video of ActivityNet's layout.
+
+    Args:
+        split: The video's split.
+        duration_seconds: Length.
+        size: Width and height in pixels.
+        activities: What happens, in order.
+    """
+    return {
+        "duration": duration_seconds,
+        "subset": split,
+        "resolution": f"{size[0]}x{size[1]}",
+        "annotations": [
+            {
+                "segment": [activity.segment.start_seconds, activity.segment.end_seconds],
+                "label": activity.label,
+            }
+            for activity in activities
+        ],
+    }
+
+
+def annotation_file(
+    version: str, paths: Iterable[Sequence[str]], database: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
+    """Annotations in ActivityNet's layout, with the taxonomy.
+
+    Args:
+        version: What made the videos.
+        paths: For each class the names from the root to it, both included.
+        database: The videos by name.
+    """
+    ids: dict[tuple[str, ...], int] = {}
+    nodes = []
+    for path in paths:
+        for depth, name in enumerate(path):
+            place = tuple(path[: depth + 1])
+            if place in ids:
+                continue
+            ids[place] = len(nodes)
+            nodes.append(
+                {
+                    "nodeName": name,
+                    "nodeId": ids[place],
+                    "parentName": path[depth - 1] if depth else None,
+                    "parentId": ids.get(place[:-1]),
+                }
+            )
+    return {"version": version, "taxonomy": nodes, "database": dict(database)}
