@@ -15,6 +15,7 @@ from stillseek.features.recipe import (
     UnitStream,
     VideoFeatures,
     load_recipe,
+    precision_of,
 )
 from stillseek.features.store import (
     CorruptFeaturesWarning,
@@ -42,4 +43,5 @@ __all__ = [
     "content_hash",
     "extract",
     "load_recipe",
+    "precision_of",
 ]

@@ -3,6 +3,10 @@
 import torch
 
 from stillseek.errors import UsageError
+from stillseek.features.recipe import Precision
+
+# Matrix instructions of x86. Without them bf16 is emulated, and slower than single precision.
+_BF16_INSTRUCTIONS = ("amx_bf16", "avx512_bf16")
 
 
 def find_device(name: str) -> torch.device:
@@ -21,3 +25,34 @@ def find_device(name: str) -> torch.device:
             "cpu, or see stillseek doctor"
         )
     return device
+
+
+def choose_dtype(precision: Precision, device: torch.device) -> torch.dtype:
+    """The number format of a large convolutional or transformer encoder.
+
+    ``auto`` is bfloat16 where the processor or GPU multiplies matrices in it, and single precision
+    elsewhere. A format that was asked for is used anywhere, so that features and fingerprints of
+    one machine can be had on another. The format belongs into the recipe's fingerprint.
+
+    An encoder as small as the pocket recipe's should not ask: its features then are the same
+    everywhere.
+
+    Args:
+        precision: What was asked for.
+        device: Where the encoder computes.
+    """
+    if precision == "auto":
+        return torch.bfloat16 if has_native_bf16(device) else torch.float32
+    return torch.bfloat16 if precision == "bf16" else torch.float32
+
+
+def has_native_bf16(device: torch.device) -> bool:
+    """Whether a device multiplies matrices in bfloat16 without emulating it."""
+    if device.type == "cuda":
+        with torch.cuda.device(device):
+            return torch.cuda.is_bf16_supported(including_emulation=False)
+    # Older releases of torch can't tell.
+    if device.type != "cpu" or not hasattr(torch.cpu, "get_capabilities"):
+        return False
+    capabilities = torch.cpu.get_capabilities()
+    return any(capabilities.get(name, False) for name in _BF16_INSTRUCTIONS)

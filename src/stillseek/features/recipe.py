@@ -8,7 +8,7 @@ import hashlib
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Literal, get_args
@@ -21,7 +21,7 @@ from stillseek.timeline import ClipGrid
 
 FORMAT_VERSION = 1
 
-RECIPE_NAMES = ("pocket",)
+RECIPE_NAMES = ("pocket", "hub:dinov2-small", "hub:siglip2-base")
 
 Precision = Literal["auto", "fp32", "bf16"]
 
@@ -291,7 +291,30 @@ def load_recipe(name: str, options: RecipeOptions | None = None) -> Recipe:
             from stillseek.features.pocket import load_pocket
 
             return load_pocket(options)
+        case _ if name.startswith("hub:"):
+            from stillseek.features.hub import load_hub
+
+            return load_hub(name, options)
         case _:
             raise UsageError(
                 f"there is no recipe {name!r}; the recipes are: {', '.join(RECIPE_NAMES)}"
             )
+
+
+def precision_of(fingerprint: str, name: str, options: RecipeOptions) -> Precision | None:
+    """The precision at which a recipe has a fingerprint, for messages; None if at none.
+
+    Args:
+        fingerprint: Whole, or its beginning as the names of store entries have it.
+        name: The recipe's name.
+        options: How it was loaded otherwise.
+    """
+    for precision in ("fp32", "bf16"):
+        try:
+            recipe = load_recipe(name, replace(options, precision=precision))
+        except UsageError:
+            # The recipe has no choice of precision.
+            continue
+        if recipe.fingerprint.startswith(fingerprint):
+            return precision
+    return None

@@ -1,0 +1,80 @@
+import pytest
+import torch
+
+from stillseek.errors import UsageError
+from stillseek.features import RecipeOptions, load_recipe, precision_of
+from stillseek.features.precision import choose_dtype, find_device, has_native_bf16
+
+CPU = torch.device("cpu")
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "native"),
+    [
+        ({"avx512_bf16": True, "amx_bf16": False}, True),
+        ({"avx512_bf16": False, "amx_bf16": True}, True),
+        ({"avx512_f": True}, False),
+        ({}, False),
+    ],
+)
+def test_auto_is_bf16_only_where_the_processor_has_it(
+    monkeypatch: pytest.MonkeyPatch, capabilities: dict[str, bool], native: bool
+):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
+    assert has_native_bf16(CPU) is native
+    assert choose_dtype("auto", CPU) is (torch.bfloat16 if native else torch.float32)
+    assert choose_dtype("bf16", CPU) is torch.bfloat16
+    assert choose_dtype("fp32", CPU) is torch.float32
+
+
+def test_torch_that_cannot_tell_means_single_precision(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
+    assert choose_dtype("auto", CPU) is torch.float32
+    assert not has_native_bf16(torch.device("meta"))
+
+
+@pytest.mark.parametrize(("name", "message"), [("gpu9", "no device 'gpu9'"), ("cuda:99", "is not")])
+def test_device_that_is_not_here_is_refused(name: str, message: str):
+    with pytest.raises(UsageError, match=message):
+        find_device(name)
+
+
+def test_pocket_refuses_what_it_cannot_use(tmp_path):
+    with pytest.raises(UsageError, match="computes in fp32 everywhere"):
+        load_recipe("pocket", RecipeOptions(precision="bf16"))
+    with pytest.raises(UsageError, match="takes no detector"):
+        load_recipe("pocket", RecipeOptions(detector=tmp_path / "detector.onnx"))
+
+
+def test_precision_that_does_not_exist_is_refused():
+    options = RecipeOptions()
+    # The hook of the tests would refuse it first.
+    object.__setattr__(options, "precision", "fp16")
+    with pytest.raises(UsageError, match="no precision 'fp16'; use auto, fp32, bf16"):
+        options.__post_init__()
+
+
+def test_pocket_takes_an_encoder_of_the_users(tmp_path):
+    torch.manual_seed(0)
+    from stillseek.features.encoder import PocketConfig, PocketEncoder
+
+    encoder = PocketEncoder(PocketConfig(widths=(3, 5, 7, 11, 13), embedding_dim=17))
+    encoder.save(tmp_path / "mine.safetensors")
+    options = RecipeOptions(weights=tmp_path / "mine.safetensors", precision="fp32")
+    recipe = load_recipe("pocket", options)
+    assert recipe.clip_dim == 17
+    assert precision_of(recipe.fingerprint, "pocket", options) == "fp32"
+    assert precision_of(recipe.fingerprint[:16], "pocket", options) == "fp32"
+    assert precision_of("0" * 64, "pocket", options) is None
+
+
+def test_precision_of_a_fingerprint_is_found(monkeypatch: pytest.MonkeyPatch, stub):
+    made = {"fp32": "f" * 64, "bf16": "b" * 64}
+
+    def load(name: str, options: RecipeOptions):
+        stub.fingerprint = made[options.precision]
+        return stub
+
+    monkeypatch.setattr("stillseek.features.recipe.load_recipe", load)
+    assert precision_of("b" * 64, "stub", RecipeOptions()) == "bf16"
+    assert precision_of("f" * 16, "stub", RecipeOptions(precision="bf16")) == "fp32"
