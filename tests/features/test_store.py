@@ -245,3 +245,24 @@ def test_intact_entries_warn_of_nothing(store: FeatureStore):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert store.find(KEY) is not None
+
+
+def test_entries_of_another_recipe_are_derived_once(tmp_path: Path) -> None:
+    store, new = FeatureStore(tmp_path / "store"), "b" * 64
+    query_key = QueryKey(
+        content="d" * 64, fingerprint="a" * 64, frame_seconds=2.5, box=(1, 2, 3, 4)
+    )
+    store.put(KEY, video(), source="a.mp4")
+    store.put_query(query_key, query(0.25), source="b.png")
+
+    def narrower(features: VideoFeatures) -> VideoFeatures:
+        assert features.fingerprint == "a" * 64
+        return VideoFeatures(clips=features.clips[:, :2] + 1, grid=features.grid, fingerprint=new)
+
+    assert store.derive("a" * 64, new, narrower) == (1, 1)
+    assert store.derive("a" * 64, new, narrower) == (0, 0)
+    derived = store.get(replace(KEY, fingerprint=new))
+    assert derived.grid == GRID
+    assert (derived.clips == np.full((GRID.num_clips, 2), 1.5)).all()
+    assert (store.get_query(replace(query_key, fingerprint=new)).regions == 0.25).all()
+    assert (store.get(KEY).clips == video().clips).all()

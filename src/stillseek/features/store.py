@@ -185,6 +185,39 @@ class FeatureStore:
         self.put_query(key, features, source=path.name)
         return self.get_query(key)
 
+    def derive(
+        self, old: str, new: str, change: Callable[[VideoFeatures], VideoFeatures]
+    ) -> tuple[int, int]:
+        """Makes the entries of one recipe out of those of another that sees the same pixels.
+
+        Videos are changed, queries stay as they are; what is there already is skipped.
+
+        Args:
+            old: Fingerprint of the recipe of the entries that are there.
+            new: Fingerprint of the recipe of the entries that are made.
+            change: Features of the new recipe, from those of the old one.
+
+        Returns:
+            The numbers of videos and of queries made now.
+
+        Raises:
+            FeatureError: An entry is corrupt, or the store cannot be written.
+        """
+        counts = {"videos": 0, "queries": 0}
+        for path in sorted(self.root.glob(f"*/*/*.{old[:16]}.safetensors")):
+            target = path.with_name(path.name.replace(f".{old[:16]}.", f".{new[:16]}."))
+            if target.exists():
+                continue
+            header, arrays = self._read_file(path, old)
+            kind = path.parent.parent.name
+            if kind == "videos":
+                grid = ClipGrid(**header["grid"])
+                features = VideoFeatures(clips=arrays["clips"], grid=grid, fingerprint=old)
+                arrays = {"clips": change(features).clips}
+            self._write_file(target, header | {"fingerprint": new}, arrays)
+            counts[kind] += 1
+        return counts["videos"], counts["queries"]
+
     def _path(self, key: VideoKey | QueryKey) -> Path:
         return self.root / f"{key.stem}.{key.fingerprint[:16]}.safetensors"
 
@@ -204,6 +237,11 @@ class FeatureStore:
         path = self._path(key)
         if not path.exists():
             raise FeatureError(self._missing(key))
+        return self._read_file(path, key.fingerprint)
+
+    def _read_file(
+        self, path: Path, fingerprint: str
+    ) -> tuple[dict[str, Any], dict[str, Float32[np.ndarray, "..."]]]:
         try:
             with safe_open(path, framework="np") as file:
                 metadata = file.metadata()
@@ -214,10 +252,10 @@ class FeatureStore:
             raise FeatureError(f"features in {path} are corrupt ({error})") from error
         if not intact:
             raise FeatureError(f"features in {path} are corrupt (the checksum differs)")
-        if (header["version"], header["fingerprint"]) != (_VERSION, key.fingerprint):
+        if (header["version"], header["fingerprint"]) != (_VERSION, fingerprint):
             raise FeatureError(
                 f"features in {path} have version {header['version']} and recipe fingerprint "
-                f"{header['fingerprint'][:16]}, expected {_VERSION} and {key.fingerprint[:16]}; "
+                f"{header['fingerprint'][:16]}, expected {_VERSION} and {fingerprint[:16]}; "
                 "extract again"
             )
         return header, {name: array.astype(np.float32) for name, array in stored.items()}
@@ -248,6 +286,15 @@ class FeatureStore:
                 f"features of recipe fingerprint {fingerprint[:16]} cannot be kept under "
                 f"{key.fingerprint[:16]}; encode again with the recipe of the key"
             )
+        header = {"version": _VERSION, "fingerprint": fingerprint, **header}
+        self._write_file(self._path(key), header, arrays)
+
+    def _write_file(
+        self,
+        path: Path,
+        header: Mapping[str, object],
+        arrays: Mapping[str, Float32[np.ndarray, "..."]],
+    ) -> None:
         with np.errstate(over="ignore"):
             halves = {name: array.astype(np.float16) for name, array in arrays.items()}
         if not all(np.isfinite(half).all() for half in halves.values()):
@@ -255,11 +302,8 @@ class FeatureStore:
                 f"features of {header['source']} are not finite in half precision; check the "
                 "recipe's weights"
             )
-        text = json.dumps({"version": _VERSION, "fingerprint": fingerprint, **header})
-        _replace(
-            self._path(key),
-            save(halves, metadata={"header": text, "checksum": _checksum(text, halves)}),
-        )
+        text = json.dumps(header)
+        _replace(path, save(halves, metadata={"header": text, "checksum": _checksum(text, halves)}))
 
 
 def content_hash(path: Path) -> str:
