@@ -1,0 +1,226 @@
+"""Weights that others published: given by the user, cached, or downloaded, and always verified."""
+
+import hashlib
+import os
+import re
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pooch
+from filelock import FileLock
+from requests import HTTPError, RequestException, Response, Timeout
+from tqdm import tqdm
+
+from stillseek.errors import FeatureError
+
+_SHORTEST_PREFIX = 8
+_TIMEOUT_SECONDS = 30
+# What a cut connection may lose.
+_CHUNK_BYTES = 1 << 16
+_RANGE_NOT_SATISFIABLE = 416
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeightsFile:
+    """A file of weights that someone published.
+
+    Attributes:
+        name: File name in the cache, and in a folder that the user gives.
+        url: Where it is published.
+        sha256: SHA-256 of the file as 64 hexadecimal digits. Where the publisher tells only how it
+            begins, as torchvision does in its file names, these digits, at least 8: enough to find
+            damage, not enough to find a forgery.
+        size_bytes: Its size; None if it is not known.
+        licence: What its publisher says about its use.
+    """
+
+    name: str
+    url: str
+    sha256: str
+    size_bytes: int | None
+    licence: str
+
+    def __post_init__(self) -> None:
+        """Refuses a hash that could not be verified."""
+        if not re.fullmatch(rf"[0-9a-f]{{{_SHORTEST_PREFIX},64}}", self.sha256):
+            raise ValueError(
+                f"{self.name} needs {_SHORTEST_PREFIX} to 64 lowercase hexadecimal digits of its "
+                f"SHA-256, got {self.sha256!r}"
+            )
+
+
+def cache_folder() -> Path:
+    """Where downloaded weights are: ``$STILLSEEK_CACHE``, or the platform's cache folder."""
+    chosen = os.environ.get("STILLSEEK_CACHE")
+    return (Path(chosen) if chosen else pooch.os_cache("stillseek")).expanduser().absolute()
+
+
+def is_offline() -> bool:
+    """Whether ``$STILLSEEK_OFFLINE`` forbids downloads."""
+    return os.environ.get("STILLSEEK_OFFLINE", "") not in ("", "0")
+
+
+def fetch(file: WeightsFile, *, given: Path | None = None) -> Path:
+    """A verified copy of a file of weights on this machine, downloaded if there is none.
+
+    The cache of the library that publishes the file (torchvision, Hugging Face) is looked into
+    before anything is downloaded. A download that was cut off goes on where it stopped; several
+    processes that want one file download it once.
+
+    Args:
+        file: What is wanted.
+        given: The user's own copy, or a folder that holds it under its name. Then nothing else is
+            looked at.
+
+    Raises:
+        FeatureError: The given file is missing or another one, or the file cannot be downloaded;
+            the message says where to put it.
+    """
+    if given is not None:
+        return _verified(given / file.name if given.is_dir() else given, file)
+    cached = cache_folder() / file.name
+    if _matches(cached, file):
+        return cached
+    elsewhere = _cache_of_publisher(file)
+    if elsewhere is not None and _matches(elsewhere, file):
+        return elsewhere
+    if is_offline():
+        raise FeatureError(
+            f"there is no intact {file.name} on this machine and STILLSEEK_OFFLINE is set; "
+            f"download {file.url} elsewhere and put it at {cached}"
+        )
+    try:
+        cached.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(cached.with_name(f"{file.name}.lock")):
+            # Another process may have brought it while this one waited.
+            if not _matches(cached, file):
+                _download(file, cached)
+    except RequestException as error:
+        raise FeatureError(
+            f"cannot download {file.name} from {file.url} ({_reason(error)}); check the "
+            f"network and run again, or put the file at {cached}"
+        ) from error
+    except OSError as error:
+        raise FeatureError(
+            f"cannot keep {file.name} in {cached.parent} ({error.strerror or error}); make space "
+            "or rights there, or set STILLSEEK_CACHE to another folder"
+        ) from error
+    return cached
+
+
+def _verified(path: Path, file: WeightsFile) -> Path:
+    if not path.is_file():
+        raise FeatureError(
+            f"there is no file {path}; download {file.url} and put it there, or leave the path out"
+        )
+    if not _matches(path, file):
+        raise FeatureError(
+            f"{path} is not {file.name} as published: its SHA-256 is {_sha256(path)}, expected "
+            f"{file.sha256}; download {file.url} again"
+        )
+    return path
+
+
+def _cache_of_publisher(file: WeightsFile) -> Path | None:
+    """Where the publisher's own library keeps the file, if it does."""
+    address = urlsplit(file.url)
+    match address.hostname, address.path.split("/")[1:]:
+        case "download.pytorch.org", [*_, name]:
+            from torch import hub
+
+            return Path(hub.get_dir()) / "checkpoints" / name
+        case "huggingface.co", [owner, repository, "resolve", revision, *inside]:
+            from huggingface_hub import try_to_load_from_cache
+
+            found = try_to_load_from_cache(
+                f"{owner}/{repository}", "/".join(inside), revision=revision
+            )
+            return Path(found) if isinstance(found, str) else None
+        case _:
+            return None
+
+
+def _download(file: WeightsFile, target: Path) -> None:
+    """Brings the file to its place in one step, so that nobody ever sees a part of it there."""
+    partial = target.with_name(f"{file.name}.part")
+    # A server that cuts the connection is asked again for as long as bytes come.
+    while True:
+        before = _size(partial)
+        try:
+            _transfer(file, partial)
+            break
+        except HTTPError as error:
+            if _status(error) != _RANGE_NOT_SATISFIABLE:
+                raise
+            # There is nothing left to send: the hash says whether it is the whole file.
+            break
+        except RequestException:
+            if _size(partial) <= before:
+                raise
+    if not _matches(partial, file):
+        found = _sha256(partial)
+        partial.unlink()
+        raise FeatureError(
+            f"{file.url} sent something else than {file.name}: its SHA-256 is {found}, expected "
+            f"{file.sha256}, and it was removed; run again, or put the right file at {target}"
+        )
+    partial.replace(target)
+
+
+def _transfer(file: WeightsFile, partial: Path) -> None:
+    """Appends what is missing; the bar shows itself on a terminal only."""
+    with (
+        partial.open("ab") as out,
+        tqdm(
+            desc=file.name,
+            # Replaced by what the server announces; pooch takes a bar without it for none.
+            total=file.size_bytes or 1,
+            unit="B",
+            unit_scale=True,
+            leave=False,
+            disable=None,
+        ) as bar,
+    ):
+
+        def start_over_if_whole(response: Response, **_: object) -> None:
+            # The server does not know ranges and sends the file from its start.
+            if response.status_code == 200:
+                out.truncate(0)
+
+        download = pooch.HTTPDownloader(
+            progressbar=bar,  # pyright: ignore[reportArgumentType] (its documented other type)
+            chunk_size=_CHUNK_BYTES,
+            timeout=_TIMEOUT_SECONDS,
+            # A compressed answer would have other positions than the file.
+            headers={"Range": f"bytes={out.tell()}-", "Accept-Encoding": "identity"},
+            hooks={"response": start_over_if_whole},
+        )
+        download(file.url, out, None)
+        os.fsync(out.fileno())
+
+
+def _reason(error: RequestException) -> str:
+    if isinstance(error, HTTPError):
+        return f"HTTP {_status(error)}"
+    return "no answer" if isinstance(error, Timeout) else "no connection"
+
+
+def _status(error: HTTPError) -> int | None:
+    return None if error.response is None else error.response.status_code
+
+
+def _size(path: Path) -> int:
+    with suppress(FileNotFoundError):
+        return path.stat().st_size
+    return 0
+
+
+def _matches(path: Path, file: WeightsFile) -> bool:
+    return path.is_file() and _sha256(path).startswith(file.sha256)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
