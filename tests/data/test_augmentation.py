@@ -99,6 +99,22 @@ def test_half_a_crop_leaves_half_of_the_margins() -> None:
         assert after >= (200.5 - 97.5) / 2
 
 
+def test_dropped_regions_take_their_boxes_along_and_one_stays() -> None:
+    boxes = np.arange(7, dtype=np.float32)[:, None] * np.ones(4, np.float32)
+    example = dataclasses.replace(examples()[0], boxes=boxes)
+    kept = []
+    for epoch in range(211):
+        changed = augment(example, Augmentation(region_drop=0.9), seed=0, epoch=epoch, index=0)
+        assert changed.regions[:, 0].tolist() == changed.boxes[:, 0].tolist()
+        assert changed.steps is example.steps
+        kept += changed.regions[:, 0].tolist()
+        assert len(changed.regions) >= 1
+
+    # One for sure, and each of the six others with a chance of a tenth.
+    assert len(kept) / 211 == pytest.approx(1.6, abs=0.15)  # three standard errors
+    assert set(kept) == set(range(7))
+
+
 def test_pooled_steps_are_not_cropped() -> None:
     with pytest.raises(UsageError, match="401 clips pooled to 200 steps"):
         augment(examples()[0], Augmentation(crop=0.5), seed=0, epoch=0, index=0)
@@ -118,7 +134,10 @@ def test_draws_depend_on_seed_epoch_and_index_and_only_training_sees_them() -> N
     assert torch.equal(clips(None), torch.from_numpy(data[0].steps[:, 0]))
 
 
-@pytest.mark.parametrize("crop", [-0.1, 1.1, float("nan")])
-def test_settings_out_of_range_are_refused(crop: float) -> None:
-    with pytest.raises(UsageError, match="crop must be in"):
-        Augmentation(crop=crop)
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("crop", -0.1), ("crop", 1.1), ("crop", float("nan")), ("region_drop", 1.0)],
+)
+def test_settings_out_of_range_are_refused(name: str, value: float) -> None:
+    with pytest.raises(UsageError, match=f"{name} must be in"):
+        Augmentation(**{name: value})

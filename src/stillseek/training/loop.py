@@ -32,6 +32,7 @@ from stillseek.training.state import (
     load_state,
     load_weights,
     read_run,
+    refuse_other_run,
     save_state,
     save_tensors,
 )
@@ -154,7 +155,11 @@ class _Run:
                     "folder"
                 )
             stored = read_run(state)
-            self._refuse_other_config(stored)
+            refuse_other_run(
+                self.folder,
+                then=stored["config"] | stored.get("model", {}),
+                now=asdict(self.config) | self._model_settings(),
+            )
             load_state(state, self.model, self.optimizer)
             self.records = [EpochRecord(**record) for record in stored["epochs"]]
         self.wrapped, self.stepper = self.accelerator.prepare(self.model, self.optimizer)
@@ -317,21 +322,3 @@ class _Run:
         """What the weights alone do not tell, as JSON gives it back."""
         settings = {"model": model_name(self.model), **asdict(self.model.config)}
         return json.loads(json.dumps(settings))
-
-    def _refuse_other_config(self, stored: dict[str, Any]) -> None:
-        # More epochs, patience or workers change nothing that is done; everything else would make
-        # it another run.
-        now = asdict(self.config) | self._model_settings()
-        then = stored["config"] | stored.get("model", {})
-        changed = [
-            f"{name} was {then[name]!r}, now {value!r}"
-            for name, value in now.items()
-            if name not in ("max_epochs", "patience", "num_workers")
-            and name in then
-            and then[name] != value
-        ]
-        if changed:
-            raise UsageError(
-                f"cannot resume {self.folder} with another configuration: {'; '.join(changed)}; "
-                "use the old values or another folder"
-            )

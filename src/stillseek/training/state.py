@@ -12,11 +12,12 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from stillseek.errors import CheckpointError
+from stillseek.errors import CheckpointError, UsageError
 
 STATE_FILE = "state.safetensors"
 _METADATA_KEY = "run"
 _FORMAT_VERSION = 1
+_CHANGEABLE = ("max_epochs", "patience", "num_workers")
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
@@ -58,6 +59,31 @@ def read_run(path: Path) -> dict[str, Any]:
     if run.pop("format_version", None) != _FORMAT_VERSION:
         raise CheckpointError(f"{path} was written by another version; train again")
     return run
+
+
+def refuse_other_run(folder: Path, *, then: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """Refuses to go on with a run as another one.
+
+    More epochs, more patience and other workers change nothing that is done.
+
+    Args:
+        folder: The run.
+        then: Its settings, of training and model.
+        now: The settings asked for.
+
+    Raises:
+        UsageError: Another setting differs.
+    """
+    changed = [
+        f"{name} was {then[name]!r}, now {value!r}"
+        for name, value in now.items()
+        if name not in _CHANGEABLE and name in then and then[name] != value
+    ]
+    if changed:
+        raise UsageError(
+            f"cannot resume {folder} with another configuration: {'; '.join(changed)}; "
+            "use the old values or another folder"
+        )
 
 
 def load_state(path: Path, model: nn.Module, optimizer: torch.optim.Adam) -> None:
