@@ -5,10 +5,15 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+import torch
 
 from stillseek.errors import MediaError
+from stillseek.features import FeatureStore, VideoKey, content_hash, extract
 from stillseek.features.recipe import QueryFeatures, Recipe, UnitStream, VideoFeatures
+from stillseek.models.sail import Sail, SailConfig
+from stillseek.tensors import LocalizerInput
 from stillseek.timeline import ClipGrid
+from stillseek.training.losses import boundary_nll
 
 
 @pytest.fixture
@@ -83,3 +88,39 @@ def write_files(tmp_path: Path) -> Callable[[Mapping[str, bytes]], list[Path]]:
         return [tmp_path / name for name in contents]
 
     return write
+
+
+@pytest.fixture
+def losses_of_a_step(tmp_path: Path) -> Callable[[Recipe, Path], tuple[float, float]]:
+    """Loss of a small SAIL before and after a step on what a recipe puts into a store."""
+
+    def step(recipe: Recipe, path: Path) -> tuple[float, float]:
+        store = FeatureStore(tmp_path / "store")
+        assert extract([path], recipe, store).with_status("encoded")
+        key = VideoKey(content=content_hash(path), fingerprint=recipe.fingerprint)
+        video = store.get(key)
+        image = np.random.default_rng(0).integers(256, size=(67, 101, 3), dtype=np.uint8)
+        query = recipe.encode_image(image)
+        inputs = LocalizerInput(
+            clips=torch.from_numpy(video.clips)[None],
+            clip_mask=torch.ones(1, len(video.clips), dtype=torch.bool),
+            regions=torch.from_numpy(query.regions)[None],
+            boxes=torch.from_numpy(query.boxes)[None],
+            region_mask=torch.ones(1, len(query.regions), dtype=torch.bool),
+            global_feature=torch.from_numpy(query.global_feature)[None],
+        )
+        torch.manual_seed(0)
+        widths = {name: getattr(recipe, name) for name in ("clip_dim", "region_dim", "global_dim")}
+        small = {"num_layers": 2, "num_heads": 2, "projection_dim": 3, "ffn_dim": 5}
+        model = Sail(SailConfig(**widths, **small, window=2, hidden_dim=7, dropout=0.0))
+        optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
+        losses = []
+        for _ in range(2):
+            loss = boundary_nll(model(inputs), torch.tensor([1]), torch.tensor([2]))
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.item())
+        return losses[0], losses[1]
+
+    return step

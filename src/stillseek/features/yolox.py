@@ -1,6 +1,7 @@
 """Boxes of a YOLOX detector in an ONNX file (Ge et al. 2021), on the CPU."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -75,7 +76,7 @@ class YoloxDetector:
         self._input = self._session.get_inputs()[0]
         self._side = _side_of(self._input.shape, self._session.get_outputs()[0].shape, path)
         self._points, self._strides = _anchor_points(self._side)
-        self.settings: dict[str, object] = {
+        self.settings: Mapping[str, object] = {
             "detector": hashlib.sha256(data).hexdigest(),
             **asdict(self.config),
         }

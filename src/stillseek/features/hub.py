@@ -1,0 +1,316 @@
+"""``hub:*`` recipes: vision transformers of the DINO and SigLIP families, from Hugging Face.
+
+DINOv2 (Oquab et al. 2023) and DINOv3 (Simeoni et al. 2025) learn from pictures alone, SigLIP 2
+(Tschannen et al. 2025) from pictures and their captions.
+"""
+
+import json
+import math
+import os
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812
+from jaxtyping import Float, Float32, UInt8
+from torch import Tensor, nn
+
+from stillseek.errors import FeatureError, InstallationError, UsageError
+from stillseek.features.frames import FrameRecipe
+from stillseek.features.precision import choose_dtype, find_device
+from stillseek.features.provider import is_offline
+from stillseek.features.recipe import RecipeOptions
+
+SHORT_NAMES = {
+    "dinov2-small": "facebook/dinov2-small@ed25f3a31f01632728cabb09d1542f84ab7b0056",
+    "siglip2-base": "google/siglip2-base-patch16-224@75de2d55ec2d0b4efc50b3e9ad70dba96a7b2fa2",
+}
+"""Models with a name of their own, at the revision that is meant; both are Apache-2.0."""
+
+_CLASSES = {
+    "dinov2": "Dinov2Model",
+    "dinov2_with_registers": "Dinov2WithRegistersModel",
+    "dinov3_vit": "DINOv3ViTModel",
+    "siglip": "SiglipVisionModel",
+    "siglip_vision_model": "SiglipVisionModel",
+    "siglip2": "Siglip2VisionModel",
+    "siglip2_vision_model": "Siglip2VisionModel",
+}
+_FILES = ["config.json", "preprocessor_config.json", "model*.safetensors", "model*.index.json"]
+_ADDRESS = re.compile(r"(?P<model>[\w.-]+/[\w.-]+)(@(?P<revision>[\w./-]+))?")
+# What transformers writes into a configuration beside the architecture.
+_BOOKKEEPING = {"_name_or_path", "architectures", "dtype", "torch_dtype", "transformers_version"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preprocessing:
+    """What a model expects of pixels.
+
+    Attributes:
+        side_pixels: Width and height, a multiple of the patch size.
+        mean: Mean of red, green and blue, in [0, 1], that is subtracted.
+        std: What the difference is divided by.
+    """
+
+    side_pixels: int
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+
+class HubEncoder:
+    """A vision transformer: its pooled output for frames, its patch tokens for regions.
+
+    DINO pools into its first token, SigLIP by attention over the patches. Features have the length
+    ``sqrt(dim)``: unit variance an element, which the models expect.
+
+    Args:
+        model: A model of `transformers`, of one of the families. It is taken, not copied.
+        preprocessing: What it expects.
+        device: Where it computes.
+        dtype: Number format of parameters and activations.
+    """
+
+    batch_frames = 32
+
+    def __init__(
+        self,
+        model: nn.Module,
+        preprocessing: Preprocessing,
+        *,
+        device: torch.device | None = None,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        self._device = device or torch.device("cpu")
+        self._model = model.eval().requires_grad_(False).to(self._device, dtype)
+        config: Any = model.config
+        self._mean = torch.tensor(preprocessing.mean, device=self._device).view(3, 1, 1)
+        self._std = torch.tensor(preprocessing.std, device=self._device).view(3, 1, 1)
+        self._dtype = dtype
+        self._patch_size = config.patch_size
+        # NaFlex models take patches of any arrangement, the others pictures.
+        self._takes_patches = config.model_type == "siglip2_vision_model"
+        is_dino = config.model_type.startswith("dino")
+        self._num_other_tokens = is_dino + getattr(config, "num_register_tokens", 0)
+        self.dim: int = config.hidden_size
+        self.side_pixels = preprocessing.side_pixels
+        architecture = config.to_diff_dict()
+        self.settings: Mapping[str, object] = {
+            "engine": "torch",
+            "dtype": str(dtype).removeprefix("torch."),
+            "architecture": {k: v for k, v in architecture.items() if k not in _BOOKKEEPING},
+            "preprocessing": asdict(preprocessing),
+        }
+
+    @property
+    def weights(self) -> Mapping[str, np.ndarray]:
+        """Parameters and buffers, rounded to the number format."""
+        state = self._model.state_dict()
+        return {name: value.float().cpu().numpy() for name, value in state.items()}
+
+    def embed(
+        self, frames: UInt8[np.ndarray, "frame side side 3"]
+    ) -> Float32[np.ndarray, "frame dim"]:
+        """Pooled outputs; a batch changes them by rounding: 1e-4 in single precision."""
+        return _scaled(self._forward(frames)[0]).cpu().numpy()
+
+    def embed_map(
+        self, frame: UInt8[np.ndarray, "side side 3"]
+    ) -> tuple[Float32[np.ndarray, " dim"], Float32[np.ndarray, "row column dim"]]:
+        """The pooled output of a frame, and its patch tokens where the patches are."""
+        pooled, tokens = self._forward(frame[None])
+        side = self.side_pixels // self._patch_size
+        return (
+            _scaled(pooled)[0].cpu().numpy(),
+            _scaled(tokens)[0].view(side, side, self.dim).cpu().numpy(),
+        )
+
+    def _forward(
+        self, frames: UInt8[np.ndarray, "frame side side 3"]
+    ) -> tuple[Float[Tensor, "frame dim"], Float[Tensor, "frame patch dim"]]:
+        """Pooled outputs and patch tokens."""
+        pixels = torch.from_numpy(frames).to(self._device).permute(0, 3, 1, 2) / 255
+        pixels = ((pixels - self._mean) / self._std).to(self._dtype)
+        with torch.inference_mode():
+            if self._takes_patches:
+                output = self._model(**self._patches(pixels))
+            else:
+                output = self._model(pixel_values=pixels)
+        tokens = output.last_hidden_state[:, self._num_other_tokens :]
+        pooled = tokens.mean(dim=1) if output.pooler_output is None else output.pooler_output
+        return pooled, tokens
+
+    def _patches(self, pixels: Float[Tensor, "frame 3 side side"]) -> dict[str, Tensor]:
+        """Patches row by row, the pixels of each by row, column and colour."""
+        num, p = self.side_pixels // self._patch_size, self._patch_size
+        # (B, 3, n p, n p) -> (B, n, n, p, p, 3) -> (B, n n, p p 3)
+        patches = pixels.reshape(-1, 3, num, p, num, p).permute(0, 2, 4, 3, 5, 1)
+        shape = torch.tensor([[num, num]], device=self._device)
+        return {
+            "pixel_values": patches.reshape(len(pixels), num * num, p * p * 3),
+            "pixel_attention_mask": shape.new_ones(len(pixels), num * num),
+            "spatial_shapes": shape.expand(len(pixels), 2),
+        }
+
+
+def load_hub(name: str, options: RecipeOptions) -> FrameRecipe:
+    """The recipe of a model of the hub, or in a folder of files as the hub has them.
+
+    Args:
+        name: ``hub:`` and one of `SHORT_NAMES`, ``ORG/NAME`` with ``@REVISION`` or without, or a
+            folder that begins with ``.``, ``/`` or ``~``.
+        options: Its weights are a folder that is read instead of the hub.
+
+    Raises:
+        FeatureError: The model cannot be had, or is none of the families.
+        InstallationError: transformers is not installed, or too old for the model.
+        UsageError: The name is none, or an option has no effect here.
+    """
+    if options.detector is not None:
+        raise UsageError(f"{name} takes its regions from patches; leave the detector out")
+    device = find_device(options.device)
+    model = name.removeprefix("hub:")
+    if options.weights is not None:
+        folder = options.weights
+    elif model.startswith((".", "/", "~")):
+        folder = Path(model).expanduser()
+    else:
+        folder = _download(model)
+    network, preprocessing = _read(folder)
+    dtype = choose_dtype(options.precision, device)
+    return FrameRecipe(name, HubEncoder(network, preprocessing, device=device, dtype=dtype))
+
+
+def _download(model: str) -> Path:
+    """The folder in the hub's own cache that has the model."""
+    found = _ADDRESS.fullmatch(SHORT_NAMES.get(model, model))
+    if found is None:
+        raise UsageError(
+            f"there is no recipe 'hub:{model}'; give hub: and one of {', '.join(SHORT_NAMES)}, or "
+            "ORG/NAME, ORG/NAME@REVISION or ./FOLDER"
+        )
+    _import_transformers()
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import GatedRepoError
+
+    repository, revision = found["model"], found["revision"]
+    address = f"https://huggingface.co/{repository}"
+    try:
+        folder = snapshot_download(
+            repository, revision=revision, allow_patterns=_FILES, local_files_only=is_offline()
+        )
+    except GatedRepoError as error:
+        raise FeatureError(
+            f"{repository} is for those who accepted its licence; accept it at {address}, then "
+            "log in with: hf auth login"
+        ) from error
+    # What the hub raises is one of these; what it says goes over many lines.
+    except (OSError, ValueError) as error:
+        reason = str(error).partition("\n")[0]
+        raise FeatureError(
+            f"cannot get {repository} from {address} ({reason}); try again with a network, or "
+            "download it elsewhere and give its folder with --weights"
+        ) from error
+    return Path(folder)
+
+
+def _read(folder: Path) -> tuple[nn.Module, Preprocessing]:
+    """The vision tower in a folder, and what it expects."""
+    transformers = _import_transformers()
+    config, processor = (
+        _read_json(folder / file) for file in ("config.json", "preprocessor_config.json")
+    )
+    kind = config.get("model_type")
+    if kind not in _CLASSES:
+        raise FeatureError(
+            f"{folder} holds a model of type {kind!r}; the hub recipes take the DINO and SigLIP "
+            f"families: {', '.join(_CLASSES)}"
+        )
+    network_class = getattr(transformers, _CLASSES[kind], None)
+    if network_class is None:
+        raise InstallationError(
+            f"transformers {transformers.__version__} has no {_CLASSES[kind]}; pip install "
+            "--upgrade transformers"
+        )
+    try:
+        with _silence(transformers.logging):
+            network, report = network_class.from_pretrained(
+                folder,
+                dtype=torch.float32,
+                use_safetensors=True,
+                local_files_only=True,
+                trust_remote_code=False,
+                output_loading_info=True,
+            )
+    except (OSError, ValueError, RuntimeError) as error:
+        reason = str(error).partition("\n")[0]
+        raise FeatureError(
+            f"{folder} has no safetensors weights that fit its config.json ({reason}); download "
+            "the model again"
+        ) from error
+    if report["missing_keys"]:
+        raise FeatureError(
+            f"the weights in {folder} lack {len(report['missing_keys'])} parameters of the "
+            f"{_CLASSES[kind]}; download the model again"
+        )
+    return network, _preprocessing(network.config, processor)
+
+
+def _preprocessing(config: Any, processor: Mapping[str, Any]) -> Preprocessing:
+    match config.model_type:
+        case "siglip_vision_model":
+            side = config.image_size
+        case "siglip2_vision_model":
+            side = math.isqrt(config.num_patches) * config.patch_size
+        case _:  # DINO takes any size; a picture is squashed to what would be its centre
+            size = processor.get("crop_size") or processor["size"]
+            side = size.get("height") or size["shortest_edge"]
+            side = side // config.patch_size * config.patch_size
+    return Preprocessing(
+        side_pixels=side,
+        mean=tuple(processor["image_mean"]),
+        std=tuple(processor["image_std"]),
+    )
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise FeatureError(
+            f"cannot read {path} ({error}); a model is a folder with config.json, "
+            "preprocessor_config.json and model.safetensors"
+        ) from error
+
+
+def _import_transformers() -> Any:
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    try:
+        import transformers
+    except ImportError as error:
+        raise InstallationError(
+            f"the hub recipes need transformers ({error}); pip install 'stillseek[hub]'"
+        ) from error
+    return transformers
+
+
+@contextmanager
+def _silence(logging: Any) -> Iterator[None]:
+    """Keeps transformers from listing the text tower as unused, and from drawing a bar."""
+    verbosity, draws = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if draws:
+            logging.enable_progress_bar()
+
+
+def _scaled(features: Float[Tensor, "*batch dim"]) -> Float[Tensor, "*batch dim"]:
+    return F.normalize(features.float(), dim=-1) * math.sqrt(features.shape[-1])
