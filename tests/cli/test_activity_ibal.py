@@ -2,6 +2,7 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from stillseek.cli.app import main
@@ -101,6 +102,23 @@ def test_class_splits(annotations: Path, tmp_path: Path, capsys) -> None:
     both = ("--class-split", str(path), "--class-split-seed", "1")
     assert build(annotations, tmp_path / "b", *both) == 2
     assert "--class-split-seed has no effect" in capsys.readouterr().err
+
+
+def test_the_permutation_of_feng_is_downloaded(
+    annotations: Path, tmp_path: Path, monkeypatch, capsys
+) -> None:
+    monkeypatch.setenv("STILLSEEK_OFFLINE", "1")
+    monkeypatch.setenv("STILLSEEK_CACHE", str(tmp_path / "cache"))
+
+    assert build(annotations, tmp_path / "ibal", "--class-split", "feng") == 1
+    assert "video_reloc-perm.npy" in capsys.readouterr().err
+    monkeypatch.setattr("stillseek.features.provider.fetch", lambda file: tmp_path / file.name)
+    order = [
+        CLASSES.index(name) for name in ("harp", "drums", "cello", "viola", "guitar", "violin")
+    ]
+    np.save(tmp_path / "video_reloc-perm.npy", np.array(order))
+    assert build(annotations, tmp_path / "ibal", "--class-split", "feng") == 0
+    assert {s.label for s in read_manifest(tmp_path / "ibal").of_split("test")} == {"violin"}
 
 
 @pytest.mark.parametrize(

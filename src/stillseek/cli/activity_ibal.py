@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from stillseek.data.statistics import SplitStatistics
 
 _CONFIG, _FILTER = ActivityIbalConfig(), WindowFilter()
+_FENG = Path("feng")
 _COLUMNS = ("", "samples", "classes", "video time", "target time")
 
 
@@ -50,8 +51,9 @@ def build(
             copies, videos by name with duration_second.
         taxonomy: File with the class tree, where the annotations have none.
         videos: Folder of the videos: only those that are there are kept.
-        class_split: The classes of each split: JSON lists train, validation and test, or a
-            permutation of the sorted classes as .npy, such as that of Feng et al. (2018).
+        class_split: The classes of each split: JSON lists train, validation and test; or a
+            permutation of the sorted classes as .npy; or feng, for that of Feng et al. (2018),
+            which is downloaded.
         class_split_seed: Seed of a random class split; the default comes nearest to Table 1.
         query_frame: Frame of an activity that asks: its middle, or the one that is nearest to
             the mean of the activity, which needs --videos.
@@ -62,8 +64,9 @@ def build(
     """
     from stillseek.data.activity_ibal import build_activity_ibal
     from stillseek.data.activitynet import keep_present, read_activitynet
-    from stillseek.data.label_split import draw_label_split, read_label_split
+    from stillseek.data.label_split import FENG_2018, draw_label_split, read_label_split
     from stillseek.data.manifest import write_manifest
+    from stillseek.features.provider import fetch
 
     if class_split is not None and class_split_seed is not None:
         raise UsageError("--class-split names the classes; --class-split-seed has no effect on it")
@@ -75,7 +78,8 @@ def build(
     source = everything if videos is None else keep_present(everything, videos)
     labels = {label for video in everything.videos for label in video.labels}
     if class_split is not None:
-        split = read_label_split(class_split, labels)
+        named = class_split == _FENG and not class_split.exists()
+        split = read_label_split(fetch(FENG_2018) if named else class_split, labels)
     else:
         seed = CLASS_SPLIT_SEED if class_split_seed is None else class_split_seed
         split = draw_label_split(labels, seed=seed)

@@ -9,9 +9,20 @@ import numpy as np
 
 from stillseek.data.records import parse_object, read_text
 from stillseek.errors import DatasetError, UsageError
+from stillseek.features.provider import WeightsFile
 
 LabelRole = Literal["train", "validation", "test"]
 _ROLES: tuple[LabelRole, ...] = ("train", "validation", "test")
+# The order of ActivityNet's sorted classes in the video re-localization data of Feng et al. (2018):
+# the first 160 train, 20 validate, 20 test.
+FENG_2018 = WeightsFile(
+    name="video_reloc-perm.npy",
+    url="https://raw.githubusercontent.com/fengyang0317/video_reloc/"
+    "75a88551b22909f6dd59cae3fda3b12ceaa4760d/data/perm.npy",
+    sha256="7b285886e12f77b6d3fede14a44ead1cfc43c1821a8444ea6e88f6e3c49e1046",
+    size_bytes=1728,
+    licence="MIT",
+)
 # Of 200 classes: 160 / 20 / 20.
 _HELD_OUT_SHARE = 0.1
 
@@ -53,15 +64,22 @@ class LabelSplit:
         return {label: role for role, labels in self.by_role().items() for label in labels}
 
 
-def draw_label_split(labels: Iterable[str], *, seed: int) -> LabelSplit:
+def draw_label_split(
+    labels: Iterable[str], *, seed: int, held_out_share: float = _HELD_OUT_SHARE
+) -> LabelSplit:
     """A random split: 160 / 20 / 20 of 200 classes, the same shares of any other number.
+
+    Args:
+        labels: The classes there are.
+        seed: Seed of the draw.
+        held_out_share: Share of the classes that validates, and share that tests.
 
     Raises:
         UsageError: There are fewer than three classes.
     """
     names = sorted(labels)
     order = np.random.default_rng(seed).permutation(len(names))
-    return _split_in_order([names[place] for place in order])
+    return _split_in_order([names[place] for place in order], held_out_share)
 
 
 def read_label_split(path: Path, labels: Iterable[str]) -> LabelSplit:
@@ -115,10 +133,10 @@ def _read_permutation(path: Path, number: int) -> list[int]:
     return found.ravel().tolist()
 
 
-def _split_in_order(names: Sequence[str]) -> LabelSplit:
+def _split_in_order(names: Sequence[str], held_out_share: float = _HELD_OUT_SHARE) -> LabelSplit:
     if len(names) < len(_ROLES):
         raise UsageError(f"a split needs at least three classes, got {len(names)}")
-    held_out = max(1, round(_HELD_OUT_SHARE * len(names)))
+    held_out = max(1, round(held_out_share * len(names)))
     first, last = len(names) - 2 * held_out, len(names) - held_out
     return LabelSplit(
         train=tuple(sorted(names[:first])),
