@@ -85,7 +85,6 @@ def _extract_videos(
     with progress_bar("videos") as advance:
 
         def show(progress: ExtractionProgress) -> None:
-            part = progress.seconds_done / (progress.duration_seconds or 1)
-            advance(progress.video_index + part, progress.num_videos)
+            advance(progress.share_done, 1.0)
 
         return extract(paths, recipe, store, on_progress=show)

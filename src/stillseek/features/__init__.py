@@ -1,11 +1,7 @@
 """Recipes, features and their store. Nothing here imports torch until a recipe is loaded."""
 
-from stillseek.features.extraction import (
-    ExtractionProgress,
-    ExtractionReport,
-    VideoOutcome,
-    extract,
-)
+from stillseek.features.extraction import extract, shard_of
+from stillseek.features.outcomes import ExtractionProgress, ExtractionReport, VideoOutcome
 from stillseek.features.recipe import (
     RECIPE_NAMES,
     Precision,
@@ -44,4 +40,5 @@ __all__ = [
     "extract",
     "load_recipe",
     "precision_of",
+    "shard_of",
 ]

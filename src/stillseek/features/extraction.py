@@ -1,78 +1,32 @@
-"""Resumable extraction: many videos into the store, whatever some of them hold."""
+"""Resumable extraction: many videos into the store, whatever some of them hold.
 
+Threads decode ahead while the encoder works, and units of several videos share a batch. A video
+is kept as soon as its last unit is encoded; whoever is stopped, however hard, loses the videos
+at work and nothing else.
+"""
+
+import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
-from stillseek.errors import MediaError
+import numpy as np
+from jaxtyping import Float32
+
+from stillseek.errors import UsageError
+from stillseek.features.ahead import DecodeAhead, DecodedUnit, VideoEnd, VideoJob
+from stillseek.features.outcomes import (
+    ExtractionProgress,
+    ExtractionReport,
+    Status,
+    VideoOutcome,
+)
 from stillseek.features.recipe import Recipe
-from stillseek.features.store import FeatureStore, VideoKey, content_hash
+from stillseek.features.store import FeatureStore, VideoKey
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExtractionProgress:
-    """Where an extraction stands.
-
-    Attributes:
-        video_index: Videos finished before this one.
-        num_videos: Videos in total.
-        path: The video at work.
-        seconds_done: Seconds of this video that are encoded.
-        duration_seconds: Length of this video.
-    """
-
-    video_index: int
-    num_videos: int
-    path: Path
-    seconds_done: float
-    duration_seconds: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VideoOutcome:
-    """What became of one video.
-
-    Attributes:
-        path: The video file.
-        status: ``encoded`` now, ``present`` in the store before, or ``failed``.
-        duration_seconds: Length of the video; 0 if it failed.
-        wall_seconds: Time it took.
-        error: Why it failed; empty if it did not.
-    """
-
-    path: Path
-    status: Literal["encoded", "present", "failed"]
-    duration_seconds: float
-    wall_seconds: float
-    error: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExtractionReport:
-    """What became of every video, in the order given."""
-
-    outcomes: tuple[VideoOutcome, ...]
-
-    def with_status(
-        self, status: Literal["encoded", "present", "failed"]
-    ) -> tuple[VideoOutcome, ...]:
-        """The videos that ended this way."""
-        return tuple(outcome for outcome in self.outcomes if outcome.status == status)
-
-    @property
-    def encoded_seconds(self) -> float:
-        """Seconds of video that were encoded now."""
-        return sum((outcome.duration_seconds for outcome in self.with_status("encoded")), start=0.0)
-
-    @property
-    def times_real_time(self) -> float | None:
-        """Seconds of video encoded in a second of work; None if nothing was encoded."""
-        encoded = self.with_status("encoded")
-        if not encoded:
-            return None
-        return self.encoded_seconds / sum(outcome.wall_seconds for outcome in encoded)
+# One batch at the encoder, one ready, one on the way.
+_BATCHES_AHEAD = 2
+_MAX_WORKERS = 8
 
 
 def extract(
@@ -81,12 +35,15 @@ def extract(
     store: FeatureStore,
     *,
     strict: bool = False,
+    workers: int | None = None,
     on_progress: Callable[[ExtractionProgress], None] | None = None,
+    on_outcome: Callable[[VideoOutcome], None] | None = None,
 ) -> ExtractionReport:
     """Encodes the videos whose features the store does not have.
 
     Every video is kept as soon as it is done, so an extraction that was stopped, or that several
-    machines share, goes on where it is.
+    machines share, goes on where it is. Of files with the same bytes one is encoded. Memory holds
+    a few batches of units and the features of the videos at work.
 
     Args:
         paths: Video files.
@@ -94,57 +51,202 @@ def extract(
         store: Where features are kept.
         strict: Whether the first video that cannot be read stops the extraction; otherwise it is
             reported and skipped.
-        on_progress: Called while videos are encoded, and once as each one ends.
+        workers: Videos that are decoded at the same time; None is one for two processors, at
+            most 8.
+        on_progress: Called after every batch and every video.
+        on_outcome: Called as each video ends; also before an exception ends the extraction.
 
     Raises:
+        UsageError: The number of workers is not positive.
         MediaError: A video cannot be read, and the extraction is strict.
-        FeatureError: The store cannot be written.
+        FeatureError: The store cannot be written, or features don't fit it.
     """
-    outcomes: list[VideoOutcome] = []
-    for index, path in enumerate(paths):
+    if workers is None:
+        workers = max(1, min(_MAX_WORKERS, _num_processors() // 2))
+    if workers < 1:
+        raise UsageError(f"extraction needs at least one worker, got {workers}")
+    run = _Run(paths, recipe, store, strict, on_progress, on_outcome)
+    capacity = _BATCHES_AHEAD * recipe.batch_units
+    with DecodeAhead(
+        paths, recipe, store, workers=min(workers, len(paths)), capacity=capacity
+    ) as ahead:
+        for event in ahead:
+            if isinstance(event, DecodedUnit):
+                run.add(event)
+            else:
+                run.end(event)
+    run.encode()
+    return run.report()
 
-        def report(done: float, total: float, index: int = index, path: Path = path) -> None:
-            if on_progress is not None:
-                on_progress(
-                    ExtractionProgress(
-                        video_index=index,
-                        num_videos=len(paths),
-                        path=path,
-                        seconds_done=done,
-                        duration_seconds=total,
-                    )
-                )
 
-        try:
-            outcome = _extract_one(path, recipe, store, report)
-        except MediaError as error:
-            if strict:
-                raise
-            outcome = VideoOutcome(
-                path=path,
-                status="failed",
-                duration_seconds=0.0,
-                wall_seconds=0.0,
-                error=str(error),
+def shard_of(paths: Sequence[Path], number: int, count: int) -> list[Path]:
+    """The part of the work that one of several machines does: every ``count``-th video.
+
+    All machines must be given the same list in the same order.
+
+    Args:
+        paths: All videos.
+        number: Which part, from 1.
+        count: Parts in total.
+
+    Raises:
+        UsageError: There is no such part.
+    """
+    if not 1 <= number <= count:
+        raise UsageError(f"shards go from 1/{count} to {count}/{count}, got {number}/{count}")
+    return list(paths[number - 1 :: count])
+
+
+class _Run:
+    """The encoder's side of an extraction: batches, what is left of videos, and the reckoning."""
+
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        recipe: Recipe,
+        store: FeatureStore,
+        strict: bool,
+        on_progress: Callable[[ExtractionProgress], None] | None,
+        on_outcome: Callable[[VideoOutcome], None] | None,
+    ) -> None:
+        self._recipe, self._store, self._strict = recipe, store, strict
+        self._on_progress, self._on_outcome = on_progress, on_outcome
+        self._started = time.perf_counter()
+        self._batch: list[DecodedUnit] = []
+        self._rows: dict[VideoJob, list[Float32[np.ndarray, " unit_dim"]]] = {}
+        self._decoded: list[VideoJob] = []
+        self._outcomes: dict[int, VideoOutcome] = {}
+        self._by_content: dict[str, VideoOutcome] = {}
+        self._copies: list[VideoJob] = []
+        self._sizes = [_size(path) for path in paths]
+        self._bytes_total = sum(self._sizes)
+        self._bytes_ended = self._bytes_present = 0
+        self._seconds_ended = 0.0
+
+    def add(self, unit: DecodedUnit) -> None:
+        """Takes a unit, and encodes when the batch is full."""
+        self._batch.append(unit)
+        if len(self._batch) == self._recipe.batch_units:
+            self.encode()
+
+    def end(self, event: VideoEnd) -> None:
+        """Takes the end of a video; one whose units wait for a full batch is kept with it."""
+        job = event.job
+        match event.status:
+            case "decoded":
+                self._decoded.append(job)
+                self._keep_encoded()
+            case "present":
+                self._finish(job, "present", duration_seconds=event.duration_seconds)
+            case "copy":
+                self._copies.append(job)
+                self._finish_copies()
+            case "failed":
+                assert event.error is not None
+                self._batch = [unit for unit in self._batch if unit.job is not job]
+                self._rows.pop(job, None)
+                self._finish(job, "failed", error=str(event.error))
+                if self._strict:
+                    self.encode()
+                    raise event.error
+
+    def encode(self) -> None:
+        """Encodes the units that wait, and keeps the videos that this completes."""
+        batch, self._batch = self._batch, []
+        if batch:
+            encoded = self._recipe.encode_units(np.stack([unit.pixels for unit in batch]))
+            for unit, row in zip(batch, encoded, strict=True):
+                self._rows.setdefault(unit.job, []).append(row)
+            self._tell()
+        self._keep_encoded()
+
+    def report(self) -> ExtractionReport:
+        """What became of the videos."""
+        return ExtractionReport(
+            outcomes=tuple(self._outcomes[index] for index in sorted(self._outcomes)),
+            wall_seconds=time.perf_counter() - self._started,
+        )
+
+    def _keep_encoded(self) -> None:
+        """Keeps the videos of which every unit is encoded."""
+        waiting = {unit.job for unit in self._batch}
+        ready = [job for job in self._decoded if job not in waiting]
+        self._decoded = [job for job in self._decoded if job in waiting]
+        for job in ready:
+            assert job.stream is not None
+            features = self._recipe.assemble(np.stack(self._rows.pop(job)), job.stream)
+            key = VideoKey(content=job.content, fingerprint=self._recipe.fingerprint)
+            self._store.put(key, features, source=job.path.name)
+            self._finish(job, "encoded", duration_seconds=features.grid.duration_seconds)
+
+    def _finish(
+        self, job: VideoJob, status: Status, *, duration_seconds: float = 0.0, error: str = ""
+    ) -> None:
+        outcome = VideoOutcome(
+            path=job.path,
+            status=status,
+            content=job.content,
+            duration_seconds=duration_seconds,
+            wall_seconds=time.perf_counter() - job.started,
+            error=error,
+        )
+        self._outcomes[job.index] = outcome
+        self._bytes_ended += self._sizes[job.index]
+        self._bytes_present += self._sizes[job.index] * (status == "present")
+        self._seconds_ended += duration_seconds * (status == "encoded")
+        if self._on_outcome is not None:
+            self._on_outcome(outcome)
+        self._tell()
+        if job.content and job.content not in self._by_content:
+            self._by_content[job.content] = outcome
+            self._finish_copies()
+
+    def _finish_copies(self) -> None:
+        """Ends the copies of videos that ended."""
+        ended = [job for job in self._copies if job.content in self._by_content]
+        self._copies = [job for job in self._copies if job.content not in self._by_content]
+        for job in ended:
+            first = self._by_content[job.content]
+            if first.status == "failed":
+                error = f"{job.path} has the same bytes as {first.path}, which failed"
+                self._finish(job, "failed", error=error)
+            else:
+                self._finish(job, "present", duration_seconds=first.duration_seconds)
+
+    def _tell(self) -> None:
+        if self._on_progress is None:
+            return
+        seconds, done = self._seconds_ended, float(self._bytes_ended)
+        for job, rows in self._rows.items():
+            assert job.stream is not None
+            total = job.stream.duration_seconds
+            encoded = min(len(rows) * job.stream.interval_seconds, total)
+            seconds += encoded
+            done += self._sizes[job.index] * encoded / total
+        wall_seconds = time.perf_counter() - self._started
+        worked, left = done - self._bytes_present, self._bytes_total - done
+        self._on_progress(
+            ExtractionProgress(
+                num_videos=len(self._sizes),
+                videos_done=len(self._outcomes),
+                share_done=done / self._bytes_total,
+                encoded_seconds=seconds,
+                wall_seconds=wall_seconds,
+                remaining_seconds=wall_seconds * left / worked if worked else None,
             )
-        report(outcome.duration_seconds, outcome.duration_seconds)
-        outcomes.append(outcome)
-    return ExtractionReport(outcomes=tuple(outcomes))
+        )
 
 
-def _extract_one(
-    path: Path, recipe: Recipe, store: FeatureStore, report: Callable[[float, float], None]
-) -> VideoOutcome:
-    started = time.perf_counter()
-    key = VideoKey(content=content_hash(path), fingerprint=recipe.fingerprint)
-    features = store.find(key)
-    present = features is not None
-    if features is None:
-        features = recipe.encode_video(path, on_progress=report)
-        store.put(key, features, source=path.name)
-    return VideoOutcome(
-        path=path,
-        status="present" if present else "encoded",
-        duration_seconds=features.grid.duration_seconds,
-        wall_seconds=time.perf_counter() - started,
-    )
+def _num_processors() -> int:
+    """Processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _size(path: Path) -> int:
+    """Bytes of a file, at least 1; a missing one is found out when it is its turn."""
+    try:
+        return max(1, path.stat().st_size)
+    except OSError:
+        return 1
