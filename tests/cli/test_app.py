@@ -19,9 +19,10 @@ VERBS = (
     "export",
     "doctor",
 )
+DATASET_VERBS = (("dataset", "render"), ("dataset", "import"))
 
 
-@pytest.mark.parametrize("verb", [(), *((verb,) for verb in VERBS), ("dataset", "render")])
+@pytest.mark.parametrize("verb", [(), *((verb,) for verb in VERBS), *DATASET_VERBS])
 def test_help_needs_no_torch(verb: tuple[str, ...]) -> None:
     source = (
         "import sys\n"

@@ -167,6 +167,13 @@ def test_images_of_siblings_need_no_video(videos: Path, write_table) -> None:
     assert queries(made) == {"a#1-difficult1": ("hop", None, None, "../../images/hop/1.png")}
 
 
+def test_similar_classes_that_are_others_are_refused(videos: Path, write_table) -> None:
+    taxonomy = write_json(videos.parent / "similar.json", {"legs": ["Jump", "hop"]})
+
+    with pytest.raises(DatasetError, match=r"no label of .* is a class in"):
+        run(write_table(*SAME), videos, taxonomy=taxonomy)
+
+
 def test_difficult_without_similar_classes_is_refused(videos: Path, write_table) -> None:
     with pytest.raises(UsageError, match="so --difficult has no effect; give --taxonomy FILE"):
         run(write_table(*SAME), videos, difficult=1)

@@ -1,7 +1,7 @@
 """A data set of people's own videos, from their annotations."""
 
 import hashlib
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ from stillseek.data.own_videos.files import VideoFolder, images_of_labels, relat
 from stillseek.data.own_videos.queries import SIBLINGS, Picture, Pictures
 from stillseek.data.own_videos.reading import read_annotations
 from stillseek.data.own_videos.splits import SplitBy, split_targets
-from stillseek.data.own_videos.table import DIGITS
+from stillseek.data.own_videos.table import DIGITS, Rows
 from stillseek.data.own_videos.targets import Found, Target, find_targets, image_error
 from stillseek.data.taxonomy import Taxonomy, read_similar
 from stillseek.errors import DatasetError, UsageError
@@ -126,7 +126,7 @@ def import_videos(
         UsageError: A setting has no effect.
     """
     read = read_annotations(annotations, attribute=config.attribute)
-    similar = read_similar(taxonomy) if taxonomy is not None else read.taxonomy
+    similar = _similar(read, annotations, taxonomy)
     if similar is None and config.difficult:
         raise UsageError(
             "no similar classes are known, so --difficult has no effect; give --taxonomy FILE"
@@ -173,7 +173,18 @@ class _Question:
 
     target: Target
     split: Split
-    pictures: tuple[tuple[QueryKind, Picture], ...]
+    asking: Mapping[QueryKind, Sequence[Picture]]
+
+
+def _similar(read: Rows, annotations: Path, taxonomy: Path | None) -> Taxonomy | None:
+    if taxonomy is None:
+        return read.taxonomy
+    similar = read_similar(taxonomy)
+    if not any(row.label in similar for row in read.rows):
+        raise DatasetError(
+            f"no label of {annotations} is a class in {taxonomy}; check that they are spelled alike"
+        )
+    return similar
 
 
 def _label_images(
@@ -196,31 +207,29 @@ def _label_images(
 def _questions(
     targets: Sequence[Target], pictures: Pictures, config: OwnVideosConfig
 ) -> tuple[list[_Question], str]:
-    num_difficult = _DIFFICULT if config.difficult is None else config.difficult
-
-    def chosen(
-        target: Target, splits: Mapping[str, Split] | None = None
-    ) -> tuple[tuple[QueryKind, Picture], ...]:
-        simple = pictures.simple(target, splits)[: config.simple]
-        difficult = pictures.difficult(target, splits)[:num_difficult]
-        return (
-            *(("simple", picture) for picture in simple),
-            *(("difficult", picture) for picture in difficult),
-        )
-
+    limits: dict[QueryKind, int] = {
+        "simple": config.simple,
+        "difficult": _DIFFICULT if config.difficult is None else config.difficult,
+    }
     # Only what can be asked for takes part in the split, or a part of it might be empty.
-    answerable = [target for target in targets if chosen(target)]
+    answerable = [
+        target
+        for target in targets
+        if any(num > 0 and pictures.of(target, kind) for kind, num in limits.items())
+    ]
     if not answerable:
         raise DatasetError(
             "no activity can be asked for: none has an image, or another video with the same "
             "label; give images (column image, or --images), or annotate more videos"
         )
     splits, how = split_targets(answerable, config.split_by, seed=config.seed)
-    questions = [
-        _Question(target=target, split=splits[target.name], pictures=asking)
-        for target in answerable
-        if (asking := chosen(target, splits))
-    ]
+    questions = []
+    for target in answerable:
+        asking: dict[QueryKind, list[Picture]] = {
+            kind: pictures.draw(target, kind, num, splits) for kind, num in limits.items()
+        }
+        if any(asking.values()):
+            questions.append(_Question(target=target, split=splits[target.name], asking=asking))
     return questions, how
 
 
@@ -230,12 +239,15 @@ def _samples(question: _Question, out: Path) -> Iterator[Sample]:
     length = (
         target.window.duration_seconds if target.window is not None else target.duration_seconds
     )
-    numbers: Counter[QueryKind] = Counter()
-    for kind, picture in question.pictures:
-        numbers[kind] += 1
+    numbered: list[tuple[QueryKind, int, Picture]] = [
+        (kind, number, picture)
+        for kind, pictures in question.asking.items()
+        for number, picture in enumerate(pictures, start=1)
+    ]
+    for kind, number, picture in numbered:
         frame_of = picture.frame_of
         yield Sample(
-            sample_id=f"{target.name}-{kind}{numbers[kind]}",
+            sample_id=f"{target.name}-{kind}{number}",
             video_id=target.video_id,
             duration_seconds=round(length, DIGITS),
             window=target.window,

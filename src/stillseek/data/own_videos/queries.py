@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from stillseek.data.manifest import Split
+from stillseek.data.manifest import QueryKind, Split
 from stillseek.data.own_videos.table import DIGITS
 from stillseek.data.own_videos.targets import Target
 from stillseek.data.taxonomy import Taxonomy
@@ -21,11 +21,13 @@ class Picture:
 
     Attributes:
         label: Class that it shows.
+        lot: What the seed draws for it.
         image: The file; None for a frame.
         frame_of: The activity in whose middle the frame is; None for a file.
     """
 
     label: str
+    lot: int
     image: Path | None = None
     frame_of: Target | None = None
 
@@ -37,11 +39,13 @@ class Picture:
         segment = self.frame_of.segment
         return round((segment.start_seconds + segment.end_seconds) / 2, DIGITS)
 
+    def trains(self, splits: Mapping[str, Split]) -> bool:
+        """Whether it is a frame of an activity of the training split."""
+        return self.frame_of is not None and splits.get(self.frame_of.name) == "train"
+
 
 class Pictures:
-    """The pictures that may ask for a target, drawn by seed.
-
-    What is drawn for one target depends on the seed, the target and its pictures only.
+    """The pictures that may ask for targets.
 
     Args:
         targets: The activities; every one may be a query in another video.
@@ -58,70 +62,77 @@ class Pictures:
         similar: Taxonomy | None,
         seed: int,
     ) -> None:
-        self._by_label: dict[str, list[Target]] = defaultdict(list)
-        for target in targets:
-            self._by_label[target.label].append(target)
-        self._images = images
         self._seed = seed
-        self._siblings = _siblings({*self._by_label, *images}, similar)
+        self._by_label: dict[str, list[Picture]] = defaultdict(list)
+        for target in targets:
+            if target.label not in images:
+                frame = Picture(label=target.label, lot=lot(seed, target.name), frame_of=target)
+                self._by_label[target.label].append(frame)
+        for label, files in images.items():
+            self._by_label[label] = [self._image(label, file) for file in files]
+        self._siblings = _siblings(set(self._by_label), similar)
 
-    def simple(self, target: Target, splits: Mapping[str, Split] | None = None) -> list[Picture]:
-        """Pictures of the target's own class, best first.
+    def of(self, target: Target, kind: QueryKind) -> list[Picture]:
+        """All pictures of a target's own class (simple) or of its sibling classes (difficult)."""
+        if kind == "difficult":
+            siblings = self._siblings.get(target.label, ())
+            return [picture for label in siblings for picture in self._of_label(target, label)]
+        if target.images:
+            return [self._image(target.label, image) for image in target.images]
+        return self._of_label(target, target.label)
+
+    def draw(
+        self, target: Target, kind: QueryKind, num: int, splits: Mapping[str, Split]
+    ) -> list[Picture]:
+        """At most ``num`` pictures that ask for a target.
+
+        A target that trains takes frames of targets that train only; others take those last. A
+        second picture of a video comes after the first ones of all others. What is drawn depends
+        on the seed, the target and its pictures only.
 
         Args:
             target: What is asked for.
-            splits: Split of every target by name. A target that trains takes frames of targets
-                that train; others take those frames last. None: before there are splits.
+            kind: As in `of`.
+            num: Most pictures.
+            splits: Split of targets by name.
         """
-        if target.images:
-            return [Picture(label=target.label, image=image) for image in target.images]
-        return self._drawn(target, self._of_label(target, target.label), splits)
-
-    def difficult(self, target: Target, splits: Mapping[str, Split] | None = None) -> list[Picture]:
-        """Pictures of sibling classes, best first; the arguments as in `simple`."""
-        siblings = self._siblings.get(target.label, ())
-        pool = [picture for label in siblings for picture in self._of_label(target, label)]
-        return self._drawn(target, pool, splits)
+        pool = self.of(target, kind)
+        if kind == "simple" and target.images:
+            return pool[:num]
+        if splits[target.name] == "train":
+            pool = [each for each in pool if each.frame_of is None or each.trains(splits)]
+        # Every target meets the pictures in an order of its own.
+        mine = lot(self._seed, "asked for", target.name)
+        pool.sort(key=lambda picture: picture.lot ^ mine)
+        turns: Counter[str] = Counter()
+        ordered = []
+        for picture in pool:
+            video = "" if picture.frame_of is None else picture.frame_of.video_id
+            # Files are no frames of one video.
+            turns[video] += bool(video)
+            ordered.append((picture.trains(splits), turns[video], picture))
+        ordered.sort(key=lambda each: each[:2])
+        return [picture for *_, picture in ordered[:num]]
 
     def _of_label(self, target: Target, label: str) -> list[Picture]:
-        if label in self._images:
-            return [Picture(label=label, image=image) for image in self._images[label]]
         return [
-            Picture(label=label, frame_of=other)
-            for other in self._by_label.get(label, ())
-            if other.video_id != target.video_id
+            picture
+            for picture in self._by_label.get(label, ())
+            if picture.frame_of is None or picture.frame_of.video_id != target.video_id
         ]
 
-    def _drawn(
-        self, target: Target, pool: Iterable[Picture], splits: Mapping[str, Split] | None
-    ) -> list[Picture]:
-        def trains(picture: Picture) -> bool:
-            of = picture.frame_of
-            return splits is not None and of is not None and splits.get(of.name) == "train"
-
-        if splits is not None and splits[target.name] == "train":
-            pool = (each for each in pool if each.frame_of is None or trains(each))
-        ordered = sorted(pool, key=lambda picture: (trains(picture), self._lot(target, picture)))
-        # One picture a video first, and a second one only after them.
-        turns: Counter[str] = Counter()
-        keyed = []
-        for picture in ordered:
-            video = "" if picture.frame_of is None else picture.frame_of.video_id
-            # Files are all different already.
-            turns[video] += bool(video)
-            keyed.append((trains(picture), turns[video], picture))
-        return [picture for *_, picture in sorted(keyed, key=lambda each: each[:2])]
-
-    def _lot(self, target: Target, picture: Picture) -> str:
-        # A hash, not a generator: the order stays what it is in every version of every library.
-        name = picture.image.name if picture.image is not None else ""
-        name = picture.frame_of.name if picture.frame_of is not None else name
-        return draw(self._seed, target.name, picture.label, name)
+    def _image(self, label: str, image: Path) -> Picture:
+        # Without folders, which are other ones on another machine.
+        return Picture(label=label, lot=lot(self._seed, label, image.name), image=image)
 
 
-def draw(seed: int, *names: str) -> str:
-    """A number, as text, that stands for names and seed; sorting by it shuffles."""
-    return hashlib.sha256("\0".join((str(seed), *names)).encode()).hexdigest()
+def lot(seed: int, *names: str) -> int:
+    """What a seed draws for names; sorting by it shuffles.
+
+    A hash, not a generator: the order stays what it is in every version of every library.
+    """
+    text = "\0".join((str(seed), *names))
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
 
 
 def _siblings(labels: set[str], similar: Taxonomy | None) -> dict[str, tuple[str, ...]]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 from stillseek.data.manifest import Split
-from stillseek.data.own_videos.queries import draw
+from stillseek.data.own_videos.queries import lot
 from stillseek.data.own_videos.targets import Target
 from stillseek.errors import DatasetError, UsageError
 
@@ -51,7 +51,7 @@ def split_targets(
 
 
 def _parts(names: Iterable[str], by_video: bool, seed: int) -> Mapping[str, Split]:
-    shuffled = sorted(set(names), key=lambda name: draw(seed, "split", name))
+    shuffled = sorted(set(names), key=lambda name: lot(seed, "split", name))
     if len(shuffled) < 3:
         kind = "videos" if by_video else "classes"
         raise DatasetError(

@@ -1,0 +1,168 @@
+import json
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from stillseek.cli.app import main
+from stillseek.data.manifest import read_manifest
+
+PAGE = Path(__file__).resolve().parents[2] / "docs/data/own-videos.md"
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+SMALL = (
+    *("--num-layers", "1", "--num-heads", "1", "--projection-dim", "5", "--window", "2"),
+    *("--ffn-dim", "7", "--hidden-dim", "3", "--max-epochs", "1"),
+)
+
+
+def blocks(language: str) -> list[str]:
+    return [text for name, text in BLOCK.findall(PAGE.read_text("utf-8")) if name == language]
+
+
+def commands(language: str) -> list[list[str]]:
+    lines = [line.removeprefix("$ ") for text in blocks(language) for line in text.splitlines()]
+    return [shlex.split(line)[1:] for line in lines if line.startswith("stillseek ")]
+
+
+@pytest.fixture
+def folder(write_clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The files of the page, and the folder they are in as the current one."""
+    for number, name in enumerate(("garden.mp4", "park.mov", "beach/sunset.mkv")):
+        write_clip(name=f"my-videos/{name}", seconds=12, rate=2, seed=number)
+    (tmp_path / "activities.csv").write_text(blocks("csv")[0], encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_first_command_of_the_page_prints_what_it_says(folder: Path, capsys) -> None:
+    (printed,) = blocks("console")
+
+    assert main(commands("console")[0]) == 0
+
+    assert capsys.readouterr() == (printed.partition("\n")[2], "")
+
+
+@pytest.mark.usefixtures("use_small_recipe")
+def test_every_command_of_the_page_works_in_its_order(folder: Path, write_clip, capsys) -> None:
+    names = [f"match {number}" for number in range(12)]
+    for number, name in enumerate(names):
+        write_clip(name=f"season/{name}.mkv", seconds=5, rate=2, seed=number)
+    lines = [f"{name},1,3,{label}" for name in names for label in ("goal", "corner")]
+    (folder / "season.csv").write_text("\n".join(("video,start,end,label", *lines)))
+    for command in commands("console") + commands("bash"):
+        small = SMALL if command[0] == "train" else ()
+        assert main([*command, *small]) == 0, capsys.readouterr().err
+
+    tables = json.loads((folder / "my-scores/tables.json").read_text())
+    assert "sail" in {row["model"] for row in tables["scores"]}
+    assert len(commands("bash")) == 6
+
+
+def test_json_blocks_of_the_page_are_read(folder: Path, capsys) -> None:
+    table, similar = blocks("json")
+    (folder / "table.json").write_text(table, encoding="utf-8")
+    (folder / "similar.json").write_text(similar, encoding="utf-8")
+    places = ("--videos", "my-videos", "--out", "out", "--taxonomy", "similar.json")
+
+    assert main(["dataset", "import", "activities.csv", *places]) == 0
+    assert "6 simple, 2 difficult\n" in capsys.readouterr().out
+    assert main(["dataset", "import", "table.json", *places]) == 1
+    assert "no activity can be asked for" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("use_small_recipe")
+def test_query_images_and_windows_are_extracted_and_scored(
+    folder: Path, write_picture, capsys
+) -> None:
+    (folder / "my images/juggling").mkdir(parents=True)
+    write_picture("my images/juggling/a.png", seed=1)
+    write_picture("my images/juggling/b.png", seed=2)
+    command = ["dataset", "import", "activities.csv", "--videos", "my-videos", "--out", "d/a"]
+
+    assert main([*command, "--images", "my images"]) == 0
+    assert "queries: 6 images, 2 frames of other videos; 8 simple" in capsys.readouterr().out
+    assert main(["extract", "--dataset", "d/a", "--out", "store"]) == 0
+    assert capsys.readouterr().out.endswith("query images: 4 encoded\n")
+    places = ("--dataset", "d/a", "--store", "store")
+    assert main(["evaluate", *places, "--matching", "--out", "scores"]) == 0
+    samples = read_manifest(folder / "d/a").samples
+    assert sum(sample.window is not None for sample in samples) == 4
+
+
+def test_broken_annotations_are_listed_and_exit_with_1(folder: Path, capsys) -> None:
+    lines = [f"garden,{number},{number},juggling" for number in range(23)]
+    with (folder / "activities.csv").open("a", encoding="utf-8") as file:
+        file.write("\n".join(lines))
+    command = ["dataset", "import", "activities.csv", "--videos", "my-videos", "--out", "out"]
+
+    assert main(command) == 1
+    captured = capsys.readouterr()
+    errors = captured.err.splitlines()
+    assert captured.out == ""
+    assert errors[0] == (
+        "error: activities.csv, line 8: the end, 0.0 s, is not after the start, 0.0 s"
+    )
+    assert errors[20:] == [
+        "error: ... and 3 more",
+        "error: activities.csv cannot be used as it is: 23 problems, and nothing was written; mend "
+        "them, or leave out what is broken with --skip-bad",
+    ]
+    assert not (folder / "out").exists()
+
+    assert main([*command, "--skip-bad"]) == 0
+    captured = capsys.readouterr()
+    assert captured.err.splitlines()[::20] == [
+        errors[0].replace("error", "skipped"),
+        "skipped: ... and 3 more",
+    ]
+    assert captured.out.endswith("\nskipped as broken: 23\n")
+
+
+def test_everything_that_was_done_is_said(folder: Path, capsys) -> None:
+    (folder / "table.csv").write_text(
+        "video,start,end,label,split,who\n"
+        "garden,1,3,juggling,train,x\n"
+        "garden,2,4,juggling,train,\n"
+        "park,1,99,juggling,train,\n"
+        "park,1,3,handstand,test,\n"
+        "sunset,1,3,handstand,test,\n",
+        encoding="utf-8",
+    )
+
+    assert main(["dataset", "import", "table.csv", "--videos", "my-videos", "--out", "out"]) == 0
+
+    assert capsys.readouterr().out == (
+        "out: 4 samples (2 test, 2 train)\n"
+        "asked for: 4 activities of 2 classes in 3 videos\n"
+        "queries: 0 images, 4 frames of other videos; 4 simple, 0 difficult\n"
+        "split: as the annotations say\n"
+        "searched in more than one split: 1 videos\n"
+        "joined to another activity of the same label that they overlap: 1\n"
+        "cut to the end of their video: 1\n"
+        "not read: who\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["--simple", "-1"], 2, "simple must be at least 0, got -1"),
+        (["--difficult", "2"], 2, "so --difficult has no effect; give --taxonomy FILE"),
+        (["--attribute", "Activity"], 2, "is not a file of VIA, so --attribute has no effect"),
+        (["--split-by", "colour"], 2, "Invalid value"),
+        (["--split-by", "class"], 1, "there are 2 classes to split in three"),
+        (["--images", "nowhere"], 1, "is called like a label; expected FOLDER/LABEL/image.jpg"),
+        (["--videos", "nowhere"], 1, "there is no video file in nowhere"),
+    ],
+)
+def test_wrong_options(words, code: int, message: str, folder: Path, capsys) -> None:
+    command = ["dataset", "import", "activities.csv", "--out", "out"]
+    videos = [] if "--videos" in words else ["--videos", "my-videos"]
+
+    assert main([*command, *videos, *words]) == code
+
+    captured = capsys.readouterr()
+    assert message in captured.err
+    assert captured.err.count("\n") == 1
+    assert not (folder / "out").exists()
