@@ -1,0 +1,208 @@
+"""The ``c3d-vgg16`` recipe: the features of the paper (section 6.1)."""
+
+import copy
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from jaxtyping import Float32, UInt8
+
+from stillseek.errors import FeatureError
+from stillseek.features.c3d import C3D, CLIP_FRAMES, CLIP_STRIDE_FRAMES, SIDE_PIXELS
+from stillseek.features.recipe import (
+    QueryFeatures,
+    Recipe,
+    UnitStream,
+    VideoFeatures,
+    fingerprint_of,
+)
+from stillseek.features.reduction import Reduction
+from stillseek.media import probe, sample
+from stillseek.timeline import ClipGrid
+
+# Of a file that does not say how many frames a second it has.
+_FALLBACK_FRAME_RATE = 25
+
+
+@runtime_checkable
+class RegionEncoder(Protocol):
+    """What makes features of a query image.
+
+    Attributes:
+        region_dim: Width of a region feature.
+        global_dim: Width of the global feature.
+        settings: What decides a feature besides pixels and weights: JSON values.
+    """
+
+    region_dim: int
+    global_dim: int
+    settings: Mapping[str, object]
+
+    @property
+    def weights(self) -> Mapping[str, np.ndarray]:
+        """Parameters by name."""
+        ...
+
+    def encode(
+        self, image: UInt8[np.ndarray, "height width 3"]
+    ) -> tuple[
+        Float32[np.ndarray, "region region_dim"],
+        Float32[np.ndarray, "region 4"],
+        Float32[np.ndarray, " global_dim"],
+    ]:
+        """Region features, boxes as centre and size in fractions of the image, global feature."""
+        ...
+
+
+def overlapping_clips(
+    frames: Iterable[UInt8[np.ndarray, "height width 3"]],
+) -> Iterator[UInt8[np.ndarray, "frame height width 3"]]:
+    """Runs of 16 frames that begin every 8 frames, as long as there is a frame to begin with.
+
+    The last one or two are filled up with the last frame.
+    """
+    held: deque[np.ndarray] = deque()
+    for frame in frames:
+        held.append(frame)
+        if len(held) == CLIP_FRAMES:
+            yield np.stack(held)
+            for _ in range(CLIP_STRIDE_FRAMES):
+                held.popleft()
+    while held:
+        missing = CLIP_FRAMES - len(held)
+        yield np.stack([*held, *[held[-1]] * missing])
+        for _ in range(min(CLIP_STRIDE_FRAMES, len(held))):
+            held.popleft()
+
+
+class C3dVgg16Recipe(Recipe):
+    """C3D over 16 frames, every 8 frames; regions of a VGG-16 Faster R-CNN.
+
+    Frames are those displayed at steady instants, at the video's own average rate.
+
+    Deviation: the last clips of a video, which have fewer than 16 frames, are filled up with the
+    last one, so that every instant has a clip.
+
+    Args:
+        clip_encoder: Encoder of clips, in single precision. It is taken, not copied.
+        regions: Encoder of query images.
+        reduction: Reduction of clip features; None leaves them as they are.
+        device: Where clips are encoded.
+        dtype: Number format of the clip encoder.
+
+    Raises:
+        FeatureError: The reduction is for features of another width.
+    """
+
+    name = "c3d-vgg16"
+    # 51 MB of activations a clip behind the first convolution.
+    batch_units = 8
+
+    def __init__(
+        self,
+        clip_encoder: C3D,
+        regions: RegionEncoder,
+        *,
+        reduction: Reduction | None = None,
+        device: torch.device | None = None,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        self._device = device or torch.device("cpu")
+        weights = {
+            **{f"clips.{k}": v.cpu().numpy() for k, v in clip_encoder.state_dict().items()},
+            **{f"regions.{k}": v for k, v in regions.weights.items()},
+        }
+        settings = {
+            "engine": "torch",
+            "dtype": str(dtype).removeprefix("torch."),
+            "feature": "fc7, rectified",
+            "frames": [CLIP_FRAMES, CLIP_STRIDE_FRAMES, SIDE_PIXELS],
+            "regions": dict(regions.settings),
+        }
+        self._unreduced = fingerprint_of(self.name, settings, weights)
+        self._clip_encoder = clip_encoder.eval().requires_grad_(False).to(self._device, dtype)
+        self._clip_encoder.to(memory_format=torch.channels_last_3d)
+        self._regions = regions
+        self.region_dim, self.global_dim = regions.region_dim, regions.global_dim
+        self._reduce_by(reduction)
+
+    def reduced(self, reduction: Reduction) -> "C3dVgg16Recipe":
+        """The same recipe with a reduction; both share their networks.
+
+        Raises:
+            FeatureError: It is for features of another width.
+        """
+        recipe = copy.copy(self)
+        recipe._reduce_by(reduction)
+        return recipe
+
+    def reduce(self, features: VideoFeatures) -> VideoFeatures:
+        """Features of this recipe, from those of the same recipe without its reduction."""
+        clips = features.clips if self._reduction is None else self._reduction.apply(features.clips)
+        return VideoFeatures(clips=clips, grid=features.grid, fingerprint=self.fingerprint)
+
+    def open_video(self, path: Path) -> UnitStream:
+        """Overlapping runs of 16 frames of 112 x 112."""
+        info = probe(path)
+        interval_seconds = float(1 / (info.frame_rate or _FALLBACK_FRAME_RATE))
+        frames = sample(path, interval_seconds=interval_seconds, size=(SIDE_PIXELS, SIDE_PIXELS))
+        return UnitStream(
+            duration_seconds=info.duration_seconds,
+            interval_seconds=CLIP_STRIDE_FRAMES * interval_seconds,
+            units=overlapping_clips(frame.pixels for frame in frames),
+        )
+
+    def encode_units(
+        self, units: UInt8[np.ndarray, "clip frame height width 3"]
+    ) -> Float32[np.ndarray, "clip feature"]:
+        """Activations of ``fc7``.
+
+        Another batch changes them by rounding: less than 1e-4 of their largest in single
+        precision, and 2e-2 in bfloat16.
+        """
+        with torch.inference_mode():
+            features = self._clip_encoder(torch.from_numpy(units).to(self._device))
+        return features.float().cpu().numpy()
+
+    def assemble(
+        self, units: Float32[np.ndarray, "clip feature"], stream: UnitStream
+    ) -> VideoFeatures:
+        """A clip a unit, reduced if the recipe has a reduction."""
+        # Damage in the middle of a file can end the decoding before the measured end.
+        decoded_seconds = len(units) * stream.interval_seconds
+        grid = ClipGrid(
+            stride_seconds=stream.interval_seconds,
+            length_seconds=stream.interval_seconds * CLIP_FRAMES / CLIP_STRIDE_FRAMES,
+            duration_seconds=min(stream.duration_seconds, decoded_seconds),
+        )
+        clips = units[: grid.num_clips]
+        return self.reduce(VideoFeatures(clips=clips, grid=grid, fingerprint=self._unreduced))
+
+    def encode_pixels(self, image: UInt8[np.ndarray, "height width 3"]) -> QueryFeatures:
+        """Regions that the detector finds, and the mean of its last shared map."""
+        regions, boxes, global_feature = self._regions.encode(image)
+        return QueryFeatures(
+            regions=regions,
+            boxes=boxes,
+            global_feature=global_feature,
+            fingerprint=self.fingerprint,
+        )
+
+    def _reduce_by(self, reduction: Reduction | None) -> None:
+        """Sets the reduction, and the width and fingerprint that follow from it."""
+        width = self._clip_encoder.fc7.out_features
+        if reduction is None:
+            self.clip_dim, self.fingerprint = width, self._unreduced
+        elif len(reduction.mean) != width:
+            raise FeatureError(
+                f"the reduction is for features of width {len(reduction.mean)}, those of "
+                f"{self.name} have {width}; fit one with stillseek fit-pca"
+            )
+        else:
+            origin = {"unreduced": self._unreduced, "reduction": reduction.fingerprint}
+            self.clip_dim = reduction.num_components
+            self.fingerprint = fingerprint_of(self.name, origin, {})
+        self._reduction = reduction

@@ -1,0 +1,150 @@
+from collections.abc import Mapping
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from stillseek.errors import FeatureError
+from stillseek.features.c3d import C3D
+from stillseek.features.c3d_vgg16 import C3dVgg16Recipe, overlapping_clips
+from stillseek.features.reduction import Reduction
+
+
+class TinyC3D(C3D):
+    """Means of the 16 frames, through two small layers."""
+
+    def __init__(self) -> None:
+        nn.Module.__init__(self)
+        self.fc6 = nn.Linear(48, 11)
+        self.fc7 = nn.Linear(11, 13)
+
+    def forward(self, clips):
+        means = clips.float().mean((2, 3)).flatten(1) / 255
+        return self.fc7(self.fc6(means.to(self.fc6.weight.dtype)))
+
+
+class StubRegions:
+    """Three regions of a picture's mean."""
+
+    region_dim, global_dim = 7, 5
+    settings: Mapping[str, object] = {"nms": 0.7}
+
+    def __init__(self, weight: float = 1.0) -> None:
+        self.weights: Mapping[str, np.ndarray] = {"w": np.array([weight], np.float32)}
+
+    def encode(self, image):
+        mean = np.float32(image.mean())
+        boxes = np.full((3, 4), 0.5, np.float32)
+        return np.full((3, 7), mean, np.float32), boxes, np.full(5, mean, np.float32)
+
+
+def make_recipe(
+    *, seed: int = 3, weight: float = 1.0, dtype: torch.dtype = torch.float32
+) -> C3dVgg16Recipe:
+    torch.manual_seed(seed)
+    return C3dVgg16Recipe(TinyC3D(), StubRegions(weight), dtype=dtype)
+
+
+def make_reduction(*, width: int = 13, origin: str = "train") -> Reduction:
+    rng = np.random.default_rng(5)
+    return Reduction(
+        mean=rng.normal(size=width).astype(np.float32),
+        components=np.linalg.qr(rng.normal(size=(width, 3)))[0].T.astype(np.float32),
+        explained_variance=np.array([3, 2, 1], np.float32),
+        total_variance=7.0,
+        fitted_on={"split": origin},
+    )
+
+
+def frames(count: int) -> list[np.ndarray]:
+    return [np.full((1, 1, 3), number, np.uint8) for number in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("num_frames", "starts"),
+    [(0, []), (1, [0]), (8, [0]), (9, [0, 8]), (16, [0, 8]), (17, [0, 8, 16]), (24, [0, 8, 16])],
+)
+def test_a_clip_starts_every_eight_frames(num_frames: int, starts: list[int]) -> None:
+    clips = list(overlapping_clips(frames(num_frames)))
+
+    last = num_frames - 1
+    expected = [[min(first + k, last) for k in range(16)] for first in starts]
+    assert [clip[:, 0, 0, 0].tolist() for clip in clips] == expected
+
+
+def test_clips_are_decoded_when_they_are_asked_for() -> None:
+    taken: list[int] = []
+
+    def decoded():
+        for number, frame in enumerate(frames(100)):
+            taken.append(number)
+            yield frame
+
+    clips = overlapping_clips(decoded())
+    next(clips)
+    next(clips)
+
+    assert len(taken) == 24
+
+
+@pytest.mark.parametrize(("seconds", "num_clips"), [(0.5, 1), (1.6, 2), (1.7, 3), (4.3, 6)])
+def test_a_video_becomes_clips_on_its_own_frame_rate(
+    make_video, seconds: float, num_clips: int
+) -> None:
+    recipe, path = make_recipe(), make_video(seconds=seconds)
+    features = recipe.encode_video(path)
+
+    # At 10 frames a second, 8 frames are 0.8 s.
+    assert features.clips.shape == (num_clips, 13)
+    assert features.grid.stride_seconds == pytest.approx(0.8)
+    assert features.grid.length_seconds == pytest.approx(1.6)
+    assert features.grid.duration_seconds == pytest.approx(seconds)
+    units = np.stack(list(recipe.open_video(path).units))
+    assert units.shape == (num_clips, 16, 112, 112, 3)
+    np.testing.assert_allclose(recipe.encode_units(units), features.clips, atol=1e-6)
+
+
+def test_a_video_that_ends_early_is_as_long_as_what_decodes(make_video) -> None:
+    recipe = make_recipe()
+    stream = recipe.open_video(make_video(seconds=4.3))
+
+    features = recipe.assemble(np.zeros((2, 13), np.float32), stream)
+
+    assert features.grid.duration_seconds == pytest.approx(1.6)
+    assert features.grid.num_clips == 2
+
+
+def test_a_reduction_changes_clips_width_and_fingerprint_only(make_video) -> None:
+    whole, reduction, path = make_recipe(), make_reduction(), make_video(seconds=4.3)
+    reduced = whole.reduced(reduction)
+    image = np.full((5, 7, 3), 99, np.uint8)
+
+    assert (whole.clip_dim, reduced.clip_dim) == (13, 3)
+    expected = reduction.apply(whole.encode_video(path).clips)
+    np.testing.assert_array_equal(reduced.encode_video(path).clips, expected)
+    np.testing.assert_array_equal(reduced.reduce(whole.encode_video(path)).clips, expected)
+    assert reduced.encode_video(path).fingerprint == reduced.fingerprint
+    query = reduced.encode_pixels(image)
+    assert query.fingerprint == reduced.fingerprint
+    np.testing.assert_array_equal(query.regions, whole.encode_pixels(image).regions)
+
+
+def test_the_fingerprint_knows_all_that_changes_a_feature() -> None:
+    recipe = make_recipe()
+    others = [
+        make_recipe(seed=4),
+        make_recipe(weight=2.0),
+        make_recipe(dtype=torch.bfloat16),
+        recipe.reduced(make_reduction()),
+        recipe.reduced(make_reduction(origin="all")),
+    ]
+
+    assert len({other.fingerprint for other in [recipe, *others]}) == 6
+    assert make_recipe().fingerprint == recipe.fingerprint
+    assert make_recipe().reduced(make_reduction()).fingerprint == others[3].fingerprint
+
+
+def test_a_reduction_of_another_width_is_refused() -> None:
+    with pytest.raises(FeatureError, match="for features of width 11, those of c3d-vgg16 have 13"):
+        make_recipe().reduced(make_reduction(width=11))
