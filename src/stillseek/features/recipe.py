@@ -21,7 +21,7 @@ from stillseek.timeline import ClipGrid
 
 FORMAT_VERSION = 1
 
-RECIPE_NAMES = ("pocket", "hub:dinov2-small", "hub:siglip2-base")
+RECIPE_NAMES = ("pocket", "mobilenet", "hub:dinov2-small", "hub:siglip2-base")
 
 Precision = Literal["auto", "fp32", "bf16"]
 
@@ -291,6 +291,10 @@ def load_recipe(name: str, options: RecipeOptions | None = None) -> Recipe:
             from stillseek.features.pocket import load_pocket
 
             return load_pocket(options)
+        case "mobilenet":
+            from stillseek.features.mobilenet import load_mobilenet
+
+            return load_mobilenet(options)
         case _ if name.startswith("hub:"):
             from stillseek.features.hub import load_hub
 
