@@ -1,3 +1,5 @@
+import hashlib
+import json
 import subprocess
 import sys
 import warnings
@@ -7,17 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from safetensors.numpy import save_file
 
-from stillseek.errors import FeatureError, MediaError
+from stillseek.errors import FeatureError, MediaError, UsageError
+from stillseek.features.keys import QueryKey, VideoKey, content_hash
 from stillseek.features.recipe import QueryFeatures, VideoFeatures
-from stillseek.features.store import (
-    CorruptFeaturesWarning,
-    FeatureStore,
-    QueryKey,
-    VideoKey,
-    content_hash,
-)
-from stillseek.timeline import ClipGrid
+from stillseek.features.store import CorruptFeaturesWarning, FeatureStore
+from stillseek.timeline import ClipGrid, Segment
 
 GRID = ClipGrid(stride_seconds=0.5, length_seconds=0.75, duration_seconds=3.3)
 KEY = VideoKey(content="c" * 64, fingerprint="a" * 64)
@@ -266,3 +264,144 @@ def test_entries_of_another_recipe_are_derived_once(tmp_path: Path) -> None:
     assert (derived.clips == np.full((GRID.num_clips, 2), 1.5)).all()
     assert (store.get_query(replace(query_key, fingerprint=new)).regions == 0.25).all()
     assert (store.get(KEY).clips == video().clips).all()
+
+
+LONG_GRID = ClipGrid(stride_seconds=0.5, length_seconds=0.75, duration_seconds=400.3)
+
+
+def long_video() -> VideoFeatures:
+    """801 clips, three whole blocks of 256 and a part of one."""
+    clips = np.random.default_rng(0).normal(size=(LONG_GRID.num_clips, 5)).astype(np.float32)
+    return VideoFeatures(clips=clips, grid=LONG_GRID, fingerprint="a" * 64)
+
+
+WINDOWS = [
+    Segment(0.0, 400.3),
+    Segment(0.0, 0.1),
+    Segment(127.0, 129.0),
+    Segment(128.0, 256.0),
+    Segment(130.2, 131.9),
+    Segment(399.9, 500.0),
+]
+
+
+@pytest.mark.parametrize("window", WINDOWS)
+def test_window_is_the_part_of_the_whole(store: FeatureStore, window: Segment):
+    store.put(KEY, long_video(), source="match.mp4")
+    rows, grid = LONG_GRID.window(window)
+    part = store.get_window(KEY, window)
+    np.testing.assert_array_equal(part.clips, store.get(KEY).clips[rows.start : rows.stop])
+    assert part.clips.dtype == np.float32
+    assert (part.grid, part.fingerprint) == (grid, "a" * 64)
+
+
+def test_window_reads_the_head_and_its_blocks(store: FeatureStore, monkeypatch: pytest.MonkeyPatch):
+    store.put(KEY, long_video(), source="match.mp4")
+    read, sizes = store.files.read, []
+
+    def counting(name: str, start: int = 0, stop: int | None = None) -> bytes:
+        assert stop is not None
+        sizes.append(stop - start)
+        return read(name, start, stop)
+
+    monkeypatch.setattr(store.files, "read", counting)
+    store.get_window(KEY, Segment(130.2, 131.9))
+    assert sizes == [1 << 16, 256 * 5 * 2]
+
+
+def test_window_after_the_end_is_refused(store: FeatureStore):
+    store.put(KEY, long_video(), source="match.mp4")
+    with pytest.raises(UsageError, match="starts after the video ends"):
+        store.get_window(KEY, Segment(401.0, 402.0))
+    with pytest.raises(FeatureError, match="has no features"):
+        store.get_window(replace(KEY, fingerprint="b" * 64), Segment(0.0, 1.0))
+
+
+def damage(store: FeatureStore, place: int) -> None:
+    (entry,) = entries(store)
+    content = bytearray(entry.read_bytes())
+    content[place] ^= 1
+    entry.write_bytes(content)
+
+
+def test_window_sees_damage_in_its_blocks_only(store: FeatureStore):
+    store.put(KEY, long_video(), source="match.mp4")
+    damage(store, -1)
+    store.get_window(KEY, Segment(0.0, 300.0))
+    for read in (
+        lambda: store.get_window(KEY, Segment(390.0, 395.0)),
+        lambda: store.get(KEY),
+    ):
+        with pytest.raises(FeatureError, match="corrupt"):
+            read()
+
+
+@pytest.mark.parametrize("kept", [0, 5, 50, 3000])
+def test_window_of_a_cut_entry_is_refused(store: FeatureStore, kept: int):
+    store.put(KEY, long_video(), source="match.mp4")
+    (entry,) = entries(store)
+    entry.write_bytes(entry.read_bytes()[:kept])
+    with pytest.raises(FeatureError, match="corrupt"):
+        store.get_window(KEY, Segment(390.0, 395.0))
+
+
+def test_no_flipped_bit_of_the_head_goes_unseen(store: FeatureStore):
+    store.put(KEY, video(), source="match.mp4")
+    (entry,) = entries(store)
+    content = entry.read_bytes()
+    end = 8 + int.from_bytes(content[:8], "little")
+    expected = store.get_window(KEY, Segment(1.0, 2.0))
+    for place in range(0, end, 7):
+        broken = bytearray(content)
+        broken[place] ^= 1 << place % 7
+        entry.write_bytes(broken)
+        # What a window does not need may be broken: the checksum of the whole.
+        try:
+            part = store.get_window(KEY, Segment(1.0, 2.0))
+        except FeatureError:
+            continue
+        np.testing.assert_array_equal(part.clips, expected.clips)
+        assert part.grid == expected.grid
+
+
+def test_blocks_that_change_places_are_seen(store: FeatureStore):
+    store.put(KEY, long_video(), source="match.mp4")
+    (entry,) = entries(store)
+    content = entry.read_bytes()
+    start, block = len(content) - 801 * 10, 256 * 10
+    first, second = content[start:][:block], content[start + block :][:block]
+    entry.write_bytes(content[:start] + second + first + content[start + 2 * block :])
+    with pytest.raises(FeatureError, match="checksum of its rows differs"):
+        store.get_window(KEY, Segment(0.0, 1.0))
+
+
+def write_first_format(store: FeatureStore) -> None:
+    """An entry as it was written before blocks had checksums."""
+    clips = long_video().clips.astype(np.float16)
+    grid = {
+        "stride_seconds": 0.5,
+        "length_seconds": 0.75,
+        "duration_seconds": 400.3,
+        "max_steps": None,
+    }
+    header = {"version": 1, "fingerprint": "a" * 64, "source": "match.mp4", "grid": grid}
+    text = json.dumps(header)
+    digest = hashlib.sha256(text.encode() + b"clips float16 (801, 5)" + clips.tobytes())
+    place = store.root / "videos" / "cc" / f"{'c' * 64}.{'a' * 16}.safetensors"
+    place.parent.mkdir(parents=True)
+    save_file({"clips": clips}, place, metadata={"header": text, "checksum": digest.hexdigest()})
+
+
+def test_entries_of_the_first_format_stay_readable(store: FeatureStore):
+    write_first_format(store)
+    whole = store.get(KEY)
+    assert whole.grid == LONG_GRID
+    np.testing.assert_array_equal(whole.clips, long_video().clips.astype(np.float16))
+    for window in WINDOWS:
+        rows, grid = LONG_GRID.window(window)
+        part = store.get_window(KEY, window)
+        np.testing.assert_array_equal(part.clips, whole.clips[rows.start : rows.stop])
+        assert part.grid == grid
+    damage(store, -1)
+    with pytest.raises(FeatureError, match="corrupt"):
+        store.get_window(KEY, Segment(0.0, 1.0))

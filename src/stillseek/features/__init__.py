@@ -1,6 +1,7 @@
 """Recipes, features and their store. Nothing here imports torch until a recipe is loaded."""
 
 from stillseek.features.extraction import extract, shard_of
+from stillseek.features.keys import QueryKey, VideoKey, content_hash
 from stillseek.features.outcomes import ExtractionProgress, ExtractionReport, VideoOutcome
 from stillseek.features.recipe import (
     RECIPE_NAMES,
@@ -13,13 +14,7 @@ from stillseek.features.recipe import (
     load_recipe,
     precision_of,
 )
-from stillseek.features.store import (
-    CorruptFeaturesWarning,
-    FeatureStore,
-    QueryKey,
-    VideoKey,
-    content_hash,
-)
+from stillseek.features.store import CorruptFeaturesWarning, FeatureStore
 
 __all__ = [
     "RECIPE_NAMES",

@@ -17,8 +17,9 @@ import numpy as np
 from jaxtyping import UInt8
 
 from stillseek.errors import MediaError, StillseekError
+from stillseek.features.keys import VideoKey, content_hash
 from stillseek.features.recipe import Recipe, UnitStream
-from stillseek.features.store import FeatureStore, VideoKey, content_hash
+from stillseek.features.store import FeatureStore
 
 # How soon a thread that waits for the encoder notices that it should stop.
 _STOP_SECONDS = 0.2

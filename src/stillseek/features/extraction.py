@@ -15,6 +15,7 @@ from jaxtyping import Float32
 
 from stillseek.errors import UsageError
 from stillseek.features.ahead import DecodeAhead, DecodedUnit, VideoEnd, VideoJob
+from stillseek.features.keys import VideoKey
 from stillseek.features.outcomes import (
     ExtractionProgress,
     ExtractionReport,
@@ -22,7 +23,7 @@ from stillseek.features.outcomes import (
     VideoOutcome,
 )
 from stillseek.features.recipe import Recipe
-from stillseek.features.store import FeatureStore, VideoKey
+from stillseek.features.store import FeatureStore
 
 # One batch at the encoder, one ready, one on the way.
 _BATCHES_AHEAD = 2
@@ -176,7 +177,7 @@ class _Run:
             assert job.stream is not None
             features = self._recipe.assemble(np.stack(self._rows.pop(job)), job.stream)
             key = VideoKey(content=job.content, fingerprint=self._recipe.fingerprint)
-            self._store.put(key, features, source=job.path.name)
+            self._store.put(key, features, source=job.path.name, recipe=self._recipe.name)
             self._finish(job, "encoded", duration_seconds=features.grid.duration_seconds)
 
     def _finish(

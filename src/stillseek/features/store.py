@@ -1,78 +1,43 @@
 """The feature store: one file an encoded video or query, safe to share and to interrupt.
 
-An entry is a safetensors file of half-precision arrays with a JSON header. It is written beside
-its place and moved there in one step, so a reader sees a whole entry or none, and of two writers
-of one entry either may win: both hold the same features.
+Of two writers of one entry either may win: both hold the same features.
 """
 
-import hashlib
-import json
-import os
-import secrets
 import warnings
 from collections.abc import Callable, Mapping
-from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-from jaxtyping import Float32, Shaped
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
+from jaxtyping import Float32
 
-from stillseek.errors import FeatureError, MediaError
+from stillseek.errors import FeatureError
+from stillseek.features.entry import (
+    CorruptEntryError,
+    has_blocks,
+    pack,
+    read_head,
+    read_rows,
+    unpack,
+)
+from stillseek.features.files import StoreFiles
+from stillseek.features.keys import (
+    FINGERPRINT_DIGITS,
+    QueryKey,
+    VideoKey,
+    content_hash,
+    entry_name,
+)
 from stillseek.features.recipe import QueryFeatures, Recipe, VideoFeatures
 from stillseek.media import read_image
-from stillseek.timeline import ClipGrid
+from stillseek.timeline import ClipGrid, Segment
 
 _VERSION = 1
 
 
 class CorruptFeaturesWarning(UserWarning):
     """An entry of the store is broken and is computed again."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VideoKey:
-    """Which features of which video.
-
-    Attributes:
-        content: `content_hash` of the video file.
-        fingerprint: Fingerprint of the recipe.
-    """
-
-    content: str
-    fingerprint: str
-
-    @property
-    def stem(self) -> str:
-        """Place in the store, without the recipe."""
-        return f"videos/{self.content[:2]}/{self.content}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QueryKey:
-    """Which features of which query image.
-
-    Attributes:
-        content: `content_hash` of the image file, or of the video that the frame is from.
-        fingerprint: Fingerprint of the recipe.
-        frame_seconds: Time of the frame in the video; None for an image file.
-        box: Left, top, width, height in pixels; None for the whole image.
-    """
-
-    content: str
-    fingerprint: str
-    frame_seconds: float | None = None
-    box: tuple[int, int, int, int] | None = None
-
-    @property
-    def stem(self) -> str:
-        """Place in the store, without the recipe."""
-        frame = "" if self.frame_seconds is None else f"-at-{self.frame_seconds:.6f}"
-        box = "" if self.box is None else "-box-" + "-".join(map(str, self.box))
-        return f"queries/{self.content[:2]}/{self.content}{frame}{box}"
 
 
 _Key = TypeVar("_Key", VideoKey, QueryKey)
@@ -87,10 +52,18 @@ class FeatureStore:
 
     Args:
         root: Folder of the store; made when the first entry is written.
+
+    Attributes:
+        files: The store's files, for what looks after them.
     """
 
     def __init__(self, root: Path) -> None:
-        self.root = root
+        self.files = StoreFiles(root)
+
+    @property
+    def root(self) -> Path:
+        """Folder of the store."""
+        return self.files.root
 
     def get(self, key: VideoKey) -> VideoFeatures:
         """Features of a video.
@@ -103,6 +76,35 @@ class FeatureStore:
             clips=arrays["clips"], grid=ClipGrid(**header["grid"]), fingerprint=key.fingerprint
         )
 
+    def get_window(self, key: VideoKey, window: Segment) -> VideoFeatures:
+        """Features of a part of a video, on the part's grid: `ClipGrid.window`.
+
+        Only the blocks of 256 clips that the window touches are read, and their checksums
+        compared; of an entry without blocks, written by an early version, everything.
+
+        Raises:
+            FeatureError: They are missing, corrupt where the window is, or of another recipe.
+            UsageError: The window starts after the video ends.
+        """
+        name = self._existing(key)
+
+        def read(start: int, stop: int) -> bytes:
+            return self.files.read(name, start, stop)
+
+        try:
+            head = read_head(read)
+            if has_blocks(head):
+                self._check_recipe(name, head.header, key.fingerprint)
+                rows, grid = ClipGrid(**head.header["grid"]).window(window)
+                clips = read_rows(head, rows, read)
+            else:
+                whole = self.get(key)
+                rows, grid = whole.grid.window(window)
+                clips = whole.clips[rows.start : rows.stop]
+        except (CorruptEntryError, OSError) as error:
+            raise self._corrupt(name, error) from error
+        return VideoFeatures(clips=clips, grid=grid, fingerprint=key.fingerprint)
+
     def get_query(self, key: QueryKey) -> QueryFeatures:
         """Features of a query image.
 
@@ -112,29 +114,35 @@ class FeatureStore:
         _, arrays = self._read(key)
         return QueryFeatures(**arrays, fingerprint=key.fingerprint)
 
-    def put(self, key: VideoKey, features: VideoFeatures, *, source: str) -> None:
+    def put(
+        self, key: VideoKey, features: VideoFeatures, *, source: str, recipe: str | None = None
+    ) -> None:
         """Writes the features of a video, in half precision; an older entry is replaced.
 
         Args:
             key: Where they belong.
             features: What to write.
             source: Name of the video, for people.
+            recipe: Name of the recipe, for people.
 
         Raises:
             FeatureError: The features are of another recipe than the key, or don't fit half
                 precision, or the store cannot be written.
         """
-        header = {"source": source, "grid": asdict(features.grid)}
+        header = {"source": source, "recipe": recipe, "grid": asdict(features.grid)}
         self._write(key, features.fingerprint, header, {"clips": features.clips})
 
-    def put_query(self, key: QueryKey, features: QueryFeatures, *, source: str) -> None:
+    def put_query(
+        self, key: QueryKey, features: QueryFeatures, *, source: str, recipe: str | None = None
+    ) -> None:
         """Writes the features of a query image, like `put`."""
         arrays = {
             "regions": features.regions,
             "boxes": features.boxes,
             "global_feature": features.global_feature,
         }
-        self._write(key, features.fingerprint, {"source": source}, arrays)
+        header = {"source": source, "recipe": recipe}
+        self._write(key, features.fingerprint, header, arrays)
 
     def find(self, key: VideoKey) -> VideoFeatures | None:
         """Features of a video, or None if they have to be computed (a corrupt entry warns)."""
@@ -164,7 +172,7 @@ class FeatureStore:
         if found is not None:
             return found
         features = recipe.encode_video(path, on_progress=on_progress)
-        self.put(key, features, source=path.name)
+        self.put(key, features, source=path.name, recipe=recipe.name)
         return self.get(key)
 
     def get_or_encode_query(
@@ -182,7 +190,7 @@ class FeatureStore:
         if found is not None:
             return found
         features = recipe.encode_image(read_image(path), box=box)
-        self.put_query(key, features, source=path.name)
+        self.put_query(key, features, source=path.name, recipe=recipe.name)
         return self.get_query(key)
 
     def derive(
@@ -204,25 +212,46 @@ class FeatureStore:
             FeatureError: An entry is corrupt, or the store cannot be written.
         """
         counts = {"videos": 0, "queries": 0}
-        for path in sorted(self.root.glob(f"*/*/*.{old[:16]}.safetensors")):
-            target = path.with_name(path.name.replace(f".{old[:16]}.", f".{new[:16]}."))
-            if target.exists():
+        old_digits, new_digits = old[:FINGERPRINT_DIGITS], new[:FINGERPRINT_DIGITS]
+        for name in self.files.entries(f"*.{old_digits}"):
+            target = name.replace(f".{old_digits}.", f".{new_digits}.")
+            if self.files.exists(target):
                 continue
-            header, arrays = self._read_file(path, old)
-            kind = path.parent.parent.name
+            header, arrays = self._read_entry(name, old)
+            kind = name.split("/")[0]
             if kind == "videos":
                 grid = ClipGrid(**header["grid"])
                 features = VideoFeatures(clips=arrays["clips"], grid=grid, fingerprint=old)
                 arrays = {"clips": change(features).clips}
-            self._write_file(target, header | {"fingerprint": new}, arrays)
+            self._write_entry(target, header | {"fingerprint": new}, arrays)
             counts[kind] += 1
         return counts["videos"], counts["queries"]
 
-    def _path(self, key: VideoKey | QueryKey) -> Path:
-        return self.root / f"{key.stem}.{key.fingerprint[:16]}.safetensors"
+    def other_fingerprints(self, key: VideoKey | QueryKey) -> list[str]:
+        """Beginnings of the fingerprints of other recipes that the source was encoded with."""
+        own = key.fingerprint[:FINGERPRINT_DIGITS]
+        return [version for version in self.files.versions(key.stem) if version != own]
+
+    def check(self, name: str) -> dict[str, Any]:
+        """The header of an entry, after all its checksums were compared.
+
+        Raises:
+            FeatureError: It is corrupt, or is not what its name says.
+        """
+        try:
+            header, _ = unpack(self.files.read(name))
+        except (CorruptEntryError, OSError) as error:
+            raise self._corrupt(name, error) from error
+        digits = header["fingerprint"][:FINGERPRINT_DIGITS]
+        if digits != (named := name.split(".")[-2]):
+            raise FeatureError(
+                f"features in {self.files.place(name)} are those of recipe fingerprint {digits}, "
+                f"not of {named}"
+            )
+        return header
 
     def _unless_broken(self, key: _Key, get: Callable[[_Key], _Features]) -> _Features | None:
-        if not self._path(key).exists():
+        if not self.files.exists(entry_name(key)):
             return None
         try:
             return get(key)
@@ -231,48 +260,44 @@ class FeatureStore:
             warnings.warn(message, CorruptFeaturesWarning, stacklevel=3)
             return None
 
+    def _existing(self, key: VideoKey | QueryKey) -> str:
+        name = entry_name(key)
+        if not self.files.exists(name):
+            others = self.other_fingerprints(key)
+            there = f", only those of recipe fingerprint {', '.join(others)}" if others else ""
+            raise FeatureError(
+                f"the store {self.root} has no features of {key.stem.split('/')[-1]} for recipe "
+                f"fingerprint {key.fingerprint[:FINGERPRINT_DIGITS]}{there}; extract with this "
+                "recipe first"
+            )
+        return name
+
     def _read(
         self, key: VideoKey | QueryKey
     ) -> tuple[dict[str, Any], dict[str, Float32[np.ndarray, "..."]]]:
-        path = self._path(key)
-        if not path.exists():
-            raise FeatureError(self._missing(key))
-        return self._read_file(path, key.fingerprint)
+        return self._read_entry(self._existing(key), key.fingerprint)
 
-    def _read_file(
-        self, path: Path, fingerprint: str
+    def _read_entry(
+        self, name: str, fingerprint: str
     ) -> tuple[dict[str, Any], dict[str, Float32[np.ndarray, "..."]]]:
         try:
-            with safe_open(path, framework="np") as file:
-                metadata = file.metadata()
-                stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            header = json.loads(metadata["header"])
-            intact = metadata["checksum"] == _checksum(metadata["header"], stored)
-        except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
-            raise FeatureError(f"features in {path} are corrupt ({error})") from error
-        if not intact:
-            raise FeatureError(f"features in {path} are corrupt (the checksum differs)")
+            header, arrays = unpack(self.files.read(name))
+        except (CorruptEntryError, OSError) as error:
+            raise self._corrupt(name, error) from error
+        self._check_recipe(name, header, fingerprint)
+        return header, arrays
+
+    def _corrupt(self, name: str, error: Exception) -> FeatureError:
+        return FeatureError(f"features in {self.files.place(name)} are corrupt ({error})")
+
+    def _check_recipe(self, name: str, header: Mapping[str, Any], fingerprint: str) -> None:
         if (header["version"], header["fingerprint"]) != (_VERSION, fingerprint):
+            there = header["fingerprint"][:FINGERPRINT_DIGITS]
             raise FeatureError(
-                f"features in {path} have version {header['version']} and recipe fingerprint "
-                f"{header['fingerprint'][:16]}, expected {_VERSION} and {fingerprint[:16]}; "
-                "extract again"
+                f"features in {self.files.place(name)} have version {header['version']} and recipe "
+                f"fingerprint {there}, expected {_VERSION} and "
+                f"{fingerprint[:FINGERPRINT_DIGITS]}; extract again"
             )
-        return header, {name: array.astype(np.float32) for name, array in stored.items()}
-
-    def other_fingerprints(self, key: VideoKey | QueryKey) -> list[str]:
-        """Beginnings of the fingerprints of other recipes that the source was encoded with."""
-        place, own = self.root / key.stem, key.fingerprint[:16]
-        there = {path.suffixes[-2][1:] for path in place.parent.glob(f"{place.name}.*.*")}
-        return sorted(there - {own})
-
-    def _missing(self, key: VideoKey | QueryKey) -> str:
-        name, others = Path(key.stem).name, self.other_fingerprints(key)
-        there = f", only those of recipe fingerprint {', '.join(others)}" if others else ""
-        return (
-            f"the store {self.root} has no features of {name} for recipe fingerprint "
-            f"{key.fingerprint[:16]}{there}; extract with this recipe first"
-        )
 
     def _write(
         self,
@@ -283,64 +308,23 @@ class FeatureStore:
     ) -> None:
         if fingerprint != key.fingerprint:
             raise FeatureError(
-                f"features of recipe fingerprint {fingerprint[:16]} cannot be kept under "
-                f"{key.fingerprint[:16]}; encode again with the recipe of the key"
+                f"features of recipe fingerprint {fingerprint[:FINGERPRINT_DIGITS]} cannot be kept "
+                f"under {key.fingerprint[:FINGERPRINT_DIGITS]}; encode again with the recipe of "
+                "the key"
             )
         header = {"version": _VERSION, "fingerprint": fingerprint, **header}
-        self._write_file(self._path(key), header, arrays)
+        self._write_entry(entry_name(key), header, arrays)
 
-    def _write_file(
+    def _write_entry(
         self,
-        path: Path,
+        name: str,
         header: Mapping[str, object],
         arrays: Mapping[str, Float32[np.ndarray, "..."]],
     ) -> None:
-        with np.errstate(over="ignore"):
-            halves = {name: array.astype(np.float16) for name, array in arrays.items()}
-        if not all(np.isfinite(half).all() for half in halves.values()):
+        try:
+            content = pack(header, arrays)
+        except OverflowError as error:
             raise FeatureError(
-                f"features of {header['source']} are not finite in half precision; check the "
-                "recipe's weights"
-            )
-        text = json.dumps(header)
-        _replace(path, save(halves, metadata={"header": text, "checksum": _checksum(text, halves)}))
-
-
-def content_hash(path: Path) -> str:
-    """SHA-256 of a file's bytes, as 64 hexadecimal digits.
-
-    Raises:
-        MediaError: The file cannot be read.
-    """
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise MediaError(f"cannot read {path} ({error.strerror}); check the path") from error
-
-
-def _checksum(header: str, arrays: Mapping[str, Shaped[np.ndarray, "..."]]) -> str:
-    digest = hashlib.sha256(header.encode())
-    for name in sorted(arrays):
-        digest.update(f"{name} {arrays[name].dtype} {arrays[name].shape}".encode())
-        digest.update(np.ascontiguousarray(arrays[name]).tobytes())
-    return digest.hexdigest()
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Writes a file in one step: whoever dies in between leaves a hidden file nobody reads."""
-    temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        raise FeatureError(
-            f"cannot write {path} ({error.strerror}); check the space and rights of the store"
-        ) from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
+                f"features of {header['source']} are {error}; check the recipe's weights"
+            ) from error
+        self.files.write(name, content)

@@ -1,0 +1,105 @@
+"""The files of a feature store: the one place that knows where a store lies and how to reach it."""
+
+import os
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from stillseek.errors import FeatureError
+
+_SUFFIX = ".safetensors"
+# `.` and sixteen hexadecimal digits: nobody else's hidden file.
+_TEMPORARY = f".{'[0-9a-f]' * 16}.tmp"
+
+
+class StoreFiles:
+    """Files below a root, by names with forward slashes, such as ``videos/ab/abcd.safetensors``.
+
+    A file is written beside its place and moved there in one step, so a reader sees a whole file
+    or none, and whoever dies in between leaves a hidden file that nobody reads.
+
+    Args:
+        root: Folder of the store; made when the first file is written.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def place(self, name: str) -> Path:
+        """Where a file is, for people."""
+        return self.root / name
+
+    def exists(self, name: str) -> bool:
+        """Whether there is such a file."""
+        return self.place(name).exists()
+
+    def read(self, name: str, start: int = 0, stop: int | None = None) -> bytes:
+        """The bytes ``[start, stop)`` of a file, fewer where it ends before."""
+        with self.place(name).open("rb") as file:
+            file.seek(start)
+            return file.read(-1 if stop is None else max(0, stop - start))
+
+    def write(self, name: str, content: bytes) -> None:
+        """Makes or replaces a file in one step.
+
+        Raises:
+            FeatureError: It cannot be written.
+        """
+        path = self.place(name)
+        temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with temporary.open("xb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        except OSError as error:
+            raise FeatureError(
+                f"cannot write {path} ({error.strerror}); check the space and rights of the store"
+            ) from error
+        finally:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+
+    def remove(self, name: str) -> None:
+        """Removes a file; one that another process has removed is fine.
+
+        Raises:
+            FeatureError: It cannot be removed.
+        """
+        try:
+            self.place(name).unlink(missing_ok=True)
+        except OSError as error:
+            raise FeatureError(
+                f"cannot remove {self.place(name)} ({error.strerror}); check the rights of the "
+                "store"
+            ) from error
+
+    def size(self, name: str) -> int:
+        """Bytes of a file; 0 where another process has removed it."""
+        try:
+            return self.place(name).stat().st_size
+        except FileNotFoundError:
+            return 0
+
+    def entries(self, pattern: str = "*") -> Iterator[str]:
+        """Names of entries in order, of one recipe where the pattern is ``*.FINGERPRINT``."""
+        for path in sorted(self.root.glob(f"*/*/{pattern}{_SUFFIX}")):
+            yield path.relative_to(self.root).as_posix()
+
+    def versions(self, stem: str) -> list[str]:
+        """Beginnings of the fingerprints that there is an entry of a place for."""
+        place = self.place(stem)
+        return sorted(path.suffixes[-2][1:] for path in place.parent.glob(f"{place.name}.*.*"))
+
+    def temporaries(self, *, older_than_seconds: float) -> list[str]:
+        """Names of files that a writer began so long ago that it must have died."""
+        found = []
+        for path in sorted(self.root.glob(f"*/*/{_TEMPORARY}")):
+            with suppress(FileNotFoundError):
+                if time.time() - path.stat().st_mtime > older_than_seconds:
+                    found.append(path.relative_to(self.root).as_posix())
+        return found
