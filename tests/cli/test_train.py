@@ -76,7 +76,8 @@ def test_trained_heads_are_scored_beside_the_controls(
     for seed in ("0", "1"):
         out = tmp_path / f"run{seed}"
         command = ["train", *places, "--out", str(out), "--max-epochs", "1", "--seed", seed]
-        assert main([*command, *SMALL, "--no-local-self-attention"]) == 0
+        loading = ["--no-bucket-by-length", "--num-workers", seed, "--augmentation.crop", "0.5"]
+        assert main([*command, *SMALL, *loading, "--no-local-self-attention"]) == 0
         heads.append(str(out / "head"))
         assert re.fullmatch(
             rf"best epoch 0: validation mIoU \d+\.\d\d%\nwrote {out}/head; use it with "
@@ -86,7 +87,10 @@ def test_trained_heads_are_scored_beside_the_controls(
     head = load_checkpoint(tmp_path / "run1/head", recipe_fingerprint=None)
     assert head.model.config.local_self_attention is False
     assert (head.model.config.clip_dim, head.model.config.hidden_dim) == (17, 3)
-    assert (head.training["name"], head.training["config"]["seed"]) == ("sail w/o LS", 1)
+    config = head.training["config"]
+    assert (head.training["name"], config["seed"]) == ("sail w/o LS", 1)
+    assert (config["bucket_by_length"], config["num_workers"]) == (False, 1)
+    assert config["augmentation"] == {"crop": 0.5, "region_drop": 0.0}
 
     out = tmp_path / "scores"
     assert main(["evaluate", *places, "--checkpoint", *heads, "--out", str(out)]) == 0
