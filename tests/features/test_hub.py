@@ -226,8 +226,8 @@ def test_no_network_says_what_to_do_in_one_line(monkeypatch: pytest.MonkeyPatch)
         load_hub("hub:dinov2-small", RecipeOptions())
     assert str(caught.value) == (
         "cannot get facebook/dinov2-small from https://huggingface.co/facebook/dinov2-small (no "
-        "name service); try again with a network, or download it elsewhere and give its folder "
-        "with --weights"
+        "name service); try again with a network, or download it elsewhere and name its folder as "
+        "the recipe: hub:./FOLDER"
     )
 
 

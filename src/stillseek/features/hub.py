@@ -213,7 +213,7 @@ def _download(model: str) -> Path:
         reason = str(error).partition("\n")[0]
         raise FeatureError(
             f"cannot get {repository} from {address} ({reason}); try again with a network, or "
-            "download it elsewhere and give its folder with --weights"
+            "download it elsewhere and name its folder as the recipe: hub:./FOLDER"
         ) from error
     return Path(folder)
 

@@ -127,7 +127,7 @@ def _open(data: bytes) -> Any:
             "'stillseek[mobilenet]'"
         ) from error
     with warnings.catch_warnings():
-        # Keeping every tensor costs 10 MB here; without it the map and its mean are gone.
+        # Keeping every tensor costs 7 MB here; without it the map and its mean are gone.
         warnings.filterwarnings("ignore", message=".*experimental_preserve_all_tensors")
         interpreter = Interpreter(
             model_content=data,
