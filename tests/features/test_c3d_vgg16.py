@@ -1,13 +1,19 @@
-from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
+from torchvision.models.detection import FasterRCNN
+from torchvision.models.detection.anchor_utils import AnchorGenerator
+from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
+from torchvision.ops import MultiScaleRoIAlign
 
-from stillseek.errors import FeatureError
+from stillseek.errors import FeatureError, UsageError
 from stillseek.features.c3d import C3D
 from stillseek.features.c3d_vgg16 import C3dVgg16Recipe, overlapping_clips
+from stillseek.features.detector import RegionDetector
+from stillseek.features.recipe import RecipeOptions, load_recipe
 from stillseek.features.reduction import Reduction
 
 
@@ -24,26 +30,30 @@ class TinyC3D(C3D):
         return self.fc7(self.fc6(means.to(self.fc6.weight.dtype)))
 
 
-class StubRegions:
-    """Three regions of a picture's mean."""
+class Cells(nn.Sequential):
+    out_channels = 5
 
-    region_dim, global_dim = 7, 5
-    settings: Mapping[str, object] = {"nms": 0.7}
 
-    def __init__(self, weight: float = 1.0) -> None:
-        self.weights: Mapping[str, np.ndarray] = {"w": np.array([weight], np.float32)}
-
-    def encode(self, image):
-        mean = np.float32(image.mean())
-        boxes = np.full((3, 4), 0.5, np.float32)
-        return np.full((3, 7), mean, np.float32), boxes, np.full(5, mean, np.float32)
+def tiny_detector(seed: int) -> RegionDetector:
+    torch.manual_seed(seed)
+    return RegionDetector(
+        FasterRCNN(
+            Cells(nn.Conv2d(3, 5, 8, stride=8)),
+            min_size=32,
+            max_size=64,
+            rpn_anchor_generator=AnchorGenerator(((8, 16),), ((1.0,),)),
+            box_roi_pool=MultiScaleRoIAlign(["0"], output_size=2, sampling_ratio=2),
+            box_head=TwoMLPHead(5 * 4, 7),
+            box_predictor=FastRCNNPredictor(7, 3),
+        )
+    )
 
 
 def make_recipe(
-    *, seed: int = 3, weight: float = 1.0, dtype: torch.dtype = torch.float32
+    *, seed: int = 3, detector_seed: int = 5, dtype: torch.dtype = torch.float32
 ) -> C3dVgg16Recipe:
     torch.manual_seed(seed)
-    return C3dVgg16Recipe(TinyC3D(), StubRegions(weight), dtype=dtype)
+    return C3dVgg16Recipe(TinyC3D(), tiny_detector(detector_seed), dtype=dtype)
 
 
 def make_reduction(*, width: int = 13, origin: str = "train") -> Reduction:
@@ -134,7 +144,7 @@ def test_the_fingerprint_knows_all_that_changes_a_feature() -> None:
     recipe = make_recipe()
     others = [
         make_recipe(seed=4),
-        make_recipe(weight=2.0),
+        make_recipe(detector_seed=7),
         make_recipe(dtype=torch.bfloat16),
         recipe.reduced(make_reduction()),
         recipe.reduced(make_reduction(origin="all")),
@@ -148,3 +158,26 @@ def test_the_fingerprint_knows_all_that_changes_a_feature() -> None:
 def test_a_reduction_of_another_width_is_refused() -> None:
     with pytest.raises(FeatureError, match="for features of width 11, those of c3d-vgg16 have 13"):
         make_recipe().reduced(make_reduction(width=11))
+
+
+def test_weights_must_be_given_and_are_looked_for_in_their_folder(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"C3D; get http://imagelab.*c3d\.pickle.*--weights"):
+        load_recipe("c3d-vgg16")
+    with pytest.raises(UsageError, match=r"get one of https://github\.com/jwyang.*--detector"):
+        load_recipe("c3d-vgg16", RecipeOptions(weights=tmp_path / "c3d.pickle"))
+    for name in ("faster_rcnn_1_6_10021.pth", "faster_rcnn_1_9_2504.pth"):
+        (tmp_path / name).touch()
+    with pytest.raises(UsageError, match=r"alone, as faster_rcnn_\*\.pth, beside c3d\.pickle"):
+        load_recipe("c3d-vgg16", RecipeOptions(weights=tmp_path))
+    (tmp_path / "faster_rcnn_1_9_2504.pth").unlink()
+    with pytest.raises(FeatureError, match=r"no weights at .*c3d\.pickle"):
+        load_recipe("c3d-vgg16", RecipeOptions(weights=tmp_path))
+
+
+def test_only_this_recipe_takes_a_reduction(tmp_path: Path) -> None:
+    options = RecipeOptions(reduction=tmp_path / "pca.safetensors")
+
+    with pytest.raises(UsageError, match="recipe 'pocket' takes no reduction"):
+        load_recipe("pocket", options)
+    with pytest.raises(FeatureError, match=r"no reduction at .*pca\.safetensors"):
+        load_recipe("c3d-vgg16", options)

@@ -2,80 +2,37 @@
 
 import copy
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
 from jaxtyping import Float32, UInt8
 
-from stillseek.errors import FeatureError
+from stillseek.errors import FeatureError, UsageError
 from stillseek.features.c3d import C3D, CLIP_FRAMES, CLIP_STRIDE_FRAMES, SIDE_PIXELS
+from stillseek.features.detector import RegionDetector
+from stillseek.features.precision import choose_dtype, find_device
 from stillseek.features.recipe import (
     QueryFeatures,
     Recipe,
+    RecipeOptions,
     UnitStream,
     VideoFeatures,
     fingerprint_of,
 )
 from stillseek.features.reduction import Reduction
+from stillseek.features.vgg_detector import load_vgg_detector
 from stillseek.media import probe, sample
 from stillseek.timeline import ClipGrid
 
+_CLIP_WEIGHTS = "c3d.pickle"
+_CLIP_ADDRESS = "http://imagelab.ing.unimore.it/files/c3d_pytorch/c3d.pickle"
+_DETECTOR_PATTERN = "faster_rcnn_*.pth"
+_DETECTOR_ADDRESS = "https://github.com/jwyang/faster-rcnn.pytorch"
+
 # Of a file that does not say how many frames a second it has.
 _FALLBACK_FRAME_RATE = 25
-
-
-@runtime_checkable
-class RegionEncoder(Protocol):
-    """What makes features of a query image.
-
-    Attributes:
-        region_dim: Width of a region feature.
-        global_dim: Width of the global feature.
-        settings: What decides a feature besides pixels and weights: JSON values.
-    """
-
-    region_dim: int
-    global_dim: int
-    settings: Mapping[str, object]
-
-    @property
-    def weights(self) -> Mapping[str, np.ndarray]:
-        """Parameters by name."""
-        ...
-
-    def encode(
-        self, image: UInt8[np.ndarray, "height width 3"]
-    ) -> tuple[
-        Float32[np.ndarray, "region region_dim"],
-        Float32[np.ndarray, "region 4"],
-        Float32[np.ndarray, " global_dim"],
-    ]:
-        """Region features, boxes as centre and size in fractions of the image, global feature."""
-        ...
-
-
-def overlapping_clips(
-    frames: Iterable[UInt8[np.ndarray, "height width 3"]],
-) -> Iterator[UInt8[np.ndarray, "frame height width 3"]]:
-    """Runs of 16 frames that begin every 8 frames, as long as there is a frame to begin with.
-
-    The last one or two are filled up with the last frame.
-    """
-    held: deque[np.ndarray] = deque()
-    for frame in frames:
-        held.append(frame)
-        if len(held) == CLIP_FRAMES:
-            yield np.stack(held)
-            for _ in range(CLIP_STRIDE_FRAMES):
-                held.popleft()
-    while held:
-        missing = CLIP_FRAMES - len(held)
-        yield np.stack([*held, *[held[-1]] * missing])
-        for _ in range(min(CLIP_STRIDE_FRAMES, len(held))):
-            held.popleft()
 
 
 class C3dVgg16Recipe(Recipe):
@@ -88,7 +45,7 @@ class C3dVgg16Recipe(Recipe):
 
     Args:
         clip_encoder: Encoder of clips, in single precision. It is taken, not copied.
-        regions: Encoder of query images.
+        regions: Encoder of query images, which computes on a device of its own.
         reduction: Reduction of clip features; None leaves them as they are.
         device: Where clips are encoded.
         dtype: Number format of the clip encoder.
@@ -104,7 +61,7 @@ class C3dVgg16Recipe(Recipe):
     def __init__(
         self,
         clip_encoder: C3D,
-        regions: RegionEncoder,
+        regions: RegionDetector,
         *,
         reduction: Reduction | None = None,
         device: torch.device | None = None,
@@ -206,3 +163,65 @@ class C3dVgg16Recipe(Recipe):
             self.clip_dim = reduction.num_components
             self.fingerprint = fingerprint_of(self.name, origin, {})
         self._reduction = reduction
+
+
+def load_c3d_vgg16(options: RecipeOptions) -> C3dVgg16Recipe:
+    """The recipe with weights that the user got: nobody publishes them with a hash.
+
+    Raises:
+        UsageError: The weights are not given, or the device is not here.
+        FeatureError: A file is missing, or holds something else.
+    """
+    device = find_device(options.device)
+    reduction = None if options.reduction is None else Reduction.load(options.reduction)
+    clip_weights, detector_weights = _find_weights(options)
+    return C3dVgg16Recipe(
+        C3D.load(clip_weights),
+        RegionDetector(load_vgg_detector(detector_weights).to(device)),
+        reduction=reduction,
+        device=device,
+        dtype=choose_dtype(options.precision, device),
+    )
+
+
+def _find_weights(options: RecipeOptions) -> tuple[Path, Path]:
+    """The files of the clip encoder and of the detector."""
+    weights, detector = options.weights, options.detector
+    if weights is not None and weights.is_dir():
+        beside = sorted(weights.glob(_DETECTOR_PATTERN))
+        weights = weights / _CLIP_WEIGHTS
+        if detector is None and len(beside) == 1:
+            detector = beside[0]
+    if weights is None:
+        raise UsageError(
+            f"recipe 'c3d-vgg16' needs the weights of C3D; get {_CLIP_ADDRESS} and give the file, "
+            "or its folder, with --weights"
+        )
+    if detector is None:
+        raise UsageError(
+            "recipe 'c3d-vgg16' needs the weights of a VGG-16 Faster R-CNN; get one of "
+            f"{_DETECTOR_ADDRESS} and give it with --detector, or put it alone, as "
+            f"{_DETECTOR_PATTERN}, beside {_CLIP_WEIGHTS}"
+        )
+    return weights, detector
+
+
+def overlapping_clips(
+    frames: Iterable[UInt8[np.ndarray, "height width 3"]],
+) -> Iterator[UInt8[np.ndarray, "frame height width 3"]]:
+    """Runs of 16 frames that begin every 8 frames, as long as there is a frame to begin with.
+
+    The last one or two are filled up with the last frame.
+    """
+    held: deque[np.ndarray] = deque()
+    for frame in frames:
+        held.append(frame)
+        if len(held) == CLIP_FRAMES:
+            yield np.stack(held)
+            for _ in range(CLIP_STRIDE_FRAMES):
+                held.popleft()
+    while held:
+        missing = CLIP_FRAMES - len(held)
+        yield np.stack([*held, *[held[-1]] * missing])
+        for _ in range(min(CLIP_STRIDE_FRAMES, len(held))):
+            held.popleft()

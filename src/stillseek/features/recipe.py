@@ -21,7 +21,7 @@ from stillseek.timeline import ClipGrid
 
 FORMAT_VERSION = 1
 
-RECIPE_NAMES = ("pocket", "mobilenet", "hub:dinov2-small", "hub:siglip2-base")
+RECIPE_NAMES = ("pocket", "mobilenet", "hub:dinov2-small", "hub:siglip2-base", "c3d-vgg16")
 
 Precision = Literal["auto", "fp32", "bf16"]
 
@@ -255,6 +255,8 @@ class RecipeOptions:
         detector: File with the weights of the detector that finds regions; None has none.
         device: Where the encoder computes: ``cpu``, ``cuda`` or ``cuda:N``.
         precision: Number format of the encoder; ``auto`` is what the recipe finds best here.
+        reduction: File that ``stillseek fit-pca`` wrote, which narrows clip features; None leaves
+            them as they are.
 
     Raises:
         UsageError: The precision is none of the three.
@@ -264,6 +266,7 @@ class RecipeOptions:
     detector: Path | None = None
     device: str = "cpu"
     precision: Precision = "auto"
+    reduction: Path | None = None
 
     def __post_init__(self) -> None:
         """Refuses a precision that does not exist."""
@@ -285,6 +288,8 @@ def load_recipe(name: str, options: RecipeOptions | None = None) -> Recipe:
         FeatureError: Its weights are missing or broken.
     """
     options = options or RecipeOptions()
+    if options.reduction is not None and name != "c3d-vgg16":
+        raise UsageError(f"recipe {name!r} takes no reduction; leave it out, or use 'c3d-vgg16'")
     match name:
         case "pocket":
             # torch takes a second to import: only who encodes pays for it.
@@ -295,6 +300,10 @@ def load_recipe(name: str, options: RecipeOptions | None = None) -> Recipe:
             from stillseek.features.mobilenet import load_mobilenet
 
             return load_mobilenet(options)
+        case "c3d-vgg16":
+            from stillseek.features.c3d_vgg16 import load_c3d_vgg16
+
+            return load_c3d_vgg16(options)
         case _ if name.startswith("hub:"):
             from stillseek.features.hub import load_hub
 
