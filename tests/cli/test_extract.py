@@ -1,15 +1,18 @@
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+import stillseek.features
+from stillseek.cli import extraction_log
 from stillseek.cli.app import main
 from stillseek.cli.extract import find_videos
 from stillseek.data.manifest import read_manifest
 from stillseek.data.stored import StoredFeatures
 from stillseek.errors import FeatureError, UsageError
-from stillseek.features import FeatureStore
+from stillseek.features import FeatureStore, RecipeOptions, content_hash
 
 pytestmark = pytest.mark.usefixtures("use_small_recipe")
 
@@ -33,19 +36,166 @@ def test_folder_without_videos_is_refused(tmp_path: Path) -> None:
         find_videos((tmp_path,))
 
 
+def summary(encoded: int, present: int, failed: int, *, seconds: int = 9) -> str:
+    """The table of a run, up to its speed."""
+    rows = {"encoded": encoded, "already there": present, "failed": failed}
+    lengths = [number * seconds for number in (encoded, present, 0)]
+    return f"{'videos':<14}{'number':>8}{'length':>12}\n" + "".join(
+        f"{words:<14}{number:>8}{f'0:{length // 60:02}:{length % 60:02}':>12}\n"
+        for (words, number), length in zip(rows.items(), lengths, strict=True)
+    )
+
+
 def test_extract_resumes_and_reports_what_failed(write_clip, tmp_path: Path, capsys) -> None:
     write_clip(name="videos/one.mp4")
     command = ["extract", str(tmp_path / "videos"), "--out", str(tmp_path / "store")]
 
     assert main(command) == 0
+    captured = capsys.readouterr()
+    assert captured.out.startswith(summary(1, 0, 0))
     assert re.fullmatch(
-        r"videos: 1 encoded at \d+x real time, 0 already there, 0 failed\n", capsys.readouterr().out
+        r"encoded in \d:\d\d:\d\d at \d+\.\dx real time\n", captured.out[len(summary(1, 0, 0)) :]
     )
+    assert captured.err == ""
     (tmp_path / "videos/two.mp4").touch()
     assert main(command) == 1
     captured = capsys.readouterr()
-    assert captured.out == "videos: 0 encoded, 1 already there, 1 failed\n"
+    assert captured.out == summary(0, 1, 1)
     assert captured.err.startswith(f"error: {tmp_path / 'videos/two.mp4'} is empty")
+
+
+def read_logs(folder: Path) -> list[dict]:
+    return [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))]
+
+
+def test_log_says_what_became_of_each_video(
+    write_clip, small_recipe, tmp_path: Path, capsys
+) -> None:
+    path = write_clip(name="one.mp4")
+    (tmp_path / "bad.mp4").write_text("notes")
+    store = tmp_path / "store"
+    command = ["extract", str(path), str(tmp_path / "bad.mp4"), "--out", str(store)]
+
+    assert main([*command, "--shard", "1/1"]) == 1
+    (log,) = read_logs(store / "logs")
+    assert log["ended"] == "complete"
+    assert (log["recipe"], log["fingerprint"]) == ("pocket", small_recipe.fingerprint)
+    assert (log["store"], log["shard"], log["num_videos"]) == (str(store), "1/1", 2)
+    assert log["encoded_seconds"] == pytest.approx(9.0)
+    assert log["times_real_time"] == pytest.approx(9.0 / log["wall_seconds"], rel=0.1)
+    good = next(video for video in log["videos"] if video["status"] == "encoded")
+    assert (good["path"], good["content"], good["error"]) == (str(path), content_hash(path), "")
+    bad = next(video for video in log["videos"] if video["status"] == "failed")
+    assert capsys.readouterr().err == f"error: {bad['error']}\n"
+
+    assert main([*command, "--log", str(tmp_path / "runs/mine.json")]) == 1
+    (log,) = read_logs(tmp_path / "runs")
+    assert sorted(video["status"] for video in log["videos"]) == ["failed", "present"]
+    assert log["times_real_time"] is None
+    assert len(read_logs(store / "logs")) == 1
+
+
+def test_strict_stops_with_the_error_alone(write_clip, tmp_path: Path, capsys) -> None:
+    bad = tmp_path / "a.mp4"
+    bad.write_text("notes")
+    store = tmp_path / "store"
+    command = ["extract", str(bad), str(write_clip(name="b.mp4")), "--out", str(store), "--strict"]
+
+    assert main(command) == 1
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith(f"error: {bad} is not a video that can be read; ")
+    (log,) = read_logs(store / "logs")
+    assert log["ended"] == "failed"
+    assert [video["status"] for video in log["videos"]] == ["failed"]
+
+
+def test_interruption_says_how_to_go_on(
+    write_clip, tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch, small_recipe
+) -> None:
+    paths = [str(write_clip(name=f"{seed}.mp4", seed=seed, seconds=3.0)) for seed in range(3)]
+    encode, calls = small_recipe.encode_units, []
+
+    def interrupt_second(units):
+        calls.append(len(units))
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return encode(units)
+
+    small_recipe.batch_units = 6
+    monkeypatch.setattr(small_recipe, "encode_units", interrupt_second)
+    store = tmp_path / "store"
+    command = ["extract", *paths, "--out", str(store), "--workers", "1"]
+    assert main(command) == 130
+    assert capsys.readouterr().err == (
+        f"error: stopped: 1 of 3 videos are in {store}; run the same command again to go on\n"
+    )
+    (log,) = read_logs(store / "logs")
+    assert (log["ended"], len(log["videos"])) == ("interrupted", 1)
+    assert main(command) == 0
+    assert capsys.readouterr().out.startswith(summary(2, 1, 0, seconds=3))
+
+
+def test_truncated_video_is_used_with_a_warning(write_clip, tmp_path: Path, capsys) -> None:
+    whole = write_clip(name="whole.mkv")
+    path = tmp_path / "cut.mkv"
+    path.write_bytes(whole.read_bytes()[: whole.stat().st_size * 2 // 3])
+    assert main(["extract", str(path), "--out", str(tmp_path / "store")]) == 0
+    captured = capsys.readouterr()
+    assert captured.out.startswith(summary(0, 0, 0).splitlines()[0])
+    assert re.fullmatch(
+        rf"warning: {path} ends early: \d\.\d of 9\.0 seconds can be decoded and are used; "
+        r"copy or download it again for the rest\n",
+        captured.err,
+    )
+
+
+def test_shards_together_are_everything(write_clip, tmp_path: Path, capsys) -> None:
+    paths = [str(write_clip(name=f"{seed}.mp4", seed=seed, seconds=1.0)) for seed in range(5)]
+    command = ["extract", *paths, "--out", str(tmp_path / "store")]
+    for number, encoded in ((1, 3), (2, 2)):
+        assert main([*command, "--shard", f"{number}/2"]) == 0
+        assert capsys.readouterr().out.startswith(summary(encoded, 0, 0, seconds=1))
+    assert main(command) == 0
+    assert capsys.readouterr().out == summary(0, 5, 0, seconds=1)
+
+
+@pytest.mark.parametrize("shard", ["2", "0/3", "4/3", "a/b", "1/0"])
+def test_shard_that_makes_no_sense_exits_with_2(shard: str, tmp_path: Path, capsys) -> None:
+    command = ["extract", str(tmp_path / "v.mp4"), "--out", str(tmp_path), "--shard", shard]
+    assert main(command) == 2
+    assert capsys.readouterr().err == (
+        f"error: --shard is i/n with 1 <= i <= n, such as 2/8, got {shard!r}\n"
+    )
+
+
+def test_progress_is_lines_where_there_is_no_terminal(
+    write_clip, tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(extraction_log, "_LINE_SECONDS", 0.0)
+    path = write_clip(name="one.mp4")
+    assert main(["extract", str(path), "--out", str(tmp_path / "store")]) == 0
+    lines = capsys.readouterr().err.splitlines()
+    assert re.fullmatch(r"videos: 100% done, 0 of 1, \d+\.\dx real time, 0:00:00 left", lines[0])
+    assert re.fullmatch(r"videos: 100% done, 1 of 1, \d+\.\dx real time, 0:00:00 left", lines[-1])
+
+
+def test_options_reach_the_recipe(
+    tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch, small_recipe, write_clip
+) -> None:
+    seen = []
+    monkeypatch.setattr(
+        stillseek.features,
+        "load_recipe",
+        lambda name, options=None: seen.append((name, options)) or small_recipe,
+    )
+    command = ["extract", str(write_clip(seconds=1.0)), "--out", str(tmp_path / "store")]
+    options = ["--recipe", "mobilenet", "--weights", "w.tflite", "--detector", "d.onnx"]
+    assert main([*command, *options, "--device", "cuda:1", "--precision", "bf16"]) == 0
+    expected = RecipeOptions(
+        weights=Path("w.tflite"), detector=Path("d.onnx"), device="cuda:1", precision="bf16"
+    )
+    assert seen == [("mobilenet", expected)]
 
 
 def test_nothing_to_extract_exits_with_2(tmp_path: Path, capsys) -> None:
@@ -61,11 +211,9 @@ def test_dataset_gives_videos_and_query_frames(
     command = ["extract", "--dataset", str(dataset), "--out", str(tmp_path / "store")]
 
     assert main(command) == 0
-    assert capsys.readouterr().out.endswith("failed\nquery images: 14 encoded\n")
+    assert capsys.readouterr().out.endswith(" real time\nquery images: 14 encoded\n")
     assert main(command) == 0
-    assert capsys.readouterr().out == (
-        "videos: 0 encoded, 12 already there, 0 failed\nquery images: 0 encoded\n"
-    )
+    assert capsys.readouterr().out == summary(0, 12, 0, seconds=7) + "query images: 0 encoded\n"
     source = StoredFeatures(
         read_manifest(dataset), FeatureStore(tmp_path / "store"), small_recipe.fingerprint
     )
@@ -76,3 +224,16 @@ def test_dataset_gives_videos_and_query_frames(
     assert (len(regions), boxes.shape[1], global_feature.shape) == (len(boxes), 4, (17,))
     with pytest.raises(FeatureError, match="extract with this recipe first"):
         source.load_query_features(replace(samples[-1], query_seconds=3.125))
+
+
+def test_shards_share_the_query_frames(dataset: Path, tmp_path: Path, capsys) -> None:
+    command = ["extract", "--dataset", str(dataset), "--out", str(tmp_path / "store")]
+    counts = []
+    for number in (1, 2, 3):
+        assert main([*command, "--shard", f"{number}/3"]) == 0
+        last = capsys.readouterr().out.splitlines()[-1]
+        counts.append(int(last.removeprefix("query images: ").removesuffix(" encoded")))
+    assert sum(counts) == 14
+    assert min(counts) > 0
+    assert main(command) == 0
+    assert capsys.readouterr().out.endswith("query images: 0 encoded\n")

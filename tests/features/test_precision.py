@@ -59,9 +59,11 @@ def test_pocket_takes_an_encoder_of_the_users(tmp_path):
     from stillseek.features.encoder import PocketConfig, PocketEncoder
 
     encoder = PocketEncoder(PocketConfig(widths=(3, 5, 7, 11, 13), embedding_dim=17))
-    encoder.save(tmp_path / "mine.safetensors")
-    options = RecipeOptions(weights=tmp_path / "mine.safetensors", precision="fp32")
+    encoder.save(tmp_path / "pocket_encoder.safetensors")
+    options = RecipeOptions(weights=tmp_path / "pocket_encoder.safetensors", precision="fp32")
     recipe = load_recipe("pocket", options)
+    folder = load_recipe("pocket", RecipeOptions(weights=tmp_path))
+    assert folder.fingerprint == recipe.fingerprint
     assert recipe.clip_dim == 17
     assert precision_of(recipe.fingerprint, "pocket", options) == "fp32"
     assert precision_of(recipe.fingerprint[:16], "pocket", options) == "fp32"

@@ -33,6 +33,7 @@ for _place, (_verb, _summary) in enumerate(
         ("demo", "Render a video of an unseen activity, search it, and show the result."),
         ("dataset", "Make data sets."),
         ("extract", "Compute the features of videos and query images once, into a store."),
+        ("store", "Look after a store of features."),
         ("train", "Train a head on extracted features."),
         ("train-encoder", "Train the pocket encoder on rendered pictures of seen classes."),
         ("evaluate", "Score heads on a data set and print the tables."),

@@ -1,14 +1,23 @@
 """``stillseek extract``: features of videos and query frames, once, into a store."""
 
-import sys
+import re
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from stillseek.cli.console import progress_bar
+from cyclopts import Parameter
+
+from stillseek.cli.console import print_some, progress_bar
+from stillseek.cli.extraction_log import ExtractionLog, print_summary, show_progress
 from stillseek.errors import UsageError
+from stillseek.features import RecipeOptions
 
 if TYPE_CHECKING:
-    from stillseek.features import ExtractionReport, FeatureStore, Recipe
+    from stillseek.data.manifest import Manifest
+    from stillseek.features import FeatureStore, Recipe
+
+_DEFAULTS = RecipeOptions()
 
 
 def extract(
@@ -16,44 +25,72 @@ def extract(
     out: Path,
     recipe: str = "pocket",
     dataset: Path | None = None,
+    options: Annotated[RecipeOptions, Parameter(name="*")] = _DEFAULTS,
+    workers: int | None = None,
+    shard: str | None = None,
+    strict: bool = False,
+    log: Path | None = None,
 ) -> int:
     """Compute the features of videos and query images once, into a store.
 
     What is in the store already is skipped: run the same command again to go on where an
-    extraction stopped.
+    extraction stopped. It may be killed at any moment, and several may write into one store.
+    Exits with 1 where a video failed.
 
     Args:
         videos: Video files, or folders that are searched for them.
         out: Folder of the feature store.
         recipe: How pixels become features.
         dataset: Folder of a data set: its videos, and the frames that are its query images.
+        options: How the recipe is loaded.
+        workers: Videos that are decoded at the same time; where not given, one for two processors.
+        shard: Part i of n of the work, as i/n: what one of n machines does that are given the
+            same videos. One store for all of them is fine.
+        strict: Stop at the first video that cannot be read.
+        log: JSON file for what became of each video; in OUT/logs where not given.
     """
     if not videos and dataset is None:
         raise UsageError("nothing to extract; give videos, folders or --dataset DIR")
-    from stillseek.features import FeatureStore, load_recipe
+    number, count = _parse_shard(shard)
+    from stillseek.features import FeatureStore, extract, load_recipe, shard_of
 
     paths = find_videos(videos)
-    encoder, store = load_recipe(recipe), FeatureStore(out)
+    encoder, store = load_recipe(recipe, options), FeatureStore(out)
     queries = 0
     if dataset is not None:
         from stillseek.data.manifest import read_manifest
-        from stillseek.data.stored import extract_queries, video_paths
+        from stillseek.data.stored import video_paths
 
         manifest = read_manifest(dataset)
         paths += video_paths(manifest)
-        with progress_bar("query images") as advance:
-            queries = extract_queries(manifest, encoder, store, on_progress=advance)
-    report = _extract_videos(paths, encoder, store)
-    failed = report.with_status("failed")
-    speed = "" if report.times_real_time is None else f" at {report.times_real_time:.0f}x real time"
-    print(
-        f"videos: {len(report.with_status('encoded'))} encoded{speed}, "
-        f"{len(report.with_status('present'))} already there, {len(failed)} failed"
-    )
+        queries = _extract_queries(_queries_of(manifest, number, count), encoder, store)
+    paths = shard_of(paths, number, count)
+    record = ExtractionLog(len(paths), encoder, store, shard=shard, path=log)
+    try:
+        with ExitStack() as stack:
+            # Written whatever ends the extraction.
+            stack.enter_context(record)
+            show = stack.enter_context(show_progress())
+            extract(
+                paths,
+                encoder,
+                store,
+                strict=strict,
+                workers=workers,
+                on_progress=show,
+                on_outcome=record.add,
+            )
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(
+            f"stopped: {record.num_kept} of {len(paths)} videos are in {out}; run the same command "
+            "again to go on"
+        ) from None
+    report = record.report()
+    print_summary(report)
     if dataset is not None:
         print(f"query images: {queries} encoded")
-    for outcome in failed:
-        print(f"error: {outcome.error}", file=sys.stderr)
+    failed = report.with_status("failed")
+    print_some("error", [outcome.error for outcome in failed])
     return 1 if failed else 0
 
 
@@ -77,14 +114,25 @@ def find_videos(places: tuple[Path, ...]) -> list[Path]:
     return found
 
 
-def _extract_videos(
-    paths: list[Path], recipe: "Recipe", store: "FeatureStore"
-) -> "ExtractionReport":
-    from stillseek.features import ExtractionProgress, extract
+def _parse_shard(text: str | None) -> tuple[int, int]:
+    match = re.fullmatch(r"(\d+)/(\d+)", text or "1/1")
+    if match is None or not 1 <= int(match[1]) <= int(match[2]):
+        raise UsageError(f"--shard is i/n with 1 <= i <= n, such as 2/8, got {text!r}")
+    return int(match[1]), int(match[2])
 
-    with progress_bar("videos") as advance:
 
-        def show(progress: ExtractionProgress) -> None:
-            advance(progress.share_done, 1.0)
+def _queries_of(manifest: "Manifest", number: int, count: int) -> "Manifest":
+    """The manifest with the samples whose query file is this shard's."""
+    from stillseek.features import shard_of
 
-        return extract(paths, recipe, store, on_progress=show)
+    files = sorted({manifest.query_path(sample) for sample in manifest.samples})
+    own = set(shard_of(files, number, count))
+    samples = tuple(sample for sample in manifest.samples if manifest.query_path(sample) in own)
+    return replace(manifest, samples=samples)
+
+
+def _extract_queries(manifest: "Manifest", recipe: "Recipe", store: "FeatureStore") -> int:
+    from stillseek.data.stored import extract_queries
+
+    with progress_bar("query images") as advance:
+        return extract_queries(manifest, recipe, store, on_progress=advance)

@@ -58,7 +58,7 @@ class StoreFiles:
             temporary.replace(path)
         except OSError as error:
             raise FeatureError(
-                f"cannot write {path} ({error.strerror}); check the space and rights of the store"
+                f"cannot write {path} ({error.strerror}); check the space and rights of its folder"
             ) from error
         finally:
             with suppress(OSError):
@@ -74,8 +74,8 @@ class StoreFiles:
             self.place(name).unlink(missing_ok=True)
         except OSError as error:
             raise FeatureError(
-                f"cannot remove {self.place(name)} ({error.strerror}); check the rights of the "
-                "store"
+                f"cannot remove {self.place(name)} ({error.strerror}); check the rights of its "
+                "folder"
             ) from error
 
     def size(self, name: str) -> int:
@@ -98,7 +98,7 @@ class StoreFiles:
     def temporaries(self, *, older_than_seconds: float) -> list[str]:
         """Names of files that a writer began so long ago that it must have died."""
         found = []
-        for path in sorted(self.root.glob(f"*/*/{_TEMPORARY}")):
+        for path in sorted(self.root.rglob(_TEMPORARY)):
             with suppress(FileNotFoundError):
                 if time.time() - path.stat().st_mtime > older_than_seconds:
                     found.append(path.relative_to(self.root).as_posix())

@@ -189,5 +189,8 @@ def load_pocket(options: RecipeOptions) -> PocketRecipe:
             "recipe 'pocket' computes in fp32 everywhere; leave the precision out, or choose "
             "another recipe"
         )
-    encoder = PocketEncoder.load(options.weights or _SHIPPED_WEIGHTS)
+    weights = options.weights or _SHIPPED_WEIGHTS
+    if weights.is_dir():
+        weights /= _SHIPPED_WEIGHTS.name
+    encoder = PocketEncoder.load(weights)
     return PocketRecipe(encoder=encoder.to(find_device(options.device)))

@@ -1,0 +1,165 @@
+"""What ``stillseek extract`` tells: progress, a summary, and a JSON file with every video."""
+
+import json
+import secrets
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+
+from stillseek.features import (
+    ExtractionProgress,
+    ExtractionReport,
+    FeatureStore,
+    Recipe,
+    VideoOutcome,
+)
+from stillseek.features.files import StoreFiles
+from stillseek.features.outcomes import Status
+
+# Between two lines where no terminal shows a bar.
+_LINE_SECONDS = 30.0
+
+
+class ExtractionLog:
+    """A JSON file with what became of every video; a context manager that writes it at the end.
+
+    Args:
+        num_videos: Videos that there are to do.
+        recipe: How pixels become features.
+        store: Where features are kept.
+        shard: Which part of the work this is, as it was asked for.
+        path: The file; None makes one in the store's folder of logs.
+    """
+
+    def __init__(
+        self,
+        num_videos: int,
+        recipe: Recipe,
+        store: FeatureStore,
+        *,
+        shard: str | None,
+        path: Path | None,
+    ) -> None:
+        self._started_at = datetime.now(UTC)
+        self._started = time.perf_counter()
+        self._outcomes: list[VideoOutcome] = []
+        self._facts = {
+            "recipe": recipe.name,
+            "fingerprint": recipe.fingerprint,
+            "store": str(store.root),
+            "shard": shard,
+            "started": self._started_at.isoformat(timespec="seconds"),
+            "num_videos": num_videos,
+        }
+        if path is None:
+            name = f"extract-{self._started_at:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}.json"
+            self._files, self._name = store.files, f"logs/{name}"
+        else:
+            self._files, self._name = StoreFiles(path.parent), path.name
+
+    @property
+    def num_kept(self) -> int:
+        """Videos whose features the store has, by now."""
+        return sum(outcome.status != "failed" for outcome in self._outcomes)
+
+    def add(self, outcome: VideoOutcome) -> None:
+        """Takes what became of a video."""
+        self._outcomes.append(outcome)
+
+    def report(self) -> ExtractionReport:
+        """What became of the videos up to now, in the order in which they ended."""
+        return ExtractionReport(
+            outcomes=tuple(self._outcomes), wall_seconds=time.perf_counter() - self._started
+        )
+
+    def __enter__(self) -> "ExtractionLog":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        report = self.report()
+        ended = "complete" if kind is None else "failed"
+        facts = self._facts | {
+            "ended": "interrupted" if kind is KeyboardInterrupt else ended,
+            "wall_seconds": round(report.wall_seconds, 3),
+            "encoded_seconds": report.encoded_seconds,
+            "times_real_time": report.times_real_time,
+            "videos": [asdict(o) | {"path": str(o.path)} for o in report.outcomes],
+        }
+        text = json.dumps(facts, indent=1, ensure_ascii=False) + "\n"
+        self._files.write(self._name, text.encode())
+
+
+def print_summary(report: ExtractionReport) -> None:
+    """Prints how many videos ended in which way, and how fast."""
+    rows: dict[Status, str]
+    rows = {"encoded": "encoded", "present": "already there", "failed": "failed"}
+    print(f"{'videos':<14}{'number':>8}{'length':>12}")
+    for status, words in rows.items():
+        outcomes = report.with_status(status)
+        length = sum((outcome.duration_seconds for outcome in outcomes), start=0.0)
+        print(f"{words:<14}{len(outcomes):>8}{_time(length):>12}")
+    if report.times_real_time is not None:
+        print(f"encoded in {_time(report.wall_seconds)} at {report.times_real_time:.1f}x real time")
+
+
+@contextmanager
+def show_progress() -> Iterator[Callable[[ExtractionProgress], None]]:
+    """A bar on stderr that disappears when the work is done; now and then a line in a log.
+
+    Yields:
+        What the extraction calls.
+    """
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield _print_lines()
+        return
+    columns = (
+        TextColumn("videos"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[words]}"),
+    )
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("videos", total=1.0, words="")
+        yield lambda progress: bar.update(
+            task, completed=progress.share_done, words=_words(progress)
+        )
+
+
+def _print_lines() -> Callable[[ExtractionProgress], None]:
+    last = time.perf_counter()
+
+    def show(progress: ExtractionProgress) -> None:
+        nonlocal last
+        if time.perf_counter() - last >= _LINE_SECONDS:
+            last = time.perf_counter()
+            line = f"videos: {progress.share_done:.0%} done, {_words(progress)}"
+            print(line, file=sys.stderr, flush=True)
+
+    return show
+
+
+def _words(progress: ExtractionProgress) -> str:
+    parts = [f"{progress.videos_done} of {progress.num_videos}"]
+    if progress.encoded_seconds:
+        parts.append(f"{progress.times_real_time:.1f}x real time")
+    if progress.remaining_seconds is not None:
+        parts.append(f"{_time(progress.remaining_seconds)} left")
+    return ", ".join(parts)
+
+
+def _time(seconds: float) -> str:
+    return str(timedelta(seconds=round(seconds)))

@@ -1,0 +1,141 @@
+"""``stillseek store``: what a feature store holds, whether it is intact, and what can go."""
+
+from dataclasses import asdict
+from datetime import timedelta
+from json import dumps
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import App, Parameter
+
+from stillseek.cli.console import print_some, progress_bar
+from stillseek.errors import UsageError
+from stillseek.features import RecipeOptions
+
+if TYPE_CHECKING:
+    from stillseek.features import FeatureStore
+
+store = App(name="store")
+
+_DEFAULTS = RecipeOptions()
+
+
+@store.command
+def ls(folder: Path, /, *, json: bool = False) -> None:
+    """List what a store holds of each recipe.
+
+    Args:
+        folder: Folder of the store.
+        json: Print one JSON object.
+    """
+    from stillseek.features.upkeep import list_recipes
+
+    usages = list_recipes(_open(folder))
+    if json:
+        print(dumps({"store": str(folder), "recipes": [asdict(usage) for usage in usages]}))
+        return
+    print(f"{'fingerprint':<18}{'recipe':<28}{'videos':>8}{'length':>18}{'queries':>9}{'size':>11}")
+    for usage in usages:
+        length = str(timedelta(seconds=round(usage.seconds)))
+        print(
+            f"{usage.fingerprint[:16]:<18}{usage.recipe or '-':<28}{usage.videos:>8}{length:>18}"
+            f"{usage.queries:>9}{_size(usage.size_bytes):>11}"
+        )
+
+
+@store.command
+def verify(folder: Path, /, *, remove: bool = False, json: bool = False) -> int:
+    """Compare the checksums of every entry.
+
+    Exits with 1 where an entry is corrupt.
+
+    Args:
+        folder: Folder of the store.
+        remove: Remove the corrupt entries, so that the next extraction makes them again.
+        json: Print one JSON object.
+    """
+    from stillseek.features.upkeep import remove_corrupt
+    from stillseek.features.upkeep import verify as verify_store
+
+    place = _open(folder)
+    with progress_bar("entries") as advance:
+        found = verify_store(place, on_progress=advance)
+    removed = remove_corrupt(place, [name for name, _ in found.corrupt]) if remove else 0
+    if json:
+        corrupt = [{"entry": name, "error": error} for name, error in found.corrupt]
+        print(dumps({"intact": found.intact, "corrupt": corrupt, "removed": removed}))
+    else:
+        words = f", {removed} removed" if remove else ""
+        print(f"entries: {found.intact} intact, {len(found.corrupt)} corrupt{words}")
+        print_some("error", [error for _, error in found.corrupt])
+    return 1 if found.corrupt else 0
+
+
+@store.command
+def gc(
+    folder: Path,
+    /,
+    *,
+    keep_recipe: tuple[str, ...] = (),
+    fingerprint: tuple[str, ...] = (),
+    options: Annotated[RecipeOptions, Parameter(name="*")] = _DEFAULTS,
+    dry_run: bool = False,
+    json: bool = False,
+) -> None:
+    """Remove what nobody needs.
+
+    Files that a writer left when it was killed an hour ago or more always go. Where recipes to
+    keep are named, entries of all other recipes go too.
+
+    Args:
+        folder: Folder of the store.
+        keep_recipe: Recipes to keep, loaded as the options below say.
+        fingerprint: Fingerprints to keep, or their first 16 digits, as `store ls` lists them.
+        options: How the recipes to keep are loaded.
+        dry_run: Say what would go, and remove nothing.
+        json: Print one JSON object.
+    """
+    from stillseek.features import load_recipe
+    from stillseek.features.upkeep import find_garbage, list_recipes, remove_garbage
+
+    if options != _DEFAULTS and not keep_recipe:
+        raise UsageError("options of recipes need --keep-recipe NAME; give it, or leave them out")
+    place = _open(folder)
+    there = [usage.fingerprint for usage in list_recipes(place)] if fingerprint else []
+    for given in fingerprint:
+        if len(given) < 16 or not any(known.startswith(given[:16]) for known in there):
+            raise UsageError(
+                f"{folder} has nothing of recipe fingerprint {given!r}; stillseek store ls lists "
+                "what it has, and 16 digits are needed"
+            )
+    keep = [*fingerprint, *(load_recipe(name, options).fingerprint for name in keep_recipe)]
+    garbage = find_garbage(place, keep=keep or None)
+    if not dry_run:
+        remove_garbage(place, garbage)
+    if json:
+        print(dumps(asdict(garbage) | {"removed": not dry_run}))
+        return
+    verb = "would go" if dry_run else "removed"
+    print(
+        f"{verb}: {len(garbage.entries)} entries and {len(garbage.temporaries)} temporary files, "
+        f"{_size(garbage.size_bytes)}"
+    )
+
+
+def _open(folder: Path) -> "FeatureStore":
+    from stillseek.features import FeatureStore
+
+    if not folder.is_dir():
+        raise UsageError(f"there is no store at {folder}; give the folder that extract wrote to")
+    return FeatureStore(folder)
+
+
+def _size(size_bytes: int) -> str:
+    if size_bytes < 1000:
+        return f"{size_bytes} B"
+    size = float(size_bytes)
+    for unit in ("kB", "MB", "GB"):
+        size /= 1000
+        if size < 1000:
+            return f"{size:.1f} {unit}"
+    return f"{size / 1000:.1f} TB"
