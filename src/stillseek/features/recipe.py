@@ -21,7 +21,19 @@ from stillseek.timeline import ClipGrid
 
 FORMAT_VERSION = 1
 
-RECIPE_NAMES = ("pocket", "mobilenet", "hub:dinov2-small", "hub:siglip2-base", "c3d-vgg16")
+RECIPE_NAMES = (
+    "pocket",
+    "mobilenet",
+    "torchvision:r3d_18",
+    "torchvision:mc3_18",
+    "torchvision:r2plus1d_18",
+    "torchvision:s3d",
+    "torchvision:mvit_v2_s",
+    "torchvision:swin3d_t",
+    "hub:dinov2-small",
+    "hub:siglip2-base",
+    "c3d-vgg16",
+)
 
 Precision = Literal["auto", "fp32", "bf16"]
 
@@ -304,6 +316,10 @@ def load_recipe(name: str, options: RecipeOptions | None = None) -> Recipe:
             from stillseek.features.c3d_vgg16 import load_c3d_vgg16
 
             return load_c3d_vgg16(options)
+        case _ if name.startswith("torchvision:"):
+            from stillseek.features.torchvision_recipe import load_torchvision
+
+            return load_torchvision(name, options)
         case _ if name.startswith("hub:"):
             from stillseek.features.hub import load_hub
 

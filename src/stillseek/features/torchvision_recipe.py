@@ -1,0 +1,211 @@
+"""The ``torchvision`` recipes: its video networks for clips, its detectors for query images."""
+
+import re
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float32, UInt8
+from torchvision.models import WeightsEnum, get_model, get_model_weights
+
+from stillseek.errors import UsageError
+from stillseek.features.clip_encoder import (
+    ARCHITECTURES,
+    ClipEncoder,
+    build_clip_encoder,
+    clip_pixels,
+    clip_weights,
+    load_published,
+)
+from stillseek.features.clips import CentreCrop, ClipSampling
+from stillseek.features.detector import RegionDetector
+from stillseek.features.precision import choose_dtype, find_device
+from stillseek.features.provider import WeightsFile, fetch
+from stillseek.features.recipe import (
+    QueryFeatures,
+    Recipe,
+    RecipeOptions,
+    UnitStream,
+    VideoFeatures,
+    fingerprint_of,
+)
+from stillseek.media import probe, sample
+
+# The first one is taken where none is named.
+DETECTORS = ("fasterrcnn_mobilenet_v3_large_fpn", "fasterrcnn_resnet50_fpn_v2")
+
+
+class TorchvisionRecipe(Recipe):
+    """Clips by a video network of torchvision; regions by one of its detectors.
+
+    A unit is a clip. Frames are those displayed at steady instants, at the rate that the network
+    was trained at.
+
+    Deviation: frames are scaled by the video decoder, which averages the pixels that a smaller
+    picture has no place for; torchvision, for its published accuracies, picks among them.
+
+    Args:
+        name: Name of the recipe.
+        encoder: Encoder of clips, in single precision. It is taken, not copied.
+        regions: Encoder of query images.
+        sampling: Which frames a clip is made of.
+        pixels: Which part of a frame the encoder sees.
+        device: Where clips are encoded.
+        dtype: Number format of the clip encoder.
+    """
+
+    batch_units = 8
+
+    def __init__(
+        self,
+        name: str,
+        encoder: ClipEncoder,
+        regions: RegionDetector,
+        *,
+        sampling: ClipSampling,
+        pixels: CentreCrop,
+        device: torch.device | None = None,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        self.name = name
+        self.sampling, self.pixels = sampling, pixels
+        self._regions = regions
+        self._device = device or torch.device("cpu")
+        self.fingerprint = fingerprint_of(
+            "torchvision",
+            {
+                "engine": "torch",
+                "dtype": str(dtype).removeprefix("torch."),
+                "sampling": asdict(sampling),
+                "pixels": asdict(pixels),
+                "resize": "bilinear",
+                "mean": list(encoder.mean),
+                "std": list(encoder.std),
+                "network": type(encoder.network).__name__,
+                "regions": dict(regions.settings),
+            },
+            {
+                **{f"clips.{k}": v.cpu().numpy() for k, v in encoder.state_dict().items()},
+                **{f"regions.{k}": v for k, v in regions.weights.items()},
+            },
+        )
+        self._encoder = encoder.to(self._device, dtype).to(memory_format=torch.channels_last_3d)
+        self.clip_dim = encoder.dim
+        self.region_dim, self.global_dim = regions.region_dim, regions.global_dim
+
+    def open_video(self, path: Path) -> UnitStream:
+        """Clips of the encoder's size, each a stack of consecutive frames."""
+        info = probe(path)
+        frames = sample(
+            path,
+            interval_seconds=self.sampling.interval_seconds,
+            size=self.pixels.resized(width=info.width, height=info.height),
+        )
+        return UnitStream(
+            duration_seconds=info.duration_seconds,
+            interval_seconds=self.sampling.stride_seconds,
+            units=self.sampling.clips(self.pixels.cut(frame.pixels) for frame in frames),
+        )
+
+    def encode_units(
+        self, units: UInt8[np.ndarray, "clip frame height width 3"]
+    ) -> Float32[np.ndarray, "clip clip_dim"]:
+        """Embeddings of clips.
+
+        Another batch changes them by rounding: less than 1e-4 of their largest in single
+        precision, and 2e-2 in bfloat16.
+        """
+        with torch.inference_mode():
+            return self._encoder(torch.from_numpy(units).to(self._device)).cpu().numpy()
+
+    def assemble(
+        self, units: Float32[np.ndarray, "clip clip_dim"], stream: UnitStream
+    ) -> VideoFeatures:
+        """A clip a unit, up to where the video could be decoded."""
+        # Damage in the middle of a file can end the decoding before the measured end.
+        decoded_seconds = len(units) * stream.interval_seconds
+        grid = self.sampling.grid(min(stream.duration_seconds, decoded_seconds))
+        return VideoFeatures(clips=units[: grid.num_clips], grid=grid, fingerprint=self.fingerprint)
+
+    def encode_pixels(self, image: UInt8[np.ndarray, "height width 3"]) -> QueryFeatures:
+        """Regions that the detector finds, and the mean of its last shared map."""
+        regions, boxes, global_feature = self._regions.encode(image)
+        return QueryFeatures(
+            regions=regions,
+            boxes=boxes,
+            global_feature=global_feature,
+            fingerprint=self.fingerprint,
+        )
+
+
+def load_torchvision(name: str, options: RecipeOptions) -> TorchvisionRecipe:
+    """The recipe of a video network and a detector, with the weights that torchvision publishes.
+
+    Args:
+        name: ``torchvision:CLIPS`` or ``torchvision:CLIPS+REGIONS``.
+        options: Its weights are a folder with both files under their published names.
+
+    Raises:
+        UsageError: A name is unknown, or an option has no effect here.
+        FeatureError: Weights cannot be had, or are broken.
+    """
+    clips, regions = _parse(name)
+    files = (
+        published_file(clip_weights(clips)),
+        published_file(get_model_weights(regions)["COCO_V1"]),
+    )
+    if options.detector is not None:
+        raise UsageError(
+            f"recipe {name!r} names its detector: leave the detector out, or write "
+            f"torchvision:{clips}+REGIONS with {' or '.join(DETECTORS)}"
+        )
+    if options.weights is not None and not options.weights.is_dir():
+        raise UsageError(
+            f"recipe {name!r} takes a folder with {files[0].name} and {files[1].name} as weights, "
+            f"{options.weights} is none; put both into one folder and give that"
+        )
+    device = find_device(options.device)
+    clips_path, regions_path = (fetch(file, given=options.weights) for file in files)
+    detector: Any = get_model(regions, weights=None, weights_backbone=None)
+    load_published(detector, regions_path)
+    return TorchvisionRecipe(
+        f"torchvision:{clips}" + ("" if regions == DETECTORS[0] else f"+{regions}"),
+        build_clip_encoder(clips, path=clips_path),
+        RegionDetector(detector.to(device)),
+        sampling=ARCHITECTURES[clips].sampling,
+        pixels=clip_pixels(clips),
+        device=device,
+        dtype=choose_dtype(options.precision, device),
+    )
+
+
+def published_file(weights: WeightsEnum) -> WeightsFile:
+    """Where torchvision publishes weights.
+
+    It tells the first eight digits of the hash, in the name of the file, and no more.
+    """
+    name = weights.url.rpartition("/")[2]
+    found = re.search(r"-([0-9a-f]{8,64})\.pth$", name)
+    assert found, f"torchvision names its files by their hash, got {name}"
+    return WeightsFile(
+        name=name,
+        url=weights.url,
+        sha256=found[1],
+        size_bytes=None,
+        # torchvision's own words are that terms of the data used for training may apply too.
+        licence="BSD-3-Clause, and the terms of the data it was trained on",
+    )
+
+
+def _parse(name: str) -> tuple[str, str]:
+    """The names of the video network and of the detector."""
+    clips, _, regions = name.removeprefix("torchvision:").partition("+")
+    regions = regions or DETECTORS[0]
+    if clips not in ARCHITECTURES or regions not in DETECTORS:
+        raise UsageError(
+            f"there is no recipe {name!r}; it is torchvision:CLIPS or torchvision:CLIPS+REGIONS "
+            f"with clips {', '.join(ARCHITECTURES)} and regions {', '.join(DETECTORS)}"
+        )
+    return clips, regions
