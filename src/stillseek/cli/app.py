@@ -34,6 +34,7 @@ for _place, (_verb, _summary) in enumerate(
         ("dataset", "Make data sets."),
         ("extract", "Compute the features of videos and query images once, into a store."),
         ("store", "Look after a store of features."),
+        ("fit-pca", "Reduce the features of c3d-vgg16 by a PCA of training videos."),
         ("train", "Train a head on extracted features."),
         ("train-encoder", "Train the pocket encoder on rendered pictures of seen classes."),
         ("evaluate", "Score heads on a data set and print the tables."),
