@@ -57,3 +57,25 @@ def test_packages_of_extras_are_named_where_installed(weights, monkeypatch, caps
     out = capsys.readouterr().out
     assert "no-such-package" not in out
     assert "onnxruntime" not in out
+
+
+def test_downloaded_weights_are_listed(weights, monkeypatch, tmp_path, capsys) -> None:
+    weights.write_bytes(b"encoder")
+    cache = tmp_path / "cache"
+    monkeypatch.setenv("STILLSEEK_CACHE", str(cache))
+    monkeypatch.delenv("STILLSEEK_OFFLINE", raising=False)
+
+    assert main(["doctor"]) == 0
+    assert f"none in {cache}\n" in capsys.readouterr().out
+
+    cache.mkdir()
+    (cache / "net.pth").write_bytes(bytes(2_600_000))
+    monkeypatch.setenv("STILLSEEK_OFFLINE", "1")
+    assert main(["doctor"]) == 0
+    assert f"net.pth (3 MB) in {cache}, STILLSEEK_OFFLINE is set\n" in capsys.readouterr().out
+    assert main(["doctor", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["downloads"] == {
+        "folder": str(cache),
+        "offline": True,
+        "files": {"net.pth": 2_600_000},
+    }

@@ -12,7 +12,7 @@ import pytest
 
 from stillseek.errors import FeatureError
 from stillseek.features import provider
-from stillseek.features.provider import WeightsFile, cache_folder, fetch
+from stillseek.features.provider import WeightsFile, cache_folder, cached_files, fetch
 
 CONTENT = bytes(range(251)) * 1201
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -108,6 +108,13 @@ def test_download_comes_whole_and_once(server: WeightsServer, weights: WeightsFi
 def test_no_bar_where_nobody_looks(weights: WeightsFile, capfd: pytest.CaptureFixture[str]):
     fetch(weights)
     assert capfd.readouterr() == ("", "")
+
+
+def test_whole_files_of_the_cache_are_listed(weights: WeightsFile, cache: Path):
+    assert cached_files() == {}
+    fetch(weights)
+    (cache / "other.pth.part").write_bytes(b"part")
+    assert cached_files() == {"net.pth": len(CONTENT)}
 
 
 def test_cut_connection_goes_on_where_it_stopped(

@@ -37,9 +37,11 @@ def doctor(*, json: bool = False) -> int:
 
 
 def examine() -> dict:
-    """Versions, processor, devices, media libraries and shipped weights, as JSON values."""
+    """Versions, processor, devices, media libraries and weights, as JSON values."""
     import av
     import torch
+
+    from stillseek.features.provider import cache_folder, cached_files, is_offline
 
     return {
         "python": platform.python_version(),
@@ -58,6 +60,11 @@ def examine() -> dict:
             **{name: ".".join(map(str, number)) for name, number in av.library_versions.items()},
         },
         "weights": {name: _weights(place) for name, place in _WEIGHTS.items()},
+        "downloads": {
+            "folder": str(cache_folder()),
+            "offline": is_offline(),
+            "files": cached_files(),
+        },
     }
 
 
@@ -103,6 +110,11 @@ def _print(found: dict) -> None:
     for name, weights in found["weights"].items():
         sha256 = weights["sha256"]
         rows[name] = "missing" if sha256 is None else f"sha256 {sha256[:16]} ({weights['path']})"
+    downloads = found["downloads"]
+    names = ", ".join(f"{name} ({size / 1e6:.0f} MB)" for name, size in downloads["files"].items())
+    rows["downloads"] = f"{names or 'none'} in {downloads['folder']}"
+    if downloads["offline"]:
+        rows["downloads"] += ", STILLSEEK_OFFLINE is set"
     width = max(map(len, rows))
     for name, value in rows.items():
         print(f"{name:{width}}  {value}")

@@ -20,6 +20,7 @@ _TIMEOUT_SECONDS = 30
 # What a cut connection may lose.
 _CHUNK_BYTES = 1 << 16
 _RANGE_NOT_SATISFIABLE = 416
+_LOCK, _PARTIAL = ".lock", ".part"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +63,16 @@ def is_offline() -> bool:
     return os.environ.get("STILLSEEK_OFFLINE", "") not in ("", "0")
 
 
+def cached_files() -> dict[str, int]:
+    """Names and sizes in bytes of the files in the cache; parts of files are left out."""
+    folder = cache_folder()
+    return {
+        path.relative_to(folder).as_posix(): path.stat().st_size
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.suffix not in (_LOCK, _PARTIAL)
+    }
+
+
 def fetch(file: WeightsFile, *, given: Path | None = None) -> Path:
     """A verified copy of a file of weights on this machine, downloaded if there is none.
 
@@ -93,7 +104,7 @@ def fetch(file: WeightsFile, *, given: Path | None = None) -> Path:
         )
     try:
         cached.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(cached.with_name(f"{file.name}.lock")):
+        with FileLock(cached.with_name(file.name + _LOCK)):
             # Another process may have brought it while this one waited.
             if not _matches(cached, file):
                 _download(file, cached)
@@ -144,7 +155,7 @@ def _cache_of_publisher(file: WeightsFile) -> Path | None:
 
 def _download(file: WeightsFile, target: Path) -> None:
     """Brings the file to its place in one step, so that nobody ever sees a part of it there."""
-    partial = target.with_name(f"{file.name}.part")
+    partial = target.with_name(file.name + _PARTIAL)
     # A server that cuts the connection is asked again for as long as bytes come.
     while True:
         before = _size(partial)
