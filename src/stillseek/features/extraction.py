@@ -24,6 +24,7 @@ from stillseek.features.outcomes import (
 )
 from stillseek.features.recipe import Recipe
 from stillseek.features.store import FeatureStore
+from stillseek.features.tally import Tally
 
 # One batch at the encoder, one ready, one on the way.
 _BATCHES_AHEAD = 2
@@ -66,7 +67,8 @@ def extract(
         workers = max(1, min(_MAX_WORKERS, _num_processors() // 2))
     if workers < 1:
         raise UsageError(f"extraction needs at least one worker, got {workers}")
-    run = _Run(paths, recipe, store, strict, on_progress, on_outcome)
+    tally = Tally(paths, on_progress, on_outcome)
+    run = _Run(recipe, store, strict, tally)
     capacity = _BATCHES_AHEAD * recipe.batch_units
     with DecodeAhead(
         paths, recipe, store, workers=min(workers, len(paths)), capacity=capacity
@@ -77,7 +79,7 @@ def extract(
             else:
                 run.end(event)
     run.encode()
-    return run.report()
+    return tally.report()
 
 
 def shard_of(paths: Sequence[Path], number: int, count: int) -> list[Path]:
@@ -99,30 +101,15 @@ def shard_of(paths: Sequence[Path], number: int, count: int) -> list[Path]:
 
 
 class _Run:
-    """The encoder's side of an extraction: batches, what is left of videos, and the reckoning."""
+    """The encoder's side of an extraction: batches, and what is left of videos."""
 
-    def __init__(
-        self,
-        paths: Sequence[Path],
-        recipe: Recipe,
-        store: FeatureStore,
-        strict: bool,
-        on_progress: Callable[[ExtractionProgress], None] | None,
-        on_outcome: Callable[[VideoOutcome], None] | None,
-    ) -> None:
-        self._recipe, self._store, self._strict = recipe, store, strict
-        self._on_progress, self._on_outcome = on_progress, on_outcome
-        self._started = time.perf_counter()
+    def __init__(self, recipe: Recipe, store: FeatureStore, strict: bool, tally: Tally) -> None:
+        self._recipe, self._store, self._strict, self._tally = recipe, store, strict, tally
         self._batch: list[DecodedUnit] = []
         self._rows: dict[VideoJob, list[Float32[np.ndarray, " unit_dim"]]] = {}
         self._decoded: list[VideoJob] = []
-        self._outcomes: dict[int, VideoOutcome] = {}
         self._by_content: dict[str, VideoOutcome] = {}
         self._copies: list[VideoJob] = []
-        self._sizes = [_size(path) for path in paths]
-        self._bytes_total = sum(self._sizes)
-        self._bytes_ended = self._bytes_present = 0
-        self._seconds_ended = 0.0
 
     def add(self, unit: DecodedUnit) -> None:
         """Takes a unit, and encodes when the batch is full."""
@@ -161,13 +148,6 @@ class _Run:
             self._tell()
         self._keep_encoded()
 
-    def report(self) -> ExtractionReport:
-        """What became of the videos."""
-        return ExtractionReport(
-            outcomes=tuple(self._outcomes[index] for index in sorted(self._outcomes)),
-            wall_seconds=time.perf_counter() - self._started,
-        )
-
     def _keep_encoded(self) -> None:
         """Keeps the videos of which every unit is encoded."""
         waiting = {unit.job for unit in self._batch}
@@ -191,12 +171,7 @@ class _Run:
             wall_seconds=time.perf_counter() - job.started,
             error=error,
         )
-        self._outcomes[job.index] = outcome
-        self._bytes_ended += self._sizes[job.index]
-        self._bytes_present += self._sizes[job.index] * (status == "present")
-        self._seconds_ended += duration_seconds * (status == "encoded")
-        if self._on_outcome is not None:
-            self._on_outcome(outcome)
+        self._tally.finish(job.index, outcome)
         self._tell()
         if job.content and job.content not in self._by_content:
             self._by_content[job.content] = outcome
@@ -215,27 +190,14 @@ class _Run:
                 self._finish(job, "present", duration_seconds=first.duration_seconds)
 
     def _tell(self) -> None:
-        if self._on_progress is None:
-            return
-        seconds, done = self._seconds_ended, float(self._bytes_ended)
+        seconds = done = 0.0
         for job, rows in self._rows.items():
             assert job.stream is not None
             total = job.stream.duration_seconds
             encoded = min(len(rows) * job.stream.interval_seconds, total)
             seconds += encoded
-            done += self._sizes[job.index] * encoded / total
-        wall_seconds = time.perf_counter() - self._started
-        worked, left = done - self._bytes_present, self._bytes_total - done
-        self._on_progress(
-            ExtractionProgress(
-                num_videos=len(self._sizes),
-                videos_done=len(self._outcomes),
-                share_done=done / self._bytes_total,
-                encoded_seconds=seconds,
-                wall_seconds=wall_seconds,
-                remaining_seconds=wall_seconds * left / worked if worked else None,
-            )
-        )
+            done += self._tally.sizes[job.index] * encoded / total
+        self._tally.tell(begun_seconds=seconds, begun_bytes=done)
 
 
 def _num_processors() -> int:
@@ -243,11 +205,3 @@ def _num_processors() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def _size(path: Path) -> int:
-    """Bytes of a file, at least 1; a missing one is found out when it is its turn."""
-    try:
-        return max(1, path.stat().st_size)
-    except OSError:
-        return 1

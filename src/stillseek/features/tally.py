@@ -1,0 +1,83 @@
+"""The reckoning of an extraction: what ended, how far it is, how long it will take."""
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from stillseek.features.outcomes import ExtractionProgress, ExtractionReport, VideoOutcome
+
+
+class Tally:
+    """Counts the videos of an extraction, by their places in the list, as they end.
+
+    Args:
+        paths: All videos.
+        on_progress: Called by `tell`.
+        on_outcome: Called as each video ends.
+
+    Attributes:
+        outcomes: What became of the videos that ended.
+        sizes: Bytes of each file, at least 1.
+    """
+
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        on_progress: Callable[[ExtractionProgress], None] | None,
+        on_outcome: Callable[[VideoOutcome], None] | None,
+    ) -> None:
+        self.outcomes: dict[int, VideoOutcome] = {}
+        self.sizes = [_size(path) for path in paths]
+        self._on_progress, self._on_outcome = on_progress, on_outcome
+        self._started = time.perf_counter()
+        self._bytes_total = sum(self.sizes)
+        self._bytes_ended = self._bytes_present = 0
+        self._seconds_ended = 0.0
+
+    def finish(self, index: int, outcome: VideoOutcome) -> None:
+        """Takes what became of a video."""
+        self.outcomes[index] = outcome
+        self._bytes_ended += self.sizes[index]
+        self._bytes_present += self.sizes[index] * (outcome.status == "present")
+        self._seconds_ended += outcome.duration_seconds * (outcome.status == "encoded")
+        if self._on_outcome is not None:
+            self._on_outcome(outcome)
+
+    def tell(self, *, begun_seconds: float = 0.0, begun_bytes: float = 0.0) -> None:
+        """Says how far the work is.
+
+        Args:
+            begun_seconds: Seconds encoded of videos that have not ended.
+            begun_bytes: Their bytes.
+        """
+        if self._on_progress is None:
+            return
+        done = self._bytes_ended + begun_bytes
+        wall_seconds = time.perf_counter() - self._started
+        # What was there before took no time and says nothing about the rest.
+        worked, left = done - self._bytes_present, self._bytes_total - done
+        self._on_progress(
+            ExtractionProgress(
+                num_videos=len(self.sizes),
+                videos_done=len(self.outcomes),
+                share_done=done / self._bytes_total,
+                encoded_seconds=self._seconds_ended + begun_seconds,
+                wall_seconds=wall_seconds,
+                remaining_seconds=wall_seconds * left / worked if worked else None,
+            )
+        )
+
+    def report(self) -> ExtractionReport:
+        """What became of the videos."""
+        return ExtractionReport(
+            outcomes=tuple(self.outcomes[index] for index in sorted(self.outcomes)),
+            wall_seconds=time.perf_counter() - self._started,
+        )
+
+
+def _size(path: Path) -> int:
+    """Bytes of a file, at least 1; a missing one is found out when it is its turn."""
+    try:
+        return max(1, path.stat().st_size)
+    except OSError:
+        return 1
