@@ -22,7 +22,7 @@ class Hdf5ClipFeatures:
     a video has; so n clips start at even distances over the duration, each twice as long. The
     last clips then start up to one stride later than they did.
 
-    Deviation: that PCA was fitted on all of ActivityNet, unseen classes included.
+    Deviation: that PCA knows of no class split, so unseen classes have shaped it as well.
 
     Args:
         path: The HDF5 file.
