@@ -21,6 +21,11 @@ dataset.command(
     name="import",
     help="Make a data set of your own videos from annotations of what happens when.",
 )
+dataset.command(
+    "stillseek.cli.composed:compose",
+    name="compose",
+    help="Make untrimmed videos and questions from a folder of labelled photographs.",
+)
 dataset.command("stillseek.cli.activity_ibal:build", name="build")
 dataset.command("stillseek.cli.activity_ibal:stats", name="stats")
 
@@ -51,6 +56,22 @@ def render(
         manifest = render_dataset(out, config, workers=workers, on_progress=advance)
     counts = ", ".join(f"{number} {split}" for split, number in manifest.header.counts.items())
     print(f"{out}: {len(manifest.samples)} samples ({counts})")
+
+
+@dataset.command
+def sheet(folder: Path, /, *, out: Path, videos: int = 12) -> None:
+    """Draw a contact sheet: queries of some videos, and frames over time with what happens.
+
+    Args:
+        folder: Folder of the data set.
+        out: The picture, such as sheet.png.
+        videos: Most videos on it; they are taken evenly from all.
+    """
+    from stillseek.data.manifest import read_manifest
+    from stillseek.data.sheet import write_sheet
+
+    number = write_sheet(read_manifest(folder), out, videos=videos)
+    print(f"wrote {out}: {number} videos")
 
 
 @dataset.command

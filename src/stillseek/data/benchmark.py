@@ -1,15 +1,15 @@
 """What made benchmarks share: their settings, their videos on disk, and their annotations."""
 
 import json
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from stillseek.data.annotations import Activity
 from stillseek.data.manifest import Split
+from stillseek.data.processes import map_in_processes
 from stillseek.data.records import write_text_atomic
 from stillseek.errors import UsageError
 
@@ -100,18 +100,14 @@ def make_videos(
     for folder in {path.parent for _, path in jobs}:
         folder.mkdir(parents=True, exist_ok=True)
     missing = [job for job in jobs if not job[1].exists()]
-    done = len(jobs) - len(missing)
-    with ProcessPoolExecutor(workers or os.cpu_count()) as pool:
-        futures = [pool.submit(make, *job) for job in missing]
-        try:
-            for future in as_completed(futures):
-                future.result()
-                done += 1
-                if on_progress:
-                    on_progress(done, len(jobs))
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+    made = map_in_processes(partial(_make, make), missing, workers=workers)
+    for done, _ in enumerate(made, start=len(jobs) - len(missing) + 1):
+        if on_progress:
+            on_progress(done, len(jobs))
+
+
+def _make(make: Callable[[_Job, Path], None], job: tuple[_Job, Path]) -> None:
+    make(*job)
 
 
 def annotated_video(

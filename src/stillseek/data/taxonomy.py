@@ -8,6 +8,9 @@ from stillseek.data.manifest import settings_sha256
 from stillseek.data.records import parse_json, read_text
 from stillseek.errors import DatasetError
 
+# Edges between two classes of one parent.
+SIBLINGS = 2
+
 
 class Taxonomy:
     """A tree whose leaves are the classes.

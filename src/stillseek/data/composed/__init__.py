@@ -1,0 +1,1 @@
+"""Composed streams: untrimmed videos made of labelled photographs."""

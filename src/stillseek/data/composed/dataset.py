@@ -1,0 +1,257 @@
+"""A data set of composed streams: videos made of labelled photographs, annotations, questions."""
+
+import json
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from stillseek.data.benchmark import (
+    BenchmarkConfig,
+    annotated_video,
+    annotation_file,
+    claim_folder,
+    make_videos,
+)
+from stillseek.data.composed.camera import draw_look, film
+from stillseek.data.composed.classes import Classes, read_classes
+from stillseek.data.composed.photographs import PhotographFolder
+from stillseek.data.composed.pools import Pools, divide
+from stillseek.data.composed.questions import Questions, used
+from stillseek.data.composed.script import Script, draw_script
+from stillseek.data.manifest import Manifest, Split, write_manifest
+from stillseek.data.records import write_text_atomic
+from stillseek.errors import UsageError
+from stillseek.media import VideoWriter
+
+# In these videos similar classes may follow each other. The others can have Difficult queries.
+_SIMILAR_NEIGHBOURS_SHARE = 0.3
+_MIN_SIDE, _MAX_SIDE = 64, 4096
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComposedConfig(BenchmarkConfig):
+    """Settings of composed streams; see `BenchmarkConfig` for the others.
+
+    Attributes:
+        width: Width of the videos in pixels; photographs fill the frame, cropped.
+        height: Height of the videos in pixels.
+        frames_per_second: Frame rate of the videos.
+        query_share: Share of the photographs of a class that ask and are in no video.
+        held_out_share: Share of the photographs of seen classes that training never sees.
+
+    Raises:
+        UsageError: A number is out of range.
+    """
+
+    width: int = 320
+    height: int = 240
+    frames_per_second: int = 10
+    query_share: float = 0.35
+    held_out_share: float = 0.25
+
+    def __post_init__(self) -> None:
+        """Refuses videos that cannot be composed."""
+        BenchmarkConfig.__post_init__(self)
+        for name, number in (("width", self.width), ("height", self.height)):
+            if not _MIN_SIDE <= number <= _MAX_SIDE:
+                raise UsageError(
+                    f"{name} must be from {_MIN_SIDE} to {_MAX_SIDE} pixels, got {number}"
+                )
+        if not 1 <= self.frames_per_second <= 120:
+            raise UsageError(
+                f"frames_per_second must be from 1 to 120, got {self.frames_per_second}"
+            )
+        for name, share in (
+            ("query_share", self.query_share),
+            ("held_out_share", self.held_out_share),
+        ):
+            if not 0 < share < 1:
+                raise UsageError(f"{name} must be between 0 and 1, got {share}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComposedStreams:
+    """A data set of composed streams, and what could not be asked.
+
+    Attributes:
+        manifest: The data set.
+        missing_difficult: Difficult queries of each split that could not be: no class of the
+            split's queries is similar, or a similar one happens in the video, too.
+    """
+
+    manifest: Manifest
+    missing_difficult: dict[str, int]
+
+
+def compose_dataset(
+    photographs: PhotographFolder,
+    folder: Path,
+    config: ComposedConfig,
+    *,
+    class_split: Path | None = None,
+    taxonomy: Path | None = None,
+    workers: int | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> ComposedStreams:
+    """Composes the data set; videos that are already there are kept, so it resumes.
+
+    Args:
+        photographs: What is shown and what asks.
+        folder: Gets ``videos/``, ``queries/`` (copies of photographs), ``annotations.json``,
+            ``samples.jsonl`` and ``manifest.json``.
+        config: Settings.
+        class_split: File with the split of the classes; see `read_classes`.
+        taxonomy: File of similar classes, where not in the class split.
+        workers: Processes; None takes one a core.
+        on_progress: Called with the videos done and the videos in all.
+
+    Raises:
+        DatasetError: A file does not fit the photographs, or a class has too few of them.
+        UsageError: A split has too few classes, or the folder holds another data set.
+    """
+    if photographs.path.resolve() in (folder.resolve(), *folder.resolve().parents):
+        raise UsageError(
+            f"{folder} lies in {photographs.path}, and its queries would be taken for more "
+            "photographs; give a folder outside"
+        )
+    labels = photographs.by_label
+    classes = read_classes(labels, class_split=class_split, taxonomy=taxonomy, seed=config.seed)
+    _check_classes(classes, config)
+    pools = divide(
+        photographs,
+        classes.split,
+        query_share=config.query_share,
+        held_out_share=config.held_out_share,
+        seed=config.seed,
+    )
+    scripts = draw_scripts(config, classes, pools)
+    settings = asdict(config) | {
+        "photographs_sha256": photographs.sha256,
+        "classes": {role: list(found) for role, found in classes.split.by_role().items()},
+        "taxonomy_sha256": None if classes.taxonomy is None else classes.taxonomy.sha256,
+    }
+    claim_folder(folder, settings)
+    make_videos(
+        (
+            (script, folder / "videos" / f"{script.video_id}.mp4")
+            for group in scripts.values()
+            for script in group
+        ),
+        partial(write_video, folder=photographs.path, size=(config.width, config.height)),
+        workers=workers,
+        on_progress=on_progress,
+    )
+    questions = Questions(
+        classes,
+        pools,
+        simple_queries=config.simple_queries,
+        difficult_queries=config.difficult_queries,
+    )
+    samples = [
+        sample
+        for split, group in scripts.items()
+        for script in group
+        for sample in questions.of_script(script, split)
+    ]
+    for image, name in used(samples).items():
+        _copy(photographs.path / name, folder / image)
+    annotations = annotation_file(
+        "stillseek composed streams 1",
+        classes.paths(),
+        {
+            script.video_id: annotated_video(
+                split, script.duration_seconds, (config.width, config.height), script.activities
+            )
+            for split, group in scripts.items()
+            for script in group
+        },
+    )
+    write_text_atomic(folder / "annotations.json", json.dumps(annotations) + "\n")
+    missing = {split: number for split, number in questions.missing.items() if number}
+    found = {
+        "photographs": len(photographs.photographs),
+        "unreadable_images": len(photographs.unreadable),
+        "unlabelled_images": len(photographs.unlabelled),
+        "near_duplicates_across_classes": photographs.num_shared,
+        "missing_difficult_queries": missing,
+    }
+    manifest = write_manifest(
+        folder, samples, source="composed streams", seed=config.seed, settings=settings | found
+    )
+    return ComposedStreams(manifest=manifest, missing_difficult=missing)
+
+
+def draw_scripts(
+    config: ComposedConfig, classes: Classes, pools: Pools
+) -> dict[Split, list[Script]]:
+    """The scripts of all videos; each class of a split is a target about equally often."""
+    scripts: dict[Split, list[Script]] = {}
+    for code, (split, number) in enumerate(config.videos().items()):
+        labels = classes.of_split(split)
+        rng = np.random.default_rng((config.seed, 2, code))
+
+        def shown(label: str, split: Split = split) -> Sequence[str]:
+            return [photo.name for photo in pools.of(split, label, "video")]
+
+        scripts[split] = []
+        for index in range(number):
+            target = labels[index % len(labels)]
+            others = [label for label in labels if label != target]
+            if rng.random() >= _SIMILAR_NEIGHBOURS_SHARE:
+                siblings = classes.siblings(target)
+                others = [label for label in others if label not in siblings] or others
+            scripts[split].append(
+                draw_script(
+                    f"{split}_{index:04d}",
+                    (config.seed, 3 + code, index),
+                    target,
+                    others,
+                    shown,
+                    frames_per_second=config.frames_per_second,
+                    two_targets=bool(rng.random() < config.two_targets_share),
+                )
+            )
+    return scripts
+
+
+def write_video(script: Script, path: Path, *, folder: Path, size: tuple[int, int]) -> None:
+    """Films one video to an MP4 file.
+
+    Args:
+        script: What is shown when.
+        path: The file.
+        folder: Folder of the photographs.
+        size: Width and height in pixels.
+    """
+    look = draw_look(np.random.default_rng((*script.seed, 2)))
+    with VideoWriter(
+        path, frame_rate=Fraction(script.frames_per_second), crf=look.crf, preset="veryfast"
+    ) as writer:
+        for frame in film(script, folder, size, look):
+            writer.write(frame)
+
+
+def _check_classes(classes: Classes, config: ComposedConfig) -> None:
+    for split, number in config.videos().items():
+        labels = classes.of_split(split)
+        if number and len(labels) < 2:
+            raise UsageError(
+                f"{split} videos need at least two classes, what is asked for and something else, "
+                f"but there are {len(labels)}; add classes, give --class-split FILE, or "
+                f"--{split}-videos 0"
+            )
+
+
+def _copy(source: Path, path: Path) -> None:
+    """Copies a file in one step; what is there is kept."""
+    if path.exists():
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.part")
+    shutil.copyfile(source, part)
+    part.replace(path)

@@ -1,0 +1,164 @@
+"""A contact sheet of a data set: for every video its queries, and frames over time with labels."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont, ImageOps
+
+from stillseek.data.annotations import Activity
+from stillseek.data.manifest import Manifest, Sample
+from stillseek.data.records import parse_object, read_text
+from stillseek.errors import DatasetError, UsageError
+from stillseek.media import frame_at, frames_at, read_image
+from stillseek.timeline import Segment
+
+_CELL = (144, 108)
+_CAPTION, _GAP, _TITLE = 14, 4, 16
+_QUERIES, _FRAMES = 5, 10
+_PAPER, _INK, _FAINT, _TARGET = "white", "#222222", "#777777", "#009E73"
+_LETTERS = 24
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Row:
+    """A video or window, and everything that is asked about it."""
+
+    samples: tuple[Sample, ...]
+
+    @property
+    def start_seconds(self) -> float:
+        window = self.samples[0].window
+        return 0.0 if window is None else window.start_seconds
+
+
+def write_sheet(manifest: Manifest, path: Path, *, videos: int = 12) -> int:
+    """Draws the sheet as a picture: a row a video, evenly over the manifest.
+
+    At the left are the queries of a video's first target, those of its own class framed, at the
+    right its frames, each with what happens then: from ``annotations.json`` where the data set has
+    one, else only what is asked for. Frames of the target are framed.
+
+    Args:
+        manifest: The data set; videos that are not on this machine are passed over.
+        path: The picture; its suffix decides the format.
+        videos: Most rows.
+
+    Returns:
+        The number of rows.
+
+    Raises:
+        DatasetError: None of the videos is there, or the annotations are broken.
+        MediaError: A video or query image cannot be read.
+        UsageError: No row is wanted, or the suffix is no format of pictures.
+    """
+    if videos < 1:
+        raise UsageError(f"a sheet needs at least 1 video, got {videos}")
+    if path.suffix.lower() not in Image.registered_extensions():
+        raise UsageError(f"{path} ends in no format of pictures; expected .png or .jpg")
+    rows = _rows(manifest)
+    present = [row for row in rows if manifest.video_path(row.samples[0].video_id).is_file()]
+    if not present:
+        raise DatasetError(
+            f"none of the {len(rows)} videos of {manifest.folder} is there; expected files such as "
+            f"{manifest.video_path(manifest.samples[0].video_id) if rows else 'VIDEO.mp4'}"
+        )
+    places = np.linspace(0, len(present) - 1, min(videos, len(present))).round().astype(int)
+    annotations = _annotations(manifest.folder / "annotations.json")
+    strips = [_strip(manifest, present[place], annotations) for place in places]
+    sheet = Image.new("RGB", (strips[0].width, sum(strip.height for strip in strips)), _PAPER)
+    top = 0
+    for strip in strips:
+        sheet.paste(strip, (0, top))
+        top += strip.height
+    sheet.save(path)
+    return len(strips)
+
+
+def _rows(manifest: Manifest) -> list[_Row]:
+    rows: dict[tuple[str, Segment | None], list[Sample]] = defaultdict(list)
+    for sample in manifest.samples:
+        rows[sample.video_id, sample.window].append(sample)
+    return [_Row(samples=tuple(samples)) for samples in rows.values()]
+
+
+def _annotations(path: Path) -> Mapping[str, Sequence[Activity]]:
+    """What happens in the videos of a made benchmark; nothing where there is no such file."""
+    if not path.exists():
+        return {}
+    database = parse_object(read_text(path), str(path)).get("database", {})
+    try:
+        return {
+            video_id: [
+                Activity(segment=Segment(*map(float, each["segment"])), label=each["label"])
+                for each in video["annotations"]
+            ]
+            for video_id, video in database.items()
+        }
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise DatasetError(
+            f"{path}: expected ActivityNet's layout ({error!r}); build the data set again"
+        ) from error
+
+
+def _strip(
+    manifest: Manifest, row: _Row, annotations: Mapping[str, Sequence[Activity]]
+) -> Image.Image:
+    first = row.samples[0]
+    columns = _QUERIES + _FRAMES
+    size = (
+        columns * (_CELL[0] + _GAP) + 3 * _GAP,
+        _TITLE + _CELL[1] + _CAPTION + 2 * _GAP,
+    )
+    strip = Image.new("RGB", size, _PAPER)
+    draw, font = ImageDraw.Draw(strip), ImageFont.load_default(11)
+    draw.text(
+        (_GAP, 1),
+        f"{first.split}  {first.video_id}  {first.duration_seconds:.1f} s, asked for: {first.label}"
+        f" [{first.segment.start_seconds:.1f}, {first.segment.end_seconds:.1f})",
+        fill=_INK,
+        font=font,
+    )
+
+    def place(column: int, pixels: np.ndarray, caption: str, colour: str) -> None:
+        left = _GAP + column * (_CELL[0] + _GAP) + (2 * _GAP if column >= _QUERIES else 0)
+        cell = ImageOps.pad(Image.fromarray(pixels), _CELL, color=_PAPER)
+        strip.paste(cell, (left, _TITLE))
+        bottom = _TITLE + _CELL[1]
+        if colour == _TARGET:
+            draw.rectangle((left, _TITLE, left + _CELL[0] - 1, bottom - 1), outline=colour, width=3)
+        draw.text((left, bottom + 1), caption[-_LETTERS:], fill=colour, font=font)
+
+    asking = [sample for sample in row.samples if sample.segment == first.segment]
+    for column, sample in enumerate(asking[:_QUERIES]):
+        colour = _TARGET if sample.query_kind == "simple" else _FAINT
+        place(column, _query(manifest, sample), sample.query_label, colour)
+    times = [first.duration_seconds * (index + 0.5) / _FRAMES for index in range(_FRAMES)]
+    frames = frames_at(
+        manifest.video_path(first.video_id), [row.start_seconds + time for time in times]
+    )
+    for index, (time, frame) in enumerate(zip(times, frames, strict=True)):
+        label = _label_at(time, row, annotations)
+        colour = _TARGET if _holds(first.segment, time) else _FAINT
+        place(_QUERIES + index, frame, label, colour)
+    return strip
+
+
+def _query(manifest: Manifest, sample: Sample) -> np.ndarray:
+    path = manifest.query_path(sample)
+    if sample.query_seconds is None:
+        return read_image(path)
+    return frame_at(path, sample.query_seconds)
+
+
+def _label_at(time: float, row: _Row, annotations: Mapping[str, Sequence[Activity]]) -> str:
+    for activity in annotations.get(row.samples[0].video_id, ()):
+        if _holds(activity.segment, row.start_seconds + time):
+            return activity.label
+    return next((s.label for s in row.samples if _holds(s.segment, time)), "")
+
+
+def _holds(segment: Segment, time: float) -> bool:
+    return segment.start_seconds <= time < segment.end_seconds

@@ -1,0 +1,28 @@
+import operator
+import os
+
+import pytest
+
+from stillseek.data.processes import map_in_processes
+
+
+def test_results_come_in_the_order_of_the_items():
+    assert list(map_in_processes(abs, range(-13, 0), workers=2, chunk=3)) == list(range(13, 0, -1))
+
+
+def test_one_worker_is_this_process_and_several_are_not():
+    (own,) = map_in_processes(operator.call, [os.getpid], workers=1)
+    others = set(map_in_processes(operator.call, [os.getpid] * 3, workers=2))
+
+    assert own == os.getpid()
+    assert own not in others
+
+
+def test_nothing_to_do():
+    assert list(map_in_processes(abs, [])) == []
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_failures_come_through(workers):
+    with pytest.raises(ValueError, match="invalid literal for int"):
+        list(map_in_processes(int, ["1", "x", "3"], workers=workers))
