@@ -5,6 +5,7 @@ import pytest
 from stillseek.cli.app import main
 from stillseek.data.rendered import dataset as rendered
 from stillseek.data.rendered.dataset import RenderedConfig
+from stillseek.media import read_image
 
 
 def test_render_passes_its_settings_on_and_counts(tmp_path, dataset, monkeypatch, capsys) -> None:
@@ -91,3 +92,21 @@ def list_queries(dataset) -> set[tuple[str | None, float | None]]:
 def test_check_needs_a_store_for_a_recipe(dataset, capsys) -> None:
     assert main(["dataset", "check", str(dataset), "--recipe", "pocket"]) == 2
     assert "give --store DIR too" in capsys.readouterr().err
+
+
+def test_sheet_draws_a_picture_of_the_videos(dataset, tmp_path, capsys) -> None:
+    out = tmp_path / "sheet.png"
+
+    assert main(["dataset", "sheet", str(dataset), "--out", str(out), "--videos", "3"]) == 0
+
+    assert capsys.readouterr() == (f"wrote {out}: 3 videos\n", "")
+    assert read_image(out).shape == (3 * 146, 15 * 148 + 12, 3)
+
+
+def test_a_sheet_of_no_videos_exits_with_2(dataset, tmp_path, capsys) -> None:
+    out = tmp_path / "sheet.png"
+
+    assert main(["dataset", "sheet", str(dataset), "--out", str(out), "--videos", "0"]) == 2
+
+    assert capsys.readouterr() == ("", "error: a sheet needs at least 1 video, got 0\n")
+    assert not out.exists()

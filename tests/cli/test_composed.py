@@ -1,0 +1,90 @@
+import json
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from stillseek.cli.app import main
+from stillseek.data.manifest import read_manifest
+
+_SPLIT = {
+    "train": ["a", "b"],
+    "val": ["c", "d"],
+    "test": ["e", "f"],
+    "similar": {"first": ["a", "b", "e"], "second": ["c", "d"]},
+}
+_SMALL = [
+    *("--train-videos", "1", "--seen-videos", "0", "--validation-videos", "1"),
+    *("--test-videos", "2", "--two-targets-share", "0", "--width", "80", "--height", "64"),
+    *("--frames-per-second", "2", "--workers", "1", "--seed", "3"),
+]
+
+
+@pytest.fixture
+def photographs(tmp_path):
+    """Six classes of five photographs: random blots of colour."""
+    folder = tmp_path / "photographs"
+    for place, label in enumerate("abcdef"):
+        (folder / label).mkdir(parents=True)
+        for index in range(5):
+            rng = np.random.default_rng((place, index))
+            small = rng.integers(0, 256, (7, 7, 3), dtype=np.uint8)
+            pixels = cv2.resize(small, (97, 67), interpolation=cv2.INTER_CUBIC)
+            Image.fromarray(pixels).save(folder / label / f"{index}.png")
+    return folder
+
+
+@pytest.fixture
+def class_split(tmp_path):
+    path = tmp_path / "split.json"
+    path.write_text(json.dumps(_SPLIT))
+    return path
+
+
+def test_compose_makes_a_data_set_and_says_what_is_missing(
+    photographs, class_split, tmp_path, capsys
+) -> None:
+    out = tmp_path / "made"
+    (photographs / "a/broken.jpg").write_bytes(b"no image")
+    Image.new("RGB", (97, 67)).save(photographs / "cover.png")
+    words = ["--out", str(out), "--class-split", str(class_split), *_SMALL]
+
+    assert main(["dataset", "compose", str(photographs), *words]) == 0
+
+    captured = capsys.readouterr()
+    samples = read_manifest(out).samples
+    # Beside its sibling, the only other class, nothing similar can be asked; "f" has no sibling.
+    assert captured.out == (
+        f"{out}: {len(samples)} samples (8 test, 3 train, 3 validation) of 30 photographs; left "
+        "out: 1 images unreadable or too small, 1 in no class folder, 0 near-duplicates of other "
+        "classes; Difficult queries that could not be: 2 train, 2 validation, 2 test\n"
+    )
+    assert captured.err.startswith("skipped: ")
+    assert "broken.jpg" in captured.err
+    assert len(list((out / "videos").glob("*.mp4"))) == 4
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["--fps", "5"], 2, "Unknown option: --fps"),
+        (["--query-share", "2"], 2, "query_share must be between 0 and 1, got 2.0"),
+        (["--class-split", "missing.json"], 1, "cannot read missing.json"),
+    ],
+)
+def test_wrong_usage_is_one_line(words, code, message, photographs, tmp_path, capsys) -> None:
+    out = tmp_path / "made"
+
+    assert main(["dataset", "compose", str(photographs), "--out", str(out), *words]) == code
+
+    captured = capsys.readouterr()
+    assert captured.err.count("\n") == 1
+    assert message in captured.err
+    assert not out.exists()
+
+
+def test_a_folder_without_classes_exits_with_1(tmp_path, capsys) -> None:
+    assert main(["dataset", "compose", str(tmp_path), "--out", str(tmp_path / "made")]) == 1
+
+    assert "has no classes, no image at all; expected FOLDER/CLASS" in capsys.readouterr().err
