@@ -9,12 +9,12 @@ from pathlib import Path
 from stillseek.data.annotations import Cleaning
 from stillseek.data.manifest import Manifest, QueryKind, Sample, Split, write_manifest
 from stillseek.data.own_videos.files import VideoFolder, images_of_labels, relative_path
-from stillseek.data.own_videos.queries import SIBLINGS, Picture, Pictures
+from stillseek.data.own_videos.queries import Picture, Pictures
 from stillseek.data.own_videos.reading import read_annotations
 from stillseek.data.own_videos.splits import SplitBy, split_targets
 from stillseek.data.own_videos.table import DIGITS, Rows
 from stillseek.data.own_videos.targets import Found, Target, find_targets, image_error
-from stillseek.data.taxonomy import Taxonomy, read_similar
+from stillseek.data.taxonomy import SIBLINGS, Taxonomy, read_similar
 from stillseek.errors import DatasetError, UsageError
 from stillseek.timeline import Segment
 

@@ -9,10 +9,7 @@ from pathlib import Path
 from stillseek.data.manifest import QueryKind, Split
 from stillseek.data.own_videos.table import DIGITS
 from stillseek.data.own_videos.targets import Target
-from stillseek.data.taxonomy import Taxonomy
-
-# Edges of the class tree between two classes of one parent.
-SIBLINGS = 2
+from stillseek.data.taxonomy import SIBLINGS, Taxonomy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
