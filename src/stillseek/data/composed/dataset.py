@@ -2,11 +2,12 @@
 
 import json
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -130,11 +131,7 @@ def compose_dataset(
         seed=config.seed,
     )
     scripts = draw_scripts(config, classes, pools)
-    settings = asdict(config) | {
-        "photographs_sha256": photographs.sha256,
-        "classes": {role: list(found) for role, found in classes.split.by_role().items()},
-        "taxonomy_sha256": None if classes.taxonomy is None else classes.taxonomy.sha256,
-    }
+    settings = _settings(config, photographs, classes)
     claim_folder(folder, settings)
     make_videos(
         (
@@ -160,17 +157,7 @@ def compose_dataset(
     ]
     for image, name in used(samples).items():
         _copy(photographs.path / name, folder / image)
-    annotations = annotation_file(
-        "stillseek composed streams 1",
-        classes.paths(),
-        {
-            script.video_id: annotated_video(
-                split, script.duration_seconds, (config.width, config.height), script.activities
-            )
-            for split, group in scripts.items()
-            for script in group
-        },
-    )
+    annotations = _annotations(scripts, classes, config)
     write_text_atomic(folder / "annotations.json", json.dumps(annotations) + "\n")
     missing = {split: number for split, number in questions.missing.items() if number}
     found = {
@@ -234,6 +221,28 @@ def write_video(script: Script, path: Path, *, folder: Path, size: tuple[int, in
     ) as writer:
         for frame in film(script, folder, size, look):
             writer.write(frame)
+
+
+def _settings(
+    config: ComposedConfig, photographs: PhotographFolder, classes: Classes
+) -> dict[str, Any]:
+    return asdict(config) | {
+        "photographs_sha256": photographs.sha256,
+        "classes": {role: list(found) for role, found in classes.split.by_role().items()},
+        "taxonomy_sha256": None if classes.taxonomy is None else classes.taxonomy.sha256,
+    }
+
+
+def _annotations(
+    scripts: Mapping[Split, Sequence[Script]], classes: Classes, config: ComposedConfig
+) -> dict[str, Any]:
+    size = config.width, config.height
+    database = {
+        script.video_id: annotated_video(split, script.duration_seconds, size, script.activities)
+        for split, group in scripts.items()
+        for script in group
+    }
+    return annotation_file("stillseek composed streams 1", classes.paths(), database)
 
 
 def _check_classes(classes: Classes, config: ComposedConfig) -> None:
