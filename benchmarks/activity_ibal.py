@@ -29,6 +29,7 @@ from stillseek.data.activity_ibal import (
     build_activity_ibal,
 )
 from stillseek.data.activitynet import ActivityNet, read_activitynet
+from stillseek.data.composed.lengths import LEVELS
 from stillseek.data.label_split import LabelSplit, draw_label_split, read_label_split
 from stillseek.data.manifest import Sample
 from stillseek.data.statistics import PAPER_TABLE, SplitStatistics, split_statistics
@@ -305,21 +306,22 @@ def fit_lengths(samples: tuple[Sample, ...]) -> list[str]:
     """Quantiles of the lengths of videos and of the shares of targets, for composed streams."""
     pairs = {(s.video_id, s.window): s for s in samples if s.split == "train"}.values()
     video = np.array([s.duration_seconds for s in pairs])
-    target = np.array([s.segment.duration_seconds for s in pairs])
-    levels = np.linspace(0, 1, 11)
-    ranks = [np.argsort(np.argsort(values)) for values in (video, target)]
+    share = np.array([s.segment.duration_seconds for s in pairs]) / video
+    fifth = np.searchsorted(np.quantile(video, (0.2, 0.4, 0.6, 0.8)), video)
+    rows = {"length of the video (s)": np.quantile(video, LEVELS)}
+    for number, name in enumerate(("shortest", "second", "third", "fourth", "longest")):
+        label = f"share of the target (%), {name} fifth of the videos"
+        rows[label] = 100 * np.quantile(share[fifth == number], LEVELS)
     lines = [
         "### Lengths",
         "",
-        "What composed streams are drawn from: deciles over training windows, and the rank "
-        f"correlation of both lengths, {np.corrcoef(*ranks)[0, 1]:.3f}.",
+        "What composed streams are drawn from: quantiles over training windows.",
         "",
-        "| | " + " | ".join(f"{level:.0%}" for level in levels) + " |",
-        "|---|" + "---:|" * len(levels),
+        "| | " + " | ".join(f"{level:.0%}" for level in LEVELS) + " |",
+        "|---|" + "---:|" * len(LEVELS),
     ]
-    for name, values in (("video", video), ("target", target)):
-        deciles = np.quantile(values, levels)
-        lines.append(f"| {name} (s) | " + " | ".join(f"{value:.1f}" for value in deciles) + " |")
+    for name, quantiles in rows.items():
+        lines.append(f"| {name} | " + " | ".join(f"{value:.1f}" for value in quantiles) + " |")
     return [*lines, ""]
 
 

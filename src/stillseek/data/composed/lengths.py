@@ -1,34 +1,30 @@
 """How long composed videos and their targets are: as ActivityIBAL's training windows."""
 
-import math
-
 import numpy as np
 
-# Fitted by benchmarks/activity_ibal.py, which prints all of these (docs/data.md).
+# Quantiles at these levels, from benchmarks/activity_ibal.py, which prints them (docs/data.md).
 LEVELS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0)
 _VIDEO_SECONDS = (11.5, 24.6, 31.6, 38.3, 45.5, 53.8, 61.9, 72.4, 88.3, 118.2, 148.4, 210.2, 483.4)
-_TARGET_SECONDS = (8.5, 9.9, 11.6, 13.8, 16.3, 19.3, 23.1, 28.1, 33.9, 40.8, 45.3, 48.6, 50.0)
-_RANK_CORRELATION = 0.512
-# Of two normal numbers whose ranks are correlated like that.
-_CORRELATION = 2 * math.sin(math.pi / 6 * _RANK_CORRELATION)
-_LARGEST_SHARE = 0.78
+# Percent of the video that a target fills, a row for each fifth of the videos by length.
+_TARGET_PERCENT = (
+    (27.5, 37.4, 41.9, 46.2, 50.2, 54.9, 59, 63.2, 67.3, 72.1, 74.1, 77.1, 77.7),
+    (19.4, 26.5, 31.5, 36.3, 41.5, 46.7, 51.6, 58, 63.4, 70.9, 75, 77.6, 78),
+    (14.1, 20.1, 25.4, 31, 37.9, 45.5, 53.5, 59.7, 66, 71.3, 75, 77.2, 77.9),
+    (10.6, 15.5, 20.6, 26.3, 32.9, 39.1, 45.7, 51, 56.5, 64.4, 68.1, 74.6, 77.5),
+    (3.6, 9.2, 11.9, 15.3, 18, 21.7, 25.3, 29.5, 34.6, 41.3, 46.4, 51.9, 55.1),
+)
+
+_SHORTEST_TARGET, _LONGEST_TARGET = 8.5, 50.0
 
 
 def draw_lengths(rng: np.random.Generator) -> tuple[float, float]:
     """Seconds of a video and of its target.
 
-    Both have the distribution of ActivityIBAL's training windows, and longer videos have longer
-    targets as often as there; a target fills at most 78% of its video.
+    Videos have the lengths of ActivityIBAL's training windows, and targets the shares that they
+    have in windows of about that length, within the bounds of `WindowFilter`.
     """
-    while True:
-        first, second = rng.standard_normal(2)
-        other = _CORRELATION * first + math.sqrt(1 - _CORRELATION**2) * second
-        video = float(np.interp(_share_below(first), LEVELS, _VIDEO_SECONDS))
-        target = float(np.interp(_share_below(other), LEVELS, _TARGET_SECONDS))
-        if target <= _LARGEST_SHARE * video:
-            return video, target
-
-
-def _share_below(number: float) -> float:
-    """Share of standard normal numbers that are smaller."""
-    return (1 + math.erf(number / math.sqrt(2))) / 2
+    place = rng.random()
+    video = float(np.interp(place, LEVELS, _VIDEO_SECONDS))
+    percents = _TARGET_PERCENT[int(place * len(_TARGET_PERCENT))]
+    target = video * float(np.interp(rng.random(), LEVELS, percents)) / 100
+    return video, float(np.clip(target, _SHORTEST_TARGET, _LONGEST_TARGET))
