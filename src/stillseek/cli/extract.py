@@ -43,7 +43,8 @@ def extract(
         recipe: How pixels become features.
         dataset: Folder of a data set: its videos, and the frames that are its query images.
         options: How the recipe is loaded.
-        workers: Videos that are decoded at the same time; where not given, one for two processors.
+        workers: Videos that are decoded at the same time; where not given, one a processor, at
+            most 8.
         shard: Part i of n of the work, as i/n: what one of n machines does that are given the
             same videos. One store for all of them is fine.
         strict: Stop at the first video that cannot be read.

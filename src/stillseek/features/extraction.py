@@ -53,8 +53,8 @@ def extract(
         store: Where features are kept.
         strict: Whether the first video that cannot be read stops the extraction; otherwise it is
             reported and skipped.
-        workers: Videos that are decoded at the same time; None is one for two processors, at
-            most 8.
+        workers: Videos that are decoded at the same time; None is as many as there are
+            processors, at most 8: several videos keep them busier than the threads of one decoder.
         on_progress: Called after every batch and every video.
         on_outcome: Called as each video ends; also before an exception ends the extraction.
 
@@ -64,7 +64,7 @@ def extract(
         FeatureError: The store cannot be written, or features don't fit it.
     """
     if workers is None:
-        workers = max(1, min(_MAX_WORKERS, _num_processors() // 2))
+        workers = min(_MAX_WORKERS, _num_processors())
     if workers < 1:
         raise UsageError(f"extraction needs at least one worker, got {workers}")
     tally = Tally(paths, on_progress, on_outcome)
