@@ -253,18 +253,6 @@ def test_torchvisions_own_cache_is_used(weights: WeightsFile, tmp_path: Path):
     assert fetch(published) == checkpoints / "net-12345678.pth"
 
 
-def test_the_hubs_own_cache_is_used(
-    weights: WeightsFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
-    revision = "0123456789abcdef0123456789abcdef01234567"
-    snapshot = tmp_path / "models--someone--net" / "snapshots" / revision
-    (snapshot / "sub").mkdir(parents=True)
-    (snapshot / "sub" / "net.pth").write_bytes(CONTENT)
-    url = f"https://huggingface.co/someone/net/resolve/{revision}/sub/net.pth"
-    assert fetch(replace(weights, url=url)) == snapshot / "sub" / "net.pth"
-
-
 def test_two_processes_download_once(server: WeightsServer, weights: WeightsFile, cache: Path):
     code = (
         "from stillseek.features.provider import WeightsFile, fetch\n"

@@ -76,9 +76,8 @@ def cached_files() -> dict[str, int]:
 def fetch(file: WeightsFile, *, given: Path | None = None) -> Path:
     """A verified copy of a file of weights on this machine, downloaded if there is none.
 
-    The cache of the library that publishes the file (torchvision, Hugging Face) is looked into
-    before anything is downloaded. A download that was cut off goes on where it stopped; several
-    processes that want one file download it once.
+    What torchvision itself has downloaded before is not downloaded again. A download that was cut
+    off goes on where it stopped; several processes that want one file download it once.
 
     Args:
         file: What is wanted.
@@ -94,7 +93,7 @@ def fetch(file: WeightsFile, *, given: Path | None = None) -> Path:
     cached = cache_folder() / file.name
     if _matches(cached, file):
         return cached
-    elsewhere = _cache_of_publisher(file)
+    elsewhere = _torch_cache(file)
     if elsewhere is not None and _matches(elsewhere, file):
         return elsewhere
     if is_offline():
@@ -134,23 +133,14 @@ def _verified(path: Path, file: WeightsFile) -> Path:
     return path
 
 
-def _cache_of_publisher(file: WeightsFile) -> Path | None:
-    """Where the publisher's own library keeps the file, if it does."""
+def _torch_cache(file: WeightsFile) -> Path | None:
+    """Where torchvision keeps the file once it has loaded it itself."""
     address = urlsplit(file.url)
-    match address.hostname, address.path.split("/")[1:]:
-        case "download.pytorch.org", [*_, name]:
-            from torch import hub
+    if address.hostname != "download.pytorch.org":
+        return None
+    from torch import hub
 
-            return Path(hub.get_dir()) / "checkpoints" / name
-        case "huggingface.co", [owner, repository, "resolve", revision, *inside]:
-            from huggingface_hub import try_to_load_from_cache
-
-            found = try_to_load_from_cache(
-                f"{owner}/{repository}", "/".join(inside), revision=revision
-            )
-            return Path(found) if isinstance(found, str) else None
-        case _:
-            return None
+    return Path(hub.get_dir()) / "checkpoints" / address.path.rpartition("/")[2]
 
 
 def _download(file: WeightsFile, target: Path) -> None:
@@ -233,5 +223,8 @@ def _matches(path: Path, file: WeightsFile) -> bool:
 
 
 def _sha256(path: Path) -> str:
-    with path.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()
+    try:
+        with path.open("rb") as content:
+            return hashlib.file_digest(content, "sha256").hexdigest()
+    except OSError as error:
+        raise FeatureError(f"cannot read {path} ({error.strerror}); check its rights") from error

@@ -40,8 +40,8 @@ DETECTORS = ("fasterrcnn_mobilenet_v3_large_fpn", "fasterrcnn_resnet50_fpn_v2")
 class TorchvisionRecipe(Recipe):
     """Clips by a video network of torchvision; regions by one of its detectors.
 
-    A unit is a clip. Frames are those displayed at steady instants, at the rate that the network
-    was trained at.
+    A unit is a clip. Frames are those displayed at steady instants, at the rate that torchvision
+    gives for the weights.
 
     Deviation: frames are scaled by the video decoder, which averages the pixels that a smaller
     picture has no place for; torchvision, for its published accuracies, picks among them.
