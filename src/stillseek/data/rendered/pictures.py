@@ -1,12 +1,12 @@
 """Single rendered pictures with labels: what the pocket encoder learns from."""
 
-import os
-from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 
 import cv2
 import numpy as np
 from jaxtyping import Int64, UInt8
 
+from stillseek.data.processes import map_in_processes
 from stillseek.data.rendered.scene import draw_look, draw_shot
 from stillseek.data.rendered.taxonomy import Activity
 
@@ -15,9 +15,13 @@ _LOOKS_A_JOB = 100
 
 
 def _render_job(
-    activities: tuple[Activity | None, ...], seed: tuple[int, ...], side_pixels: int
+    activities: tuple[Activity | None, ...],
+    job: int,
+    *,
+    seed: tuple[int, ...],
+    side_pixels: int,
 ) -> tuple[np.ndarray, np.ndarray]:
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng((*seed, job))
     pictures, labels = [], []
     for _ in range(_LOOKS_A_JOB):
         look = draw_look(rng)
@@ -53,9 +57,6 @@ def render_pictures(
         The pictures, and the index of each one's class in ``activities``.
     """
     jobs = -(-number // (_LOOKS_A_JOB * _PICTURES_A_LOOK))
-    with ProcessPoolExecutor(workers or os.cpu_count()) as pool:
-        futures = [
-            pool.submit(_render_job, activities, (*seed, job), side_pixels) for job in range(jobs)
-        ]
-        done = [future.result() for future in futures]
+    render = partial(_render_job, activities, seed=seed, side_pixels=side_pixels)
+    done = list(map_in_processes(render, range(jobs), workers=workers))
     return np.concatenate([d[0] for d in done]), np.concatenate([d[1] for d in done])
