@@ -58,6 +58,14 @@ def test_video_comes_back(store: FeatureStore):
     assert (back.grid, back.fingerprint) == (GRID, "a" * 64)
 
 
+def test_same_features_are_the_same_bytes(store: FeatureStore):
+    contents = set()
+    for _ in range(8):
+        store.put(KEY, video(), source="ähnlich.mp4")
+        contents |= {path.read_bytes() for path in entries(store)}
+    assert len(contents) == 1
+
+
 def test_query_comes_back(store: FeatureStore):
     key = QueryKey(content="d" * 64, fingerprint="a" * 64)
     store.put_query(key, query(), source="jump.jpg")

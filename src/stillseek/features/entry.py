@@ -47,6 +47,8 @@ class EntryHead:
 def pack(header: Mapping[str, object], arrays: Mapping[str, Float32[np.ndarray, "..."]]) -> bytes:
     """An entry of a header and arrays, which are rounded to half precision.
 
+    The same header and arrays give the same bytes, whoever writes them.
+
     Raises:
         OverflowError: A value is not finite in half precision.
     """
@@ -59,7 +61,7 @@ def pack(header: Mapping[str, object], arrays: Mapping[str, Float32[np.ndarray, 
     if _BLOCKS_OF in halves:
         metadata["header_checksum"] = _digest(text)
         metadata["blocks"] = json.dumps(_block_digests(text, 0, halves[_BLOCKS_OF]))
-    return save(halves, metadata=metadata)
+    return _sort_head(save(halves, metadata=metadata))
 
 
 def unpack(content: bytes) -> tuple[dict[str, Any], dict[str, Float32[np.ndarray, "..."]]]:
@@ -146,6 +148,16 @@ def read_rows(
     if digests != known[first // _ROWS_OF_BLOCK :][: len(digests)] or rows.stop > num_rows:
         raise CorruptEntryError("the checksum of its rows differs")
     return blocks[rows.start - first : rows.stop - first].astype(np.float32)
+
+
+def _sort_head(content: bytes) -> bytes:
+    """The safetensors with the names of their head in order; they come in a random one."""
+    size = _LENGTH_BYTES + int.from_bytes(content[:_LENGTH_BYTES], "little")
+    head = json.loads(content[_LENGTH_BYTES:size])
+    text = json.dumps(head, sort_keys=True, separators=(",", ":")).encode()
+    # The format wants arrays to start at a multiple of 8.
+    text += b" " * (-len(text) % _LENGTH_BYTES)
+    return len(text).to_bytes(_LENGTH_BYTES, "little") + text + content[size:]
 
 
 def _checksum(header: str, arrays: Mapping[str, Shaped[np.ndarray, "..."]]) -> str:
