@@ -1,0 +1,81 @@
+"""Recipes with random weights: how fast they are does not depend on what they have learned."""
+
+import torch
+from torchvision.models import get_model
+
+from stillseek.errors import StillseekError
+from stillseek.features import Recipe, RecipeOptions, load_recipe
+from stillseek.features.c3d import C3D
+from stillseek.features.c3d_vgg16 import C3dVgg16Recipe
+from stillseek.features.clip_encoder import ARCHITECTURES, build_clip_encoder, clip_pixels
+from stillseek.features.detector import RegionDetector
+from stillseek.features.precision import choose_dtype, find_device
+from stillseek.features.torchvision_recipe import DETECTORS, TorchvisionRecipe
+
+# Decoding and clips, which are timed, know nothing of regions: any detector will do.
+_DETECTOR = DETECTORS[0]
+
+
+def recipe_for_timing(name: str, options: RecipeOptions) -> Recipe | None:
+    """A recipe as fast as the real one; None where it cannot be had without its weights."""
+    torch.manual_seed(0)
+    device = find_device(options.device)
+    dtype = choose_dtype(options.precision, device)
+    match name.partition(":")[::2]:
+        case "torchvision", clips:
+            return TorchvisionRecipe(
+                name,
+                build_clip_encoder(clips),
+                _random_regions(device),
+                sampling=ARCHITECTURES[clips].sampling,
+                pixels=clip_pixels(clips),
+                device=device,
+                dtype=dtype,
+            )
+        case "hub", model:
+            return _random_hub(name, model, device, dtype)
+        case "c3d-vgg16", _:
+            return C3dVgg16Recipe(C3D(), _random_regions(device), device=device, dtype=dtype)
+        case _:
+            try:
+                return load_recipe(name, options)
+            except StillseekError:
+                return None
+
+
+def _random_regions(device: torch.device) -> RegionDetector:
+    network = get_model(_DETECTOR, weights=None, weights_backbone=None)
+    return RegionDetector(network.eval().to(device))
+
+
+def _random_hub(name: str, model: str, device: torch.device, dtype: torch.dtype) -> Recipe | None:
+    import transformers
+
+    from stillseek.features.frames import FrameRecipe
+    from stillseek.features.hub import HubEncoder, Preprocessing
+
+    match model:
+        case "dinov2-small":
+            config = transformers.Dinov2Config(
+                hidden_size=384,
+                num_hidden_layers=12,
+                num_attention_heads=6,
+                patch_size=14,
+                image_size=518,
+            )
+            network = transformers.Dinov2Model(config)
+        case "siglip2-base":
+            config = transformers.SiglipVisionConfig(
+                hidden_size=768,
+                intermediate_size=3072,
+                num_hidden_layers=12,
+                num_attention_heads=12,
+                patch_size=16,
+                image_size=224,
+            )
+            network = transformers.SiglipVisionModel(config)
+        case _:
+            return None
+    pixels = Preprocessing(side_pixels=224, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
+    encoder = HubEncoder(network.eval(), pixels, device=device, dtype=dtype)
+    return FrameRecipe(name, encoder)
