@@ -77,7 +77,7 @@ def test_exported_heads_that_cannot_be_used(
 
     assert main(command) == 1
     assert capsys.readouterr().err.startswith(
-        "error: head 'matching:head' was trained on features of recipe 'other' with fingerprint "
+        f"error: head '{path}' was trained on features of recipe 'other' with fingerprint "
         "f00, not of 'pocket' with "
     )
     assert main([*command, "--engine", "torch"]) == 2

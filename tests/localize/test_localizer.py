@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from stillseek.errors import CheckpointError, MediaError, UsageError
-from stillseek.features import FeatureStore
+from stillseek.features import FeatureStore, RecipeOptions
 from stillseek.localize import Localizer
+from stillseek.localize import localizer as localizer_module
 from stillseek.localize.localizer import _check_choice
 from stillseek.localize.search import SearchMethod
 from stillseek.models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
@@ -235,8 +236,10 @@ def test_matching_can_be_asked_for(small_recipe, write_clip, write_picture, monk
     found = Localizer.load(model="matching").locate(write_clip(), write_picture())
 
     assert found.model == "matching:pocket"
-    monkeypatch.setattr(small_recipe, "global_dim", 11)
-    with pytest.raises(UsageError, match="17 wide and global features 11, but matching compares"):
+    # Widths that are the same by chance are no common space.
+    monkeypatch.setattr(small_recipe, "one_space", False)
+    refused = r"recipe 'pocket' encodes clips and pictures with different .*--checkpoint"
+    with pytest.raises(UsageError, match=refused):
         Localizer.load(model="matching")
 
 
@@ -246,7 +249,7 @@ def test_recipe_without_any_head_is_refused(small_recipe, monkeypatch) -> None:
 
     with pytest.raises(CheckpointError, match=refused):
         Localizer.load("other", model="sail")
-    monkeypatch.setattr(small_recipe, "global_dim", 11)
+    monkeypatch.setattr(small_recipe, "one_space", False)
     with pytest.raises(CheckpointError, match=refused):
         Localizer.load("other")
 
@@ -402,3 +405,30 @@ def test_store_is_filled_by_content(
     store = FeatureStore(tmp_path / "cache")
     features = store.get_or_encode(small_recipe, tmp_path / "match.mp4")
     assert features.grid.num_clips == 9
+
+
+def test_a_recipe_that_is_loaded_is_taken_as_it_is(small_recipe, small_head) -> None:
+    assert Localizer.load(small_recipe, checkpoint=small_head).recipe is small_recipe
+    assert Localizer.load(small_recipe, model="matching").name == "matching:pocket"
+    with pytest.raises(UsageError, match="'pocket' is loaded already; leave its options out"):
+        Localizer.load(small_recipe, recipe_options=RecipeOptions(precision="fp32"))
+
+
+def test_one_device_places_head_and_recipe(small_recipe, monkeypatch) -> None:
+    seen = []
+    monkeypatch.setattr(
+        localizer_module,
+        "load_recipe",
+        lambda name, options: seen.append((name, options)) or small_recipe,
+    )
+    options = RecipeOptions(precision="bf16")
+
+    Localizer.load("other", recipe_options=options, model="matching", device="meta")
+    Localizer.load("mobilenet", model="matching", device="meta")
+
+    assert seen == [
+        ("other", replace(options, device="meta")),
+        ("mobilenet", RecipeOptions()),
+    ]
+    with pytest.raises(UsageError, match="recipe on 'cuda', the device is 'cpu'; give one device"):
+        Localizer.load("other", recipe_options=RecipeOptions(device="cuda"))

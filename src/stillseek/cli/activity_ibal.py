@@ -12,13 +12,15 @@ from stillseek.cli.console import progress_bar
 from stillseek.data.activity_ibal import CLASS_SPLIT_SEED, SOURCE, ActivityIbalConfig
 from stillseek.data.windows import WindowFilter
 from stillseek.errors import DatasetError, UsageError
+from stillseek.features import RecipeOptions
 
 if TYPE_CHECKING:
     from stillseek.data.activitynet import ActivityNet
     from stillseek.data.query_frames import FrameChoice
     from stillseek.data.statistics import SplitStatistics
+    from stillseek.features import Recipe
 
-_CONFIG, _FILTER = ActivityIbalConfig(), WindowFilter()
+_CONFIG, _FILTER, _RECIPE = ActivityIbalConfig(), WindowFilter(), RecipeOptions()
 _FENG = Path("feng")
 _COLUMNS = ("", "samples", "classes", "video time", "target time")
 
@@ -35,6 +37,7 @@ def build(
     query_frame: Literal["middle", "typical"] = "middle",
     chosen_frames: Path | None = None,
     recipe: str | None = None,
+    options: Annotated[RecipeOptions, Parameter(name="*")] = _RECIPE,
     config: Annotated[ActivityIbalConfig, Parameter(name="*")] = _CONFIG,
     keep: Annotated[WindowFilter, Parameter(name="*")] = _FILTER,
 ) -> None:
@@ -59,11 +62,13 @@ def build(
             the mean of the activity, which needs --videos.
         chosen_frames: CSV file with the columns video and seconds: frames chosen by hand.
         recipe: How typical frames are found; pocket where not given.
+        options: How that recipe is loaded.
         config: How questions are drawn.
         keep: Which windows are kept.
     """
     from stillseek.data.activity_ibal import build_activity_ibal
     from stillseek.data.activitynet import keep_present, read_activitynet
+    from stillseek.data.durations import write_durations
     from stillseek.data.label_split import FENG_2018, draw_label_split, read_label_split
     from stillseek.data.manifest import write_manifest
     from stillseek.features.provider import fetch
@@ -72,8 +77,7 @@ def build(
         raise UsageError("--class-split names the classes; --class-split-seed has no effect on it")
     if query_frame == "typical" and videos is None:
         raise UsageError("--query-frame typical looks at frames; give --videos DIR")
-    if recipe is not None and query_frame != "typical":
-        raise UsageError("--recipe finds typical frames; give --query-frame typical as well")
+    encoder = _frame_recipe(query_frame, recipe, options)
     everything = read_activitynet(annotations, taxonomy=taxonomy)
     source = everything if videos is None else keep_present(everything, videos)
     labels = {label for video in everything.videos for label in video.labels}
@@ -84,7 +88,7 @@ def build(
         seed = CLASS_SPLIT_SEED if class_split_seed is None else class_split_seed
         split = draw_label_split(labels, seed=seed)
     with progress_bar("query frames") as advance:
-        choice = _frame_choice(source, out, videos, query_frame, chosen_frames, recipe or "pocket")
+        choice = _frame_choice(source, out, videos, encoder, chosen_frames)
         made = build_activity_ibal(
             source, split, config=config, keep=keep, choice=choice, on_progress=advance
         )
@@ -93,7 +97,14 @@ def build(
             f"no question is left of {len(source.videos)} videos; widen --min-seconds, "
             "--max-seconds and --max-coverage, or give more videos"
         )
+    searched = {sample.video_id for sample in made.samples}
+    durations = {
+        video.video_id: video.duration_seconds
+        for video in source.videos
+        if video.video_id in searched
+    }
     settings = made.settings
+    settings.update(write_durations(out, durations))
     if videos is not None:
         settings["counts"] = {
             "videos annotated": len(everything.videos),
@@ -145,26 +156,40 @@ def stats(folder: Path, /, *, figure: Path | None = None, json: bool = False) ->
         print(f"difficult queries {distance} edges of the class tree away: {number:,}")
 
 
+def _frame_recipe(query_frame: str, recipe: str | None, options: RecipeOptions) -> "Recipe | None":
+    """What finds typical frames; None where no such frames are wanted."""
+    if query_frame != "typical":
+        if recipe is not None or options != _RECIPE:
+            raise UsageError(
+                "--recipe and its options find typical frames; give --query-frame typical as well"
+            )
+        return None
+    if options.reduction is not None:
+        raise UsageError("typical frames are found in pictures; --reduction has no effect on them")
+    from stillseek.features import load_recipe
+
+    return load_recipe(recipe or "pocket", options)
+
+
 def _frame_choice(
     source: "ActivityNet",
     out: Path,
     videos: Path | None,
-    query_frame: Literal["middle", "typical"],
+    recipe: "Recipe | None",
     chosen_frames: Path | None,
-    recipe: str,
 ) -> "FrameChoice":
+    """How query frames are chosen; a recipe finds typical ones."""
     from stillseek.data.query_frames import ChosenFrames, TypicalFrames, middle_of
     from stillseek.data.windows import split_video
 
     choice: FrameChoice = middle_of
-    if query_frame == "typical":
-        from stillseek.features import load_recipe
+    if recipe is not None:
         from stillseek.media.folder import find_video
 
         assert videos is not None
         folder = videos
         choice = TypicalFrames(
-            load_recipe(recipe), lambda name: find_video(folder, name), out / "query_frames.jsonl"
+            recipe, lambda name: find_video(folder, name), out / "query_frames.jsonl"
         )
     if chosen_frames is not None:
         choice = ChosenFrames(chosen_frames, choice)

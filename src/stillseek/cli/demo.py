@@ -1,19 +1,27 @@
 """``stillseek demo``: render a video of an unseen activity, search it, and show the result."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
 
 from stillseek.cli.console import progress_bar
 from stillseek.errors import UsageError
+from stillseek.features import RecipeOptions
 
 if TYPE_CHECKING:
     from stillseek.data.rendered.streams import Stream
 
-_OUT = Path("demo_output")
+_OUT, _DEFAULTS = Path("demo_output"), RecipeOptions()
 
 
 def demo(
-    *, out: Path = _OUT, seed: int = 6, recipe: str = "pocket", checkpoint: Path | None = None
+    *,
+    out: Path = _OUT,
+    seed: int = 6,
+    recipe: str = "pocket",
+    options: Annotated[RecipeOptions, Parameter(name="*")] = _DEFAULTS,
+    checkpoint: Path | None = None,
 ) -> None:
     """Render a video of an unseen activity, search it, and show the result.
 
@@ -23,6 +31,7 @@ def demo(
         out: Folder for the video, the query image, the plot and the HTML report.
         seed: Another number renders another video.
         recipe: How pixels become features.
+        options: How the recipe is loaded.
         checkpoint: Use this trained head instead of the shipped one.
     """
     from stillseek.data.rendered.dataset import write_stream
@@ -34,7 +43,9 @@ def demo(
     if seed < 0:
         raise UsageError(f"seed must be at least 0, got {seed}")
     # First of all: without a head there is nothing to show.
-    localizer = Localizer.load(recipe, checkpoint=checkpoint)
+    localizer = Localizer.load(
+        recipe, recipe_options=options, checkpoint=checkpoint, device=options.device
+    )
     stream, other = _draw_streams(seed)
     target = stream.scenes[stream.targets[0]]
     assert target.activity is not None

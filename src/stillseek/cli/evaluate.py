@@ -9,18 +9,22 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from stillseek.cli.recipe_options import RecipeBesideHead
 from stillseek.data.manifest import Split
 from stillseek.errors import DatasetError, UsageError
 
 if TYPE_CHECKING:
+    from stillseek.cli.dataset_features import DatasetFeatures
     from stillseek.data.example import FeatureSource
     from stillseek.data.manifest import Manifest, Sample
     from stillseek.evaluation.predictions import Predictions, PredictionsHeader
     from stillseek.evaluation.report import SwapAccuracy
+    from stillseek.features import RecipeOptions
     from stillseek.models.checkpoint import Checkpoint
 
 # Seeds of the controls that draw at random; fixed, so that a table can be made again.
 _CONTROL_SEED = 0
+_RECIPE = RecipeBesideHead()
 
 
 def evaluate(
@@ -34,6 +38,8 @@ def evaluate(
     matching: bool = False,
     split: Split = "test",
     recipe: str = "pocket",
+    recipe_options: Annotated[RecipeBesideHead, Parameter(name="*")] = _RECIPE,
+    clip_features: Path | None = None,
     device: str = "cpu",
 ) -> None:
     """Score heads on a data set and print the tables.
@@ -49,34 +55,43 @@ def evaluate(
         matching: Score matching too, which compares clips and picture and needs no training.
         split: Which samples; unseen classes are in test.
         recipe: Recipe of the features.
+        recipe_options: How the recipe was loaded when they were made.
+        clip_features: HDF5 file in the layout of ActivityNet's C3D features: clips come from it,
+            queries from the store.
         device: Where the heads run: cpu, cuda, cuda:1.
     """
+    from stillseek.cli.dataset_features import check_store, open_features
     from stillseek.data.manifest import read_manifest
-    from stillseek.data.stored import StoredFeatures
     from stillseek.evaluation.predictions import read_predictions, write_predictions
-    from stillseek.features import FeatureStore, load_recipe
-    from stillseek.localize.localizer import matching_head
-    from stillseek.models.checkpoint import load_checkpoint
+    from stillseek.features import load_recipe
+    from stillseek.features.precision import recipe_device
+    from stillseek.localize.head import matching_head
 
     if not checkpoint and not matching:
         raise UsageError("nothing to score; give --checkpoint DIR, --matching or both")
-    manifest, encoder = read_manifest(dataset), load_recipe(recipe)
+    if matching and clip_features is not None:
+        raise UsageError(
+            "--matching compares clips and pictures of one encoder, and those of --clip-features "
+            "are of two; leave one of them out"
+        )
+    manifest = read_manifest(dataset)
     samples = manifest.of_split(split)
     if not samples:
         raise DatasetError(f"{dataset} has no sample of split {split!r}; choose another --split")
-    source = StoredFeatures(manifest, FeatureStore(store), encoder.fingerprint)
-    heads: dict[Path | None, Checkpoint] = {
-        path: load_checkpoint(path, recipe_fingerprint=encoder.fingerprint) for path in checkpoint
-    }
+    options = recipe_options.options(recipe_device(recipe, device))
+    encoder = load_recipe(recipe, options)
+    features = open_features(manifest, store, encoder, clip_file=clip_features)
+    heads = _load_heads(checkpoint, features, options)
     if matching:
         heads[None] = matching_head(encoder)
+    check_store(manifest, samples[0], store, encoder, options, clip_file=clip_features)
     files: list[Path] = []
     for predictions in (
         *_priors(manifest, samples),
         *(
             run
             for path, head in heads.items()
-            for run in _answers(path, head, samples, source, device)
+            for run in _answers(path, head, samples, features.source, device)
         ),
     ):
         file = out / "predictions" / _file_name(predictions.header)
@@ -88,6 +103,20 @@ def evaluate(
         files.append(file)
         write_predictions(file, predictions)
     _write_tables(manifest, [read_predictions(file) for file in files], split, out)
+
+
+def _load_heads(
+    paths: tuple[Path, ...], features: "DatasetFeatures", options: "RecipeOptions"
+) -> "dict[Path | None, Checkpoint]":
+    """Trained heads, all of them for these features."""
+    from stillseek.localize.head import check_recipe
+    from stillseek.models.checkpoint import load_checkpoint
+
+    heads: dict[Path | None, Checkpoint] = {}
+    for path in paths:
+        heads[path] = load_checkpoint(path, recipe_fingerprint=None)
+        check_recipe(heads[path], path, features.name, features.fingerprint, options)
+    return heads
 
 
 def _file_name(header: "PredictionsHeader") -> str:

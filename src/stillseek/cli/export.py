@@ -1,9 +1,14 @@
 """``stillseek export``: write a head as one ONNX file."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
 
 from stillseek.errors import UsageError
+from stillseek.features import RecipeOptions
+
+_DEFAULTS = RecipeOptions()
 
 
 def export(
@@ -12,6 +17,7 @@ def export(
     *,
     out: Path,
     recipe: str | None = None,
+    options: Annotated[RecipeOptions, Parameter(name="*")] = _DEFAULTS,
     model: Literal["sail", "matching"] | None = None,
 ) -> None:
     """Write a head as one ONNX file.
@@ -22,16 +28,17 @@ def export(
         out: The file to write (.onnx), for stillseek locate --checkpoint and other programs. Takes
             some ten seconds, and the packages of stillseek[onnx].
         recipe: Recipe whose shipped head is written; pocket where not given.
+        options: How that recipe is loaded.
         model: The shipped SAIL head, or matching, as in stillseek locate.
     """
     from stillseek.features import load_recipe
-    from stillseek.localize.localizer import installed_head
+    from stillseek.localize.head import installed_head
     from stillseek.models.checkpoint import load_checkpoint
     from stillseek.models.onnx_export import write_onnx
 
     if checkpoint is None:
-        head = installed_head(load_recipe(recipe or "pocket"), model)
-    elif recipe is not None or model is not None:
+        head = installed_head(load_recipe(recipe or "pocket", options), model)
+    elif recipe is not None or model is not None or options != _DEFAULTS:
         raise UsageError(
             f"{checkpoint} knows its recipe and its model; give a folder, or --recipe and --model"
         )

@@ -2,13 +2,18 @@
 
 import json as json_format
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
 
 from stillseek.cli.console import progress_bar
 from stillseek.cli.queries import Queries
+from stillseek.cli.recipe_options import RecipeBesideHead
 
 if TYPE_CHECKING:
     from stillseek.localize.localization import Localization
+
+_RECIPE = RecipeBesideHead()
 
 
 def locate(
@@ -23,6 +28,7 @@ def locate(
     clips: Path | None = None,
     edl: Path | None = None,
     recipe: str = "pocket",
+    recipe_options: Annotated[RecipeBesideHead, Parameter(name="*")] = _RECIPE,
     checkpoint: Path | None = None,
     model: Literal["sail", "matching"] | None = None,
     engine: Literal["torch", "onnx"] | None = None,
@@ -46,6 +52,7 @@ def locate(
         clips: Cut the moments into files in this folder.
         edl: Write the moments as a CMX 3600 edit decision list.
         recipe: How pixels become features.
+        recipe_options: How the recipe is loaded.
         checkpoint: Use this trained head instead of the shipped one: a folder, or a file of
             stillseek export (.onnx).
         model: The shipped SAIL head, or matching, which compares clips and picture and needs no
@@ -57,8 +64,9 @@ def locate(
         search: How a video of more than 200 clips is searched: where clips look like the picture,
             then closer (refined, where not given); every window of 200 clips; or the whole once,
             downsampled.
-        device: Where the models run: cpu, cuda, cuda:1.
-        precision: bf16 is faster for large heads on processors that have it.
+        device: Where head and recipe compute: cpu, cuda, cuda:1. The mobilenet recipe stays on the
+            CPU.
+        precision: Of the head: bf16 is faster for large heads on processors that have it.
         threads: Processor threads; all where not given.
         cache: Keep the video's features in this folder and use them again.
     """
@@ -69,6 +77,7 @@ def locate(
         check_plot_path(plot)
     localizer = Localizer.load(
         recipe,
+        recipe_options=recipe_options.options(),
         checkpoint=checkpoint,
         model=model,
         engine=engine,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 from stillseek.errors import UsageError
 
 if TYPE_CHECKING:
-    from stillseek.features import Recipe
+    from stillseek.cli.dataset_features import DatasetFeatures
     from stillseek.models.catalog import LocalizerModel
 
 TrainableName = Literal["sail", "flp", "sst", "tal"]
@@ -50,8 +50,8 @@ class ModelOptions:
     local_self_attention: bool | None = None
     bidirectional_aggregation: bool | None = None
 
-    def build(self, name: TrainableName, recipe: "Recipe") -> "LocalizerModel":
-        """A new model for the features of a recipe.
+    def build(self, name: TrainableName, features: "DatasetFeatures") -> "LocalizerModel":
+        """A new model for features.
 
         Raises:
             UsageError: An option belongs to another model, or a value is out of range.
@@ -60,9 +60,9 @@ class ModelOptions:
 
         config_class, model_class = MODELS[name]
         widths = {
-            "clip_dim": recipe.clip_dim,
-            "region_dim": recipe.region_dim,
-            "global_dim": recipe.global_dim,
+            "clip_dim": features.clip_dim,
+            "region_dim": features.region_dim,
+            "global_dim": features.global_dim,
         }
         given = {option: value for option, value in asdict(self).items() if value is not None}
         known = [field.name for field in fields(config_class) if field.name not in widths]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from stillseek.cli.model_options import ModelOptions, TrainableName
+from stillseek.cli.recipe_options import RecipeBesideHead
 from stillseek.training.config import TrainConfig
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ _ABLATIONS = {
     "local_self_attention": "w/o LS",
     "bidirectional_aggregation": "w/o BA",
 }
-_OPTIONS, _TRAIN = ModelOptions(), TrainConfig()
+_OPTIONS, _RECIPE, _TRAIN = ModelOptions(), RecipeBesideHead(), TrainConfig()
 
 
 def train(
@@ -39,6 +40,8 @@ def train(
     out: Path,
     model: TrainableName = "sail",
     recipe: str = "pocket",
+    recipe_options: Annotated[RecipeBesideHead, Parameter(name="*")] = _RECIPE,
+    clip_features: Path | None = None,
     name: str | None = None,
     resume: bool = False,
     options: Annotated[
@@ -67,6 +70,9 @@ def train(
         out: Folder of the run; the trained head is its folder "head".
         model: What to train: SAIL, or a baseline of the paper (FLP, SST+, TAL+).
         recipe: Recipe of the features.
+        recipe_options: How the recipe was loaded when they were made.
+        clip_features: HDF5 file in the layout of ActivityNet's C3D features: clips come from it,
+            queries from the store.
         name: Name of the model in tables; runs that differ in the seed only share it. Made from
             the model and its ablations where not given.
         resume: Go on with the run in the folder; begin where there is none.
@@ -75,29 +81,32 @@ def train(
     """
     import torch
 
+    from stillseek.cli.dataset_features import check_store, open_features
     from stillseek.data.example import ExampleSet
     from stillseek.data.manifest import read_manifest
-    from stillseek.data.stored import StoredFeatures
-    from stillseek.features import FeatureStore, load_recipe
+    from stillseek.features import load_recipe
     from stillseek.models.checkpoint import Checkpoint, save_checkpoint
     from stillseek.training.loop import train as run
 
-    manifest, encoder = read_manifest(dataset), load_recipe(recipe)
-    source = StoredFeatures(manifest, FeatureStore(store), encoder.fingerprint)
+    manifest, loading = read_manifest(dataset), recipe_options.options()
+    samples, encoder = manifest.of_split("train"), load_recipe(recipe, loading)
+    features = open_features(manifest, store, encoder, clip_file=clip_features)
     torch.manual_seed(config.seed)
-    head = options.build(model, encoder)
+    head = options.build(model, features)
+    for first in samples[:1]:
+        check_store(manifest, first, store, encoder, loading, clip_file=clip_features)
     result = run(
         head,
-        ExampleSet(manifest.of_split("train"), source),
-        ExampleSet(manifest.of_split("validation"), source),
+        ExampleSet(samples, features.source),
+        ExampleSet(manifest.of_split("validation"), features.source),
         config,
         out,
         resume=resume,
     )
     checkpoint = Checkpoint(
         model=head,
-        recipe_name=encoder.name,
-        recipe_fingerprint=encoder.fingerprint,
+        recipe_name=features.name,
+        recipe_fingerprint=features.fingerprint,
         training=_summary(name or _table_name(model, options, config), config, manifest, result),
     )
     save_checkpoint(out / HEAD_FOLDER, checkpoint)

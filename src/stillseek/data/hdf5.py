@@ -1,7 +1,10 @@
 """ActivityNet's published C3D features, in the place of clip features from videos."""
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -10,7 +13,12 @@ from stillseek.data.manifest import Sample
 from stillseek.errors import FeatureError, InstallationError
 from stillseek.timeline import ClipGrid, Segment
 
+CLIPS_OF_FILE = "hdf5+"
+"""Begins the name of features whose clips are a file's; the recipe of their queries follows."""
+
 _DATASET = "c3d_features"
+# Of the digest. About 45 MB of ActivityNet's file, whose 13 GB take a minute or more to read.
+_SAMPLED_VIDEOS = 64
 
 
 class Hdf5ClipFeatures:
@@ -46,7 +54,8 @@ class Hdf5ClipFeatures:
         """
         if video_id not in self._durations:
             raise FeatureError(
-                f"the length of video {video_id!r} is not known; give the annotations it is in"
+                f"the length of video {video_id!r} is not known; make the data set again with "
+                "stillseek dataset build"
             )
         clips = self._read(video_id)
         stride_seconds = self._durations[video_id] / len(clips)
@@ -66,29 +75,70 @@ class Hdf5ClipFeatures:
 
     def _read(self, video_id: str) -> np.ndarray:
         """Opened for every video: a handle does not survive in another process."""
-        try:
-            import h5py
-        except ImportError as error:
-            raise InstallationError(
-                "HDF5 files need the package h5py; install it with pip install 'stillseek[hdf5]'"
-            ) from error
-        try:
-            with h5py.File(self._path, "r") as file:
-                group = file.get(f"v_{video_id}", file.get(video_id))
-                dataset = group.get(_DATASET) if isinstance(group, h5py.Group) else None
-                if not isinstance(dataset, h5py.Dataset):
-                    raise FeatureError(
-                        f"{self._path} has no features of video {video_id!r} (v_{video_id}/"
-                        f"{_DATASET}); leave the video out, or give the file that has it"
-                    )
-                clips = np.asarray(dataset, dtype=np.float32)
-        except OSError as error:
+        with _open(self._path) as file:
+            clips = _table(file, f"v_{video_id}", video_id)
+        if clips is None:
             raise FeatureError(
-                f"{self._path} cannot be read as HDF5 ({error}); give the joined and unpacked file"
-            ) from error
+                f"{self._path} has no features of video {video_id!r} (v_{video_id}/{_DATASET}); "
+                "leave the video out, or give the file that has it"
+            )
         if clips.ndim != 2 or not clips.size or not np.isfinite(clips).all():
             raise FeatureError(
                 f"{self._path} has broken features of video {video_id!r}: expected a finite table "
                 f"of clips x dimensions, got shape {clips.shape}; get the file again"
             )
         return clips
+
+
+def describe_clips(path: Path) -> tuple[str, int]:
+    """What tells a file of clip features from others: a digest, and the width of a feature.
+
+    The digest is the SHA-256 of the names of all videos, and of the shapes and values of 64 of
+    them, taken evenly from the sorted names: another file, or features of another network or PCA,
+    has another one.
+
+    Raises:
+        FeatureError: The file cannot be read, or has no features.
+        InstallationError: h5py is not installed.
+    """
+    digest, width = hashlib.sha256(), 0
+    with _open(path) as file:
+        names = sorted(file)
+        digest.update("\n".join(names).encode())
+        for name in names[:: max(1, -(-len(names) // _SAMPLED_VIDEOS))]:
+            clips = _table(file, name)
+            if clips is not None and clips.ndim == 2:
+                digest.update(str(clips.shape).encode() + clips.astype("<f4").tobytes())
+                width = width or clips.shape[1]
+    if not width:
+        raise FeatureError(
+            f"{path} has no features of clips (v_<id>/{_DATASET}); give ActivityNet's C3D "
+            "features, or a file of their layout"
+        )
+    return digest.hexdigest(), width
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[Any]:
+    try:
+        import h5py
+    except ImportError as error:
+        raise InstallationError(
+            "HDF5 files need the package h5py; install it with pip install 'stillseek[hdf5]'"
+        ) from error
+    try:
+        with h5py.File(path, "r") as file:
+            yield file
+    except OSError as error:
+        raise FeatureError(
+            f"{path} cannot be read as HDF5 ({error}); give the joined and unpacked file"
+        ) from error
+
+
+def _table(file: Any, *names: str) -> np.ndarray | None:
+    """The features of the first of these groups that there is."""
+    import h5py
+
+    group = next((file[name] for name in names if name in file), None)
+    dataset = group.get(_DATASET) if isinstance(group, h5py.Group) else None
+    return np.asarray(dataset, dtype=np.float32) if isinstance(dataset, h5py.Dataset) else None

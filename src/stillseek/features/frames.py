@@ -114,6 +114,8 @@ class FrameRecipe(Recipe):
         detector: What finds regions; None takes the grid.
     """
 
+    one_space = True
+
     def __init__(
         self,
         name: str,

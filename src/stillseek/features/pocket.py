@@ -93,6 +93,7 @@ class PocketRecipe(Recipe):
 
     name = "pocket"
     batch_units = 64
+    one_space = True
 
     def __init__(
         self,

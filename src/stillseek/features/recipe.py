@@ -131,6 +131,8 @@ class Recipe(ABC):
         region_dim: Width of a region feature.
         global_dim: Width of the global feature.
         batch_units: Units in one forward pass.
+        one_space: Whether one encoder makes clip features and the global feature, so that they
+            can be compared without training.
     """
 
     name: str
@@ -139,6 +141,7 @@ class Recipe(ABC):
     region_dim: int
     global_dim: int
     batch_units: int
+    one_space: bool = False
 
     @abstractmethod
     def open_video(self, path: Path) -> UnitStream:
@@ -264,7 +267,8 @@ class RecipeOptions:
     Attributes:
         weights: File with the encoder's weights, or folder that holds the files under their
             published names; None takes the recipe's own.
-        detector: File with the weights of the detector that finds regions; None has none.
+        detector: File with the weights of the detector that finds regions, or for mobilenet
+            torchvision:NAME, one that torchvision publishes; None has none.
         device: Where the encoder computes: ``cpu``, ``cuda`` or ``cuda:N``.
         precision: Number format of the encoder; ``auto`` is what the recipe finds best here.
         reduction: File that ``stillseek fit-pca`` wrote, which narrows clip features; None leaves

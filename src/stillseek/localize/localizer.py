@@ -2,35 +2,46 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
 import torch
 from jaxtyping import Float
 
 from stillseek.data.example import MAX_STEPS
-from stillseek.errors import CheckpointError, UsageError
+from stillseek.errors import UsageError
 from stillseek.evaluation.inference import Precision
-from stillseek.features import FeatureStore, QueryFeatures, Recipe, load_recipe
+from stillseek.features import (
+    FeatureStore,
+    QueryFeatures,
+    Recipe,
+    RecipeOptions,
+    load_recipe,
+)
+from stillseek.features.precision import find_device, recipe_device
+from stillseek.localize.head import (
+    EngineName,
+    HeadName,
+    check_recipe,
+    installed_head,
+    matching_head,
+    read_head,
+    with_engine,
+)
 from stillseek.localize.localization import Localization
 from stillseek.localize.query import Box, EncodedQuery, encode
 from stillseek.localize.search import SearchMethod, find_moments
 from stillseek.media import read_image
-from stillseek.models.catalog import model_name
-from stillseek.models.checkpoint import Checkpoint, load_checkpoint
+from stillseek.models.checkpoint import Checkpoint
 from stillseek.models.decoding import (
     DecodeMethod,
     boundary_probabilities,
     check_decoding,
 )
-from stillseek.models.matching import Matching, MatchingConfig
-from stillseek.models.onnx_session import OnnxCheckpoint, load_onnx, open_onnx
+from stillseek.models.matching import Matching
+from stillseek.models.onnx_session import OnnxCheckpoint
 from stillseek.timeline import ClipGrid
-
-HeadName = Literal["sail", "matching"]
-EngineName = Literal["torch", "onnx"]
 
 
 class Localizer:
@@ -46,7 +57,7 @@ class Localizer:
         recipe: How pixels become features.
         checkpoint: Head for features of this recipe: any model.
         name: What the head is called in results.
-        device: Where the head runs; features are made where the recipe lives.
+        device: Where the head runs; features are made where the recipe is.
         precision: Of the head's matrix products.
         store: Where features are kept and looked up; None computes them every time.
 
@@ -72,12 +83,7 @@ class Localizer:
             _check_onnx_precision(precision)
         if precision == "bf16" and isinstance(checkpoint.model, Matching):
             raise UsageError("matching has no matrix products to run in bf16; use precision fp32")
-        if checkpoint.recipe_fingerprint != recipe.fingerprint:
-            raise CheckpointError(
-                f"head {name!r} was trained on features of recipe {checkpoint.recipe_name!r} with "
-                f"fingerprint {checkpoint.recipe_fingerprint[:16]}, not of {recipe.name!r} with "
-                f"{recipe.fingerprint[:16]}; use that recipe, or train a head on this one"
-            )
+        check_recipe(checkpoint, name, recipe.name, recipe.fingerprint)
         self.recipe = recipe
         self.name = name
         self.device = torch.device(device)
@@ -85,15 +91,16 @@ class Localizer:
         self.model = checkpoint.model.to(self.device).eval()
         # The head that finds places in long videos, where clips and pictures share a space.
         self._matching = None
-        if recipe.clip_dim == recipe.global_dim:
+        if recipe.one_space:
             self._matching = matching_head(recipe).model
         self._store = store
 
     @classmethod
     def load(
         cls,
-        recipe: str = "pocket",
+        recipe: str | Recipe = "pocket",
         *,
+        recipe_options: RecipeOptions | None = None,
         checkpoint: Path | str | None = None,
         model: HeadName | None = None,
         engine: EngineName | None = None,
@@ -105,7 +112,8 @@ class Localizer:
         """A localizer from what is installed.
 
         Args:
-            recipe: Name of the recipe.
+            recipe: Name of the recipe, or a recipe, which stays on the device that it is on.
+            recipe_options: How the recipe of a name is loaded, on ``device``.
             checkpoint: Folder of a trained head, of any model, or a file of ``stillseek export``.
             model: Which head to take where no checkpoint is given: ``sail`` is the one shipped
                 for the recipe, ``matching`` compares clips and picture without training. None
@@ -114,7 +122,8 @@ class Localizer:
                 for which a head that is no exported file is exported first, every time (seconds).
                 None is ``onnx`` for an exported file (``.onnx``), else ``torch``. Features are
                 made by PyTorch either way.
-            device: ``cpu``, ``cuda`` or ``cuda:N``.
+            device: Where the head and the recipe compute: ``cpu``, ``cuda`` or ``cuda:N``. The
+                ``mobilenet`` recipe stays on the CPU.
             precision: ``bf16`` runs the head's matrix products in bfloat16: faster for large heads
                 on processors that have it.
             threads: Processor threads, set for the whole process; None leaves them.
@@ -122,8 +131,8 @@ class Localizer:
 
         Raises:
             UsageError: The recipe, the device or the number of threads does not exist, both
-                ``checkpoint`` and ``model`` are given, matching does not fit the recipe, or the
-                engine cannot run the head.
+                ``checkpoint`` and ``model`` are given, the recipe cannot use one of its options,
+                matching does not fit the recipe, or the engine cannot run the head.
             FeatureError: The recipe's weights are missing.
             CheckpointError: The head is missing, corrupt, or of another recipe.
             InstallationError: The engine is not installed.
@@ -137,17 +146,19 @@ class Localizer:
         _check_choice("precision", precision, Precision)
         if engine == "onnx":
             _check_onnx_precision(precision)
-        place = _device(device)
+        place = find_device(device)
         if threads is not None:
             if threads < 1:
                 raise UsageError(f"threads must be at least 1, got {threads}")
             torch.set_num_threads(threads)
-        encoder = load_recipe(recipe)
+        encoder, loaded_with = _load_recipe(recipe, recipe_options, device)
         if checkpoint is None:
-            head, name = installed_head(encoder, model), recipe
+            head, name = installed_head(encoder, model), encoder.name
         else:
-            head, name = _read_head(Path(checkpoint), encoder)
-        head, kind = _with_engine(head, engine)
+            head, name = read_head(Path(checkpoint))
+        head, kind = with_engine(head, engine)
+        if checkpoint is not None:
+            check_recipe(head, checkpoint, encoder.name, encoder.fingerprint, loaded_with)
         return cls(
             recipe=encoder,
             checkpoint=head,
@@ -295,6 +306,26 @@ class Localizer:
         return features.clips.astype(np.float32), features.grid
 
 
+def _load_recipe(
+    recipe: str | Recipe, options: RecipeOptions | None, device: str
+) -> tuple[Recipe, RecipeOptions | None]:
+    """The recipe, and how it was loaded by its name, where it was."""
+    if isinstance(recipe, Recipe):
+        if options is not None:
+            raise UsageError(
+                f"recipe {recipe.name!r} is loaded already; leave its options out, or give its name"
+            )
+        return recipe, None
+    options = options or RecipeOptions()
+    if options.device not in ("cpu", device):
+        raise UsageError(
+            f"the options place the recipe on {options.device!r}, the device is {device!r}; give "
+            "one device for recipe and head, or a recipe that is loaded already"
+        )
+    options = replace(options, device=recipe_device(recipe, device))
+    return load_recipe(recipe, options), options
+
+
 def _check_choice(name: str, value: str | None, choices: Any) -> None:
     """Refuses what is none of the values of a Literal, None aside."""
     if value is not None and value not in get_args(choices):
@@ -305,76 +336,3 @@ def _check_choice(name: str, value: str | None, choices: Any) -> None:
 def _check_onnx_precision(precision: Precision) -> None:
     if precision == "bf16":
         raise UsageError("the onnx engine computes in float32; use precision fp32, or torch")
-
-
-def _device(name: str) -> torch.device:
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        raise UsageError(f"there is no device {name!r}; use cpu, cuda or cuda:N") from None
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise UsageError(
-            f"device {name!r} is not here ({torch.cuda.device_count()} CUDA devices found); use "
-            "cpu, or see stillseek doctor"
-        )
-    return device
-
-
-def _read_head(path: Path, recipe: Recipe) -> tuple[Checkpoint | OnnxCheckpoint, str]:
-    """A head on disk, and what it is called there."""
-    if path.suffix == ".onnx" and not path.is_dir():
-        return load_onnx(path), path.stem
-    return load_checkpoint(path, recipe_fingerprint=recipe.fingerprint), path.resolve().name
-
-
-def _with_engine(
-    head: Checkpoint | OnnxCheckpoint, engine: EngineName | None
-) -> tuple[Checkpoint | OnnxCheckpoint, str]:
-    """The head for an engine, and the name of its model."""
-    if isinstance(head, OnnxCheckpoint):
-        if engine == "torch":
-            raise UsageError(
-                "the torch engine cannot run an exported head; use the onnx engine, or give the "
-                "folder that the head was exported from"
-            )
-        return head, head.model_name
-    if engine == "onnx":
-        from stillseek.models.onnx_export import onnx_bytes
-
-        return open_onnx(onnx_bytes(head), name="the exported head"), model_name(head.model)
-    return head, model_name(head.model)
-
-
-def installed_head(recipe: Recipe, model: HeadName | None) -> Checkpoint:
-    """The head shipped for a recipe, or the one that needs no training.
-
-    Raises:
-        CheckpointError: None is shipped, and matching was not asked for or does not fit.
-        UsageError: Matching was asked for and does not fit the recipe.
-    """
-    with as_file(files("stillseek.localize") / "heads" / recipe.name) as folder:
-        if model != "matching" and folder.is_dir():
-            return load_checkpoint(folder, recipe_fingerprint=recipe.fingerprint)
-    if model == "matching" or (model is None and recipe.clip_dim == recipe.global_dim):
-        return matching_head(recipe)
-    raise CheckpointError(
-        f"no head is shipped for recipe {recipe.name!r}; train one with stillseek train and give "
-        "its folder as checkpoint (--checkpoint)"
-    )
-
-
-def matching_head(recipe: Recipe) -> Checkpoint:
-    """The head that compares clips and picture, for any recipe that puts both in one space.
-
-    Raises:
-        UsageError: The recipe's clip and global features differ in width.
-    """
-    config = MatchingConfig(
-        clip_dim=recipe.clip_dim, region_dim=recipe.region_dim, global_dim=recipe.global_dim
-    )
-    return Checkpoint(
-        model=Matching(config),
-        recipe_name=recipe.name,
-        recipe_fingerprint=recipe.fingerprint,
-        training={},
-    )

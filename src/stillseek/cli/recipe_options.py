@@ -1,0 +1,93 @@
+"""How verbs load recipes, where their own options have taken the names of the recipe's."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from stillseek.features import Precision, RecipeOptions
+
+if TYPE_CHECKING:
+    from stillseek.features import FeatureStore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecipeBesideHead:
+    """How a recipe is loaded by a verb whose --device and --precision are a head's.
+
+    Attributes:
+        weights: File with the encoder's weights, or folder that holds the files under their
+            published names; the recipe's own where not given.
+        detector: File with the weights of the detector that finds regions, or for mobilenet
+            torchvision:NAME, one that torchvision publishes.
+        reduction: File that stillseek fit-pca wrote, which narrows clip features.
+        recipe_precision: Number format of the encoder; auto is what the recipe finds best here.
+    """
+
+    weights: Path | None = None
+    detector: Path | None = None
+    reduction: Path | None = None
+    recipe_precision: Precision = "auto"
+
+    def options(self, device: str = "cpu") -> RecipeOptions:
+        """The recipe's options, with where it computes."""
+        return RecipeOptions(
+            weights=self.weights,
+            detector=self.detector,
+            device=device,
+            precision=self.recipe_precision,
+            reduction=self.reduction,
+        )
+
+
+def extract_command(dataset: Path, store: Path, recipe: str, options: RecipeOptions) -> str:
+    """The command that makes the features of a data set with a recipe."""
+    words = ["stillseek extract --dataset", dataset, "--out", store, "--recipe", recipe]
+    return " ".join(map(str, (*words, *_flags(options))))
+
+
+def _flags(options: RecipeOptions) -> Iterator[object]:
+    unset = RecipeOptions()
+    for name in ("weights", "detector", "device", "precision", "reduction"):
+        value = getattr(options, name)
+        if value != getattr(unset, name):
+            yield f"--{name}"
+            yield value
+
+
+def describe_others(
+    store: "FeatureStore",
+    fingerprints: Sequence[str],
+    recipe: str,
+    options: RecipeOptions,
+    *,
+    flag: Literal["--precision", "--recipe-precision"],
+) -> str:
+    """What features of other recipes a store has, and how to use them.
+
+    Args:
+        store: The store.
+        fingerprints: Beginnings of the fingerprints of those recipes, at least one.
+        recipe: The recipe that was asked for.
+        options: How it was loaded.
+        flag: What the recipe's precision is called in this verb.
+    """
+    from stillseek.features import precision_of
+    from stillseek.features.upkeep import list_recipes
+
+    names = {usage.fingerprint[:16]: usage.recipe for usage in list_recipes(store)}
+    parts = []
+    for fingerprint in fingerprints:
+        name = names.get(fingerprint)
+        if name not in (None, recipe):
+            parts.append(f"fingerprint {fingerprint} (recipe {name}: use --recipe {name})")
+        elif precision := precision_of(fingerprint, recipe, options):
+            parts.append(
+                f"fingerprint {fingerprint} (the same recipe in {precision}: use {flag} "
+                f"{precision})"
+            )
+        elif name is not None:
+            parts.append(f"fingerprint {fingerprint} ({name} with other weights or options)")
+        else:
+            parts.append(f"fingerprint {fingerprint}")
+    return ", ".join(parts)

@@ -1,0 +1,50 @@
+"""Lengths of whole videos beside a manifest, whose samples may know those of windows only."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from stillseek.data.manifest import Manifest
+from stillseek.data.records import parse_object, read_text, write_text_atomic
+from stillseek.errors import DatasetError
+
+_FILE = "durations.json"
+_SETTING = "durations_sha256"
+
+
+def write_durations(folder: Path, durations: Mapping[str, float]) -> dict[str, str]:
+    """Writes the lengths in seconds of videos by their names.
+
+    Returns:
+        What belongs into the settings of the manifest, so that the two files stay together.
+    """
+    text = json.dumps(dict(sorted(durations.items())), indent=1, allow_nan=False) + "\n"
+    write_text_atomic(folder / _FILE, text)
+    return {_SETTING: _sha256(text)}
+
+
+def read_durations(manifest: Manifest) -> dict[str, float]:
+    """Lengths in seconds of the searched videos, as far as the data set knows them.
+
+    Samples without a window know theirs; `write_durations` keeps the others.
+
+    Raises:
+        DatasetError: The file is missing, broken, or of another manifest.
+    """
+    durations = {
+        sample.video_id: sample.duration_seconds
+        for sample in manifest.samples
+        if sample.window is None
+    }
+    if _SETTING not in manifest.header.settings:
+        return durations
+    path = manifest.folder / _FILE
+    text = read_text(path)
+    if _sha256(text) != manifest.header.settings[_SETTING]:
+        raise DatasetError(f"{path} does not belong to its manifest; build the dataset again")
+    return durations | parse_object(text, str(path))
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,138 @@
+"""Heads for a recipe: shipped, trained by the user, or matching, on one of two engines."""
+
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Literal
+
+from stillseek.data.hdf5 import CLIPS_OF_FILE
+from stillseek.errors import CheckpointError, UsageError
+from stillseek.features import Recipe, RecipeOptions, precision_of
+from stillseek.models.catalog import model_name
+from stillseek.models.checkpoint import Checkpoint, load_checkpoint
+from stillseek.models.matching import Matching, MatchingConfig
+from stillseek.models.onnx_session import OnnxCheckpoint, load_onnx, open_onnx
+
+HeadName = Literal["sail", "matching"]
+EngineName = Literal["torch", "onnx"]
+
+
+def read_head(path: Path) -> tuple[Checkpoint | OnnxCheckpoint, str]:
+    """A head on disk, for features of any recipe, and what it is called there.
+
+    Raises:
+        CheckpointError: It is missing or corrupt.
+        InstallationError: It is an exported head, and ONNX Runtime is not installed.
+    """
+    if path.suffix == ".onnx" and not path.is_dir():
+        return load_onnx(path), path.stem
+    return load_checkpoint(path, recipe_fingerprint=None), path.resolve().name
+
+
+def check_recipe(
+    head: Checkpoint | OnnxCheckpoint,
+    name: Path | str,
+    recipe: str,
+    fingerprint: str,
+    options: RecipeOptions | None = None,
+) -> None:
+    """Refuses features that a head was not trained on.
+
+    Args:
+        head: The head.
+        name: What it is called in the message.
+        recipe: Name of the recipe of the features.
+        fingerprint: Its fingerprint.
+        options: How the recipe was loaded by its name; None if it was not.
+
+    Raises:
+        CheckpointError: They are of another recipe; the message says what to do.
+    """
+    if head.recipe_fingerprint == fingerprint:
+        return
+    raise CheckpointError(
+        f"head {str(name)!r} was trained on features of recipe {head.recipe_name!r} with "
+        f"fingerprint {head.recipe_fingerprint[:16]}, not of {recipe!r} with "
+        f"{fingerprint[:16]}; {_advice(head, recipe, options)}"
+    )
+
+
+def _advice(head: Checkpoint | OnnxCheckpoint, recipe: str, options: RecipeOptions | None) -> str:
+    """What to do with a head that was trained on other features than those of a recipe."""
+    needs_file = head.recipe_name.startswith(CLIPS_OF_FILE)
+    if needs_file and not recipe.startswith(CLIPS_OF_FILE):
+        return "its clips are those of a file: use stillseek evaluate with --clip-features FILE"
+    if not needs_file and recipe.startswith(CLIPS_OF_FILE):
+        return "its clips are those of videos: leave --clip-features out"
+    if head.recipe_name != recipe:
+        own = head.recipe_name.removeprefix(CLIPS_OF_FILE)
+        return f"use --recipe {own}, or train a head on these features"
+    precision = options and precision_of(head.recipe_fingerprint, recipe, options)
+    if precision:
+        return f"that is the same recipe in {precision}: use --recipe-precision {precision}"
+    return "use the files and options that it was trained with, or train a head on these features"
+
+
+def with_engine(
+    head: Checkpoint | OnnxCheckpoint, engine: EngineName | None
+) -> tuple[Checkpoint | OnnxCheckpoint, str]:
+    """The head for an engine, and the name of its model.
+
+    Raises:
+        UsageError: The engine cannot run the head.
+        InstallationError: It is not installed.
+    """
+    if isinstance(head, OnnxCheckpoint):
+        if engine == "torch":
+            raise UsageError(
+                "the torch engine cannot run an exported head; use the onnx engine, or give the "
+                "folder that the head was exported from"
+            )
+        return head, head.model_name
+    if engine == "onnx":
+        from stillseek.models.onnx_export import onnx_bytes
+
+        return open_onnx(onnx_bytes(head), name="the exported head"), model_name(head.model)
+    return head, model_name(head.model)
+
+
+def installed_head(recipe: Recipe, model: HeadName | None) -> Checkpoint:
+    """The head shipped for a recipe, or the one that needs no training.
+
+    Raises:
+        CheckpointError: None is shipped, and matching was not asked for or does not fit.
+        UsageError: Matching was asked for and does not fit the recipe.
+    """
+    with as_file(files("stillseek.localize") / "heads" / recipe.name) as folder:
+        if model != "matching" and folder.is_dir():
+            head = load_checkpoint(folder, recipe_fingerprint=None)
+            check_recipe(head, "shipped", recipe.name, recipe.fingerprint)
+            return head
+    if model == "matching" or (model is None and recipe.one_space):
+        return matching_head(recipe)
+    raise CheckpointError(
+        f"no head is shipped for recipe {recipe.name!r}; train one with stillseek train and give "
+        "its folder as checkpoint (--checkpoint)"
+    )
+
+
+def matching_head(recipe: Recipe) -> Checkpoint:
+    """The head that compares clips and picture, for any recipe that puts both in one space.
+
+    Raises:
+        UsageError: The recipe encodes clips and pictures with different networks.
+    """
+    if not recipe.one_space:
+        raise UsageError(
+            f"recipe {recipe.name!r} encodes clips and pictures with different networks, and "
+            "matching cannot compare the two; train a head with stillseek train and give its "
+            "folder as checkpoint (--checkpoint)"
+        )
+    config = MatchingConfig(
+        clip_dim=recipe.clip_dim, region_dim=recipe.region_dim, global_dim=recipe.global_dim
+    )
+    return Checkpoint(
+        model=Matching(config),
+        recipe_name=recipe.name,
+        recipe_fingerprint=recipe.fingerprint,
+        training={},
+    )
