@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float32, UInt8
 
 from stillseek.errors import InstallationError, UsageError
-from stillseek.features.frames import FrameRecipe
+from stillseek.features.frames import Detector, FrameRecipe
 from stillseek.features.provider import WeightsFile, fetch
 from stillseek.features.recipe import RecipeOptions
 
@@ -113,9 +113,19 @@ def load_mobilenet(options: RecipeOptions) -> FrameRecipe:
     encoder = MobileNetEncoder(fetch(WEIGHTS, given=options.weights))
     if options.detector is None:
         return FrameRecipe("mobilenet", encoder)
+    return FrameRecipe("mobilenet", encoder, detector=_load_detector(options.detector, options))
+
+
+def _load_detector(detector: Path, options: RecipeOptions) -> Detector:
+    """A YOLOX file, or the detector that torchvision publishes under a name."""
+    from stillseek.features.torchvision_boxes import PREFIX, load_torchvision_detector
     from stillseek.features.yolox import YoloxDetector
 
-    return FrameRecipe("mobilenet", encoder, detector=YoloxDetector(options.detector))
+    if not str(detector).startswith(PREFIX) or detector.exists():
+        return YoloxDetector(detector)
+    weights = options.weights
+    folder = weights if weights is not None and weights.is_dir() else None
+    return load_torchvision_detector(str(detector), folder=folder)
 
 
 def _open(data: bytes) -> Any:
