@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from stillseek.data.example import ExampleSet, collate
-from stillseek.data.hdf5 import Hdf5ClipFeatures
+from stillseek.data.hdf5 import Hdf5ClipFeatures, describe_clips
 from stillseek.data.manifest import Sample
 from stillseek.errors import FeatureError, InstallationError
 from stillseek.timeline import Segment
@@ -134,3 +134,35 @@ def test_a_missing_package_is_named(
 
     with pytest.raises(InstallationError, match=r"pip install 'stillseek\[hdf5\]'"):
         source.load_video_features("sJFgo9H6zNo", None)
+
+
+def write(path: Path, tables: dict[str, np.ndarray], **storage) -> Path:
+    with h5py.File(path, "w") as file:
+        for name, clips in tables.items():
+            file.create_group(name).create_dataset("c3d_features", data=clips, **storage)
+    return path
+
+
+def test_a_file_is_known_by_what_is_in_it(tmp_path: Path) -> None:
+    tables = {f"v_{n:03}": np.full((n % 5 + 1, 11), n / 7, np.float32) for n in range(131)}
+    digest, width = describe_clips(write(tmp_path / "a.h5", tables))
+    assert width == 11
+
+    stored = write(tmp_path / "b.h5", dict(reversed(tables.items())), compression="gzip")
+    assert describe_clips(stored) == (digest, 11)
+    # Names are of all videos, values of every third.
+    changes = {"v_000": tables["v_000"] + 1, "v_003": tables["v_003"][:1], "v_131": tables["v_001"]}
+    for name, clips in changes.items():
+        changed = write(tmp_path / f"{name}.h5", tables | {name: clips})
+        assert describe_clips(changed)[0] != digest
+
+
+def test_a_file_without_features_is_refused(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "other.h5", "w") as file:
+        file.create_dataset("scores", data=np.zeros(3))
+        file.create_group("v_empty")
+    with pytest.raises(FeatureError, match=r"no features of clips \(v_<id>/c3d_features\); give"):
+        describe_clips(tmp_path / "other.h5")
+    write(tmp_path / "nothing.h5", {})
+    with pytest.raises(FeatureError, match="no features of clips"):
+        describe_clips(tmp_path / "nothing.h5")
