@@ -9,8 +9,17 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
 
 _PACKAGES = ("stillseek", "torch", "torchvision", "av", "numpy", "opencv-python-headless", "pillow")
-# Of stillseek[onnx]; named where they are there.
-_OPTIONAL = ("onnx", "onnxruntime", "onnxscript")
+# Of the extras; named where they are there.
+_OPTIONAL = (
+    "ai-edge-litert",
+    "h5py",
+    "huggingface_hub",
+    "onnx",
+    "onnxruntime",
+    "onnxscript",
+    "ray",
+    "transformers",
+)
 _WEIGHTS = {
     "pocket encoder": "features/weights/pocket_encoder.safetensors",
     "pocket head": "localize/heads/pocket/model.safetensors",
