@@ -12,7 +12,7 @@ from stillseek.cli.extract import find_videos
 from stillseek.data.manifest import read_manifest
 from stillseek.data.stored import StoredFeatures
 from stillseek.errors import FeatureError, UsageError
-from stillseek.features import FeatureStore, RecipeOptions, content_hash
+from stillseek.features import FeatureStore, RecipeOptions, content_hash, extract
 
 pytestmark = pytest.mark.usefixtures("use_small_recipe")
 
@@ -237,3 +237,33 @@ def test_shards_share_the_query_frames(dataset: Path, tmp_path: Path, capsys) ->
     assert min(counts) > 0
     assert main(command) == 0
     assert capsys.readouterr().out.endswith("query images: 0 encoded\n")
+
+
+def test_ray_engine_gets_the_work_and_how_to_load_the_recipe(
+    write_clip, small_recipe, tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_clip(name="videos/one.mp4")
+    (tmp_path / "own.safetensors").touch()
+    seen = {}
+
+    def extract_here(paths, load, store, *, fingerprint, gpus_per_worker, workers, **rest):
+        seen.update(fingerprint=fingerprint, gpus=gpus_per_worker, workers=workers, paths=paths)
+        seen.update(recipe=load.args[0], weights=load.args[1].weights)
+        return extract(paths, load(), store, **rest)
+
+    monkeypatch.setattr("stillseek.features.ray_engine.extract_with_ray", extract_here)
+    monkeypatch.chdir(tmp_path)
+    command = ["extract", str(path), "--out", "store", "--weights", "own.safetensors"]
+
+    assert main([*command, "--engine", "ray", "--workers", "3"]) == 0
+    assert re.search(r"^encoded +1 ", capsys.readouterr().out, re.MULTILINE)
+    assert seen == {
+        "fingerprint": small_recipe.fingerprint,
+        "gpus": 0.0,
+        "workers": 3,
+        "paths": [path],
+        "recipe": "pocket",
+        "weights": tmp_path / "own.safetensors",
+    }
+    assert main([*command, "--engine", "ray", "--device", "cuda:1"]) == 2
+    assert "use --device cuda, not cuda:1" in capsys.readouterr().err

@@ -1,10 +1,12 @@
 """``stillseek extract``: features of videos and query frames, once, into a store."""
 
 import re
+from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import fields, replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -15,7 +17,9 @@ from stillseek.features import RecipeOptions
 
 if TYPE_CHECKING:
     from stillseek.data.manifest import Manifest
-    from stillseek.features import FeatureStore, Recipe
+    from stillseek.features import ExtractionReport, FeatureStore, Recipe
+
+Engine = Literal["local", "ray"]
 
 _DEFAULTS = RecipeOptions()
 
@@ -26,6 +30,7 @@ def extract(
     recipe: str = "pocket",
     dataset: Path | None = None,
     options: Annotated[RecipeOptions, Parameter(name="*")] = _DEFAULTS,
+    engine: Engine = "local",
     workers: int | None = None,
     shard: str | None = None,
     strict: bool = False,
@@ -43,8 +48,11 @@ def extract(
         recipe: How pixels become features.
         dataset: Folder of a data set: its videos, and the frames that are its query images.
         options: How the recipe is loaded.
+        engine: Who does the work: this process, or Ray, on the cluster that RAY_ADDRESS names or
+            else on this machine.
         workers: Videos that are decoded at the same time; where not given, one a processor, at
-            most 8.
+            most 8. With Ray, processes with an encoder each; where not given, one a processor of
+            the cluster, or a GPU.
         shard: Part i of n of the work, as i/n: what one of n machines does that are given the
             same videos. One store for all of them is fine.
         strict: Stop at the first video that cannot be read.
@@ -53,10 +61,11 @@ def extract(
     if not videos and dataset is None:
         raise UsageError("nothing to extract; give videos, folders or --dataset DIR")
     number, count = _parse_shard(shard)
-    from stillseek.features import FeatureStore, extract, load_recipe, shard_of
+    from stillseek.features import FeatureStore, load_recipe, shard_of
 
     paths = find_videos(videos)
     encoder, store = load_recipe(recipe, options), FeatureStore(out)
+    run = _engine(engine, encoder, recipe, options)
     queries = 0
     if dataset is not None:
         from stillseek.data.manifest import read_manifest
@@ -72,10 +81,9 @@ def extract(
             # Written whatever ends the extraction.
             stack.enter_context(record)
             show = stack.enter_context(show_progress())
-            extract(
+            run(
                 paths,
-                encoder,
-                store,
+                store=store,
                 strict=strict,
                 workers=workers,
                 on_progress=show,
@@ -93,6 +101,34 @@ def extract(
     failed = report.with_status("failed")
     print_some("error", [outcome.error for outcome in failed])
     return 1 if failed else 0
+
+
+def _engine(
+    engine: Engine, encoder: "Recipe", name: str, options: RecipeOptions
+) -> Callable[..., "ExtractionReport"]:
+    """What extracts, all but the work itself."""
+    from stillseek.features import extract, load_recipe
+
+    if engine == "local":
+        return partial(extract, recipe=encoder)
+    from stillseek.features.ray_engine import extract_with_ray
+
+    if ":" in options.device:
+        raise UsageError(
+            f"Ray gives every worker a GPU of its own; use --device cuda, not {options.device}"
+        )
+    # Workers have a working directory of their own.
+    files = {
+        field.name: value.absolute()
+        for field in fields(options)
+        if isinstance(value := getattr(options, field.name), Path) and value.exists()
+    }
+    return partial(
+        extract_with_ray,
+        load=partial(load_recipe, name, replace(options, **files)),
+        fingerprint=encoder.fingerprint,
+        gpus_per_worker=float(options.device != "cpu"),
+    )
 
 
 def find_videos(places: tuple[Path, ...]) -> list[Path]:
