@@ -1,4 +1,5 @@
 import json
+import os
 import re
 from pathlib import Path
 
@@ -70,16 +71,28 @@ def test_only_videos_that_are_there_are_kept(
 ) -> None:
     present = [f"{label}{number}" for label in CLASSES for number in range(2)]
     folder = tmp_path / "clips"
-    folder.mkdir()
+    whole = write_clip(name="clips/whole.mkv", seconds=100, rate=1)
     for number, name in enumerate(present):
         # With and without the prefix, and any suffix.
-        (folder / f"{'v_' if number % 2 else ''}{name}.webm").touch()
+        os.link(whole, folder / f"{'v_' if number % 2 else ''}{name}.mkv")
+    (folder / "cello2.mp4").write_bytes(b"no video")
+    write_clip(name="clips/v_drums2.mp4", seconds=99, rate=1)
+    # A choice in a video that is not there is none that is wrong.
+    chosen = tmp_path / "chosen.csv"
+    chosen.write_text("\ufeffvideo,seconds\nv_violin2,12\ndrums0,13.25\n", encoding="utf-8")
 
-    assert build(annotations, tmp_path / "ibal", "--videos", str(folder)) == 0
+    options = ("--videos", str(folder), "--chosen-frames", str(chosen))
+    assert build(annotations, tmp_path / "ibal", *options) == 0
     printed = capsys.readouterr().out
-    assert "videos annotated: 18\nvideos there: 12\n" in printed
+    assert printed.startswith(
+        "videos annotated: 18\nvideos there: 12\nvideos left out: not there: 4\n"
+        "videos left out: shorter than annotated: 1\nvideos left out: unreadable: 1\n"
+    )
     manifest = read_manifest(tmp_path / "ibal")
     assert manifest.header.videos == "../clips"
+    assert 13.25 in {s.query_seconds for s in manifest.samples if "drums0" in str(s.query_video_id)}
+    settings = manifest.header.settings
+    assert len(settings["query_frames"]["chosen_sha256"]) == 64
     assert {manifest.query_path(sample).exists() for sample in manifest.samples} == {True}
     assert {manifest.video_path(sample.video_id).exists() for sample in manifest.samples} == {True}
     assert build(annotations, tmp_path / "x", "--videos", str(tmp_path / "no")) == 1
@@ -129,6 +142,9 @@ def test_the_permutation_of_feng_is_downloaded(
         (lambda text: text.replace("10.0", "NaN", 1), "v_cello0', annotation 1: segment: expect"),
         (lambda text: text.replace('"label": "cello"', '"label": "oud"', 1), "label 'oud' is no c"),
         (lambda text: text.replace('"parentId": null', '"parentId": 3', 1), "has a cycle"),
+        (lambda text: text.replace("10.0", "9" * 400, 1), "annotation 1: segment: expected a time"),
+        (lambda text: text.replace('"label": "cello"', '"label": "\\ud800"', 1), "label must be"),
+        (lambda text: "[" * 100_000, "nested too deeply"),
     ],
 )
 def test_broken_annotations_are_one_clear_line(
@@ -151,6 +167,7 @@ def test_broken_annotations_are_one_clear_line(
         (("--recipe", "pocket"), 2, "give --query-frame typical"),
         (("--min-seconds", "60", "--max-seconds", "70"), 1, "no question is left of 18 videos"),
         (("--max-coverage", "2"), 2, "max_coverage must lie in (0, 1], got 2"),
+        (("--class-split-seed", "-1"), 2, "seed of a class split must be at least 0, got -1"),
     ],
 )
 def test_what_cannot_be_built(annotations, tmp_path, capsys, options, code, message) -> None:
@@ -182,3 +199,19 @@ def test_query_frames_by_hand_and_typical_ones(annotations, tmp_path, write_clip
     assert 3.0 not in others
     assert all(1.0 <= seconds < 5.0 for seconds in others)
     assert (tmp_path / "ibal" / "query_frames.jsonl").read_text().count("\n") == 11
+
+
+def test_a_data_set_of_another_source_is_not_replaced(annotations, tmp_path, capsys) -> None:
+    out = tmp_path / "other"
+    out.mkdir()
+    (out / "manifest.json").write_text('{"source": "composed streams"}')
+
+    assert build(annotations, out) == 2
+    assert "holds a data set of composed streams" in capsys.readouterr().err
+    assert (out / "manifest.json").read_text() == '{"source": "composed streams"}'
+
+
+def test_a_figure_of_an_unknown_format_is_refused(annotations, tmp_path, capsys) -> None:
+    assert build(annotations, tmp_path / "ibal") == 0
+    assert main(["dataset", "stats", str(tmp_path / "ibal"), "--figure", "f.xyz"]) == 2
+    assert "cannot draw a figure as 'f.xyz'" in capsys.readouterr().err

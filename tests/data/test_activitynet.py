@@ -46,7 +46,11 @@ def write(path: Path, value) -> Path:
     return path
 
 
-@pytest.mark.parametrize("layout", [OFFICIAL, CONVERTED], ids=["official", "converted"])
+@pytest.mark.parametrize(
+    "layout",
+    [OFFICIAL, CONVERTED, CONVERTED | {"taxonomy": NODES, "version": "1"}],
+    ids=["official", "converted", "converted, with a tree"],
+)
 def test_both_layouts_are_the_same_to_us(tmp_path: Path, layout) -> None:
     tree = write(tmp_path / "tree.json", NODES)
     found = read_activitynet(write(tmp_path / "a.json", layout), taxonomy=tree)

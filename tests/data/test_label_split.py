@@ -28,7 +28,7 @@ def test_few_classes() -> None:
 
 def test_lists_are_read(tmp_path: Path) -> None:
     path = tmp_path / "split.json"
-    path.write_text(json.dumps({"train": ["c", "a"], "val": ["b"], "test": ["d"], "other": 1}))
+    path.write_text(json.dumps({"train": ["c", "a"], "val": ["b"], "test": ["d"], "similar": {}}))
 
     expected = LabelSplit(train=("a", "c"), validation=("b",), test=("d",))
     assert read_label_split(path, "abcd") == expected
@@ -53,6 +53,8 @@ def test_a_permutation_is_one_of_the_sorted_classes(tmp_path: Path) -> None:
         ({"train": ["a", "a"], "val": ["b"], "test": ["c"]}, "'a' is in train and in train"),
         ({"train": ["a", "x"], "val": ["b"], "test": ["c"]}, "class 'x' is no class of the data"),
         ({"train": ["a"], "val": ["b"], "test": []}, "class 'c' has no split"),
+        ({"train": ["a"], "val": ["b"], "test": ["c"], "simular": {}}, "unexpected key 'simular'"),
+        ({"train": ["a"], "val": ["b"], "validation": [], "test": ["c"]}, "unexpected key 'val'"),
     ],
 )
 def test_lists_that_do_not_fit_are_refused(tmp_path: Path, value, message) -> None:
@@ -63,12 +65,17 @@ def test_lists_that_do_not_fit_are_refused(tmp_path: Path, value, message) -> No
         read_label_split(path, "abc")
 
 
-@pytest.mark.parametrize("order", [[0, 1], [0, 1, 1], [1, 2, 3]])
+@pytest.mark.parametrize("order", [[0, 1], [0, 1, 1], [1, 2, 3], [], [0.0, 1.0, 2.0], ["a"] * 3])
 def test_what_is_no_permutation_is_refused(tmp_path: Path, order) -> None:
     np.save(tmp_path / "perm.npy", np.array(order))
 
     with pytest.raises(DatasetError, match="permutation of 0 to 2"):
         read_label_split(tmp_path / "perm.npy", "abc")
-    (tmp_path / "perm.npy").write_bytes(b"no array")
-    with pytest.raises(DatasetError, match="as a NumPy array"):
+    for content in (b"no array", b""):
+        (tmp_path / "perm.npy").write_bytes(content)
+        with pytest.raises(DatasetError, match="as a NumPy array"):
+            read_label_split(tmp_path / "perm.npy", "abc")
+    with (tmp_path / "perm.npy").open("wb") as file:
+        np.savez(file, order=np.arange(3))
+    with pytest.raises(DatasetError, match="got several"):
         read_label_split(tmp_path / "perm.npy", "abc")

@@ -89,6 +89,14 @@ def test_a_choice_outside_every_activity_is_refused(tmp_path: Path) -> None:
         ChosenFrames(path, middle_of).check([window()])
 
 
+def test_two_choices_of_one_activity_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "chosen.csv"
+    path.write_text("video,seconds\nv_x,12\nx,13\n")
+
+    with pytest.raises(DatasetError, match=r"line 3: line 2 chose a frame of the same activity"):
+        ChosenFrames(path, middle_of).check([window(video_id="v_x")])
+
+
 def test_a_typical_frame_is_nearest_to_the_mean_and_is_remembered(
     write_clip, tmp_path: Path
 ) -> None:

@@ -10,6 +10,7 @@ from stillseek.data.statistics import (
     split_statistics,
     statistics,
 )
+from stillseek.errors import UsageError
 from stillseek.timeline import Segment
 
 
@@ -41,6 +42,8 @@ SAMPLES = [
     sample(2, "train", "c", 50.0, 8.0, query_label="b", **DIFFICULT),
     sample(3, "test", "d", 70.0, 13.0, query_label="b", **DIFFICULT),
     sample(4, "test", "d", 70.0, 13.0, query_label="a", video_id="v3", **DIFFICULT),
+    # Two activities at the same time.
+    sample(5, "test", "e", 70.0, 13.0, video_id="v3"),
 ]
 
 
@@ -61,8 +64,8 @@ def test_rows_by_hand() -> None:
     assert list(rows) == ["train", "test", "all"]
     assert (rows["train"].num_samples, rows["train"].num_classes) == (2, 2)
     assert (rows["train"].video_seconds, rows["train"].target_seconds) == (40.0, 7.5)
-    assert rows["test"].video_seconds == pytest.approx((50 + 70 + 70) / 3)
-    assert rows["all"].num_classes == 4
+    assert rows["test"].video_seconds == pytest.approx((50 + 3 * 70) / 4)
+    assert rows["all"].num_classes == 5
 
 
 def test_a_row_of_nothing() -> None:
@@ -85,12 +88,12 @@ def test_queries_by_kind_and_sibling(tmp_path: Path) -> None:
         "test difficult": 2,
         "test difficult, of a seen class": 1,
         "test difficult, of an unseen class": 1,
-        "test simple": 1,
+        "test simple": 2,
         "train difficult": 1,
         "train simple": 1,
     }
     assert found["difficult_queries_by_distance"] == {4: 3}
-    assert (found["windows"], found["videos"], found["counts"]) == (4, 5, {"windows kept": 4})
+    assert (found["windows"], found["videos"], found["counts"]) == (5, 6, {"windows kept": 4})
 
 
 def test_histograms_are_drawn(tmp_path: Path) -> None:
@@ -99,3 +102,5 @@ def test_histograms_are_drawn(tmp_path: Path) -> None:
 
     with Image.open(path) as figure:
         assert figure.size == (1650, 960)
+    with pytest.raises(UsageError, match=r"cannot draw a figure as 'f\.xyz'"):
+        draw_histograms(SAMPLES, tmp_path / "f.xyz", title="")

@@ -1,7 +1,6 @@
 """``stillseek dataset build`` and ``stats``: ActivityIBAL from ActivityNet, and Table 1."""
 
 import json as json_format
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -70,16 +69,22 @@ def build(
     from stillseek.data.activitynet import keep_present, read_activitynet
     from stillseek.data.durations import write_durations
     from stillseek.data.label_split import FENG_2018, draw_label_split, read_label_split
-    from stillseek.data.manifest import write_manifest
+    from stillseek.data.manifest import refuse_other_source, write_manifest
+    from stillseek.data.own_videos.files import relative_path
+    from stillseek.features import content_hash
     from stillseek.features.provider import fetch
 
     if class_split is not None and class_split_seed is not None:
         raise UsageError("--class-split names the classes; --class-split-seed has no effect on it")
     if query_frame == "typical" and videos is None:
         raise UsageError("--query-frame typical looks at frames; give --videos DIR")
+    refuse_other_source(out, SOURCE)
     encoder = _frame_recipe(query_frame, recipe, options)
     everything = read_activitynet(annotations, taxonomy=taxonomy)
-    source = everything if videos is None else keep_present(everything, videos)
+    source, coverage = everything, dict[str, int]()
+    if videos is not None:
+        with progress_bar("videos") as advance:
+            source, coverage = keep_present(everything, videos, on_progress=advance)
     labels = {label for video in everything.videos for label in video.labels}
     if class_split is not None:
         named = class_split == _FENG and not class_split.exists()
@@ -88,7 +93,7 @@ def build(
         seed = CLASS_SPLIT_SEED if class_split_seed is None else class_split_seed
         split = draw_label_split(labels, seed=seed)
     with progress_bar("query frames") as advance:
-        choice = _frame_choice(source, out, videos, encoder, chosen_frames)
+        choice = _frame_choice(everything, out, videos, encoder, chosen_frames)
         made = build_activity_ibal(
             source, split, config=config, keep=keep, choice=choice, on_progress=advance
         )
@@ -104,20 +109,20 @@ def build(
         if video.video_id in searched
     }
     settings = made.settings
+    settings["query_frames"] = {
+        "of": query_frame,
+        "fingerprint": None if encoder is None else encoder.fingerprint,
+        "chosen_sha256": None if chosen_frames is None else content_hash(chosen_frames),
+    }
+    settings["counts"] = coverage | settings["counts"]
     settings.update(write_durations(out, durations))
-    if videos is not None:
-        settings["counts"] = {
-            "videos annotated": len(everything.videos),
-            "videos there": len(source.videos),
-            **settings["counts"],
-        }
     manifest = write_manifest(
         out,
         made.samples,
         source=SOURCE,
         seed=config.seed,
         settings=settings,
-        videos="videos" if videos is None else os.path.relpath(videos, out),
+        videos="videos" if videos is None else relative_path(videos, out),
     )
     for line in _describe(settings["counts"]):
         print(line)

@@ -1,17 +1,25 @@
 """ActivityNet's annotation files: who does what, when, in 14,950 untrimmed videos."""
 
 import hashlib
-import math
-from collections.abc import Iterator, Mapping
+import sys
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from stillseek.data.annotations import AnnotatedVideo, Cleaning, RawActivity, clean
 from stillseek.data.records import parse_object, read_text
 from stillseek.data.taxonomy import Taxonomy, parse_taxonomy, read_taxonomy
-from stillseek.errors import DatasetError
+from stillseek.errors import DatasetError, MediaError, TruncatedMediaWarning
+from stillseek.media import probe
 from stillseek.media.folder import find_video
+
+# Annotations are rounded, and containers disagree with their streams about where a video ends.
+DURATION_TOLERANCE_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +66,8 @@ def read_activitynet(path: Path, *, taxonomy: Path | None = None) -> ActivityNet
     elif "taxonomy" in value:
         tree = parse_taxonomy(value["taxonomy"], str(path))
     official = "database" in value
-    database = value["database"] if official else value
+    about = ("taxonomy", "version")
+    database = value["database"] if official else {k: v for k, v in value.items() if k not in about}
     if not isinstance(database, dict) or not database:
         raise DatasetError(f"{path}: expected videos by name, got {database!r:.60}")
     if str(value.get("version", "")).startswith("VERSION"):
@@ -75,27 +84,66 @@ def read_activitynet(path: Path, *, taxonomy: Path | None = None) -> ActivityNet
     )
 
 
-def keep_present(source: ActivityNet, folder: Path) -> ActivityNet:
-    """The videos whose files are in a folder, by the names of these files.
+def keep_present(
+    source: ActivityNet,
+    folder: Path,
+    *,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> tuple[ActivityNet, dict[str, int]]:
+    """The videos whose files are in a folder and whole, by the names of these files.
 
     Many of ActivityNet's videos no longer exist. A file is named like the video, with or without
-    the ``v_`` before its id.
+    the ``v_`` before its id. One that cannot be read, or that ends before the annotated video, is
+    not the annotated one.
+
+    Args:
+        source: The annotations.
+        folder: Where the files are.
+        on_progress: Called with the videos done and the videos in total.
+
+    Returns:
+        The annotations of these videos, and how many were there, were not, or were left out.
 
     Raises:
         DatasetError: There is none.
     """
-    present = []
-    for video in source.videos:
-        for name in (video.video_id, video.video_id.removeprefix("v_")):
-            if find_video(folder, name).is_file():
-                present.append(replace(video, video_id=name))
-                break
+    present: list[AnnotatedVideo] = []
+    faults: Counter[str] = Counter()
+    with ThreadPoolExecutor() as pool:
+        found = pool.map(partial(_look_for, folder), source.videos)
+        for done, (name, fault) in enumerate(found, start=1):
+            if fault is None:
+                present.append(replace(source.videos[done - 1], video_id=name))
+            else:
+                faults[fault] += 1
+            if on_progress is not None:
+                on_progress(done, len(source.videos))
     if not present:
         raise DatasetError(
-            f"{folder} has none of the {len(source.videos)} annotated videos; expected files such "
-            f"as {source.videos[0].video_id}.mp4"
+            f"{folder} has none of the {len(source.videos)} annotated videos whole; expected files "
+            f"such as {source.videos[0].video_id}.mp4"
         )
-    return replace(source, videos=tuple(present))
+    counts = {"videos annotated": len(source.videos), "videos there": len(present)}
+    counts |= {f"videos left out: {fault}": number for fault, number in sorted(faults.items())}
+    return replace(source, videos=tuple(present)), counts
+
+
+def _look_for(folder: Path, video: AnnotatedVideo) -> tuple[str, str | None]:
+    """The name of a video's file, and what is wrong with it; None if nothing is."""
+    for name in (video.video_id, video.video_id.removeprefix("v_")):
+        path = find_video(folder, name)
+        if not path.is_file():
+            continue
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", TruncatedMediaWarning)
+                duration_seconds = probe(path).duration_seconds
+        except MediaError:
+            return name, "unreadable"
+        if duration_seconds < video.duration_seconds - DURATION_TOLERANCE_SECONDS:
+            return name, "shorter than annotated"
+        return name, None
+    return video.video_id, "not there"
 
 
 def _parse_videos(
@@ -121,7 +169,7 @@ def _parse_activity(item: Any, taxonomy: Taxonomy | None, where: str) -> RawActi
     if not isinstance(segment, list) or len(segment) != 2:
         raise DatasetError(f"{where}: segment must be [start, end] in seconds, got {segment!r:.60}")
     start, end = (_seconds(time, f"{where}: segment") for time in segment)
-    if not isinstance(label, str) or not label:
+    if not isinstance(label, str) or not label or not _is_unicode(label):
         raise DatasetError(f"{where}: label must be the name of a class, got {label!r}")
     if taxonomy is not None and label not in taxonomy:
         raise DatasetError(
@@ -144,6 +192,17 @@ def _values(item: Any, keys: tuple[str, ...], where: str) -> list[Any]:
 
 
 def _seconds(value: Any, where: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise DatasetError(f"{where}: expected a time in seconds, got {value!r}")
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    # Whole numbers of JSON may be larger than any float.
+    if not is_number or not abs(value) < sys.float_info.max:
+        raise DatasetError(f"{where}: expected a time in seconds, got {value!r:.60}")
     return float(value)
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether a text can be written; JSON may hold halves of characters."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

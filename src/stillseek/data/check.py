@@ -6,13 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from stillseek.data.activitynet import DURATION_TOLERANCE_SECONDS
 from stillseek.data.manifest import Manifest, Sample
 from stillseek.errors import FeatureError, MediaError, TruncatedMediaWarning
 from stillseek.features import FeatureStore, QueryKey, VideoKey, content_hash
 from stillseek.media import probe
-
-# Annotations are rounded, and containers disagree with their streams about where a video ends.
-_TOLERANCE_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,8 +116,8 @@ def _file_problems(path: Path, uses: _Uses) -> Iterator[Problem]:
         yield Problem(kind="video", path=path, message=str(error))
         return
     for (end, is_window), samples in _by_end(uses.searched_by).items():
-        too_short = not is_window and end < duration - _TOLERANCE_SECONDS
-        if too_short or end > duration + _TOLERANCE_SECONDS:
+        too_short = not is_window and end < duration - DURATION_TOLERANCE_SECONDS
+        if too_short or end > duration + DURATION_TOLERANCE_SECONDS:
             what = "window" if is_window else "video"
             more = f" (and {len(samples) - 1} more)" if len(samples) > 1 else ""
             message = (
@@ -128,7 +126,7 @@ def _file_problems(path: Path, uses: _Uses) -> Iterator[Problem]:
             )
             yield Problem(kind="time", path=path, message=message)
     for seconds, sample in uses.queries.items():
-        if seconds is not None and seconds > duration + _TOLERANCE_SECONDS:
+        if seconds is not None and seconds > duration + DURATION_TOLERANCE_SECONDS:
             message = (
                 f"the query frame of sample {sample.sample_id!r} is at {seconds:.2f} s, the file "
                 f"ends at {duration:.2f} s"

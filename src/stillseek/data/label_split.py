@@ -75,8 +75,10 @@ def draw_label_split(
         held_out_share: Share of the classes that validates, and share that tests.
 
     Raises:
-        UsageError: There are fewer than three classes.
+        UsageError: There are fewer than three classes, or the seed is negative.
     """
+    if seed < 0:
+        raise UsageError(f"the seed of a class split must be at least 0, got {seed}")
     names = sorted(labels)
     order = np.random.default_rng(seed).permutation(len(names))
     return _split_in_order([names[place] for place in order], held_out_share)
@@ -100,6 +102,12 @@ def read_label_split(path: Path, labels: Iterable[str]) -> LabelSplit:
     if path.suffix == ".npy":
         return _split_in_order([names[place] for place in _read_permutation(path, len(names))])
     value = parse_object(read_text(path), str(path))
+    unknown = sorted(set(value) - {*_ROLES, "val", "similar"})
+    if unknown or {"val", "validation"} <= set(value):
+        raise DatasetError(
+            f"{path}: unexpected key {unknown[0] if unknown else 'val'!r}; a class split has the "
+            "lists train, validation (or val) and test, and may have similar classes"
+        )
     lists = {role: value.get(role) for role in _ROLES}
     lists["validation"] = value.get("validation", value.get("val"))
     for role, found in lists.items():
@@ -123,12 +131,15 @@ def read_label_split(path: Path, labels: Iterable[str]) -> LabelSplit:
 def _read_permutation(path: Path, number: int) -> list[int]:
     try:
         found = np.load(path, allow_pickle=False)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, EOFError) as error:
         raise DatasetError(f"cannot read {path} as a NumPy array ({error})") from error
-    if sorted(found.ravel().tolist()) != list(range(number)):
+    is_whole = isinstance(found, np.ndarray) and np.issubdtype(found.dtype, np.integer)
+    if not is_whole or sorted(found.ravel().tolist()) != list(range(number)):
+        got = (
+            f"{found.dtype} of shape {found.shape}" if isinstance(found, np.ndarray) else "several"
+        )
         raise DatasetError(
-            f"{path}: expected a permutation of 0 to {number - 1}, one place a class, got an "
-            f"array of shape {found.shape} from {found.min()} to {found.max()}"
+            f"{path}: expected a permutation of 0 to {number - 1}, one place a class, got {got}"
         )
     return found.ravel().tolist()
 

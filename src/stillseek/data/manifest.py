@@ -166,6 +166,28 @@ def settings_sha256(settings: Mapping[str, Any]) -> str:
     return _sha256(json.dumps(settings, sort_keys=True, allow_nan=False))
 
 
+def refuse_other_source(folder: Path, source: str) -> None:
+    """Refuses to replace a data set that was made of something else.
+
+    Args:
+        folder: Where a data set is about to be written.
+        source: What its header will say.
+
+    Raises:
+        UsageError: The folder holds a data set of another source.
+        DatasetError: What the folder holds cannot be read.
+    """
+    path = folder / HEADER_NAME
+    if not path.exists():
+        return
+    other = parse_object(read_text(path), str(path)).get("source")
+    if other != source:
+        raise UsageError(
+            f"{folder} holds a data set of {other}, which {source} would replace; give another "
+            "folder or remove it"
+        )
+
+
 def write_manifest(
     folder: Path,
     samples: Iterable[Sample],

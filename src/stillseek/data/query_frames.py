@@ -27,6 +27,9 @@ from stillseek.media import frames_at, probe
 # The time of the query frame in the activity of a window, in seconds of its video.
 FrameChoice = Callable[[Window], float]
 
+# What ActivityNet's files have before a video's id.
+_PREFIX = "v_"
+
 # Enough to find a typical one, and few enough to be decoded for thousands of activities.
 _NUM_CANDIDATES = 16
 
@@ -41,8 +44,8 @@ class ChosenFrames:
     """Frames chosen by hand; other activities ask with another frame.
 
     Args:
-        path: CSV file with a header and the columns ``video`` and ``seconds``: a time inside the
-            activity that it stands for.
+        path: CSV file with a header and the columns ``video``, with or without ``v_`` before its
+            id, and ``seconds``: a time inside the activity that it stands for.
         other: The frame of an activity that no row chooses.
 
     Raises:
@@ -67,29 +70,44 @@ class ChosenFrames:
                 seconds = math.nan
             if not 0 <= seconds < math.inf:
                 raise DatasetError(f"{where}: seconds must be a time, got {row['seconds']!r}")
-            self._rows.setdefault(row["video"], []).append((seconds, rows.line_num))
+            name = row["video"].removeprefix(_PREFIX)
+            self._rows.setdefault(name, []).append((seconds, rows.line_num))
 
     def check(self, windows: Iterable[Window]) -> None:
-        """Refuses a choice that lies in no activity.
+        """Refuses a choice that lies in no activity, and a second one in the same activity.
+
+        Args:
+            windows: Those of all annotated videos, whether their files are there or not.
 
         Raises:
             DatasetError: It names the line.
         """
-        segments: dict[str, list[Window]] = {}
+        chosen: dict[int, Window] = {}
         for window in windows:
-            segments.setdefault(window.video_id, []).append(window)
-        for video_id, rows in self._rows.items():
+            lines = [line for seconds, line in self._inside(window)]
+            if len(lines) > 1:
+                raise DatasetError(
+                    f"{self._path}, line {lines[1]}: line {lines[0]} chose a frame of the same "
+                    f"activity of video {window.video_id!r}; keep one of them"
+                )
+            chosen |= dict.fromkeys(lines, window)
+        for name, rows in self._rows.items():
             for seconds, line in rows:
-                if not any(_holds(window, seconds) for window in segments.get(video_id, ())):
+                if line not in chosen:
                     raise DatasetError(
                         f"{self._path}, line {line}: {seconds} s lies in no activity of video "
-                        f"{video_id!r}; give a time inside one"
+                        f"{name!r}; give a time inside one"
                     )
 
     def __call__(self, window: Window) -> float:
         """The time of the frame that was chosen for an activity, in seconds of its video."""
-        inside = [s for s, _ in self._rows.get(window.video_id, ()) if _holds(window, s)]
-        return inside[0] if inside else self._other(window)
+        inside = self._inside(window)
+        return inside[0][0] if inside else self._other(window)
+
+    def _inside(self, window: Window) -> list[tuple[float, int]]:
+        """Times and lines of the choices in the activity of a window."""
+        rows = self._rows.get(window.video_id.removeprefix(_PREFIX), ())
+        return [(seconds, line) for seconds, line in rows if _holds(window, seconds)]
 
 
 _Activity = tuple[str, float, float, str]

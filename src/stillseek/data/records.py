@@ -34,17 +34,17 @@ def write_text_atomic(path: Path, text: str) -> None:
 
 
 def read_text(path: Path) -> str:
-    """The text of a UTF-8 file.
+    """The text of a UTF-8 file, without the mark that some programs put before it.
 
     Raises:
         DatasetError: The file cannot be read or is not UTF-8.
     """
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise DatasetError(f"cannot read {path}: {error.strerror}; check the path") from error
     except UnicodeDecodeError as error:
-        raise DatasetError(f"{path} is not UTF-8 text; build it again") from error
+        raise DatasetError(f"{path} is not UTF-8 text; save or build it as UTF-8") from error
 
 
 def parse_json(text: str, where: str) -> object:
@@ -60,6 +60,8 @@ def parse_json(text: str, where: str) -> object:
         raise DatasetError(
             f"{where}: not valid JSON at {place} ({error.msg}); is the file cut?"
         ) from error
+    except RecursionError as error:
+        raise DatasetError(f"{where}: the JSON is nested too deeply; is this the file?") from error
 
 
 def parse_object(text: str, where: str) -> dict[str, Any]:

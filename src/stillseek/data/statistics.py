@@ -11,11 +11,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from stillseek.data.manifest import Manifest, Sample
+from stillseek.errors import UsageError
 
 # Okabe and Ito's palette: told apart by colour-blind readers too.
 _COLOURS = {"train": "#0072B2", "seen": "#56B4E9", "validation": "#E69F00", "test": "#009E73"}
 _INK = "#222222"
 _BINS = 30
+_FIGURE_SUFFIXES = (".png", ".jpg", ".svg", ".pdf", ".webp")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +85,7 @@ def statistics(manifest: Manifest) -> dict[str, Any]:
         "settings_sha256": manifest.header.settings_sha256,
         "table": [asdict(row) for row in split_statistics(manifest.samples)],
         "videos": len({sample.source_video_id for sample in manifest.samples}),
-        "windows": len({(s.video_id, s.window, s.segment) for s in manifest.samples}),
+        "windows": len(_targets(manifest.samples)),
         "queries": dict(sorted(kinds.items())),
         "difficult_queries_by_distance": dict(sorted(distances.items())),
         "counts": manifest.header.settings.get("counts", {}),
@@ -97,8 +99,16 @@ def draw_histograms(samples: Sequence[Sample], path: Path, *, title: str) -> Non
         samples: The questions; a target that is asked for several times counts once.
         path: Image file; its suffix chooses the format.
         title: What stands above.
+
+    Raises:
+        UsageError: Figures cannot be written in this format.
     """
-    targets = {(s.video_id, s.window, s.segment): s for s in samples}.values()
+    if path.suffix.lower() not in _FIGURE_SUFFIXES:
+        raise UsageError(
+            f"cannot draw a figure as {path.name!r}; use a file name that ends in one of: "
+            f"{', '.join(_FIGURE_SUFFIXES)}"
+        )
+    targets = _targets(samples)
     lengths = {
         split: np.array(
             [
@@ -141,6 +151,11 @@ def draw_histograms(samples: Sequence[Sample], path: Path, *, title: str) -> Non
         axes.set_ylim(0, 1.35 * axes.get_ylim()[1])  # room for the legend
         axes.legend(frameon=False, fontsize=8, loc="upper right")
     figure.savefig(path, dpi=150)
+
+
+def _targets(samples: Sequence[Sample]) -> list[Sample]:
+    """A sample of every target: what happens at the same time may be several activities."""
+    return list({(s.video_id, s.window, s.segment, s.label): s for s in samples}.values())
 
 
 def _splits(samples: Sequence[Sample]) -> list[str]:
