@@ -3,6 +3,7 @@ import os
 import time
 from pathlib import Path
 
+import fsspec
 import numpy as np
 import pytest
 
@@ -32,7 +33,7 @@ def store(small_recipe, tmp_path: Path) -> Path:
             source="v.mp4",
             recipe=recipe,
         )
-    return store.root
+    return tmp_path / "store"
 
 
 def entry_sizes(store: Path) -> list[int]:
@@ -141,3 +142,13 @@ def test_store_that_is_not_there_exits_with_2(verb: str, tmp_path: Path, capsys)
         f"error: there is no store at {tmp_path / 'nothing'}; give the folder that extract wrote "
         "to\n"
     )
+
+
+def test_store_at_a_url(write_clip, capsys) -> None:
+    url = "memory://bucket/store"
+    assert main(["extract", str(write_clip(name="one.mp4")), "--out", url]) == 0
+    assert main(["store", "verify", url]) == 0
+    assert capsys.readouterr().out.endswith("entries: 1 intact, 0 corrupt\n")
+    (log,) = fsspec.filesystem("memory").glob("/bucket/store/logs/*.json")
+    assert json.loads(fsspec.filesystem("memory").cat_file(log))["store"] == url
+    fsspec.filesystem("memory").store.clear()

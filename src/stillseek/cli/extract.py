@@ -44,7 +44,7 @@ def extract(
 
     Args:
         videos: Video files, or folders that are searched for them.
-        out: Folder of the feature store.
+        out: Folder of the feature store; or a URL that fsspec knows, such as s3://bucket/store.
         recipe: How pixels become features.
         dataset: Folder of a data set: its videos, and the frames that are its query images.
         options: How the recipe is loaded.
@@ -67,13 +67,15 @@ def extract(
     encoder, store = load_recipe(recipe, options), FeatureStore(out)
     run = _engine(engine, encoder, recipe, options)
     queries = 0
+    unread: list[str] = []
     if dataset is not None:
         from stillseek.data.manifest import read_manifest
         from stillseek.data.stored import video_paths
 
         manifest = read_manifest(dataset)
         paths += video_paths(manifest)
-        queries = _extract_queries(_queries_of(manifest, number, count), encoder, store)
+        asked = _queries_of(manifest, number, count)
+        queries, unread = _extract_queries(asked, encoder, store, strict=strict)
     paths = shard_of(paths, number, count)
     record = ExtractionLog(len(paths), encoder, store, shard=shard, path=log)
     try:
@@ -98,8 +100,9 @@ def extract(
     print_summary(report)
     if dataset is not None:
         print(f"query images: {queries} encoded")
-    failed = report.with_status("failed")
-    print_some("error", [outcome.error for outcome in failed])
+    # A video may be searched and be asked with.
+    failed = list(dict.fromkeys([*unread, *(o.error for o in report.with_status("failed"))]))
+    print_some("error", failed)
     return 1 if failed else 0
 
 
@@ -168,8 +171,10 @@ def _queries_of(manifest: "Manifest", number: int, count: int) -> "Manifest":
     return replace(manifest, samples=samples)
 
 
-def _extract_queries(manifest: "Manifest", recipe: "Recipe", store: "FeatureStore") -> int:
+def _extract_queries(
+    manifest: "Manifest", recipe: "Recipe", store: "FeatureStore", *, strict: bool
+) -> tuple[int, list[str]]:
     from stillseek.data.stored import extract_queries
 
     with progress_bar("query images") as advance:
-        return extract_queries(manifest, recipe, store, on_progress=advance)
+        return extract_queries(manifest, recipe, store, strict=strict, on_progress=advance)

@@ -21,7 +21,7 @@ from stillseek.features import (
     Recipe,
     VideoOutcome,
 )
-from stillseek.features.files import StoreFiles
+from stillseek.features.files import LocalFiles
 from stillseek.features.outcomes import Status
 
 # Between two lines where no terminal shows a bar.
@@ -63,7 +63,7 @@ class ExtractionLog:
             name = f"extract-{self._started_at:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}.json"
             self._files, self._name = store.files, f"logs/{name}"
         else:
-            self._files, self._name = StoreFiles(path.parent), path.name
+            self._files, self._name = LocalFiles(path.parent), path.name
 
     @property
     def num_kept(self) -> int:

@@ -25,7 +25,7 @@ def ls(folder: Path, /, *, json: bool = False) -> None:
     """List what a store holds of each recipe.
 
     Args:
-        folder: Folder of the store.
+        folder: Folder of the store, or its URL.
         json: Print one JSON object.
     """
     from stillseek.features.upkeep import list_recipes
@@ -50,7 +50,7 @@ def verify(folder: Path, /, *, remove: bool = False, json: bool = False) -> int:
     Exits with 1 where an entry is corrupt.
 
     Args:
-        folder: Folder of the store.
+        folder: Folder of the store, or its URL.
         remove: Remove the corrupt entries, so that the next extraction makes them again.
         json: Print one JSON object.
     """
@@ -88,7 +88,7 @@ def gc(
     keep are named, entries of all other recipes go too.
 
     Args:
-        folder: Folder of the store.
+        folder: Folder of the store, or its URL.
         keep_recipe: Recipes to keep, loaded as the options below say.
         fingerprint: Fingerprints to keep, or their first 16 digits, as `store ls` lists them.
         options: How the recipes to keep are loaded.
@@ -125,9 +125,10 @@ def gc(
 def _open(folder: Path) -> "FeatureStore":
     from stillseek.features import FeatureStore
 
-    if not folder.is_dir():
+    store = FeatureStore(folder)
+    if isinstance(store.root, Path) and not store.root.is_dir():
         raise UsageError(f"there is no store at {folder}; give the folder that extract wrote to")
-    return FeatureStore(folder)
+    return store
 
 
 def _size(size_bytes: int) -> str:

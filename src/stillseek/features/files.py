@@ -1,31 +1,114 @@
 """The files of a feature store: the one place that knows where a store lies and how to reach it."""
 
 import os
+import re
 import secrets
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 from stillseek.errors import FeatureError
 
-_SUFFIX = ".safetensors"
+SUFFIX = ".safetensors"
 # `.` and sixteen hexadecimal digits: nobody else's hidden file.
 _TEMPORARY = f".{'[0-9a-f]' * 16}.tmp"
+# pathlib makes one slash of two. A single letter is a drive of Windows.
+_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/+(.*)", re.DOTALL)
 
 
-class StoreFiles:
-    """Files below a root, by names with forward slashes, such as ``videos/ab/abcd.safetensors``.
+class StoreFiles(ABC):
+    """Files below a root, by names with forward slashes, such as ``videos/ab/abcd.safetensors``."""
 
-    A file is written beside its place and moved there in one step, so a reader sees a whole file
-    or none, and whoever dies in between leaves a hidden file that nobody reads.
+    @property
+    @abstractmethod
+    def root(self) -> Path | str:
+        """Where the store lies: a folder, or the URL of one."""
+
+    @abstractmethod
+    def place(self, name: str) -> Path | str:
+        """Where a file is, for people."""
+
+    @abstractmethod
+    def exists(self, name: str) -> bool:
+        """Whether there is such a file."""
+
+    @abstractmethod
+    def read(self, name: str, start: int = 0, stop: int | None = None) -> bytes:
+        """The bytes ``[start, stop)`` of a file, fewer where it ends before."""
+
+    @abstractmethod
+    def write(self, name: str, content: bytes) -> None:
+        """Makes or replaces a file: a reader sees a whole file or none.
+
+        Raises:
+            FeatureError: It cannot be written.
+        """
+
+    @abstractmethod
+    def remove(self, name: str) -> None:
+        """Removes a file; one that another process has removed is fine.
+
+        Raises:
+            FeatureError: It cannot be removed.
+        """
+
+    @abstractmethod
+    def size(self, name: str) -> int:
+        """Bytes of a file; 0 where another process has removed it."""
+
+    @abstractmethod
+    def entries(self, pattern: str = "*") -> Iterator[str]:
+        """Names of entries in order, of one recipe where the pattern is ``*.FINGERPRINT``."""
+
+    @abstractmethod
+    def versions(self, stem: str) -> list[str]:
+        """Beginnings of the fingerprints that there is an entry of a place for."""
+
+    @abstractmethod
+    def temporaries(self, *, older_than_seconds: float) -> list[str]:
+        """Names of files that a writer began so long ago that it must have died."""
+
+
+def open_files(root: Path | str) -> StoreFiles:
+    """The files of a store in a folder, or at a URL that fsspec knows.
+
+    Args:
+        root: Folder, or URL such as ``s3://bucket/store``, which may have gone through `Path`.
+
+    Raises:
+        UsageError: The URL is of no known kind.
+        InstallationError: What reaches it is not installed.
+    """
+    match = _URL.fullmatch(str(root))
+    if match is None:
+        return LocalFiles(Path(root))
+    if match[1] in ("file", "local"):
+        return LocalFiles(Path("/", match[2]))
+    # fsspec takes a while to import.
+    from stillseek.features.remote_files import RemoteFiles
+
+    return RemoteFiles(f"{match[1]}://{match[2]}")
+
+
+class LocalFiles(StoreFiles):
+    """Files in a folder of this machine or of a share.
+
+    A file is written beside its place and moved there in one step; whoever dies in between leaves
+    a hidden file that nobody reads.
 
     Args:
         root: Folder of the store; made when the first file is written.
     """
 
     def __init__(self, root: Path) -> None:
-        self.root = root
+        self._root = root
+
+    @property
+    def root(self) -> Path:
+        """Folder of the store."""
+        return self._root
 
     def place(self, name: str) -> Path:
         """Where a file is, for people."""
@@ -87,7 +170,7 @@ class StoreFiles:
 
     def entries(self, pattern: str = "*") -> Iterator[str]:
         """Names of entries in order, of one recipe where the pattern is ``*.FINGERPRINT``."""
-        for path in sorted(self.root.glob(f"*/*/{pattern}{_SUFFIX}")):
+        for path in sorted(self.root.glob(f"*/*/{pattern}{SUFFIX}")):
             yield path.relative_to(self.root).as_posix()
 
     def versions(self, stem: str) -> list[str]:

@@ -89,7 +89,7 @@ def extract_with_ray(
         settings = {
             "load": load,
             # Workers have a working directory of their own.
-            "store": FeatureStore(store.root.absolute()),
+            "store": store if isinstance(store.root, str) else FeatureStore(store.root.absolute()),
             "fingerprint": fingerprint,
             "strict": strict,
             "begin": partial(_begin, attempts),

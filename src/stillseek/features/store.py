@@ -21,7 +21,7 @@ from stillseek.features.entry import (
     read_rows,
     unpack,
 )
-from stillseek.features.files import StoreFiles
+from stillseek.features.files import open_files
 from stillseek.features.keys import (
     FINGERPRINT_DIGITS,
     QueryKey,
@@ -51,18 +51,19 @@ class FeatureStore:
     change.
 
     Args:
-        root: Folder of the store; made when the first entry is written.
+        root: Folder of the store, made when the first entry is written; or a URL that fsspec
+            knows, such as ``s3://bucket/store``.
 
     Attributes:
         files: The store's files, for what looks after them.
     """
 
-    def __init__(self, root: Path) -> None:
-        self.files = StoreFiles(root)
+    def __init__(self, root: Path | str) -> None:
+        self.files = open_files(root)
 
     @property
-    def root(self) -> Path:
-        """Folder of the store."""
+    def root(self) -> Path | str:
+        """Folder or URL of the store."""
         return self.files.root
 
     def get(self, key: VideoKey) -> VideoFeatures:
