@@ -210,6 +210,13 @@ def test_dataset_gives_videos_and_query_frames(
 ) -> None:
     command = ["extract", "--dataset", str(dataset), "--out", str(tmp_path / "store")]
 
+    assert main([*command, "--queries-only"]) == 0
+    assert "query images: 14 encoded" in capsys.readouterr().out
+    assert not list((tmp_path / "store").glob("videos/**/*.safetensors"))
+    assert main([*command, "--queries-only", "a.mp4"]) == 2
+    assert "--queries-only encodes the queries of --dataset" in capsys.readouterr().err
+    (tmp_path / "store").rename(tmp_path / "first")
+
     assert main(command) == 0
     assert capsys.readouterr().out.endswith(" real time\nquery images: 14 encoded\n")
     assert main(command) == 0

@@ -1,4 +1,5 @@
 import pickle
+import re
 from dataclasses import replace
 from pathlib import Path
 from shutil import rmtree
@@ -143,11 +144,14 @@ def test_another_process_reads_the_same_and_hashes_no_file_again(
 
 def test_queries_are_encoded_once_at_their_times(manifest: Manifest, store: FeatureStore) -> None:
     seen: list[tuple[int, int]] = []
-    count = extract_queries(manifest, StubRecipe(), store, on_progress=lambda *at: seen.append(at))
+    count, failed = extract_queries(
+        manifest, StubRecipe(), store, on_progress=lambda *at: seen.append(at)
+    )
 
     assert count == 3
     assert seen == [(1, 2), (2, 2)]
-    assert extract_queries(manifest, StubRecipe(), store) == 0
+    assert failed == []
+    assert extract_queries(manifest, StubRecipe(), store) == (0, [])
     source = StoredFeatures(manifest, store, FINGERPRINT)
     # Blue is 23 a second; the video and half precision keep it to a few grey levels.
     for sample, blue in zip(manifest.samples, (23 * 3, 23 * 1, 128), strict=True):
@@ -172,6 +176,22 @@ def test_a_worker_fails_as_the_process_itself_would(
         list(loader.load([[2, 0]]))
 
     loader.close()
+
+
+def test_files_that_cannot_answer_are_skipped_and_named(
+    manifest: Manifest, store: FeatureStore
+) -> None:
+    first, *others = manifest.samples
+    asked = (replace(first, query_seconds=5.5), replace(first, query_video_id="gone"), *others)
+    wrong = replace(manifest, samples=asked[:2] + asked[3:])
+
+    count, failed = extract_queries(wrong, StubRecipe(), store)
+    assert count == 1
+    assert len(failed) == 2
+    assert re.search(r"other\.mp4.*5\.5.*made for another video", failed[0])
+    assert "gone.mp4" in failed[1]
+    with pytest.raises(MediaError, match=r"other\.mp4"):
+        extract_queries(wrong, StubRecipe(), store, strict=True)
 
 
 def test_missing_features_and_videos_are_named(manifest: Manifest, store: FeatureStore) -> None:

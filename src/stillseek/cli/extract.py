@@ -29,6 +29,7 @@ def extract(
     out: Path,
     recipe: str = "pocket",
     dataset: Path | None = None,
+    queries_only: bool = False,
     options: Annotated[RecipeOptions, Parameter(name="*")] = _DEFAULTS,
     engine: Engine = "local",
     workers: int | None = None,
@@ -47,6 +48,8 @@ def extract(
         out: Folder of the feature store; or a URL that fsspec knows, such as s3://bucket/store.
         recipe: How pixels become features.
         dataset: Folder of a data set: its videos, and the frames that are its query images.
+        queries_only: Encode the query images of --dataset and no video, as for training on clips
+            of --clip-features.
         options: How the recipe is loaded.
         engine: Who does the work: this process, or Ray, on the cluster that RAY_ADDRESS names or
             else on this machine.
@@ -60,6 +63,8 @@ def extract(
     """
     if not videos and dataset is None:
         raise UsageError("nothing to extract; give videos, folders or --dataset DIR")
+    if queries_only and (videos or dataset is None):
+        raise UsageError("--queries-only encodes the queries of --dataset DIR, and no videos")
     number, count = _parse_shard(shard)
     from stillseek.features import FeatureStore, load_recipe, shard_of
 
@@ -73,7 +78,7 @@ def extract(
         from stillseek.data.stored import video_paths
 
         manifest = read_manifest(dataset)
-        paths += video_paths(manifest)
+        paths += [] if queries_only else video_paths(manifest)
         asked = _queries_of(manifest, number, count)
         queries, unread = _extract_queries(asked, encoder, store, strict=strict)
     paths = shard_of(paths, number, count)

@@ -1,12 +1,13 @@
 """A data set in a feature store: its videos and query frames go in, examples come out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from stillseek.data.example import QueryFeatures, VideoFeatures
 from stillseek.data.manifest import Manifest, Sample
+from stillseek.errors import MediaError, UsageError
 from stillseek.features import FeatureStore, QueryKey, Recipe, VideoKey, content_hash
 from stillseek.media import frames_at, read_image
 from stillseek.timeline import Segment
@@ -99,41 +100,61 @@ def extract_queries(
     recipe: Recipe,
     store: FeatureStore,
     *,
+    strict: bool = False,
     on_progress: Callable[[int, int], None] | None = None,
-) -> int:
+) -> tuple[int, list[str]]:
     """Encodes the query images that the store does not have; it can be stopped and run again.
 
     Args:
         manifest: The data set.
         recipe: How pixels become features.
         store: Where features are kept.
+        strict: Whether the first file that cannot be read stops the work; otherwise it is reported
+            and skipped.
         on_progress: Called with the files done and the files in total.
 
     Returns:
-        The number of images encoded now.
+        The number of images encoded now, and why files failed.
 
     Raises:
-        MediaError: An image, or a video that a query is a frame of, cannot be read.
+        MediaError: A file cannot be read, or ends before the time of a query, and the work is
+            strict.
         FeatureError: The store cannot be written.
     """
     wanted = _query_files(manifest)
-    encoded = 0
+    encoded, failed = 0, []
     for done, (path, times) in enumerate(wanted.items(), start=1):
-        content = content_hash(path)
-        keys = [
-            QueryKey(content=content, fingerprint=recipe.fingerprint, frame_seconds=time)
-            for time in times
-        ]
-        missing = [key for key in keys if store.find_query(key) is None]
-        instants = [key.frame_seconds for key in missing if key.frame_seconds is not None]
-        # Of an image file there is one key, without a time.
-        images = frames_at(path, instants) if instants else [read_image(path) for _ in missing]
-        for key, image in zip(missing, images, strict=True):
-            store.put_query(key, recipe.encode_image(image), source=path.name)
-        encoded += len(missing)
+        try:
+            encoded += _extract_file(path, times, recipe, store)
+        except MediaError as error:
+            if strict:
+                raise
+            failed.append(str(error))
         if on_progress is not None:
             on_progress(done, len(wanted))
-    return encoded
+    return encoded, failed
+
+
+def _extract_file(
+    path: Path, times: Sequence[float | None], recipe: Recipe, store: FeatureStore
+) -> int:
+    content = content_hash(path)
+    keys = [
+        QueryKey(content=content, fingerprint=recipe.fingerprint, frame_seconds=time)
+        for time in times
+    ]
+    missing = [key for key in keys if store.find_query(key) is None]
+    instants = [key.frame_seconds for key in missing if key.frame_seconds is not None]
+    try:
+        # Of an image file there is one key, without a time.
+        images = frames_at(path, instants) if instants else [read_image(path) for _ in missing]
+    except UsageError as error:
+        raise MediaError(
+            f"{path}: {error}; the data set asks for this time: it was made for another video"
+        ) from error
+    for key, image in zip(missing, images, strict=True):
+        store.put_query(key, recipe.encode_image(image), source=path.name)
+    return len(missing)
 
 
 def _query_files(manifest: Manifest) -> dict[Path, list[float | None]]:
