@@ -3,6 +3,7 @@
 from stillseek.features.extraction import extract, shard_of
 from stillseek.features.keys import QueryKey, VideoKey, content_hash
 from stillseek.features.outcomes import ExtractionProgress, ExtractionReport, VideoOutcome
+from stillseek.features.ray_engine import extract_with_ray
 from stillseek.features.recipe import (
     RECIPE_NAMES,
     Precision,
@@ -33,6 +34,7 @@ __all__ = [
     "VideoOutcome",
     "content_hash",
     "extract",
+    "extract_with_ray",
     "load_recipe",
     "precision_of",
     "shard_of",
