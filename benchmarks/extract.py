@@ -1,6 +1,6 @@
 """Speed of extraction in multiples of real time, against plain decoding loops, and its memory.
 
-python benchmarks/extract.py [--recipes pocket mobilenet ...] [--json] [--skip-memory]
+python benchmarks/extract.py [--recipes pocket mobilenet ...] [--json] [--page] [--skip-memory]
 
 It writes a 720p video of moving, textured pictures at about 3 Mbit/s, and longer ones by copying
 its packets. For each recipe it times decoding alone (what the recipe needs of the frames), encoding
@@ -21,6 +21,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from datetime import date
 from fractions import Fraction
 from pathlib import Path
 
@@ -33,6 +34,8 @@ from stillseek.features import FeatureStore, Recipe, RecipeOptions, extract
 from stillseek.features.ahead import DecodeAhead, DecodedUnit
 from stillseek.media import VideoWriter, sample
 
+PAGE = Path(__file__).parents[1] / "docs" / "extract.md"
+MARKS = ("<!-- results -->", "<!-- end of results -->")
 WIDTH, HEIGHT, FRAME_RATE = 1280, 720, 30
 UNIQUE_SECONDS = 20
 # Of decoding alone and of the plain loops: what `pocket` looks at.
@@ -245,6 +248,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3, help="each figure is the best of them")
     parser.add_argument("--skip-memory", action="store_true")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--page", action="store_true", help="write docs/extract.md as well")
     options = parser.parse_args()
     figures: dict[str, object] = {"processors": os.cpu_count(), "device": options.device}
     with tempfile.TemporaryDirectory() as folder:
@@ -254,6 +258,37 @@ def main() -> None:
                 print(f"{name}: {_words(value)}", flush=True)
     if options.json:
         print(json.dumps(figures))
+    if options.page:
+        write_page(figures)
+
+
+def write_page(figures: dict[str, object]) -> None:
+    """Puts the figures between the page's marks."""
+    before, start, rest = PAGE.read_text(encoding="utf-8").partition(MARKS[0])
+    _, end, after = rest.partition(MARKS[1])
+    if not (start and end):
+        sys.exit(f"{PAGE} has lost its marks {MARKS}; put them back")
+    rows = {name: value for name, value in figures.items() if isinstance(value, dict)}
+    loops = rows.pop("decode_loops")
+    lines = [
+        f"Made by `python benchmarks/{' '.join([Path(sys.argv[0]).name, *sys.argv[1:]])}` on",
+        f"{date.today()}, {figures['processors']} processors, device {figures['device']}.",
+        "",
+        "| recipe | decode | encode | bound | extract | share of the bound |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    bound = "bound_shared" if figures["device"] == "cpu" else "bound_apart"
+    for name, row in rows.items():
+        cells = [f"{row[key]:.1f}" for key in ("decode", "encode", bound, "extract")]
+        lines.append(f"| `{name}` | {' | '.join(cells)} | {row['share']:.0%} |")
+    lines += ["", "Decoding two frames a second of one file, in the same run: "]
+    lines[-1] += ", ".join(f"{k} {'not here' if v is None else v}" for k, v in loops.items()) + "."
+    memory = {name: value for name, value in figures.items() if name.startswith("peak_megabytes")}
+    if memory:
+        words = (f"{v} MB for {n.split('_')[2]} minutes" for n, v in memory.items())
+        lines += ["", f"Most memory of `stillseek extract` with `pocket`: {', '.join(words)}."]
+    text = "\n".join(lines)
+    PAGE.write_text(f"{before}{start}\n{text}\n{end}{after}", encoding="utf-8")
 
 
 def _words(value: object) -> str:
