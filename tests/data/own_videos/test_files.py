@@ -31,11 +31,15 @@ def test_folder_without_videos_is_refused(tmp_path: Path) -> None:
         (unicodedata.normalize("NFD", "fête.v2"), "day 1/fête.v2"),
         ("day 1/twice.mp4", "day 1/twice"),
         ("day 2/match", "day 2/match"),
+        ("day 2\\match.mp4", "day 2/match"),
+        (".\\match.mp4", "match"),
+        ("back\\slash", "back\\slash"),
     ],
 )
 def test_names_find_their_video(name: str, video_id: str, tmp_path: Path) -> None:
     names = ("match.mp4", "day 2/match.mp4", "day 1/fête.v2.MOV")
-    folder = VideoFolder(touch(tmp_path, *names, "day 1/twice.mp4", "day 2/twice.mp4"))
+    twice = ("day 1/twice.mp4", "day 2/twice.mp4", "back\\slash.mp4", "back/slash.mp4")
+    folder = VideoFolder(touch(tmp_path, *names, *twice))
 
     assert folder.find(name) == video_id
     assert folder.path(video_id).relative_to(tmp_path).with_suffix("").as_posix() == video_id
@@ -59,10 +63,14 @@ def test_names_that_are_no_video_or_several(name: str, message: str, tmp_path: P
 
 
 def test_prefix_is_tried_after_the_name(tmp_path: Path) -> None:
-    folder = VideoFolder(touch(tmp_path, "v_x.mp4", "v_y.mp4", "y.mp4"))
+    folder = VideoFolder(touch(tmp_path, "v_x.mp4", "v_y.mp4", "y.mp4", "z.mp4"))
 
     assert folder.find("x", prefix="v_") == "v_x"
     assert folder.find("y", prefix="v_") == "y"
+    assert folder.find("v_y", prefix="v_") == "v_y"
+    assert folder.find("v_z", prefix="v_") == "z"
+    with pytest.raises(UsageError, match="there is no video 'v_z'"):
+        folder.find("v_z")
 
 
 def test_images_of_labels(tmp_path: Path) -> None:

@@ -41,20 +41,21 @@ class VideoFolder:
             )
 
     def find(self, name: str, *, prefix: str = "") -> str:
-        """The id of a video: its path below the folder, without suffix.
+        r"""The id of a video: its path below the folder, without suffix.
 
         Args:
             name: Path below the folder, or the name of a file that only one subfolder has; with
-                suffix or without.
-            prefix: What the files may have before their name.
+                suffix or without, and with ``/`` or ``\`` between its parts.
+            prefix: What the files may have before their name and the name may have before theirs.
 
         Raises:
             UsageError: There is no such video, or more than one.
         """
-        for key in dict.fromkeys((_normal(name.removeprefix("./")), _normal(prefix + name))):
-            found = self._by_path.get(key) or self._by_name.get(key)
-            if found:
-                return self._only(name, found)
+        for written in dict.fromkeys((name, name.replace("\\", "/"))):
+            plain = _normal(written.removeprefix("./"))
+            for key in (plain, prefix + plain, plain.removeprefix(prefix)):
+                if found := self._by_path.get(key) or self._by_name.get(key):
+                    return self._only(name, found)
         raise UsageError(
             f"there is no video {name!r} in {self._folder}; expected a path below it, with or "
             "without suffix"
