@@ -21,6 +21,13 @@ def test_header_alone_has_no_rows(tmp_path: Path) -> None:
     assert (read.rows, read.problems, read.unread) == ((), (), ())
 
 
+def test_rows_without_any_text_are_no_rows(tmp_path: Path) -> None:
+    read = read_annotations(write(tmp_path, f"{HEADER}a,1,2,jump\n,,,\n , ,,\n,,\n"))
+
+    assert [row.video for row in read.rows] == ["a"]
+    assert read.problems == ()
+
+
 def test_table_is_read_in_any_order_of_columns(tmp_path: Path) -> None:
     path = write(
         tmp_path,

@@ -24,8 +24,7 @@ def read_annotations(path: Path, *, attribute: str | None = None) -> Rows:
         DatasetError: The file as a whole cannot be read.
         UsageError: The suffix is unknown, or there is an attribute and no VIA file.
     """
-    # Excel starts UTF-8 with a mark of its own.
-    text = read_text(path).removeprefix("\ufeff")
+    text = read_text(path)
     match path.suffix.lower():
         case ".csv" if text.startswith("#"):
             return read_via_csv(text, path, attribute)

@@ -75,7 +75,12 @@ def read_csv(text: str, path: Path) -> Rows:
     try:
         names = [name.strip().lower() for name in next(reader, [])]
         _check_header(names, path)
-        entries = [(f"{path}, line {reader.line_num}", cells) for cells in reader if cells]
+        # Spreadsheets write rows of nothing but commas below their last one.
+        entries = [
+            (f"{path}, line {reader.line_num}", cells)
+            for cells in reader
+            if any(cell.strip() for cell in cells)
+        ]
     except csv.Error as error:
         raise DatasetError(f"{path}, line {reader.line_num}: not valid CSV ({error})") from error
     read = collect((where, _named(names, cells)) for where, cells in entries)
