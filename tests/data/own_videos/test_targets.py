@@ -124,7 +124,8 @@ def test_splits_must_be_whole_and_agree(videos: Path, write_table) -> None:
 
 
 def test_progress_counts_videos(videos: Path, write_table) -> None:
-    path, calls = write_table("a,1,2,jump", "c,1,2,jump", "a,3,4,run"), []
+    (videos / "z.mp4").write_bytes(b"nothing")
+    path, calls = write_table("a,1,2,jump", "c,1,2,jump", "a,3,4,run", "z,1,2,run"), []
 
     find_targets(
         read_annotations(path),
@@ -133,4 +134,4 @@ def test_progress_counts_videos(videos: Path, write_table) -> None:
         on_progress=lambda *call: calls.append(call),
     )
 
-    assert calls == [(1, 2), (2, 2)]
+    assert calls == [(1, 3), (2, 3), (3, 3)]

@@ -87,17 +87,17 @@ def find_targets(
             duration_seconds = probe(folder.path(video_id)).duration_seconds
         except MediaError as error:
             found.problems += [f"{row.where}: {error}" for row in rows]
-            continue
-        checker = _Checker(duration_seconds, images_from, images)
-        usable = []
-        for row in rows:
-            try:
-                checker.check(row)
-            except (UsageError, MediaError) as error:
-                found.problems.append(f"{row.where}: {error}")
-            else:
-                usable.append(row)
-        _add_targets(found, video_id, duration_seconds, usable, images_from)
+        else:
+            checker = _Checker(duration_seconds, images_from, images)
+            usable = []
+            for row in rows:
+                try:
+                    checker.check(row)
+                except (UsageError, MediaError) as error:
+                    found.problems.append(f"{row.where}: {error}")
+                else:
+                    usable.append(row)
+            _add_targets(found, video_id, duration_seconds, usable, images_from)
         if on_progress is not None:
             on_progress(done, len(videos))
     return found
