@@ -63,11 +63,11 @@ def test_json_blocks_of_the_page_are_read(folder: Path, capsys) -> None:
     table, similar = blocks("json")
     (folder / "table.json").write_text(table, encoding="utf-8")
     (folder / "similar.json").write_text(similar, encoding="utf-8")
-    places = ("--videos", "my-videos", "--out", "out", "--taxonomy", "similar.json")
+    places = ("--videos", "my-videos", "--taxonomy", "similar.json")
 
-    assert main(["dataset", "import", "activities.csv", *places]) == 0
+    assert main(["dataset", "import", "activities.csv", *places, "--out", "csv"]) == 0
     assert "6 simple, 2 difficult\n" in capsys.readouterr().out
-    assert main(["dataset", "import", "table.json", *places]) == 1
+    assert main(["dataset", "import", "table.json", *places, "--out", "json"]) == 1
     assert "no activity can be asked for" in capsys.readouterr().err
 
 
@@ -106,7 +106,7 @@ def test_broken_annotations_are_listed_and_exit_with_1(folder: Path, capsys) -> 
     assert errors[20:] == [
         "error: ... and 3 more",
         "error: activities.csv cannot be used as it is: 23 problems, and nothing was written; mend "
-        "them, or leave out what is broken with --skip-bad",
+        "what is broken, or leave it out with --skip-bad",
     ]
     assert not (folder / "out").exists()
 
@@ -137,10 +137,45 @@ def test_everything_that_was_done_is_said(folder: Path, capsys) -> None:
         "asked for: 4 activities of 2 classes in 3 videos\n"
         "queries: 0 images, 4 frames of other videos; 4 simple, 0 difficult\n"
         "split: as the annotations say\n"
-        "searched in more than one split: 1 videos\n"
+        "searched in more than one split: 1 video\n"
         "joined to another activity of the same label that they overlap: 1\n"
         "cut to the end of their video: 1\n"
         "not read: who\n"
+    )
+
+
+def test_one_of_each_is_not_said_as_several(folder: Path, write_picture, capsys) -> None:
+    table = folder / "table.csv"
+    table.write_text("video,start,end,label,image\ngarden,1,3,juggling,a.png\n", encoding="utf-8")
+    command = ["dataset", "import", "table.csv", "--videos", "my-videos", "--out", "out"]
+
+    assert main(command) == 1
+    assert "1 problem, and nothing was written" in capsys.readouterr().err
+    write_picture("a.png", seed=1)
+    assert main(command) == 0
+    assert capsys.readouterr().out.startswith(
+        "out: 1 sample (1 test)\n"
+        "asked for: 1 activity of 1 class in 1 video\n"
+        "queries: 1 image, 0 frames of other videos; 1 simple, 0 difficult\n"
+    )
+
+
+def test_faults_of_activitynet_are_all_counted(folder: Path, capsys) -> None:
+    times = {"garden": [[1, 3], [2, 99]], "park": [[-1, 3], [5, 4], [20, 21], [0, 3]]}
+    database = {
+        name: {
+            "duration_second": 12,
+            "annotations": [{"segment": segment, "label": "juggling"} for segment in segments],
+        }
+        for name, segments in times.items()
+    }
+    (folder / "net.json").write_text(json.dumps(database), encoding="utf-8")
+
+    assert main(["dataset", "import", "net.json", "--videos", "my-videos", "--out", "out"]) == 0
+
+    assert capsys.readouterr().out.endswith(
+        "cut by ActivityNet's reader to the annotated length of their video: 2\n"
+        "dropped by ActivityNet's reader: 1 reversed, 1 after their video, 1 repeated\n"
     )
 
 
@@ -148,10 +183,11 @@ def test_everything_that_was_done_is_said(folder: Path, capsys) -> None:
     ("words", "code", "message"),
     [
         (["--simple", "-1"], 2, "simple must be at least 0, got -1"),
+        (["--seed", "-5"], 2, "seed must be at least 0, got -5"),
         (["--difficult", "2"], 2, "so --difficult has no effect; give --taxonomy FILE"),
         (["--attribute", "Activity"], 2, "is not a file of VIA, so --attribute has no effect"),
         (["--split-by", "colour"], 2, "Invalid value"),
-        (["--split-by", "class"], 1, "there are 2 classes to split in three"),
+        (["--split-by", "class"], 1, "a split in three needs at least 3 classes, got 2"),
         (["--images", "nowhere"], 1, "is called like a label; expected FOLDER/LABEL/image.jpg"),
         (["--videos", "nowhere"], 1, "there is no video file in nowhere"),
     ],

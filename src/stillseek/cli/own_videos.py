@@ -69,17 +69,21 @@ def _describe_import(out: Path, made: "ImportedVideos") -> Iterator[str]:
     counts = ", ".join(f"{n} {split}" for split, n in made.manifest.header.counts.items())
     videos = len({sample.video_id for sample in samples})
     classes = len({sample.label for sample in samples})
-    yield f"{out}: {len(samples)} samples ({counts})"
-    yield f"asked for: {made.num_activities} activities of {classes} classes in {videos} videos"
+    yield f"{out}: {_count(len(samples), 'sample')} ({counts})"
+    yield (
+        f"asked for: {_count(made.num_activities, 'activity', 'activities')} of "
+        f"{_count(classes, 'class', 'classes')} in {_count(videos, 'video')}"
+    )
     by_hand = sum(sample.query_image is not None for sample in samples)
     difficult = sum(sample.query_kind == "difficult" for sample in samples)
     yield (
-        f"queries: {by_hand} images, {len(samples) - by_hand} frames of other videos; "
+        f"queries: {_count(by_hand, 'image')}, {_count(len(samples) - by_hand, 'frame')} of other "
+        "videos; "
         f"{len(samples) - difficult} simple, {difficult} difficult"
     )
     yield f"split: {made.split}"
     if made.num_shared_videos:
-        yield f"searched in more than one split: {made.num_shared_videos} videos"
+        yield f"searched in more than one split: {_count(made.num_shared_videos, 'video')}"
     if made.left_out:
         more = len(made.left_out) - MOST_LISTED
         listed = ", ".join(made.left_out[:MOST_LISTED]) + (f" and {more} more" if more > 0 else "")
@@ -92,8 +96,14 @@ def _describe_import(out: Path, made: "ImportedVideos") -> Iterator[str]:
         yield f"skipped as broken: {len(made.skipped)}"
     if made.unread:
         yield f"not read: {', '.join(made.unread)}"
-    if (c := made.cleaning) is not None and any((c.reversed, c.outside, c.duplicates)):
+    if (c := made.cleaning) is not None and c.cut:
+        yield f"cut by ActivityNet's reader to the annotated length of their video: {c.cut}"
+    if c is not None and any((c.reversed, c.outside, c.duplicates)):
         yield (
-            f"dropped by ActivityNet's reader: {c.reversed} that end before they start, "
-            f"{c.outside} after their video, {c.duplicates} duplicates"
+            f"dropped by ActivityNet's reader: {c.reversed} reversed, {c.outside} after their "
+            f"video, {c.duplicates} repeated"
         )
+
+
+def _count(number: int, one: str, many: str | None = None) -> str:
+    return f"{number} {one if number == 1 else many or one + 's'}"

@@ -184,6 +184,7 @@ def test_difficult_without_similar_classes_is_refused(videos: Path, write_table)
     [
         ({"simple": -1}, "simple must be at least 0, got -1"),
         ({"difficult": -2}, "difficult must be at least 0, got -2"),
+        ({"seed": -5}, "seed must be at least 0, got -5"),
         ({"simple": 0, "difficult": 0}, "nothing is asked"),
     ],
 )
@@ -214,6 +215,30 @@ def test_activity_that_only_held_out_videos_show_does_not_train(videos: Path, wr
     assert queries(made)["c#2-simple1"] == ("jump", "a", 2.0, None)
 
 
+@pytest.mark.parametrize("split_by", ["class", "video"])
+def test_no_image_asks_in_training_and_elsewhere(split_by, videos: Path, write_table) -> None:
+    labels = ("jump", "hop", "run", "wave")
+    lines = [f"{name},{n},{n + 0.5},{label}" for name in "ac" for n, label in enumerate(labels)]
+    lines += [f"short,{n / 2},{n / 2 + 0.5},{label}" for n, label in enumerate(labels)]
+    images = videos.parent / "images"
+    for label in labels:
+        for number in range(3):
+            write_image(images / label / f"{number}.png")
+    taxonomy = write_json(videos.parent / "similar.json", {"all": labels})
+
+    made = run(write_table(*lines), videos, images=images, taxonomy=taxonomy, split_by=split_by)
+
+    samples = made.manifest.samples
+    training = {s.query_image for s in samples if s.split == "train"} - {None}
+    others = {s.query_image for s in samples if s.split != "train"} - {None}
+    assert training
+    assert others
+    assert not training & others
+    if split_by == "class":
+        shown = {s.query_label for s in samples if s.split == "train"}
+        assert shown == {s.label for s in samples if s.split == "train"}
+
+
 def test_videos_in_two_splits_are_counted(videos: Path, write_table) -> None:
     lines = ("a,1,3,jump,train", "c,3,6,jump,train", "a,4,5,run,test", "short,1,2,run,test")
 
@@ -234,6 +259,56 @@ def test_broken_rows_are_refused_together_and_skipped_when_asked(videos: Path, w
     made = run(path, videos, skip_bad=True)
     assert made.skipped == caught.value.problems
     assert made.num_activities == 3
+
+
+@pytest.mark.parametrize(("name", "text"), [("a.csv", "video,start,end,label\n"), ("a.json", "[]")])
+def test_annotations_of_nothing_are_refused(name: str, text: str, videos: Path) -> None:
+    path = videos.parent / name
+    path.write_text(text, encoding="utf-8")
+
+    with pytest.raises(DatasetError, match=r"a\..* holds no activity; annotate one"):
+        run(path, videos)
+
+
+def test_data_set_of_another_source_is_kept(videos: Path, write_table) -> None:
+    path = write_table(*SAME)
+    header = run(path, videos).manifest.folder / "manifest.json"
+    assert run(path, videos).num_activities == 3
+    other = header.read_text().replace("own videos, activities.csv", "composed")
+    header.write_text(other)
+
+    with pytest.raises(UsageError, match=r"holds a data set of composed, which own videos, act"):
+        run(path, videos)
+    assert header.read_text() == other
+
+
+def test_header_tells_of_everything_that_decides(videos: Path, write_table) -> None:
+    write_image(videos.parent / "row.png")
+    images, lines = videos.parent / "images", ("a,1,3,jump,row.png", "c,1,3,jump,")
+    first, second = write_image(images / "jump/1.png"), images / "jump/2.png"
+    path = write_table(*lines, more=",image")
+    taxonomy = write_json(videos.parent / "similar.json", {"legs": ["jump", "hop"]})
+
+    def settings() -> dict[str, object]:
+        return run(path, videos, images=images, taxonomy=taxonomy).manifest.header.settings
+
+    def changed(before: dict[str, object]) -> set[str]:
+        return {name for name, value in settings().items() if value != before[name]}
+
+    before = settings()
+    assert changed(before) == set()
+    first.rename(second)
+    assert changed(before) == {"images_sha256"}
+    second.rename(first)
+    Image.new("RGB", (5, 7)).save(videos.parent / "row.png")
+    assert changed(before) == {"images_sha256"}
+    write_image(videos.parent / "row.png")
+    (videos / "short.mp4").replace(videos / "c.mov")
+    assert changed(before) == {"video_lengths_sha256"}
+    write_json(taxonomy, {"legs": ["jump", "run"]})
+    path.write_text(path.read_text("utf-8") + "\n", encoding="utf-8")
+    names = {"video_lengths_sha256", "taxonomy_sha256", "annotations_sha256"}
+    assert changed(before) == names
 
 
 def test_broken_image_of_a_label_is_a_problem(videos: Path, write_table) -> None:
@@ -265,7 +340,8 @@ def test_activitynet_layout(official: bool, videos: Path) -> None:
     }
     names = (("Root", None), ("legs", 0), ("jump", 1), ("hop", 1))
     tree = [{"nodeId": n, "nodeName": x, "parentId": p} for n, (x, p) in enumerate(names)]
-    value = {"database": database, "taxonomy": tree} if official else database
+    about = {"taxonomy": tree, "version": "VERSION 1.3"}
+    value = {"database": database, **about} if official else database
     path = write_json(videos.parent / "activity_net.json", value)
 
     made = run(path, videos)

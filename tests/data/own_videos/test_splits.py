@@ -83,5 +83,5 @@ def test_given_splits_are_kept() -> None:
 
 @pytest.mark.parametrize(("split_by", "kind"), [("class", "classes"), ("video", "videos")])
 def test_too_few_to_split_are_refused(split_by, kind: str) -> None:
-    with pytest.raises(DatasetError, match=f"there are 2 {kind} to split in three"):
+    with pytest.raises(DatasetError, match=f"needs at least 3 {kind}, got 2; annotate"):
         split_targets(targets(2, 2), split_by, seed=0)

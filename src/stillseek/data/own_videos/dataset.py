@@ -1,14 +1,21 @@
 """A data set of people's own videos, from their annotations."""
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from stillseek.data.annotations import Cleaning
-from stillseek.data.manifest import Manifest, QueryKind, Sample, Split, write_manifest
+from stillseek.data.manifest import (
+    Manifest,
+    QueryKind,
+    Sample,
+    Split,
+    refuse_other_source,
+    write_manifest,
+)
 from stillseek.data.own_videos.files import VideoFolder, images_of_labels, relative_path
+from stillseek.data.own_videos.hashes import input_hashes
 from stillseek.data.own_videos.queries import Picture, Pictures
 from stillseek.data.own_videos.reading import read_annotations
 from stillseek.data.own_videos.splits import SplitBy, split_targets
@@ -37,7 +44,7 @@ class OwnVideosConfig:
         attribute: Attribute of VIA that holds the labels; needed if there are several.
 
     Raises:
-        UsageError: A number is negative, or there is nothing to ask with.
+        UsageError: A number or the seed is negative, or there is nothing to ask with.
     """
 
     simple: int = 3
@@ -49,7 +56,7 @@ class OwnVideosConfig:
 
     def __post_init__(self) -> None:
         """Refuses settings that ask nothing."""
-        for name in ("simple", "difficult"):
+        for name in ("simple", "difficult", "seed"):
             if (number := getattr(self, name)) is not None and number < 0:
                 raise UsageError(f"{name} must be at least 0, got {number}")
         if self.simple == 0 and self.difficult == 0:
@@ -109,7 +116,9 @@ def import_videos(
     taxonomy: Path | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> ImportedVideos:
-    """Makes a data set of own videos; the same input and seed give the same bytes.
+    """Makes a data set of own videos.
+
+    The same input and seed give the same bytes, where the folders lie alike to each other.
 
     Args:
         annotations: What happens when, in a layout that `read_annotations` knows.
@@ -123,9 +132,13 @@ def import_videos(
     Raises:
         BrokenAnnotationsError: Annotations are broken and ``skip_bad`` is off.
         DatasetError: A file as a whole is broken, or no question is left.
-        UsageError: A setting has no effect.
+        UsageError: A setting has no effect, or ``out`` holds a data set of another source.
     """
+    source = f"own videos, {annotations.name}"
+    refuse_other_source(out, source)
     read = read_annotations(annotations, attribute=config.attribute)
+    if not read.rows and not read.problems:
+        raise DatasetError(f"{annotations} holds no activity; annotate one, with start and end")
     similar = _similar(read, annotations, taxonomy)
     if similar is None and config.difficult:
         raise UsageError(
@@ -137,19 +150,22 @@ def import_videos(
     label_images, unreadable = _label_images(images, found, similar)
     problems = (*read.problems, *found.problems, *unreadable)
     if problems and not config.skip_bad:
+        number = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
         raise BrokenAnnotationsError(
-            f"{annotations} cannot be used as it is: {len(problems)} problems, and nothing was "
-            "written; mend them, or leave out what is broken with --skip-bad",
+            f"{annotations} cannot be used as it is: {number}, and nothing was written; mend what "
+            "is broken, or leave it out with --skip-bad",
             problems,
         )
+    if config.difficult == 0:
+        similar = None
     pictures = Pictures(found.targets, images=label_images, similar=similar, seed=config.seed)
     questions, split = _questions(found.targets, pictures, config)
     manifest = write_manifest(
         out,
         [sample for question in questions for sample in _samples(question, out)],
-        source=f"own videos, {annotations.name}",
+        source=source,
         seed=config.seed,
-        settings=_settings(config, annotations, taxonomy),
+        settings=asdict(config) | input_hashes(annotations, taxonomy, found.targets, label_images),
         videos=relative_path(videos, out),
     )
     names = {question.target.name for question in questions}
@@ -215,7 +231,7 @@ def _questions(
     answerable = [
         target
         for target in targets
-        if any(num > 0 and pictures.of(target, kind) for kind, num in limits.items())
+        if any(num > 0 and pictures.can_ask(target, kind) for kind, num in limits.items())
     ]
     if not answerable:
         raise DatasetError(
@@ -223,10 +239,11 @@ def _questions(
             "label; give images (column image, or --images), or annotate more videos"
         )
     splits, how = split_targets(answerable, config.split_by, seed=config.seed)
+    division = pictures.divide(splits)
     questions = []
     for target in answerable:
         asking: dict[QueryKind, list[Picture]] = {
-            kind: pictures.draw(target, kind, num, splits) for kind, num in limits.items()
+            kind: pictures.draw(target, kind, num, division) for kind, num in limits.items()
         }
         if any(asking.values()):
             questions.append(_Question(target=target, split=splits[target.name], asking=asking))
@@ -266,16 +283,6 @@ def _samples(question: _Question, out: Path) -> Iterator[Sample]:
             pair_id=None,
             taxonomy_distance=0 if kind == "simple" else SIBLINGS,
         )
-
-
-def _settings(
-    config: OwnVideosConfig, annotations: Path, taxonomy: Path | None
-) -> Mapping[str, object]:
-    hashes = {
-        f"{name}_sha256": None if path is None else hashlib.sha256(path.read_bytes()).hexdigest()
-        for name, path in (("annotations", annotations), ("taxonomy", taxonomy))
-    }
-    return asdict(config) | hashes
 
 
 def _describe(target: Target) -> str:

@@ -55,8 +55,8 @@ def _parts(names: Iterable[str], by_video: bool, seed: int) -> Mapping[str, Spli
     if len(shuffled) < 3:
         kind = "videos" if by_video else "classes"
         raise DatasetError(
-            f"there are {len(shuffled)} {kind} to split in three; annotate more, or leave "
-            "--split-by out"
+            f"a split in three needs at least 3 {kind}, got {len(shuffled)}; annotate more, or "
+            "leave --split-by out"
         )
     held_out = max(1, round(_HELD_OUT_SHARE * len(shuffled)))
     return {
