@@ -80,12 +80,15 @@ def main() -> None:
         print(part, flush=True)
         lines.append(part)
     if options.page:
-        made = "Made by `python benchmarks/activity_ibal.py --page` with the annotation file\n"
-        made += f"`{source.sha256[:16]}…` (SHA-256) on {date.today()}.\n\n"
-        before, _, rest = PAGE.read_text().partition(MARKS[0])
-        after = rest.partition(MARKS[1])[2]
+        made = "Made by `python benchmarks/activity_ibal.py --annotations FILE --taxonomy FILE\n"
+        made += "--class-split FILE --page` with the annotation file of SHA-256\n"
+        made += f"`{source.sha256[:16]}…` on {date.today()}.\n\n"
+        before, start, rest = PAGE.read_text(encoding="utf-8").partition(MARKS[0])
+        _, end, after = rest.partition(MARKS[1])
+        if not (start and end):
+            sys.exit(f"{PAGE} has lost its marks {MARKS}; put them back")
         text = made + "\n".join(lines)
-        PAGE.write_text(f"{before}{MARKS[0]}\n{text}\n{MARKS[1]}{after}")
+        PAGE.write_text(f"{before}{start}\n{text}\n{end}{after}", encoding="utf-8")
 
 
 def report(source: ActivityNet, class_split: Path | None) -> Iterator[str]:
@@ -97,7 +100,7 @@ def report(source: ActivityNet, class_split: Path | None) -> Iterator[str]:
     yield "\n".join(fit_split(kept, labels))
     splits = {OURS: draw_label_split(labels, seed=CLASS_SPLIT_SEED)}
     if class_split is not None:
-        splits[f"`{class_split.name}`"] = read_label_split(class_split, labels)
+        splits[f"of `{class_split.name}`"] = read_label_split(class_split, labels)
     samples: tuple[Sample, ...] = ()
     for name, split in reversed(splits.items()):
         samples, lines = table_1(source, split, name)
@@ -129,7 +132,6 @@ def fit_filters(windows: tuple[Window, ...]) -> list[str]:
     trials.sort()
     default = WindowFilter()
     chosen = (default.min_seconds, default.max_seconds, default.max_coverage)
-    nearest = trials[:5]
     lines = [
         "### Filters",
         "",
@@ -228,6 +230,7 @@ def random_rows(samples: tuple[Sample, ...]) -> list[str]:
     lines = [
         "### Random and the priors, unseen classes",
         "",
+        "Class split of the default seed. "
         f"Sampled: mean of seeds 0 to {NUM_DRAW_SEEDS - 1}, and in brackets the standard deviation "
         "of one seed. In percent.",
         "",
@@ -317,7 +320,7 @@ def fit_lengths(samples: tuple[Sample, ...]) -> list[str]:
         "",
         "What composed streams are drawn from: quantiles over training windows.",
         "",
-        "| | " + " | ".join(f"{level:.0%}" for level in LEVELS) + " |",
+        "| | " + " | ".join(f"{100 * level:g}%" for level in LEVELS) + " |",
         "|---|" + "---:|" * len(LEVELS),
     ]
     for name, quantiles in rows.items():
