@@ -34,6 +34,8 @@ def test_render_passes_its_settings_on_and_counts(tmp_path, dataset, monkeypatch
     [
         (["--test-videos", "-1"], "test_videos must be at least 0, got -1"),
         (["--videos", "3"], "Unknown option: --videos"),
+        (["--workers", "-1"], "workers must be at least 1, got -1"),
+        (["--workers", "0"], "workers must be at least 1, got 0"),
     ],
 )
 def test_wrong_settings_exit_with_2(words, message, tmp_path, capsys) -> None:

@@ -4,6 +4,7 @@ import os
 import pytest
 
 from stillseek.data.processes import map_in_processes
+from stillseek.errors import UsageError
 
 
 def test_results_come_in_the_order_of_the_items():
@@ -26,3 +27,10 @@ def test_nothing_to_do():
 def test_failures_come_through(workers):
     with pytest.raises(ValueError, match="invalid literal for int"):
         list(map_in_processes(int, ["1", "x", "3"], workers=workers))
+
+
+@pytest.mark.parametrize("workers", [0, -1])
+@pytest.mark.parametrize("items", [(), (3, 5)])
+def test_fewer_than_one_worker_is_refused(workers, items):
+    with pytest.raises(UsageError, match=f"^workers must be at least 1, got {workers}$"):
+        list(map_in_processes(abs, items, workers=workers))

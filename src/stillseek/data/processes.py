@@ -9,8 +9,20 @@ from typing import TypeVar
 
 import cv2
 
+from stillseek.errors import UsageError
+
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
+
+
+def check_workers(workers: int | None) -> None:
+    """Refuses numbers of processes that nothing can be done with.
+
+    Raises:
+        UsageError: The number is below 1.
+    """
+    if workers is not None and workers < 1:
+        raise UsageError(f"workers must be at least 1, got {workers}")
 
 
 def map_in_processes(
@@ -29,7 +41,11 @@ def map_in_processes(
         items: What to do it with.
         workers: Processes; None takes one a core, and 1 stays in this process.
         chunk: Items that a process takes at a time.
+
+    Raises:
+        UsageError: ``workers`` is below 1.
     """
+    check_workers(workers)
     if workers == 1 or not items:
         yield from map(function, items)
         return
