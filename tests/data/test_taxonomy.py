@@ -89,3 +89,24 @@ def test_a_long_cycle_below_the_root_is_found() -> None:
 def test_an_unknown_class_is_named() -> None:
     with pytest.raises(DatasetError, match="no class 'viola'"):
         parse_taxonomy(NODES, "f").distance("violin", "viola")
+
+
+@pytest.mark.parametrize(
+    ("groups", "message"),
+    [
+        ({"x": ["a", "b"], "y": ["b"]}, "class 'b' is in group 'x' and again in 'y'; name it once"),
+        ({"x": ["a", "a"]}, "class 'a' is in group 'x' and again in 'x'; name it once"),
+        ({"x": ["a"], "y": []}, "group 'y' has no classes; name some or remove it"),
+    ],
+)
+def test_groups_that_are_no_tree_are_named(groups, message) -> None:
+    with pytest.raises(DatasetError, match=rf"^file\.json: {message}$"):
+        taxonomy_of_groups(groups, where="file.json")
+
+
+def test_a_class_may_be_called_like_a_group() -> None:
+    tree = taxonomy_of_groups({"x": ["y", "a"], "y": ["x"]}, where="f")
+
+    assert tree.labels == ("a", "x", "y")
+    assert tree.distance("y", "a") == 2
+    assert tree.distance("y", "x") == 4

@@ -110,13 +110,22 @@ def taxonomy_of_groups(groups: Mapping[str, Sequence[str]], *, where: str) -> Ta
     """A tree of two levels: a group of similar classes is a parent of its classes.
 
     Raises:
-        DatasetError: A class is in two groups.
+        DatasetError: A class is in two groups or twice in one, or a group is empty.
     """
     names, parents = {0: "Root"}, cast("dict[int, int | None]", {0: None})
+    group_of: dict[str, str] = {}
     for group, labels in groups.items():
+        if not labels:
+            raise DatasetError(f"{where}: group {group!r} has no classes; name some or remove it")
         parent = len(names)
         names[parent], parents[parent] = group, 0
         for label in labels:
+            if label in group_of:
+                raise DatasetError(
+                    f"{where}: class {label!r} is in group {group_of[label]!r} and again in "
+                    f"{group!r}; name it once"
+                )
+            group_of[label] = group
             node = len(names)
             names[node], parents[node] = label, parent
     return Taxonomy(names, parents, where=where)

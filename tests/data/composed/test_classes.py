@@ -79,7 +79,7 @@ def test_without_a_file_the_seed_decides_and_nothing_is_similar():
         ),
         ({"similar": {"x": "sports/a"}}, "similar: 'x' must be a list of classes, got 'sports/a'"),
         ({"similar": ["sports/a"]}, "similar must be lists of classes by group"),
-        ({"similar": {"x": ["sports/a"], "y": ["sports/a"]}}, "are both the class 'sports/a'"),
+        ({"similar": {"x": ["sports/a"], "y": ["sports/a"]}}, "is in group 'x' and again in 'y'"),
     ],
 )
 def test_a_file_that_does_not_fit_is_refused(change, message, labels, split, write):
@@ -101,3 +101,12 @@ def test_a_taxonomy_of_other_classes_is_refused(labels, split, write):
 def test_two_classes_cannot_be_split():
     with pytest.raises(UsageError, match="2 classes cannot be split into train, validation and t"):
         _read(["a", "b"])
+
+
+@pytest.mark.parametrize(
+    ("number", "sizes"), [(4, [2, 1, 1]), (6, [2, 2, 2]), (9, [5, 2, 2]), (20, [14, 3, 3])]
+)
+def test_a_drawn_split_has_two_classes_of_each_kind_where_it_can(number, sizes):
+    classes = _read([f"class {k}" for k in range(number)])
+
+    assert [len(found) for found in classes.split.by_role().values()] == sizes

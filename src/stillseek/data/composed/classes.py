@@ -12,6 +12,8 @@ from stillseek.data.taxonomy import SIBLINGS, Taxonomy, read_similar, taxonomy_o
 from stillseek.errors import DatasetError, UsageError
 
 _HELD_OUT_SHARE = 0.15
+# A video needs what is asked for and something else: two classes for each of three splits.
+_LEAST_OF_SPLIT = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +74,8 @@ def read_classes(
         labels: The classes of the photographs.
         class_split: JSON file with the lists ``train``, ``validation`` (or ``val``) and ``test``
             that hold every class once; it may hold ``similar``, lists of classes by group.
-            Without it the split is drawn: 15% of the classes validate, 15% test.
+            Without it the split is drawn: 15% of the classes validate, 15% test, and at least two
+            each where there are six or more.
         taxonomy: File of similar classes, for `read_similar`; the ``similar`` of the class split
             where not given.
         seed: Seed of a split that is drawn.
@@ -89,7 +92,10 @@ def read_classes(
                 f"{len(labels)} classes cannot be split into train, validation and test; give "
                 "--class-split FILE, or more classes"
             )
-        split = draw_label_split(labels, seed=seed, held_out_share=_HELD_OUT_SHARE)
+        share = _HELD_OUT_SHARE
+        if len(labels) >= 3 * _LEAST_OF_SPLIT:
+            share = max(share, _LEAST_OF_SPLIT / len(labels))
+        split = draw_label_split(labels, seed=seed, held_out_share=share)
     known = None
     if taxonomy is not None:
         known = read_similar(taxonomy)
