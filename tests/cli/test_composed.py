@@ -56,9 +56,10 @@ def test_compose_makes_a_data_set_and_says_what_is_missing(
     samples = read_manifest(out).samples
     # Beside its sibling, the only other class, nothing similar can be asked; "f" has no sibling.
     assert captured.out == (
-        f"{out}: {len(samples)} samples (8 test, 3 train, 3 validation) of 30 photographs; left "
+        f"{out}: {len(samples)} samples (6 test, 1 train, 2 validation) of 30 photographs; left "
         "out: 1 images unreadable or too small, 1 in no class folder, 0 near-duplicates of other "
-        "classes; Difficult queries that could not be: 2 train, 2 validation, 2 test\n"
+        "classes; Simple queries that could not be: 2 train, 1 validation, 2 test; Difficult "
+        "queries that could not be: 2 train, 2 validation, 2 test\n"
     )
     assert captured.err.startswith("skipped: ")
     assert "broken.jpg" in captured.err
@@ -88,3 +89,14 @@ def test_a_folder_without_classes_exits_with_1(tmp_path, capsys) -> None:
     assert main(["dataset", "compose", str(tmp_path), "--out", str(tmp_path / "made")]) == 1
 
     assert "has no classes, no image at all; expected FOLDER/CLASS" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("workers", ["0", "-1"])
+def test_fewer_than_one_worker_exits_with_2(workers, photographs, tmp_path, capsys) -> None:
+    out = tmp_path / "made"
+    words = ["--out", str(out), "--workers", workers]
+
+    assert main(["dataset", "compose", str(photographs), *words]) == 2
+
+    assert capsys.readouterr() == ("", f"error: workers must be at least 1, got {workers}\n")
+    assert not out.exists()

@@ -33,11 +33,11 @@ def compose(
         out: Folder of the data set.
         class_split: JSON file with the lists train, validation (or val) and test of classes, and
             similar, if wanted: lists of classes by group. Without it, 15% of the classes
-            validate and 15% test.
+            validate and 15% test, at least two each; that takes six classes.
         taxonomy: JSON file of similar classes, for Difficult queries: lists of classes by group,
             or a tree like ActivityNet's; the class split's similar where not given.
         config: Settings of the data set.
-        workers: Processes that read and compose; one a core where not given.
+        workers: Processes that read and compose, at least 1; one a core where not given.
     """
     from stillseek.data.composed.dataset import compose_dataset
     from stillseek.data.composed.photographs import read_photographs
@@ -60,9 +60,12 @@ def compose(
         f"{len(found.unreadable)} images unreadable or too small, {len(found.unlabelled)} in no "
         f"class folder, {found.num_shared} near-duplicates of other classes"
     )
-    missing = ", ".join(f"{number} {split}" for split, number in made.missing_difficult.items())
+    simple, difficult = (
+        ", ".join(f"{number} {split}" for split, number in missing.items()) or "none"
+        for missing in (made.missing_simple, made.missing_difficult)
+    )
     print(
         f"{out}: {len(made.manifest.samples)} samples ({counts}) of {len(found.photographs)} "
-        f"photographs; left out: {left_out}; Difficult queries that could not be: "
-        f"{missing or 'none'}"
+        f"photographs; left out: {left_out}; Simple queries that could not be: {simple}; Difficult "
+        f"queries that could not be: {difficult}"
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from stillseek.data.annotations import Activity
-from stillseek.data.manifest import Split
+from stillseek.data.manifest import Split, refuse_other_source
 from stillseek.data.processes import map_in_processes
 from stillseek.data.records import write_text_atomic
 from stillseek.errors import UsageError
@@ -66,12 +66,19 @@ class BenchmarkConfig:
         return dict(zip(SPLITS, numbers, strict=True))
 
 
-def claim_folder(folder: Path, settings: Mapping[str, object]) -> None:
+def claim_folder(folder: Path, settings: Mapping[str, object], *, source: str) -> None:
     """Notes the settings in a folder, so that making it again goes on where it stopped.
 
+    Args:
+        folder: Where the benchmark is made.
+        settings: Everything that decides it.
+        source: What the header of its manifest will say.
+
     Raises:
-        UsageError: The folder holds a benchmark of other settings.
+        DatasetError: The folder holds a manifest that cannot be read.
+        UsageError: The folder holds a benchmark of other settings, or a data set of another source.
     """
+    refuse_other_source(folder, source)
     stamp = folder / "settings.json"
     text = json.dumps(settings, indent=2) + "\n"
     if stamp.exists() and stamp.read_text(encoding="utf-8") != text:
@@ -95,6 +102,9 @@ def make_videos(
         make: Makes one file, whole or not at all; it and the jobs must pickle.
         workers: Processes; None takes one a core.
         on_progress: Called with the videos done and the videos in all.
+
+    Raises:
+        UsageError: ``workers`` is below 1.
     """
     jobs = list(jobs)
     for folder in {path.parent for _, path in jobs}:
@@ -145,11 +155,12 @@ def annotation_file(
         paths: For each class the names from the root to it, both included.
         database: The videos by name.
     """
-    ids: dict[tuple[str, ...], int] = {}
+    # A class may be called like a group beside it, and is a node of its own all the same.
+    ids: dict[tuple[tuple[str, ...], bool], int] = {}
     nodes = []
     for path in paths:
         for depth, name in enumerate(path):
-            place = tuple(path[: depth + 1])
+            place = tuple(path[: depth + 1]), depth == len(path) - 1
             if place in ids:
                 continue
             ids[place] = len(nodes)
@@ -158,7 +169,7 @@ def annotation_file(
                     "nodeName": name,
                     "nodeId": ids[place],
                     "parentName": path[depth - 1] if depth else None,
-                    "parentId": ids.get(place[:-1]),
+                    "parentId": ids.get((place[0][:-1], False)),
                 }
             )
     return {"version": version, "taxonomy": nodes, "database": dict(database)}

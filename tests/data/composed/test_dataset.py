@@ -1,11 +1,13 @@
 import json
 from collections import defaultdict
+from dataclasses import replace
 from itertools import groupby
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from stillseek.data.activitynet import read_activitynet
 from stillseek.data.composed import dataset as composed
 from stillseek.data.composed.classes import read_classes
 from stillseek.data.composed.dataset import ComposedConfig, compose_dataset, draw_scripts
@@ -123,11 +125,43 @@ def test_three_simple_queries_show_the_class(drawn):
     first = [sample for sample in samples if sample.sample_id.split("_")[-1][0] == "0"]
     simple = [sample for sample in first if sample.query_kind == "simple"]
 
-    assert len(simple) == 3 * sum(len(group) for group in scripts.values())
-    for _, group in groupby(simple, key=lambda sample: sample.video_id):
-        assert len({sample.query_image for sample in group}) > 1
+    # The photographs of seen classes that ask are one pair of near-duplicates each: one question.
+    assert len(simple) == sum(
+        len(group) * (1 if name == "seen" else 3) for name, group in scripts.items()
+    )
     assert all(s.query_label == s.label and s.taxonomy_distance == 0 for s in simple)
     assert all(s.query_image.startswith(f"queries/{s.query_label}/") for s in samples)
+
+
+def test_all_queries_of_a_target_are_different_pictures(drawn, listed):
+    scripts, samples, questions = drawn
+    group_of = {photo.name: photo.group for photo in listed.photographs}
+    asked = defaultdict(list)
+    for sample in samples:
+        name = sample.query_image.removeprefix("queries/")
+        asked[sample.split, sample.video_id, sample.segment].append(group_of[name])
+
+    assert len(asked) > 180
+    assert all(len(set(groups)) == len(groups) for groups in asked.values())
+    # What is not asked twice is counted.
+    assert questions.missing_simple["seen"] == 2 * len(scripts["seen"])
+    assert questions.missing_simple.total() == 2 * len(scripts["seen"])
+
+
+def test_small_classes_ask_less_and_it_is_counted(write_photographs, class_split):
+    found = read_photographs(write_photographs(number=5), workers=1)
+
+    scripts, samples, questions = _draw(found, class_split, _CONFIG)
+
+    for split, group in scripts.items():
+        # In training each target is asked for in full, elsewhere the first one.
+        whole = sum(len(script.targets) if split == "train" else 1 for script in group)
+        pairs = 0 if split == "train" else sum(len(script.targets) - 1 for script in group)
+        kinds = [sample.query_kind for sample in samples if sample.split == split]
+        assert questions.missing_simple[split] > 0
+        assert kinds.count("simple") + questions.missing_simple[split] == 3 * whole + pairs
+        assert kinds.count("difficult") + questions.missing_difficult[split] == 2 * whole
+    assert len({(s.video_id, s.segment, s.query_image) for s in samples}) == len(samples)
 
 
 def test_difficult_queries_have_one_answer(drawn, groups):
@@ -166,9 +200,9 @@ def test_difficult_queries_that_cannot_be_are_counted(drawn):
     for split, group in scripts.items():
         targets = sum(len(script.targets) if split == "train" else 1 for script in group)
         found = sum(s.split == split and s.query_kind == "difficult" for s in samples)
-        assert found + questions.missing[split] == 2 * targets
+        assert found + questions.missing_difficult[split] == 2 * targets
     # "sports/h" is like no other class.
-    assert questions.missing["test"] == 2 * 20
+    assert questions.missing_difficult["test"] == 2 * 20
 
 
 def test_pairs_ask_for_two_activities_of_one_video(drawn):
@@ -241,6 +275,9 @@ def test_the_manifest_tells_what_was_left_out(photographs, class_split, tmp_path
     assert settings["photographs"] == 56
     assert settings["photographs_sha256"] == photographs.sha256
     assert settings["missing_difficult_queries"] == made.missing_difficult
+    assert (
+        settings["missing_simple_queries"] == made.missing_simple == {"train": 2, "validation": 1}
+    )
     assert settings["classes"]["validation"] == ["sports/e", "sports/f"]
 
 
@@ -268,15 +305,54 @@ def test_other_photographs_are_other_settings(write_photographs, class_split, tm
         compose_dataset(photographs, tmp_path / "a", _SMALL, class_split=class_split)
 
 
+@pytest.mark.parametrize("source", ["rendered streams", None])
+def test_a_data_set_of_another_source_is_kept(photographs, class_split, tmp_path, source):
+    header = tmp_path / "a/manifest.json"
+    header.parent.mkdir()
+    header.write_text(json.dumps({"source": source}))
+
+    with pytest.raises(UsageError, match=f"holds a data set of {source}, which composed streams w"):
+        compose_dataset(photographs, tmp_path / "a", _SMALL, class_split=class_split, workers=1)
+
+    assert list(header.parent.iterdir()) == [header]
+
+
+def test_annotations_are_read_back_with_every_class(
+    write_photographs, blots, class_split, split, groups, tmp_path
+):
+    folder = write_photographs(number=7)
+    for index in range(7):
+        # A class that no group names is called like one.
+        (folder / "first").mkdir(exist_ok=True)
+        Image.fromarray(blots(90_000 + index)).save(folder / f"first/{index}.png")
+    named = {**split, "val": ["sports/e", "first"], "train": [*split["train"], "sports/f"]}
+    class_split.write_text(json.dumps(named | {"similar": groups}))
+
+    compose_dataset(
+        read_photographs(folder, workers=1),
+        tmp_path / "a",
+        replace(_SMALL, train_videos=0, validation_videos=2),
+        class_split=class_split,
+        workers=1,
+    )
+
+    source = read_activitynet(tmp_path / "a/annotations.json")
+    assert {label for video in source.videos for label in video.labels} == {"sports/e", "first"}
+    assert source.taxonomy.path("first") == ("Root", "first")
+    assert source.taxonomy.path("sports/a") == ("Root", "first", "sports/a")
+    assert source.taxonomy.labels == ("first", *(f"sports/{name}" for name in "abcdefgh"))
+
+
 def test_a_data_set_among_the_photographs_is_refused(listed, tmp_path):
     with pytest.raises(UsageError, match="its queries would be taken for more photographs; give"):
         compose_dataset(listed, listed.path / "made", _SMALL)
 
 
 def test_a_split_of_one_class_is_refused(listed, tmp_path):
-    # 15% of 8 classes is one.
+    few = tuple(photo for photo in listed.photographs if photo.label < "sports/f")
+
     with pytest.raises(UsageError, match=r"validation videos need at least two .* are 1; add"):
-        compose_dataset(listed, tmp_path / "made", _SMALL)
+        compose_dataset(replace(listed, photographs=few), tmp_path / "made", _SMALL)
 
 
 @pytest.mark.parametrize(
@@ -284,6 +360,8 @@ def test_a_split_of_one_class_is_refused(listed, tmp_path):
     [
         ({"test_videos": -1}, "test_videos must be at least 0, got -1"),
         ({"width": 63}, "width must be from 64 to 4096 pixels, got 63"),
+        ({"width": 97}, "width must be even, as video files need it, got 97"),
+        ({"height": 65}, "height must be even, as video files need it, got 65"),
         ({"frames_per_second": 0}, "frames_per_second must be from 1 to 120, got 0"),
         ({"query_share": 1.0}, "query_share must be between 0 and 1, got 1.0"),
         ({"held_out_share": 0.0}, "held_out_share must be between 0 and 1, got 0.0"),

@@ -135,6 +135,17 @@ def test_rendering_again_keeps_the_videos_that_are_there(tmp_path):
     assert lost.stat().st_size > 1000
 
 
+def test_a_data_set_of_another_source_is_kept(tmp_path):
+    header = tmp_path / "manifest.json"
+    header.write_text('{"source": "composed streams"}')
+    config = RenderedConfig(train_videos=0, seen_videos=0, validation_videos=0, test_videos=0)
+
+    with pytest.raises(UsageError, match="holds a data set of composed streams, which rendered"):
+        render_dataset(tmp_path, config, workers=1)
+
+    assert list(tmp_path.iterdir()) == [header]
+
+
 def test_a_folder_with_other_settings_is_refused(tmp_path):
     (tmp_path / "settings.json").write_text("{}")
 

@@ -25,6 +25,7 @@ from stillseek.data.composed.pools import Pools, divide
 from stillseek.data.composed.questions import Questions, used
 from stillseek.data.composed.script import Script, draw_script
 from stillseek.data.manifest import Manifest, Split, write_manifest
+from stillseek.data.processes import check_workers
 from stillseek.data.records import write_text_atomic
 from stillseek.errors import UsageError
 from stillseek.media import VideoWriter
@@ -32,6 +33,9 @@ from stillseek.media import VideoWriter
 # In these videos similar classes may follow each other. The others can have Difficult queries.
 _SIMILAR_NEIGHBOURS_SHARE = 0.3
 _MIN_SIDE, _MAX_SIDE = 64, 4096
+_SOURCE = "composed streams"
+# Counts every change that makes other videos of the same settings, so that none are mixed.
+_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,8 +43,8 @@ class ComposedConfig(BenchmarkConfig):
     """Settings of composed streams; see `BenchmarkConfig` for the others.
 
     Attributes:
-        width: Width of the videos in pixels; photographs fill the frame, cropped.
-        height: Height of the videos in pixels.
+        width: Width of the videos in pixels, even; photographs fill the frame, cropped.
+        height: Height of the videos in pixels, even.
         frames_per_second: Frame rate of the videos.
         query_share: Share of the photographs of a class that ask and are in no video.
         held_out_share: Share of the photographs of seen classes that training never sees.
@@ -63,6 +67,8 @@ class ComposedConfig(BenchmarkConfig):
                 raise UsageError(
                     f"{name} must be from {_MIN_SIDE} to {_MAX_SIDE} pixels, got {number}"
                 )
+            if number % 2:
+                raise UsageError(f"{name} must be even, as video files need it, got {number}")
         if not 1 <= self.frames_per_second <= 120:
             raise UsageError(
                 f"frames_per_second must be from 1 to 120, got {self.frames_per_second}"
@@ -81,11 +87,15 @@ class ComposedStreams:
 
     Attributes:
         manifest: The data set.
+        missing_simple: Simple queries of each split that could not be: the class has too few
+            photographs that ask.
         missing_difficult: Difficult queries of each split that could not be: no class of the
-            split's queries is similar, or a similar one happens in the video, too.
+            split's queries is similar, a similar one happens in the video, too, or there are too
+            few photographs that ask.
     """
 
     manifest: Manifest
+    missing_simple: dict[str, int]
     missing_difficult: dict[str, int]
 
 
@@ -113,8 +123,10 @@ def compose_dataset(
 
     Raises:
         DatasetError: A file does not fit the photographs, or a class has too few of them.
-        UsageError: A split has too few classes, or the folder holds another data set.
+        UsageError: A split has too few classes, the folder holds another data set, or ``workers``
+            is below 1.
     """
+    check_workers(workers)
     if photographs.path.resolve() in (folder.resolve(), *folder.resolve().parents):
         raise UsageError(
             f"{folder} lies in {photographs.path}, and its queries would be taken for more "
@@ -132,7 +144,7 @@ def compose_dataset(
     )
     scripts = draw_scripts(config, classes, pools)
     settings = _settings(config, photographs, classes)
-    claim_folder(folder, settings)
+    claim_folder(folder, settings, source=_SOURCE)
     make_videos(
         (
             (script, folder / "videos" / f"{script.video_id}.mp4")
@@ -159,18 +171,22 @@ def compose_dataset(
         _copy(photographs.path / name, folder / image)
     annotations = _annotations(scripts, classes, config)
     write_text_atomic(folder / "annotations.json", json.dumps(annotations) + "\n")
-    missing = {split: number for split, number in questions.missing.items() if number}
+    simple, difficult = (
+        {split: number for split, number in missing.items() if number}
+        for missing in (questions.missing_simple, questions.missing_difficult)
+    )
     found = {
         "photographs": len(photographs.photographs),
         "unreadable_images": len(photographs.unreadable),
         "unlabelled_images": len(photographs.unlabelled),
         "near_duplicates_across_classes": photographs.num_shared,
-        "missing_difficult_queries": missing,
+        "missing_simple_queries": simple,
+        "missing_difficult_queries": difficult,
     }
     manifest = write_manifest(
-        folder, samples, source="composed streams", seed=config.seed, settings=settings | found
+        folder, samples, source=_SOURCE, seed=config.seed, settings=settings | found
     )
-    return ComposedStreams(manifest=manifest, missing_difficult=missing)
+    return ComposedStreams(manifest=manifest, missing_simple=simple, missing_difficult=difficult)
 
 
 def draw_scripts(
@@ -227,6 +243,7 @@ def _settings(
     config: ComposedConfig, photographs: PhotographFolder, classes: Classes
 ) -> dict[str, Any]:
     return asdict(config) | {
+        "version": _VERSION,
         "photographs_sha256": photographs.sha256,
         "classes": {role: list(found) for role, found in classes.split.by_role().items()},
         "taxonomy_sha256": None if classes.taxonomy is None else classes.taxonomy.sha256,
@@ -242,7 +259,7 @@ def _annotations(
         for split, group in scripts.items()
         for script in group
     }
-    return annotation_file("stillseek composed streams 1", classes.paths(), database)
+    return annotation_file(f"stillseek {_SOURCE} {_VERSION}", classes.paths(), database)
 
 
 def _check_classes(classes: Classes, config: ComposedConfig) -> None:

@@ -22,12 +22,13 @@ class Questions:
     Args:
         classes: Splits and similar classes.
         pools: The photographs that may ask.
-        simple_queries: Simple queries of a target.
-        difficult_queries: Difficult queries of a target.
+        simple_queries: Simple queries of a target, all of different pictures.
+        difficult_queries: Difficult queries of a target, all of different pictures.
 
     Attributes:
-        missing: Difficult queries of each split that could not be, for lack of a similar class
-            that is not in the video.
+        missing_simple: Simple queries of each split that could not be, for lack of photographs.
+        missing_difficult: Difficult queries of each split that could not be, for lack of
+            photographs or of a similar class that is not in the video.
     """
 
     def __init__(
@@ -35,7 +36,8 @@ class Questions:
     ) -> None:
         self._classes, self._pools = classes, pools
         self._simple, self._difficult = simple_queries, difficult_queries
-        self.missing: Counter[Split] = Counter()
+        self.missing_simple: Counter[Split] = Counter()
+        self.missing_difficult: Counter[Split] = Counter()
 
     def of_script(self, script: Script, split: Split) -> list[Sample]:
         """The samples of one video.
@@ -48,9 +50,9 @@ class Questions:
         for order, place in enumerate(script.targets):
             is_whole = order == 0 or split == "train"
             label = script.parts[place].label
-            photographs = _distinct(
-                rng, self._pools.of(split, label, "query"), self._simple if is_whole else 1
-            )
+            wanted = self._simple if is_whole else 1
+            photographs = self._distinct(rng, split, label)[:wanted]
+            self.missing_simple[split] += wanted - len(photographs)
             if is_whole:
                 photographs += self._difficult_queries(rng, script, split, label)
             for number, photograph in enumerate(photographs):
@@ -69,26 +71,23 @@ class Questions:
     ) -> list[Photograph]:
         siblings = set(self._classes.siblings(label))
         here = {part.label for part in script.parts}
-        choices = sorted(siblings & set(self._classes.queries_of(split)))
         # Beside a second class that is like the query there would be two answers.
-        if siblings & here or not choices:
-            self.missing[split] += self._difficult
-            return []
-        labels = [choices[k] for k in rng.integers(len(choices), size=self._difficult)]
-        drawn: dict[str, list[Photograph]] = {}
-        for sibling, number in Counter(labels).items():
-            drawn[sibling] = _distinct(rng, self._pools.of(split, sibling, "query"), number)
-        return [drawn[sibling].pop() for sibling in labels]
+        choices = [] if siblings & here else sorted(siblings & set(self._classes.queries_of(split)))
+        left = {sibling: self._distinct(rng, split, sibling) for sibling in choices}
+        drawn: list[Photograph] = []
+        while choices and len(drawn) < self._difficult:
+            sibling = choices[rng.integers(len(choices))]
+            drawn.append(left[sibling].pop())
+            if not left[sibling]:
+                choices.remove(sibling)
+        self.missing_difficult[split] += self._difficult - len(drawn)
+        return drawn
 
-
-def _distinct(
-    rng: np.random.Generator, photographs: Sequence[Photograph], number: int
-) -> list[Photograph]:
-    """Photographs without repetition, until there are no more."""
-    order: list[int] = []
-    while len(order) < number:
-        order.extend(rng.permutation(len(photographs)).tolist())
-    return [photographs[k] for k in order[:number]]
+    def _distinct(self, rng: np.random.Generator, split: Split, label: str) -> list[Photograph]:
+        """What may ask with a class in random order, one photograph of all that are one picture."""
+        photographs = self._pools.of(split, label, "query")
+        by_group = {photographs[k].group: photographs[k] for k in rng.permutation(len(photographs))}
+        return list(by_group.values())
 
 
 def _sample(script: Script, split: Split, place: int, photograph: Photograph) -> Sample:

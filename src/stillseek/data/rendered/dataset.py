@@ -19,6 +19,7 @@ from stillseek.data.benchmark import (
     make_videos,
 )
 from stillseek.data.manifest import Manifest, Sample, Split, write_manifest
+from stillseek.data.processes import check_workers
 from stillseek.data.records import write_text_atomic
 from stillseek.data.rendered.activities import ACTIVITIES
 from stillseek.data.rendered.scene import HEIGHT, WIDTH
@@ -27,6 +28,7 @@ from stillseek.data.rendered.taxonomy import Activity
 from stillseek.media import VideoWriter
 
 FRAMES_PER_SECOND = 10
+_SOURCE = "rendered streams"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,11 +201,13 @@ def render_dataset(
         on_progress: Called with the videos done and the videos in all.
 
     Raises:
-        UsageError: The folder holds a benchmark of other settings.
+        UsageError: The folder holds a benchmark of other settings or a data set of another source,
+            or ``workers`` is below 1.
     """
+    check_workers(workers)
     streams = draw_streams(config)
     settings = asdict(config)
-    claim_folder(folder, settings)
+    claim_folder(folder, settings, source=_SOURCE)
     make_videos(
         (
             (stream, folder / "videos" / f"{stream.video_id}.mp4")
@@ -218,7 +222,7 @@ def render_dataset(
     return write_manifest(
         folder,
         build_samples(config, streams),
-        source="rendered streams",
+        source=_SOURCE,
         seed=config.seed,
         settings=settings,
     )
