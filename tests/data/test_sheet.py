@@ -115,11 +115,24 @@ def test_what_cannot_be_drawn_is_refused(make_dataset, tmp_path):
     manifest = make_dataset()
     with pytest.raises(UsageError, match="a sheet needs at least 1 video, got 0"):
         write_sheet(manifest, tmp_path / "sheet.png", videos=0)
-    with pytest.raises(UsageError, match=r"sheet.txt ends in no format of pictures; expected .png"):
-        write_sheet(manifest, tmp_path / "sheet.txt")
+    # The last one is a format of pictures, in black and white.
+    for name in ("sheet.txt", "sheet", "sheet.xbm"):
+        with pytest.raises(
+            UsageError, match=rf"{name} is no name of a sheet; expected one of .bmp"
+        ):
+            write_sheet(manifest, tmp_path / name)
     (manifest.folder / "annotations.json").write_text('{"database": {"v0": {}}}')
     with pytest.raises(DatasetError, match=r"annotations.json: expected ActivityNet's layout"):
         write_sheet(manifest, tmp_path / "sheet.png")
     manifest.video_path("v0").unlink()
     with pytest.raises(DatasetError, match=r"none of the 1 videos of .* is there; expected files"):
         write_sheet(manifest, tmp_path / "sheet.png")
+
+
+@pytest.mark.parametrize("suffix", [".bmp", ".jpeg", ".JPG", ".png", ".tif", ".tiff"])
+def test_every_format_is_written_in_colour(suffix, make_dataset, tmp_path):
+    path = tmp_path / f"sheet{suffix}"
+
+    write_sheet(make_dataset(), path)
+
+    assert _middles(path) == ["red"] * 5 + ["blue"] * 5

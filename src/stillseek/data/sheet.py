@@ -20,6 +20,8 @@ _CAPTION, _GAP, _TITLE = 14, 4, 16
 _QUERIES, _FRAMES = 5, 10
 _PAPER, _INK, _FAINT, _TARGET = "white", "#222222", "#777777", "#009E73"
 _LETTERS = 24
+# Pillow knows more, but some hold no colours, or no tall pictures.
+_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,12 +54,12 @@ def write_sheet(manifest: Manifest, path: Path, *, videos: int = 12) -> int:
     Raises:
         DatasetError: None of the videos is there, or the annotations are broken.
         MediaError: A video or query image cannot be read.
-        UsageError: No row is wanted, or the suffix is no format of pictures.
+        UsageError: No row is wanted, or the suffix is not of a format that holds colours.
     """
     if videos < 1:
         raise UsageError(f"a sheet needs at least 1 video, got {videos}")
-    if path.suffix.lower() not in Image.registered_extensions():
-        raise UsageError(f"{path} ends in no format of pictures; expected .png or .jpg")
+    if path.suffix.lower() not in _SUFFIXES:
+        raise UsageError(f"{path} is no name of a sheet; expected one of {', '.join(_SUFFIXES)}")
     rows = _rows(manifest)
     present = [row for row in rows if manifest.video_path(row.samples[0].video_id).is_file()]
     if not present:

@@ -90,3 +90,15 @@ def test_the_seed_decides_every_pixel(script, tmp_path):
     first, second = (list(film(script, tmp_path, _SIZE, look)) for _ in range(2))
 
     assert np.array_equal(first, second)
+
+
+@pytest.mark.parametrize("shape", [(20_011, 33), (33, 20_011)])
+def test_the_middle_of_an_extreme_panorama_is_filmed(shape, script, tmp_path):
+    pixels = np.zeros((shape[1], shape[0], 3), np.uint8)
+    middle = tuple(slice(side // 2 - 200 if side > 400 else 0, side // 2 + 200) for side in shape)
+    pixels[middle[::-1]] = (200, 10, 10)
+    Image.fromarray(pixels).save(tmp_path / "red.png")
+
+    frames = list(film(script, tmp_path, _SIZE, _STEADY))
+
+    assert frames[0].reshape(-1, 3).mean(axis=0) == pytest.approx((200, 10, 10), abs=1.0)

@@ -101,3 +101,19 @@ def test_a_folder_of_broken_images_is_refused(tmp_path):
 
     with pytest.raises(DatasetError, match=r"none of the 1 images can be used; the first: .*brok"):
         read_photographs(tmp_path, workers=1)
+
+
+def test_links_to_folders_are_followed_but_not_in_circles(write_photographs, tmp_path):
+    folder = write_photographs(("a",), number=2)
+    other = write_photographs(("b", "c"), number=3, name="other")
+    for index in range(3):  # The fixture draws the first class of each folder alike.
+        (other / f"b/{index:02d}.png").unlink()
+    (other / "c").rename(other / "b/deep")
+    (folder / "linked").symlink_to(other / "b")
+    (folder / "a/itself").symlink_to(folder)
+    (other / "b/deep/back").symlink_to(folder)
+    (folder / "gone").symlink_to(tmp_path / "nowhere")
+
+    names = [photo.name for photo in read_photographs(folder, workers=1).photographs]
+
+    assert names == ["a/00.png", "a/01.png", *(f"linked/deep/{k:02d}.png" for k in range(3))]

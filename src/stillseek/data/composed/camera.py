@@ -16,6 +16,9 @@ _Pixels = UInt8[np.ndarray, "height width 3"]
 # Photographs are scaled once so that this zoom takes their pixels one to one.
 _SHARPEST_ZOOM = 1.25
 _LEAST_ZOOM = 1.06
+# Of a panorama the middle is filmed, so many frames long: no shot lasts long enough to get from one
+# end to the other, and before version 5 OpenCV turns no picture with a side of 32,767 pixels.
+_LONGEST_IN_FRAMES = 4
 _NOISE_MARGIN = 64
 
 
@@ -231,7 +234,15 @@ def _scaled_to_fill(
 ) -> UInt8[np.ndarray, "scaled_height scaled_width 3"]:
     """The photograph at the size that a shot needs: scaled once, well, and not in every frame."""
     rows, columns = photograph.shape[:2]
-    factor = _SHARPEST_ZOOM * max(size[0] / columns, size[1] / rows)
+    scale = max(size[0] / columns, size[1] / rows)
+    keep_columns, keep_rows = (
+        min(have, round(_LONGEST_IN_FRAMES * need / scale))
+        for have, need in zip((columns, rows), size, strict=True)
+    )
+    left, top = (columns - keep_columns) // 2, (rows - keep_rows) // 2
+    photograph = photograph[top : top + keep_rows, left : left + keep_columns]
+    rows, columns = photograph.shape[:2]
+    factor = _SHARPEST_ZOOM * scale
     target = max(1, round(columns * factor)), max(1, round(rows * factor))
     way = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
     return cv2.resize(photograph, target, interpolation=way)

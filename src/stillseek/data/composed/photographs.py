@@ -79,7 +79,8 @@ def read_photographs(
 ) -> PhotographFolder:
     """Finds the photographs of a folder, of any depth; the folder of a file is its class.
 
-    Hidden files and folders are passed over.
+    Hidden files and folders are passed over. Links are followed, but not into a folder that they
+    lie in.
 
     Args:
         folder: Where they are.
@@ -128,8 +129,16 @@ def read_photographs(
 
 def _names(folder: Path) -> list[str]:
     names = []
-    for place, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
+    # The real folders that each folder lies in, itself included.
+    above = {folder: frozenset({folder.resolve()})}
+    for place, folders, files in os.walk(folder, followlinks=True):
+        inside = above.pop(Path(place))
+        for name in tuple(folders):
+            real = Path(place, name).resolve()
+            if name.startswith(".") or real in inside:
+                folders.remove(name)
+            else:
+                above[Path(place, name)] = inside | {real}
         for name in files:
             path = Path(place, name)
             if path.suffix.lower() in SUFFIXES and not name.startswith("."):
