@@ -3,7 +3,6 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from stillseek.data.composed.lengths import draw_lengths
 from stillseek.data.composed.script import draw_script
 
 
@@ -21,20 +20,6 @@ def _scripts(number=97, others=("b", "c", "d", "e", "f"), rate=10, **kwargs):
         )
         for seed in range(number)
     ]
-
-
-def test_lengths_are_near_table_1():
-    rng = np.random.default_rng(3)
-    videos, targets = np.array([draw_lengths(rng) for _ in range(7001)]).T
-
-    assert videos.min() >= 11.5
-    assert videos.max() <= 483.4
-    assert targets.min() >= 8.5
-    assert targets.max() <= 50
-    assert np.all(targets <= 0.781 * videos)
-    # Their standard errors are 0.5 s and 0.2 s.
-    assert videos.mean() == pytest.approx(63.8, abs=2.5)
-    assert targets.mean() == pytest.approx(22.5, abs=1)
 
 
 def test_parts_and_shots_fill_the_video_without_gaps():
