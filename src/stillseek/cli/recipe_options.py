@@ -40,7 +40,7 @@ class RecipeBesideHead:
         )
 
 
-def extract_command(dataset: Path, store: Path, recipe: str, options: RecipeOptions) -> str:
+def extract_command(dataset: Path, store: Path | str, recipe: str, options: RecipeOptions) -> str:
     """The command that makes the features of a data set with a recipe."""
     words = ["stillseek extract --dataset", dataset, "--out", store, "--recipe", recipe]
     return " ".join(map(str, (*words, *_flags(options))))
