@@ -95,7 +95,8 @@ def test_gc_keeps_named_recipes(store: Path, capsys) -> None:
     command = ["store", "gc", str(store), "--keep-recipe", "pocket"]
     assert main([*command, "--dry-run"]) == 0
     words = f"1 entries and 0 temporary files, {size / 1000:.1f} kB\n"
-    assert capsys.readouterr().out == f"would go: {words}"
+    name = other.relative_to(store).as_posix()
+    assert capsys.readouterr() == (f"would go: {words}", f"would go: {name}\n")
     assert len(entry_sizes(store)) == 3
     assert main(command) == 0
     assert capsys.readouterr().out == f"removed: {words}"
@@ -144,11 +145,37 @@ def test_store_that_is_not_there_exits_with_2(verb: str, tmp_path: Path, capsys)
     )
 
 
+@pytest.mark.parametrize("verb", [["gc", "--keep-recipe", "pocket"], ["verify", "--remove"]])
+@pytest.mark.parametrize("place", ["sail/head", "videos/dd", "videos/head"])
+def test_files_of_others_inside_the_folder_stay(verb, place: str, store: Path) -> None:
+    head = store / place / "model.safetensors"
+    head.parent.mkdir(parents=True, exist_ok=True)
+    head.write_bytes(b"trained")
+    (head.parent / f"mine.{'b' * 16}.safetensors").write_bytes(b"mine")
+    assert main(["store", verb[0], str(store), *verb[1:]]) == 0
+    assert (len(list(head.parent.glob("m*"))), head.read_bytes()) == (2, b"trained")
+
+
+@pytest.mark.parametrize("verb", ["ls", "verify", "gc"])
+def test_folder_that_is_no_store_is_refused(verb: str, tmp_path: Path, capsys) -> None:
+    (tmp_path / "logs").mkdir()
+    assert main(["store", verb, str(tmp_path)]) == 0
+    (tmp_path / "sail" / "head").mkdir(parents=True)
+    capsys.readouterr()
+    assert main(["store", verb, str(tmp_path)]) == 2
+    assert capsys.readouterr().err == (
+        f"error: {tmp_path} is no store: it has neither videos/ nor queries/, but sail; give the "
+        "folder that extract wrote to\n"
+    )
+
+
 def test_store_at_a_url(write_clip, capsys) -> None:
     url = "memory://bucket/store"
     assert main(["extract", str(write_clip(name="one.mp4")), "--out", url]) == 0
     assert main(["store", "verify", url]) == 0
     assert capsys.readouterr().out.endswith("entries: 1 intact, 0 corrupt\n")
+    assert main(["store", "ls", "memory://bucket"]) == 2
+    assert "memory://bucket is no store" in capsys.readouterr().err
     (log,) = fsspec.filesystem("memory").glob("/bucket/store/logs/*.json")
     assert json.loads(fsspec.filesystem("memory").cat_file(log))["store"] == url
     fsspec.filesystem("memory").store.clear()

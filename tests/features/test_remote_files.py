@@ -1,5 +1,6 @@
 import pickle
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import fsspec
@@ -99,8 +100,37 @@ def test_half_an_entry_is_seen_and_encoded_again(store: FeatureStore, stub, writ
     assert verify(store).corrupt == ()
 
 
+def test_only_names_that_the_store_gives_are_entries(store: FeatureStore):
+    base = QueryKey(content="d" * 64, fingerprint="b" * 64)
+    keys = [
+        VideoKey(content="c" * 64, fingerprint="a" * 64),
+        base,
+        replace(base, frame_seconds=1234.5),
+        replace(base, box=(0, 1, 20, 300)),
+        replace(base, frame_seconds=0.0, box=(0, 1, 20, 300)),
+    ]
+    names = [entry_name(key) for key in keys]
+    video, digits = names[0], f".{'a' * 16}."
+    others = [
+        "sail/head/model.safetensors",
+        f"runs/cc/{'c' * 64}{digits}safetensors",
+        f"videos/dd/{'c' * 64}{digits}safetensors",
+        f"videos/cc/{'c' * 63}{digits}safetensors",
+        f"videos/cc/{'c' * 64}-at-1.000000{digits}safetensors",
+        f"copy/{video}",
+        video.replace(digits, ".best."),
+        video + ".bak",
+    ]
+    for name in (*names, *others):
+        store.files.write(name, b"x")
+    assert list(store.files.entries()) == sorted(names)
+    assert list(store.files.entries(f"*.{'a' * 16}")) == [video]
+    assert store.files.top() == ["copy", "queries", "runs", "sail", "videos"]
+
+
 def test_empty_store_has_nothing(store: FeatureStore):
     assert list(store.files.entries()) == []
+    assert store.files.top() == []
     assert verify(store).intact == 0
 
 

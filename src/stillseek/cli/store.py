@@ -120,14 +120,24 @@ def gc(
         f"{verb}: {len(garbage.entries)} entries and {len(garbage.temporaries)} temporary files, "
         f"{_size(garbage.size_bytes)}"
     )
+    if dry_run:
+        print_some(verb, [*garbage.entries, *garbage.temporaries])
 
 
 def _open(folder: Path) -> "FeatureStore":
     from stillseek.features import FeatureStore
+    from stillseek.features.keys import KINDS
 
     store = FeatureStore(folder)
     if isinstance(store.root, Path) and not store.root.is_dir():
         raise UsageError(f"there is no store at {folder}; give the folder that extract wrote to")
+    # An extraction of which every video failed leaves its log.
+    there = set(store.files.top()) - {"logs"}
+    if there and there.isdisjoint(KINDS):
+        raise UsageError(
+            f"{store.root} is no store: it has neither videos/ nor queries/, but {min(there)}; give "
+            "the folder that extract wrote to"
+        )
     return store
 
 

@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from stillseek.errors import FeatureError
+from stillseek.features.keys import is_entry_name
 
 SUFFIX = ".safetensors"
 # `.` and sixteen hexadecimal digits: nobody else's hidden file.
@@ -57,6 +58,10 @@ class StoreFiles(ABC):
     @abstractmethod
     def size(self, name: str) -> int:
         """Bytes of a file; 0 where another process has removed it."""
+
+    @abstractmethod
+    def top(self) -> list[str]:
+        """Names of the files and folders right below the root, none where there is no root."""
 
     @abstractmethod
     def entries(self, pattern: str = "*") -> Iterator[str]:
@@ -168,10 +173,16 @@ class LocalFiles(StoreFiles):
         except FileNotFoundError:
             return 0
 
+    def top(self) -> list[str]:
+        """Names of the files and folders right below the root, none where there is no root."""
+        return sorted(path.name for path in self.root.iterdir()) if self.root.is_dir() else []
+
     def entries(self, pattern: str = "*") -> Iterator[str]:
         """Names of entries in order, of one recipe where the pattern is ``*.FINGERPRINT``."""
         for path in sorted(self.root.glob(f"*/*/{pattern}{SUFFIX}")):
-            yield path.relative_to(self.root).as_posix()
+            name = path.relative_to(self.root).as_posix()
+            if is_entry_name(name):
+                yield name
 
     def versions(self, stem: str) -> list[str]:
         """Beginnings of the fingerprints that there is an entry of a place for."""

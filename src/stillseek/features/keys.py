@@ -1,6 +1,7 @@
 """What features are kept under: the bytes of their source and the fingerprint of their recipe."""
 
 import hashlib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +9,13 @@ from stillseek.errors import MediaError
 
 # Of a fingerprint, in the name of an entry.
 FINGERPRINT_DIGITS = 16
+KINDS = ("videos", "queries")
+# What `entry_name` gives, and nothing else: what looks after a store deletes files by it.
+_ENTRY = re.compile(
+    r"(?:videos|(?P<query>queries))/(?P<start>[0-9a-f]{2})/(?P=start)[0-9a-f]{62}"
+    r"(?(query)(?:-at--?\d+\.\d{6})?(?:-box(?:--?\d+){4})?)"
+    rf"\.[0-9a-f]{{{FINGERPRINT_DIGITS}}}\.safetensors"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +63,11 @@ class QueryKey:
 def entry_name(key: VideoKey | QueryKey) -> str:
     """Place of an entry in the store."""
     return f"{key.stem}.{key.fingerprint[:FINGERPRINT_DIGITS]}.safetensors"
+
+
+def is_entry_name(name: str) -> bool:
+    """Whether a file at this place below a store is an entry, and not somebody else's file."""
+    return _ENTRY.fullmatch(name) is not None
 
 
 def content_hash(path: Path) -> str:

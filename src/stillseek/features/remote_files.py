@@ -8,6 +8,7 @@ import fsspec
 
 from stillseek.errors import FeatureError, InstallationError, UsageError
 from stillseek.features.files import SUFFIX, StoreFiles
+from stillseek.features.keys import is_entry_name
 
 
 class RemoteFiles(StoreFiles):
@@ -96,11 +97,19 @@ class RemoteFiles(StoreFiles):
             except FileNotFoundError:
                 return 0
 
+    def top(self) -> list[str]:
+        """Names of the files and folders right below the root, none where there is no root."""
+        with self._reaching(""):
+            try:
+                paths = self._system.ls(self._path, detail=False)
+            except FileNotFoundError:
+                return []
+        return sorted(str(path).rstrip("/").rpartition("/")[2] for path in paths)
+
     def entries(self, pattern: str = "*") -> Iterator[str]:
         """Names of entries in order, of one recipe where the pattern is ``*.FINGERPRINT``."""
         for name in self._names(""):
-            folder, _, file = name.rpartition("/")
-            if folder.count("/") == 1 and fnmatch.fnmatchcase(file, f"{pattern}{SUFFIX}"):
+            if is_entry_name(name) and fnmatch.fnmatchcase(name, f"{pattern}{SUFFIX}"):
                 yield name
 
     def versions(self, stem: str) -> list[str]:
