@@ -54,11 +54,7 @@ class StoredFeatures:
             MediaError: The video file is missing.
             UsageError: The window starts after the video ends.
         """
-        clips, grid = self._video(video_id)
-        if window is None:
-            return clips, grid
-        inside, part = grid.window(window)
-        return clips[inside.start : inside.stop], part
+        return self._video(video_id, window)
 
     def load_query_features(self, sample: Sample) -> QueryFeatures:
         """Region features, boxes and global feature of a sample's query image.
@@ -74,10 +70,11 @@ class StoredFeatures:
             self._contents[path] = content_hash(path)
         return self._contents[path]
 
-    def _read_video(self, video_id: str) -> VideoFeatures:
+    def _read_video(self, video_id: str, window: Segment | None) -> VideoFeatures:
         content = self._content(self._manifest.video_path(video_id))
         key = VideoKey(content=content, fingerprint=self._fingerprint)
-        features = self._store.get(key)
+        # Of a long video only what the window shows is read and kept.
+        features = self._store.get(key) if window is None else self._store.get_window(key, window)
         return features.clips, features.grid
 
     def _read_query(self, path: Path, seconds: float | None) -> QueryFeatures:
@@ -153,7 +150,8 @@ def _extract_file(
             f"{path}: {error}; the data set asks for this time: it was made for another video"
         ) from error
     for key, image in zip(missing, images, strict=True):
-        store.put_query(key, recipe.encode_image(image), source=path.name)
+        features = recipe.encode_image(image)
+        store.put_query(key, features, source=path.name, recipe=recipe.name)
     return len(missing)
 
 

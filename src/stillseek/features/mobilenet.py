@@ -31,8 +31,8 @@ class MobileNetEncoder:
     """The pooled last map of a quantized MobileNet, as numbers: 0 to 6 in 1,280 channels.
 
     Frames go through one by one, as the file has it, on as many threads as PyTorch has now: two
-    threads on one frame are as fast as two interpreters side by side (3.4 ms a frame on 2 cores,
-    against 6.8 ms on one). Their number does not change a feature.
+    threads on one frame are as fast as two interpreters side by side. Their number does not change
+    a feature.
 
     Args:
         path: The file of `WEIGHTS`.
