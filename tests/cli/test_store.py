@@ -129,6 +129,20 @@ def test_gc_refuses_a_fingerprint_that_keeps_nothing(fingerprint: str, store: Pa
     assert len(entry_sizes(store)) == 3
 
 
+def test_gc_refuses_a_recipe_that_keeps_nothing(store: Path, small_recipe, capsys) -> None:
+    digits = small_recipe.fingerprint[:16]
+    for path in store.rglob(f"*.{digits}.safetensors"):
+        path.unlink()
+    for extra in ([], ["--dry-run"], ["--fingerprint", OTHER]):
+        assert main(["store", "gc", str(store), "--keep-recipe", "pocket", *extra]) == 2
+        assert capsys.readouterr().err == (
+            f"error: {store} has nothing of recipe 'pocket' with fingerprint {digits}, only "
+            f"fingerprint {'b' * 16}; load the recipe as it was for extract, or name what to keep "
+            "with --fingerprint\n"
+        )
+    assert len(entry_sizes(store)) == 1
+
+
 def test_gc_refuses_options_without_a_recipe(store: Path, capsys) -> None:
     assert main(["store", "gc", str(store), "--precision", "bf16"]) == 2
     assert capsys.readouterr().err == (

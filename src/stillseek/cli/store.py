@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import App, Parameter
 
 from stillseek.cli.console import print_some, progress_bar
+from stillseek.cli.recipe_options import describe_others
 from stillseek.errors import UsageError
 from stillseek.features import RecipeOptions
 
@@ -95,20 +96,12 @@ def gc(
         dry_run: Say what would go, and remove nothing.
         json: Print one JSON object.
     """
-    from stillseek.features import load_recipe
-    from stillseek.features.upkeep import find_garbage, list_recipes, remove_garbage
+    from stillseek.features.upkeep import find_garbage, remove_garbage
 
     if options != _DEFAULTS and not keep_recipe:
         raise UsageError("options of recipes need --keep-recipe NAME; give it, or leave them out")
     place = _open(folder)
-    there = [usage.fingerprint for usage in list_recipes(place)] if fingerprint else []
-    for given in fingerprint:
-        if len(given) < 16 or not any(known.startswith(given[:16]) for known in there):
-            raise UsageError(
-                f"{folder} has nothing of recipe fingerprint {given!r}; stillseek store ls lists "
-                "what it has, and 16 digits are needed"
-            )
-    keep = [*fingerprint, *(load_recipe(name, options).fingerprint for name in keep_recipe)]
+    keep = _to_keep(place, fingerprint, keep_recipe, options)
     garbage = find_garbage(place, keep=keep or None)
     if not dry_run:
         remove_garbage(place, garbage)
@@ -124,6 +117,37 @@ def gc(
         print_some(verb, [*garbage.entries, *garbage.temporaries])
 
 
+def _to_keep(
+    place: "FeatureStore",
+    given: tuple[str, ...],
+    names: tuple[str, ...],
+    options: RecipeOptions,
+) -> list[str]:
+    """Fingerprints to keep; one that keeps nothing is a mistake that would cost everything."""
+    from stillseek.features import load_recipe
+    from stillseek.features.upkeep import list_recipes
+
+    if not given and not names:
+        return []
+    there = [usage.fingerprint[:16] for usage in list_recipes(place)]
+    for fingerprint in given:
+        if len(fingerprint) < 16 or fingerprint[:16] not in there:
+            raise UsageError(
+                f"{place.root} has nothing of recipe fingerprint {fingerprint!r}; stillseek store "
+                "ls lists what it has, and 16 digits are needed"
+            )
+    recipes = [load_recipe(name, options) for name in names]
+    for recipe in recipes:
+        if there and recipe.fingerprint[:16] not in there:
+            found = describe_others(place, there, recipe.name, options, flag="--precision")
+            raise UsageError(
+                f"{place.root} has nothing of recipe {recipe.name!r} with fingerprint "
+                f"{recipe.fingerprint[:16]}, only {found}; load the recipe as it was for extract, "
+                "or name what to keep with --fingerprint"
+            )
+    return [*given, *(recipe.fingerprint for recipe in recipes)]
+
+
 def _open(folder: Path) -> "FeatureStore":
     from stillseek.features import FeatureStore
     from stillseek.features.keys import KINDS
@@ -135,8 +159,8 @@ def _open(folder: Path) -> "FeatureStore":
     there = set(store.files.top()) - {"logs"}
     if there and there.isdisjoint(KINDS):
         raise UsageError(
-            f"{store.root} is no store: it has neither videos/ nor queries/, but {min(there)}; give "
-            "the folder that extract wrote to"
+            f"{store.root} is no store: it has neither videos/ nor queries/, but {min(there)}; "
+            "give the folder that extract wrote to"
         )
     return store
 
