@@ -138,6 +138,22 @@ def test_detected_boxes_are_cut_out_with_context(encoder: ColourEncoder, image: 
     np.testing.assert_allclose(query.boxes, expected, rtol=1e-5)  # float32
 
 
+def test_box_that_rounding_put_over_the_border_ends_there(encoder: ColourEncoder):
+    image = np.random.default_rng(0).integers(256, size=(37, 54, 3), dtype=np.uint8)
+    detector = FixedDetector([[-1e-6, 11.0, 54.000004, 37.000004]])
+    assert detector.boxes[0][2] > 54
+    query = FrameRecipe("colour", encoder, detector=detector).encode_image(image)
+    # 26 rows and a tenth more above; there is nothing below
+    np.testing.assert_array_equal(query.regions[1], encoder.embed(squash(image[8:])[None])[0])
+    np.testing.assert_allclose(query.boxes[1], [0.5, 24 / 37, 1, 26 / 37], rtol=1e-6)
+    low, high = (
+        query.boxes[:, :2] - query.boxes[:, 2:] / 2,
+        query.boxes[:, :2] + query.boxes[:, 2:] / 2,
+    )
+    assert (low >= 0).all()
+    assert (high <= 1).all()
+
+
 def test_picture_where_nothing_is_found_has_one_region(encoder: ColourEncoder, image: np.ndarray):
     query = FrameRecipe("colour", encoder, detector=FixedDetector([])).encode_image(image)
     assert query.regions.shape == (1, DIM)

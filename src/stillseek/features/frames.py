@@ -194,13 +194,15 @@ class FrameRecipe(Recipe):
         self, image: UInt8[np.ndarray, "height width 3"], detector: Detector
     ) -> tuple[Float32[np.ndarray, "region 4"], Float32[np.ndarray, "region dim"]]:
         """Boxes and features of the whole picture, then of what the detector finds."""
+        height, width = image.shape[:2]
         corners, _ = detector.detect(image)
+        # Detectors scale boxes in single precision: 54 pixels can become 54.000004.
+        corners = corners.clip(0, np.array([width, height, width, height], np.float32))
         crops = [image]
         for low_x, low_y, high_x, high_y in corners:
             left, top = math.floor(low_x), math.floor(low_y)
             size = math.ceil(high_x) - left, math.ceil(high_y) - top
             crops.append(crop_to_box(image, (left, top, *size)))
-        height, width = image.shape[:2]
         low, high = corners[:, :2], corners[:, 2:]
         found = np.concatenate(((low + high) / 2, high - low), axis=1) / (
             np.array([width, height, width, height], np.float32)
