@@ -272,6 +272,37 @@ def test_folders_that_hold_something_else_are_refused(save: Callable[..., Path],
         load(folder)
 
 
+@pytest.mark.parametrize(
+    "sizes",
+    [{"crop_size": 37}, {"crop_size": None, "size": 41}, {"size": 35}, {"size": {"height": 36}}],
+)
+def test_sizes_may_be_numbers(save: Callable[..., Path], sizes: dict):
+    folder = save("dinov2")
+    (folder / "preprocessor_config.json").write_text(json.dumps(COLOURS | sizes))
+    assert load(folder)[1].side_pixels == SIDE
+
+
+@pytest.mark.parametrize(
+    ("processor", "message"),
+    [
+        ([3], "not a JSON object"),
+        (COLOURS, "no crop_size or size of at least the 7 pixels"),
+        (COLOURS | {"size": {"longest_edge": 35}}, "no crop_size or size"),
+        (COLOURS | {"size": [35, 35]}, "no crop_size or size"),
+        (COLOURS | {"crop_size": {"height": "35"}}, "no crop_size or size"),
+        (COLOURS | {"crop_size": 6, "size": 35}, "no crop_size or size"),
+        (COLOURS | {"size": 35, "image_mean": None}, "None as image_mean, not three numbers"),
+        (COLOURS | {"size": 35, "image_std": [0.5]}, "as image_std, not three numbers"),
+        (COLOURS | {"size": 35, "image_std": [0.5, "a", 1]}, "as image_std, not three"),
+    ],
+)
+def test_odd_preprocessing_is_refused(save: Callable[..., Path], processor, message: str):
+    folder = save("dinov2")
+    (folder / "preprocessor_config.json").write_text(json.dumps(processor))
+    with pytest.raises(FeatureError, match=rf"preprocessor_config\.json .*{message}"):
+        load(folder)
+
+
 def test_missing_package_says_what_to_install(
     save: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ):

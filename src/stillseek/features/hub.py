@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from stillseek.errors import FeatureError, InstallationError, UsageError
 from stillseek.features.frames import FrameRecipe
-from stillseek.features.precision import choose_dtype, find_device
+from stillseek.features.precision import choose_dtype, exact_float32, find_device
 from stillseek.features.provider import is_offline
 from stillseek.features.recipe import RecipeOptions
 
@@ -41,7 +41,8 @@ _CLASSES = {
     "siglip2": "Siglip2VisionModel",
     "siglip2_vision_model": "Siglip2VisionModel",
 }
-_FILES = ["config.json", "preprocessor_config.json", "model*.safetensors", "model*.index.json"]
+_PREPROCESSOR = "preprocessor_config.json"
+_FILES = ["config.json", _PREPROCESSOR, "model*.safetensors", "model*.index.json"]
 _ADDRESS = re.compile(r"(?P<model>[\w.-]+/[\w.-]+)(@(?P<revision>[\w./-]+))?")
 # What transformers writes into a configuration beside the architecture.
 _BOOKKEEPING = {"_name_or_path", "architectures", "dtype", "torch_dtype", "transformers_version"}
@@ -135,7 +136,7 @@ class HubEncoder:
         """Pooled outputs and patch tokens."""
         pixels = torch.from_numpy(frames).to(self._device).permute(0, 3, 1, 2) / 255
         pixels = ((pixels - self._mean) / self._std).to(self._dtype)
-        with torch.inference_mode():
+        with exact_float32(), torch.inference_mode():
             if self._takes_patches:
                 output = self._model(**self._patches(pixels))
             else:
@@ -221,9 +222,7 @@ def _download(model: str) -> Path:
 def _read(folder: Path) -> tuple[nn.Module, Preprocessing]:
     """The vision tower in a folder, and what it expects."""
     transformers = _import_transformers()
-    config, processor = (
-        _read_json(folder / file) for file in ("config.json", "preprocessor_config.json")
-    )
+    config, processor = (_read_json(folder / file) for file in ("config.json", _PREPROCESSOR))
     kind = config.get("model_type")
     if kind not in _CLASSES:
         raise FeatureError(
@@ -257,34 +256,54 @@ def _read(folder: Path) -> tuple[nn.Module, Preprocessing]:
             f"the weights in {folder} lack {len(report['missing_keys'])} parameters of the "
             f"{_CLASSES[kind]}; download the model again"
         )
-    return network, _preprocessing(network.config, processor)
+    return network, _preprocessing(network.config, processor, source=folder / _PREPROCESSOR)
 
 
-def _preprocessing(config: Any, processor: Mapping[str, Any]) -> Preprocessing:
+def _preprocessing(config: Any, processor: Mapping[str, Any], *, source: Path) -> Preprocessing:
     match config.model_type:
         case "siglip_vision_model":
             side = config.image_size
         case "siglip2_vision_model":
             side = math.isqrt(config.num_patches) * config.patch_size
         case _:  # DINO takes any size; a picture is squashed to what would be its centre
-            size = processor.get("crop_size") or processor["size"]
-            side = size.get("height") or size["shortest_edge"]
-            side = side // config.patch_size * config.patch_size
+            size = processor.get("crop_size") or processor.get("size")
+            if isinstance(size, dict):
+                size = size.get("height") or size.get("shortest_edge")
+            if not isinstance(size, int) or size < config.patch_size:
+                raise FeatureError(
+                    f"{source} has no crop_size or size of at least the {config.patch_size} pixels "
+                    "of a patch, as a number, height or shortest_edge; download the model again"
+                )
+            side = size // config.patch_size * config.patch_size
     return Preprocessing(
         side_pixels=side,
-        mean=tuple(processor["image_mean"]),
-        std=tuple(processor["image_std"]),
+        mean=_colour(processor, "image_mean", source=source),
+        std=_colour(processor, "image_std", source=source),
     )
+
+
+def _colour(processor: Mapping[str, Any], name: str, *, source: Path) -> tuple[float, float, float]:
+    value = processor.get(name)
+    is_colour = isinstance(value, list) and len(value) == 3
+    if not is_colour or not all(isinstance(each, int | float) for each in value):
+        raise FeatureError(
+            f"{source} has {value!r} as {name}, not three numbers; download the model again"
+        )
+    red, green, blue = value
+    return red, green, blue
 
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(found, dict):
+            raise ValueError("not a JSON object")
     except (OSError, ValueError) as error:
         raise FeatureError(
             f"cannot read {path} ({error}); a model is a folder with config.json, "
-            "preprocessor_config.json and model.safetensors"
+            f"{_PREPROCESSOR} and model.safetensors"
         ) from error
+    return found
 
 
 def _import_transformers() -> Any:
