@@ -21,6 +21,10 @@ class FeatureError(StillseekError):
     """Features are missing, corrupt, or come from another recipe."""
 
 
+class CorruptFeaturesError(FeatureError):
+    """Features that were read are not those that were written, or are another recipe's."""
+
+
 class CheckpointError(StillseekError):
     """A checkpoint is missing, corrupt, or belongs to another recipe or configuration."""
 

@@ -21,7 +21,13 @@ from stillseek.features import (
 from stillseek.features.files import LocalFiles, open_files
 from stillseek.features.keys import entry_name
 from stillseek.features.recipe import VideoFeatures
-from stillseek.features.upkeep import find_garbage, list_recipes, remove_garbage, verify
+from stillseek.features.upkeep import (
+    find_garbage,
+    list_recipes,
+    remove_corrupt,
+    remove_garbage,
+    verify,
+)
 from stillseek.timeline import ClipGrid, Segment
 
 URL = "memory://bucket/store"
@@ -181,6 +187,15 @@ def test_file_system_that_fails_is_no_corrupt_entry(
     monkeypatch.setattr(MemoryFileSystem, "pipe_file", refuse)
     with pytest.raises(FeatureError, match=rf"cannot reach {URL}/videos/.*locate credentials"):
         extract(paths, stub, store)
+    monkeypatch.undo()
+    extract(paths, stub, store)
+    names = list(store.files.entries())
+    with monkeypatch.context() as patch:
+        patch.setattr(MemoryFileSystem, "cat_file", refuse)
+        for work in (verify, lambda store: remove_corrupt(store, names)):
+            with pytest.raises(FeatureError, match="cannot reach"):
+                work(store)
+    assert list(store.files.entries()) == names
     monkeypatch.setattr(MemoryFileSystem, "exists", refuse)
     with pytest.raises(FeatureError, match="check the address, your rights and the network"):
         store.find(VideoKey(content="c" * 64, fingerprint="a" * 64))

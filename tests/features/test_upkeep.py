@@ -1,3 +1,4 @@
+import errno
 import os
 import time
 from dataclasses import replace
@@ -16,7 +17,7 @@ from stillseek.features.upkeep import (
     remove_garbage,
     verify,
 )
-from stillseek.timeline import ClipGrid
+from stillseek.timeline import ClipGrid, Segment
 
 GRID = ClipGrid(stride_seconds=0.5, length_seconds=0.5, duration_seconds=3.5)
 A, B = "a" * 64, "b" * 64
@@ -100,6 +101,38 @@ def test_every_corrupt_entry_is_found_and_only_those_are_removed(store: FeatureS
     )
     assert remove_corrupt(store, names) == 2
     assert (verify(store).intact, verify(store).corrupt) == (4, ())
+
+
+@pytest.mark.parametrize("reason", [errno.EACCES, errno.EIO, errno.ESTALE])
+def test_entry_that_cannot_be_read_is_not_corrupt(
+    reason: int, store: FeatureStore, monkeypatch: pytest.MonkeyPatch
+):
+    def refuse(self, *args, **kwargs):
+        raise OSError(reason, os.strerror(reason))
+
+    names = list(store.files.entries())
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", refuse)
+        for work in (verify, lambda store: remove_corrupt(store, names), list_recipes):
+            with pytest.raises(FeatureError, match=rf"cannot read .*{os.strerror(reason)}"):
+                work(store)
+        # Not encoded again, either.
+        with pytest.raises(FeatureError, match="cannot read"):
+            store.find(VIDEOS[0])
+    assert verify(store).intact == 5
+
+
+def test_entry_that_goes_meanwhile_is_missing(store: FeatureStore, monkeypatch: pytest.MonkeyPatch):
+    names = list(store.files.entries())
+    for name in names:
+        store.files.remove(name)
+    monkeypatch.setattr(store.files, "entries", lambda pattern="*": iter(names))
+    monkeypatch.setattr(store.files, "exists", lambda name: name in names)
+    assert (verify(store).intact, verify(store).corrupt, remove_corrupt(store, names)) == (0, (), 0)
+    # `warnings` are errors here.
+    assert (store.find(VIDEOS[0]), store.find_query(QUERY)) == (None, None)
+    with pytest.raises(FeatureError, match="has no features"):
+        store.get_window(VIDEOS[0], Segment(start_seconds=0.0, end_seconds=1.0))
 
 
 def test_garbage_is_what_nobody_keeps_and_what_dead_writers_left(store: FeatureStore):

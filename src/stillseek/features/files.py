@@ -6,7 +6,7 @@ import secrets
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from stillseek.errors import FeatureError
@@ -37,7 +37,12 @@ class StoreFiles(ABC):
 
     @abstractmethod
     def read(self, name: str, start: int = 0, stop: int | None = None) -> bytes:
-        """The bytes ``[start, stop)`` of a file, fewer where it ends before."""
+        """The bytes ``[start, stop)`` of a file, fewer where it ends before.
+
+        Raises:
+            FileNotFoundError: There is no such file.
+            FeatureError: It cannot be read, which says nothing about its bytes.
+        """
 
     @abstractmethod
     def write(self, name: str, content: bytes) -> None:
@@ -121,11 +126,12 @@ class LocalFiles(StoreFiles):
 
     def exists(self, name: str) -> bool:
         """Whether there is such a file."""
-        return self.place(name).exists()
+        with self._reading(name):
+            return self.place(name).exists()
 
     def read(self, name: str, start: int = 0, stop: int | None = None) -> bytes:
         """The bytes ``[start, stop)`` of a file, fewer where it ends before."""
-        with self.place(name).open("rb") as file:
+        with self._reading(name), self.place(name).open("rb") as file:
             file.seek(start)
             return file.read(-1 if stop is None else max(0, stop - start))
 
@@ -169,7 +175,8 @@ class LocalFiles(StoreFiles):
     def size(self, name: str) -> int:
         """Bytes of a file; 0 where another process has removed it."""
         try:
-            return self.place(name).stat().st_size
+            with self._reading(name):
+                return self.place(name).stat().st_size
         except FileNotFoundError:
             return 0
 
@@ -197,3 +204,15 @@ class LocalFiles(StoreFiles):
                 if time.time() - path.stat().st_mtime > older_than_seconds:
                     found.append(path.relative_to(self.root).as_posix())
         return found
+
+    @contextmanager
+    def _reading(self, name: str) -> Iterator[None]:
+        try:
+            yield
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise FeatureError(
+                f"cannot read {self.place(name)} ({error.strerror or error}); check its rights and "
+                "the disk or share"
+            ) from error

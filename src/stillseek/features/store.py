@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 from jaxtyping import Float32
 
-from stillseek.errors import FeatureError
+from stillseek.errors import CorruptFeaturesError, FeatureError
 from stillseek.features.entry import (
     CorruptEntryError,
     has_blocks,
@@ -38,6 +38,10 @@ _VERSION = 1
 
 class CorruptFeaturesWarning(UserWarning):
     """An entry of the store is broken and is computed again."""
+
+
+class _MissingFeaturesError(FeatureError):
+    """There is no such entry."""
 
 
 _Key = TypeVar("_Key", VideoKey, QueryKey)
@@ -102,7 +106,9 @@ class FeatureStore:
                 whole = self.get(key)
                 rows, grid = whole.grid.window(window)
                 clips = whole.clips[rows.start : rows.stop]
-        except (CorruptEntryError, OSError) as error:
+        except FileNotFoundError as error:
+            raise self._missing(key) from error
+        except CorruptEntryError as error:
             raise self._corrupt(name, error) from error
         return VideoFeatures(clips=clips, grid=grid, fingerprint=key.fingerprint)
 
@@ -146,7 +152,11 @@ class FeatureStore:
         self._write(key, features.fingerprint, header, arrays)
 
     def find(self, key: VideoKey) -> VideoFeatures | None:
-        """Features of a video, or None if they have to be computed (a corrupt entry warns)."""
+        """Features of a video, or None if they have to be computed (a corrupt entry warns).
+
+        Raises:
+            FeatureError: The store cannot be read, which says nothing about the entry.
+        """
         return self._unless_broken(key, self.get)
 
     def find_query(self, key: QueryKey) -> QueryFeatures | None:
@@ -218,7 +228,10 @@ class FeatureStore:
             target = name.replace(f".{old_digits}.", f".{new_digits}.")
             if self.files.exists(target):
                 continue
-            header, arrays = self._read_entry(name, old)
+            try:
+                header, arrays = self._read_entry(name, old)
+            except FileNotFoundError:
+                continue
             kind = name.split("/")[0]
             if kind == "videos":
                 grid = ClipGrid(**header["grid"])
@@ -237,15 +250,17 @@ class FeatureStore:
         """The header of an entry, after all its checksums were compared.
 
         Raises:
-            FeatureError: It is corrupt, or is not what its name says.
+            CorruptFeaturesError: It is corrupt, or is not what its name says.
+            FeatureError: It cannot be read.
+            FileNotFoundError: There is no such entry.
         """
         try:
             header, _ = unpack(self.files.read(name))
-        except (CorruptEntryError, OSError) as error:
+        except CorruptEntryError as error:
             raise self._corrupt(name, error) from error
         digits = header["fingerprint"][:FINGERPRINT_DIGITS]
         if digits != (named := name.split(".")[-2]):
-            raise FeatureError(
+            raise CorruptFeaturesError(
                 f"features in {self.files.place(name)} are those of recipe fingerprint {digits}, "
                 f"not of {named}"
             )
@@ -256,7 +271,10 @@ class FeatureStore:
             return None
         try:
             return get(key)
-        except FeatureError as error:
+        except _MissingFeaturesError:
+            # A collector was faster.
+            return None
+        except CorruptFeaturesError as error:
             message = f"{error}; they are computed again"
             warnings.warn(message, CorruptFeaturesWarning, stacklevel=3)
             return None
@@ -264,37 +282,43 @@ class FeatureStore:
     def _existing(self, key: VideoKey | QueryKey) -> str:
         name = entry_name(key)
         if not self.files.exists(name):
-            others = self.other_fingerprints(key)
-            there = f", only those of recipe fingerprint {', '.join(others)}" if others else ""
-            raise FeatureError(
-                f"the store {self.root} has no features of {key.stem.split('/')[-1]} for recipe "
-                f"fingerprint {key.fingerprint[:FINGERPRINT_DIGITS]}{there}; extract with this "
-                "recipe first"
-            )
+            raise self._missing(key)
         return name
+
+    def _missing(self, key: VideoKey | QueryKey) -> FeatureError:
+        others = self.other_fingerprints(key)
+        there = f", only those of recipe fingerprint {', '.join(others)}" if others else ""
+        return _MissingFeaturesError(
+            f"the store {self.root} has no features of {key.stem.split('/')[-1]} for recipe "
+            f"fingerprint {key.fingerprint[:FINGERPRINT_DIGITS]}{there}; extract with this "
+            "recipe first"
+        )
 
     def _read(
         self, key: VideoKey | QueryKey
     ) -> tuple[dict[str, Any], dict[str, Float32[np.ndarray, "..."]]]:
-        return self._read_entry(self._existing(key), key.fingerprint)
+        try:
+            return self._read_entry(self._existing(key), key.fingerprint)
+        except FileNotFoundError as error:
+            raise self._missing(key) from error
 
     def _read_entry(
         self, name: str, fingerprint: str
     ) -> tuple[dict[str, Any], dict[str, Float32[np.ndarray, "..."]]]:
         try:
             header, arrays = unpack(self.files.read(name))
-        except (CorruptEntryError, OSError) as error:
+        except CorruptEntryError as error:
             raise self._corrupt(name, error) from error
         self._check_recipe(name, header, fingerprint)
         return header, arrays
 
-    def _corrupt(self, name: str, error: Exception) -> FeatureError:
-        return FeatureError(f"features in {self.files.place(name)} are corrupt ({error})")
+    def _corrupt(self, name: str, error: CorruptEntryError) -> CorruptFeaturesError:
+        return CorruptFeaturesError(f"features in {self.files.place(name)} are corrupt ({error})")
 
     def _check_recipe(self, name: str, header: Mapping[str, Any], fingerprint: str) -> None:
         if (header["version"], header["fingerprint"]) != (_VERSION, fingerprint):
             there = header["fingerprint"][:FINGERPRINT_DIGITS]
-            raise FeatureError(
+            raise CorruptFeaturesError(
                 f"features in {self.files.place(name)} have version {header['version']} and recipe "
                 f"fingerprint {there}, expected {_VERSION} and "
                 f"{fingerprint[:FINGERPRINT_DIGITS]}; extract again"

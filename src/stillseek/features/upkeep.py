@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
-from stillseek.errors import FeatureError
+from stillseek.errors import CorruptFeaturesError
 from stillseek.features.entry import CorruptEntryError, read_head
 from stillseek.features.files import StoreFiles
 from stillseek.features.keys import FINGERPRINT_DIGITS
@@ -92,28 +92,39 @@ def verify(
     Args:
         store: The store.
         on_progress: Called with the entries done and the entries in total.
+
+    Raises:
+        FeatureError: An entry cannot be read, which says nothing about its bytes.
     """
     names = list(store.files.entries())
-    corrupt = []
+    intact, corrupt = 0, []
     for done, name in enumerate(names, start=1):
         try:
             store.check(name)
-        except FeatureError as error:
-            # One that a collector has removed since is not corrupt.
-            if store.files.exists(name):
-                corrupt.append((name, str(error)))
+            intact += 1
+        except FileNotFoundError:
+            # A collector has removed it since: it is neither.
+            pass
+        except CorruptFeaturesError as error:
+            corrupt.append((name, str(error)))
         if on_progress is not None:
             on_progress(done, len(names))
-    return Verification(intact=len(names) - len(corrupt), corrupt=tuple(corrupt))
+    return Verification(intact=intact, corrupt=tuple(corrupt))
 
 
 def remove_corrupt(store: FeatureStore, names: Collection[str]) -> int:
-    """Removes those of the entries that are still corrupt, and returns their number."""
+    """Removes those of the entries that are still corrupt, and returns their number.
+
+    Raises:
+        FeatureError: An entry cannot be read or removed.
+    """
     removed = 0
     for name in names:
         try:
             store.check(name)
-        except FeatureError:
+        except FileNotFoundError:
+            continue
+        except CorruptFeaturesError:
             store.files.remove(name)
             removed += 1
     return removed
@@ -154,5 +165,5 @@ def _header(files: StoreFiles, name: str) -> dict[str, Any]:
     """The header of an entry, empty where it cannot be read."""
     try:
         return read_head(lambda start, stop: files.read(name, start, stop)).header
-    except (CorruptEntryError, OSError):
+    except (CorruptEntryError, FileNotFoundError):
         return {}
