@@ -12,7 +12,7 @@ from jaxtyping import Float32, UInt8
 from stillseek.errors import FeatureError, UsageError
 from stillseek.features.c3d import C3D, CLIP_FRAMES, CLIP_STRIDE_FRAMES, SIDE_PIXELS
 from stillseek.features.detector import RegionDetector
-from stillseek.features.precision import choose_dtype, find_device
+from stillseek.features.precision import choose_dtype, exact_float32, find_device
 from stillseek.features.recipe import (
     QueryFeatures,
     Recipe,
@@ -120,7 +120,7 @@ class C3dVgg16Recipe(Recipe):
         Another batch changes them by rounding: less than 1e-4 of their largest in single
         precision, and 2e-2 in bfloat16.
         """
-        with torch.inference_mode():
+        with exact_float32(), torch.inference_mode():
             features = self._clip_encoder(torch.from_numpy(units).to(self._device))
         return features.float().cpu().numpy()
 

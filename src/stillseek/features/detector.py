@@ -12,6 +12,7 @@ from torchvision.models.detection import FasterRCNN
 from torchvision.ops import box_convert, clip_boxes_to_image, nms, remove_small_boxes
 
 from stillseek.errors import UsageError
+from stillseek.features.precision import exact_float32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +101,7 @@ class RegionDetector:
         first.
         """
         heads, pixels = self._network.roi_heads, torch.from_numpy(image).to(self._device)
-        with torch.inference_mode():
+        with exact_float32(), torch.inference_mode():
             images, _ = self._network.transform([pixels.permute(2, 0, 1).float() / 255])
             maps = self._network.backbone(images.tensors)
             if isinstance(maps, Tensor):

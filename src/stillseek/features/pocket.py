@@ -13,7 +13,7 @@ from torch import Tensor
 
 from stillseek.errors import UsageError
 from stillseek.features.encoder import PocketEncoder
-from stillseek.features.precision import find_device
+from stillseek.features.precision import exact_float32, find_device
 from stillseek.features.recipe import (
     QueryFeatures,
     Recipe,
@@ -136,7 +136,7 @@ class PocketRecipe(Recipe):
         self, units: UInt8[np.ndarray, "frame side side 3"]
     ) -> Float32[np.ndarray, "frame clip_dim"]:
         """Features of frames; another batch may change them by 1e-4 of an element's spread."""
-        with torch.inference_mode():
+        with exact_float32(), torch.inference_mode():
             maps = self._encoder.features(self._tensor(units))
             return self._encoder.embed_frames(maps).cpu().numpy()
 
@@ -156,7 +156,7 @@ class PocketRecipe(Recipe):
         side = self.sampling.side_pixels
         # The filter that `sample` scales with, so a still of a video is the video's own frame.
         resized = Image.fromarray(image).resize((side, side), Image.Resampling.BILINEAR)
-        with torch.inference_mode():
+        with exact_float32(), torch.inference_mode():
             maps = self._encoder.features(self._tensor(np.array(resized)[None]))
             boxes = torch.from_numpy(self._boxes).to(self._device)
             regions = self._encoder.embed_regions(maps, boxes)[0]

@@ -1,5 +1,10 @@
 """Where an encoder computes, and in which number format."""
 
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
 import torch
 
 from stillseek.errors import UsageError
@@ -15,12 +20,14 @@ def find_device(name: str) -> torch.device:
     """The device of a name.
 
     Raises:
-        UsageError: There is no such device, or it is not here.
+        UsageError: It is neither the CPU nor a CUDA device, or it is not here.
     """
     try:
         device = torch.device(name)
     except RuntimeError:
         raise UsageError(f"there is no device {name!r}; use cpu, cuda or cuda:N") from None
+    if device.type not in ("cpu", "cuda"):
+        raise UsageError(f"stillseek does not run on device {name!r}; use cpu, cuda or cuda:N")
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise UsageError(
             f"device {name!r} is not here ({torch.cuda.device_count()} CUDA devices found); use "
@@ -67,3 +74,67 @@ def has_native_bf16(device: torch.device) -> bool:
         return False
     capabilities = torch.cpu.get_capabilities()
     return any(capabilities.get(name, False) for name in _BF16_INSTRUCTIONS)
+
+
+class _Exactness:
+    """How many computations need exact single precision now, and the way back after them."""
+
+    lock = threading.Lock()
+    users = 0
+    restore = ExitStack()
+
+
+@contextmanager
+def exact_float32() -> Iterator[None]:
+    """Single precision as IEEE 754 has it, whatever was set before.
+
+    Otherwise cuDNN rounds what it convolves to the 10 bits of TF32, by default, and features of
+    one fingerprint differ from machine to machine. The setting is the process's: it lasts until
+    the last thread that asked for it has left.
+    """
+    with _Exactness.lock:
+        if _Exactness.users == 0:
+            _Exactness.restore.callback(_make_exact())
+        _Exactness.users += 1
+    try:
+        yield
+    finally:
+        with _Exactness.lock:
+            _Exactness.users -= 1
+            if _Exactness.users == 0:
+                _Exactness.restore.close()
+
+
+def _make_exact() -> Callable[[], None]:
+    """Switches rounding of factors off; what it returns brings back what was."""
+    backends: Any = torch.backends
+    matmul = torch.get_float32_matmul_precision()
+    if not hasattr(backends.cudnn, "conv"):  # torch before 2.9
+        convolves_rounded = backends.cudnn.allow_tf32
+
+        def restore_switches() -> None:
+            torch.set_float32_matmul_precision(matmul)
+            backends.cudnn.allow_tf32 = convolves_rounded
+
+        torch.set_float32_matmul_precision("highest")
+        backends.cudnn.allow_tf32 = False
+        return restore_switches
+
+    places = (
+        backends.cudnn.conv,
+        backends.cuda.matmul,
+        backends.mkldnn.conv,
+        backends.mkldnn.matmul,
+    )
+    found = [place.fp32_precision for place in places]
+
+    def restore() -> None:
+        torch.set_float32_matmul_precision(matmul)
+        for place, precision in zip(places, found, strict=True):
+            place.fp32_precision = precision
+
+    # torch refuses to multiply where this switch of old and the new ones disagree.
+    torch.set_float32_matmul_precision("highest")
+    for place in places:
+        place.fp32_precision = "ieee"
+    return restore

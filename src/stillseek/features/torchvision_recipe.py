@@ -21,7 +21,7 @@ from stillseek.features.clip_encoder import (
 )
 from stillseek.features.clips import CentreCrop, ClipSampling
 from stillseek.features.detector import RegionDetector
-from stillseek.features.precision import choose_dtype, find_device
+from stillseek.features.precision import choose_dtype, exact_float32, find_device
 from stillseek.features.provider import WeightsFile, fetch
 from stillseek.features.recipe import (
     QueryFeatures,
@@ -117,7 +117,7 @@ class TorchvisionRecipe(Recipe):
         Another batch changes them by rounding: less than 1e-4 of their largest in single
         precision, and 2e-2 in bfloat16.
         """
-        with torch.inference_mode():
+        with exact_float32(), torch.inference_mode():
             return self._encoder(torch.from_numpy(units).to(self._device)).cpu().numpy()
 
     def assemble(
