@@ -4,9 +4,11 @@ import platform
 from importlib.metadata import version
 
 import pytest
+import torch
 
 from stillseek.cli import doctor
 from stillseek.cli.app import main
+from stillseek.features.precision import has_native_bf16
 
 
 @pytest.fixture
@@ -44,8 +46,22 @@ def test_json_is_one_object(weights, capsys) -> None:
     assert set(found["packages"]) >= {"stillseek", "torch", "av"}
     assert found["packages"]["onnxruntime"] == version("onnxruntime")
     assert found["cpu"]["threads"] >= 1
-    assert found["cpu"]["bf16"] in (True, False, None)
     assert found["ffmpeg"]["libavcodec"].count(".") == 2
+
+
+@pytest.mark.parametrize(
+    ("capability", "native"), [("avx512_bf16", True), ("amx_bf16", True), ("bf16", False)]
+)
+def test_bf16_is_what_auto_goes_by(weights, monkeypatch, capsys, capability, native) -> None:
+    weights.write_bytes(b"encoder")
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {capability: True}, raising=False)
+
+    assert main(["doctor", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["cpu"]["bf16"] is native
+    assert has_native_bf16(torch.device("cpu")) is native
+
+    assert main(["doctor"]) == 0
+    assert f"bf16 {'yes' if native else 'no'}\n" in capsys.readouterr().out
 
 
 def test_packages_of_extras_are_named_where_installed(weights, monkeypatch, capsys) -> None:

@@ -25,8 +25,6 @@ _WEIGHTS = {
     "pocket head": "localize/heads/pocket/model.safetensors",
 }
 
-_BF16 = {True: "yes", False: "no", None: "unknown"}
-
 
 def doctor(*, json: bool = False) -> int:
     """Show what this installation has and what is missing; exits with 1 if something is.
@@ -50,6 +48,7 @@ def examine() -> dict:
     import av
     import torch
 
+    from stillseek.features.precision import has_native_bf16
     from stillseek.features.provider import cache_folder, cached_files, is_offline
 
     return {
@@ -61,7 +60,7 @@ def examine() -> dict:
             "cores": os.cpu_count(),
             "threads": torch.get_num_threads(),
             "capability": torch.backends.cpu.get_cpu_capability(),
-            "bf16": _has_bf16(),
+            "bf16": has_native_bf16(torch.device("cpu")),
         },
         "cuda": [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())],
         "ffmpeg": {
@@ -75,16 +74,6 @@ def examine() -> dict:
             "files": cached_files(),
         },
     }
-
-
-def _has_bf16() -> bool | None:
-    import torch
-
-    # Newer than the oldest torch that stillseek runs on.
-    if not hasattr(torch.cpu, "get_capabilities"):
-        return None
-    capabilities = torch.cpu.get_capabilities()
-    return any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))
 
 
 def _version(package: str) -> str | None:
@@ -112,7 +101,7 @@ def _print(found: dict) -> None:
         "python": f"{found['python']} on {found['platform']}",
         **{name: number or "missing" for name, number in found["packages"].items()},
         "cpu": f"{cpu['cores']} cores, {cpu['threads']} threads, {cpu['capability']}, "
-        f"bf16 {_BF16[cpu['bf16']]}",
+        f"bf16 {'yes' if cpu['bf16'] else 'no'}",
         "cuda": ", ".join(found["cuda"]) or "none",
         "ffmpeg": found["ffmpeg"]["version"],
     }
