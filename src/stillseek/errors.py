@@ -21,6 +21,10 @@ class FeatureError(StillseekError):
     """Features are missing, corrupt, or come from another recipe."""
 
 
+class UnusableFeaturesError(FeatureError):
+    """A recipe gave features of one video or image that cannot be kept; others may be fine."""
+
+
 class CorruptFeaturesError(FeatureError):
     """Features that were read are not those that were written, or are another recipe's."""
 

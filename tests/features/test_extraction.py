@@ -1,3 +1,4 @@
+import re
 import threading
 from collections.abc import Callable
 from fractions import Fraction
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from stillseek.errors import FeatureError, MediaError, UsageError
+from stillseek.errors import FeatureError, MediaError, UnusableFeaturesError, UsageError
 from stillseek.features import FeatureStore, VideoKey, content_hash, extract, shard_of
 from stillseek.features.encoder import PocketConfig, PocketEncoder
 from stillseek.features.pocket import PocketRecipe, PocketSampling
@@ -90,6 +91,56 @@ def test_strict_stops_at_the_first_bad_video_and_keeps_what_is_done(
         ("a.mp4", "encoded"),
         ("b.mp4", "failed"),
     }
+
+
+@pytest.fixture
+def fail_on_b(stub, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], str]:
+    """Spoils the features of files that begin with "b", and says how it is told."""
+
+    def spoil(how: str) -> str:
+        assemble, encode = stub.assemble, stub.encode_units
+
+        def encode_to_nothing(units):
+            return np.where(units[:, 0, 0, :1] == ord("b"), np.float32(how), encode(units))
+
+        def refuse(units, stream):
+            if units[0, 0] > ord("c"):
+                return assemble(units, stream)
+            raise UsageError("a grid needs clips")
+
+        if how == "assemble":
+            monkeypatch.setattr(stub, "assemble", refuse)
+            return r"b\.mp4 has no features: a grid needs clips"
+        monkeypatch.setattr(stub, "encode_units", encode_to_nothing)
+        return r"features of b\.mp4 are not finite in half precision"
+
+    return spoil
+
+
+@pytest.mark.parametrize("how", ["nan", "1e6", "assemble"])
+def test_video_of_unusable_features_fails_alone(
+    store: FeatureStore, stub, write_files, fail_on_b: Callable[[str], str], how: str
+):
+    message = fail_on_b(how)
+    paths = write_files({"x.mp4": b"xi", "b.mp4": b"beta", "y.mp4": b"yes", "copy.mp4": b"beta"})
+    report = extract(paths, stub, store)
+    assert statuses(report) == ["encoded", "failed", "encoded", "failed"]
+    assert re.search(message, report.outcomes[1].error)
+    assert [store.find(key_of(path, stub)) is None for path in paths[:3]] == [False, True, False]
+
+
+@pytest.mark.parametrize("how", ["nan", "assemble"])
+def test_strict_stops_at_unusable_features_and_keeps_what_is_done(
+    store: FeatureStore, stub, write_files, fail_on_b: Callable[[str], str], how: str
+):
+    message = fail_on_b(how)
+    stub.batch_units = 9
+    paths = write_files({"b.mp4": b"beta", "x.mp4": b"xi", "y.mp4": b"yes", "z.mp4": b"zed"})
+    with pytest.raises(UnusableFeaturesError, match=message):
+        extract(paths, stub, store, strict=True, workers=1)
+    # "x" was in the batch as a whole.
+    present = [store.find(key_of(path, stub)) is not None for path in paths]
+    assert present == [False, True, False, False]
 
 
 def test_units_of_several_videos_share_a_batch(

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float32
 
-from stillseek.errors import UsageError
+from stillseek.errors import FeatureError, UnusableFeaturesError, UsageError
 from stillseek.features.ahead import DecodeAhead, DecodedUnit, VideoEnd, VideoJob
 from stillseek.features.keys import VideoKey
 from stillseek.features.outcomes import (
@@ -51,8 +51,8 @@ def extract(
         paths: Video files.
         recipe: How pixels become features.
         store: Where features are kept.
-        strict: Whether the first video that cannot be read stops the extraction; otherwise it is
-            reported and skipped.
+        strict: Whether the first video that cannot be read or encoded stops the extraction;
+            otherwise it is reported and skipped.
         workers: Videos that are decoded at the same time; None is as many as there are
             processors, at most 8: several videos keep them busier than the threads of one decoder.
         on_progress: Called after every batch and every video.
@@ -62,6 +62,8 @@ def extract(
         UsageError: The number of workers is not positive.
         MediaError: A video cannot be read, and the extraction is strict.
         FeatureError: The store cannot be written, or features don't fit it.
+        UnusableFeaturesError: A video has no features that can be kept, and the extraction is
+            strict.
     """
     if workers is None:
         workers = min(_MAX_WORKERS, _num_processors())
@@ -153,12 +155,29 @@ class _Run:
         waiting = {unit.job for unit in self._batch}
         ready = [job for job in self._decoded if job not in waiting]
         self._decoded = [job for job in self._decoded if job in waiting]
+        errors: list[UnusableFeaturesError] = []
         for job in ready:
-            assert job.stream is not None
-            features = self._recipe.assemble(np.stack(self._rows.pop(job)), job.stream)
-            key = VideoKey(content=job.content, fingerprint=self._recipe.fingerprint)
-            self._store.put(key, features, source=job.path.name, recipe=self._recipe.name)
-            self._finish(job, "encoded", duration_seconds=features.grid.duration_seconds)
+            try:
+                duration_seconds = self._keep(job)
+            except UnusableFeaturesError as error:
+                errors.append(error)
+                self._finish(job, "failed", error=str(error))
+            else:
+                self._finish(job, "encoded", duration_seconds=duration_seconds)
+        if errors and self._strict:
+            raise errors[0]
+
+    def _keep(self, job: VideoJob) -> float:
+        """Puts the features of a video into the store, and returns the seconds that they cover."""
+        assert job.stream is not None
+        rows = np.stack(self._rows.pop(job))
+        try:
+            features = self._recipe.assemble(rows, job.stream)
+        except (FeatureError, UsageError) as error:
+            raise UnusableFeaturesError(f"{job.path} has no features: {error}") from error
+        key = VideoKey(content=job.content, fingerprint=self._recipe.fingerprint)
+        self._store.put(key, features, source=job.path.name, recipe=self._recipe.name)
+        return features.grid.duration_seconds
 
     def _finish(
         self, job: VideoJob, status: Status, *, duration_seconds: float = 0.0, error: str = ""
