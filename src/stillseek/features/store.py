@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 from jaxtyping import Float32
 
-from stillseek.errors import CorruptFeaturesError, FeatureError
+from stillseek.errors import CorruptFeaturesError, FeatureError, UnusableFeaturesError
 from stillseek.features.entry import (
     CorruptEntryError,
     has_blocks,
@@ -349,7 +349,7 @@ class FeatureStore:
         try:
             content = pack(header, arrays)
         except OverflowError as error:
-            raise FeatureError(
+            raise UnusableFeaturesError(
                 f"features of {header['source']} are {error}; check the recipe's weights"
             ) from error
         self.files.write(name, content)
