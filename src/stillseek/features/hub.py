@@ -283,14 +283,13 @@ def _preprocessing(config: Any, processor: Mapping[str, Any], *, source: Path) -
 
 
 def _colour(processor: Mapping[str, Any], name: str, *, source: Path) -> tuple[float, float, float]:
-    value = processor.get(name)
-    is_colour = isinstance(value, list) and len(value) == 3
-    if not is_colour or not all(isinstance(each, int | float) for each in value):
-        raise FeatureError(
-            f"{source} has {value!r} as {name}, not three numbers; download the model again"
-        )
-    red, green, blue = value
-    return red, green, blue
+    match processor.get(name):
+        case [int() | float() as red, int() | float() as green, int() | float() as blue]:
+            return red, green, blue
+        case value:
+            raise FeatureError(
+                f"{source} has {value!r} as {name}, not three numbers; download the model again"
+            )
 
 
 def _read_json(path: Path) -> dict[str, Any]:
