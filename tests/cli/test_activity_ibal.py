@@ -96,6 +96,9 @@ def test_only_videos_that_are_there_are_kept(
     assert {manifest.query_path(sample).exists() for sample in manifest.samples} == {True}
     assert {manifest.video_path(sample.video_id).exists() for sample in manifest.samples} == {True}
     assert build(annotations, tmp_path / "x", "--videos", str(tmp_path / "no")) == 1
+    assert f"there is no folder {tmp_path / 'no'}" in capsys.readouterr().err
+    (tmp_path / "no").mkdir()
+    assert build(annotations, tmp_path / "x", "--videos", str(tmp_path / "no")) == 1
     assert "has none of the 18 annotated videos" in capsys.readouterr().err
 
 

@@ -233,6 +233,16 @@ def test_dataset_gives_videos_and_query_frames(
         source.load_query_features(replace(samples[-1], query_seconds=3.125))
 
 
+def test_a_data_set_without_its_videos_says_where_they_belong(
+    dataset: Path, tmp_path: Path, capsys
+) -> None:
+    (dataset / "videos").rename(tmp_path / "elsewhere")
+
+    assert main(["extract", "--dataset", str(dataset), "--out", str(tmp_path / "store")]) == 1
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith(f"error: none of the videos of {dataset} is there; put them into ")
+
+
 def test_shards_share_the_query_frames(dataset: Path, tmp_path: Path, capsys) -> None:
     command = ["extract", "--dataset", str(dataset), "--out", str(tmp_path / "store")]
     counts = []

@@ -1,6 +1,7 @@
 """``stillseek extract``: features of videos and query frames, once, into a store."""
 
 import re
+import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import fields, replace
@@ -108,6 +109,12 @@ def extract(
     # A video may be searched and be asked with.
     failed = list(dict.fromkeys([*unread, *(o.error for o in report.with_status("failed"))]))
     print_some("error", failed)
+    if dataset is not None and paths and not any(path.exists() for path in paths):
+        print(
+            f"error: none of the videos of {dataset} is there; put them into "
+            f"{paths[0].parent}, or make the data set again with the folder that has them",
+            file=sys.stderr,
+        )
     return 1 if failed else 0
 
 

@@ -107,6 +107,8 @@ def keep_present(
     Raises:
         DatasetError: There is none.
     """
+    if not folder.is_dir():
+        raise DatasetError(f"there is no folder {folder}; give the one that holds the videos")
     present: list[AnnotatedVideo] = []
     faults: Counter[str] = Counter()
     with ThreadPoolExecutor() as pool:
