@@ -1,6 +1,5 @@
 """Extractions that are killed at any moment, with two writers on one store."""
 
-import os
 import random
 import signal
 import subprocess
@@ -116,7 +115,7 @@ def kill_two_writers(folder: Path, recipe: str, chance: random.Random) -> None:
         time.sleep(0.002)
     time.sleep(chance.uniform(0.0, 0.03))
     for writer in writers:
-        os.kill(writer.pid, signal.SIGKILL)
+        writer.kill()
     for writer in writers:
         writer.communicate()
         assert writer.returncode in (-signal.SIGKILL, 0)
