@@ -13,6 +13,7 @@ from stillseek.features.clip_encoder import (
     build_clip_encoder,
     clip_pixels,
     clip_weights,
+    fold_norms,
     load_published,
 )
 
@@ -88,6 +89,30 @@ def test_features_of_a_clip_do_not_depend_on_its_batch(name: str):
         assert both.dtype == torch.float32
         assert not torch.equal(both[0], both[1])
         np.testing.assert_allclose(both[1:], alone, atol=tolerance * float(alone.abs().max()))
+
+
+@pytest.mark.parametrize("name", [n for n in ARCHITECTURES if n not in ("mvit_v2_s", "swin3d_t")])
+def test_folded_norms_change_no_embedding(name: str):
+    torch.manual_seed(11)
+    network = build_clip_encoder(name).network
+    norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm3d)]
+    for norm in norms:
+        assert norm.running_mean is not None
+        assert norm.running_var is not None
+        norm.running_mean.normal_()
+        norm.running_var.uniform_(0.3, 3)
+        norm.weight.uniform_(0.3, 3)
+        norm.bias.normal_()
+    clips = torch.randn(1, 3, 16, 40, 48)
+    with torch.inference_mode():
+        expected = network(clips)
+        fold_norms(network)
+        folded = network(clips)
+    assert len(norms) > 15
+    assert not any(isinstance(module, nn.BatchNorm3d) for module in network.modules())
+    assert not any(parameter.requires_grad for parameter in network.parameters())
+    # rounding of single precision through up to 77 layers; a norm left out changes all of it
+    np.testing.assert_allclose(folded, expected, atol=1e-4 * float(expected.abs().max()))
 
 
 def test_weights_of_another_network_are_refused(tmp_path: Path):

@@ -17,6 +17,7 @@ from stillseek.features.clip_encoder import (
     build_clip_encoder,
     clip_pixels,
     clip_weights,
+    fold_norms,
     load_published,
 )
 from stillseek.features.clips import CentreCrop, ClipSampling
@@ -77,6 +78,7 @@ class TorchvisionRecipe(Recipe):
             "torchvision",
             {
                 "engine": "torch",
+                "batch_norm": "folded",
                 "dtype": str(dtype).removeprefix("torch."),
                 "sampling": asdict(sampling),
                 "pixels": asdict(pixels),
@@ -91,6 +93,8 @@ class TorchvisionRecipe(Recipe):
                 **{f"regions.{k}": v for k, v in regions.weights.items()},
             },
         )
+        # Not before the fingerprint: these products may round differently on another machine.
+        fold_norms(encoder.network)
         self._encoder = encoder.to(self._device, dtype).to(memory_format=torch.channels_last_3d)
         self.clip_dim = encoder.dim
         self.region_dim, self.global_dim = regions.region_dim, regions.global_dim
