@@ -58,11 +58,11 @@ imports: $(DEV)  ## check that rooms import only from rooms above them
 docs: $(DEV)  ## build the documentation into site/
 	$(BIN)/mkdocs build --strict
 
-# Needs ActivityNet's annotation file: `python benchmarks/activity_ibal.py --annotations FILE`.
-OWN_DATA := benchmarks/activity_ibal.py
+# The first needs ActivityNet's annotation file: `benchmarks/activity_ibal.py --annotations FILE`.
+NO_BENCH := $(addprefix benchmarks/,activity_ibal.py pages.py random_recipes.py)
 
 bench: $(DEV)  ## run every benchmark that needs no outside data; trains for hours
-	@set -e; for script in $(filter-out $(OWN_DATA),$(sort $(wildcard benchmarks/*.py))); do \
+	@set -e; for script in $(filter-out $(NO_BENCH),$(sort $(wildcard benchmarks/*.py))); do \
 		echo "$$script"; $(BIN)/python $$script; done
 
 clean:  ## remove what the other targets made, but keep .venv and runs/

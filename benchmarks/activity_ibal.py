@@ -22,6 +22,7 @@ from datetime import date
 from pathlib import Path
 
 import numpy as np
+from pages import DOCS, fill
 
 from stillseek.data.activity_ibal import (
     CLASS_SPLIT_SEED,
@@ -49,9 +50,6 @@ from stillseek.evaluation.random_draws import (
     mean_scores,
     training_lengths,
 )
-
-PAGE = Path(__file__).parents[1] / "docs" / "data.md"
-MARKS = ("<!-- results -->", "<!-- end of results -->")
 
 MIN_SECONDS = np.arange(4, 13.01, 0.5)
 MAX_SECONDS = np.arange(36, 70.01, 2)
@@ -83,12 +81,7 @@ def main() -> None:
         made = "Made by `python benchmarks/activity_ibal.py --annotations FILE --taxonomy FILE\n"
         made += "--class-split FILE --page` with the annotation file of SHA-256\n"
         made += f"`{source.sha256[:16]}…` on {date.today()}.\n\n"
-        before, start, rest = PAGE.read_text(encoding="utf-8").partition(MARKS[0])
-        _, end, after = rest.partition(MARKS[1])
-        if not (start and end):
-            sys.exit(f"{PAGE} has lost its marks {MARKS}; put them back")
-        text = made + "\n".join(lines)
-        PAGE.write_text(f"{before}{start}\n{text}\n{end}{after}", encoding="utf-8")
+        fill(DOCS / "data.md", made + "\n".join(lines))
 
 
 def report(source: ActivityNet, class_split: Path | None) -> Iterator[str]:

@@ -13,11 +13,11 @@ import json
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
-from datetime import date
 from itertools import product
 from pathlib import Path
 
 import numpy as np
+from pages import DOCS, fill, made_by
 from pocket import ROOT, SCHEDULE, percent, run
 
 from stillseek.data.example import ExampleSet
@@ -29,8 +29,6 @@ from stillseek.features import FeatureStore, load_recipe
 from stillseek.models.checkpoint import load_checkpoint
 from stillseek.models.matching import Matching, MatchingConfig
 
-PAGE = ROOT / "docs/models.md"
-MARKS = ("<!-- results -->", "<!-- end of results -->")
 HEAD = "| queries | model | mIoU | IoU@0.3 | IoU@0.5 | IoU@0.7 |\n|---|---|---:|---:|---:|---:|"
 # One trial each, but for SST+'s number of proposals; SAIL's schedule for all.
 NUM_PROPOSALS = (16, 32, 64)
@@ -122,14 +120,13 @@ def trained_row(folder: Path) -> str:
 
 
 def write_page(out: Path) -> None:
-    """Puts the tables between the page's marks."""
+    """Puts the tables into the page about models."""
     sweep = json.loads((out / "matching.json").read_text())
     default = {key: sweep["default"][key] for key in SWEEP}
     chosen = next(t for t in sweep["trials"] if all(t[k] == v for k, v in default.items()))
     best = sweep["trials"][0]
     lines = [
-        f"Made by `python benchmarks/{' '.join([Path(sys.argv[0]).name, *sys.argv[1:]])}` on",
-        f"{date.today()}. Trained models:",
+        f"{made_by()}. Trained models:",
         "",
         "| model | weights | epochs | learning rate | batch | seed | best validation mIoU |",
         "|---|---:|---:|---:|---:|---:|---:|",
@@ -148,9 +145,7 @@ def write_page(out: Path) -> None:
                     continue
                 cells = [percent(row["miou"]), *(percent(e) for e in row["iou_above"].values())]
                 lines.append(f"| {queries} | {row['model']} | {' | '.join(cells)} |")
-    before, _, rest = PAGE.read_text().partition(MARKS[0])
-    after = rest.partition(MARKS[1])[2]
-    PAGE.write_text(before + MARKS[0] + "\n" + "\n".join(lines) + "\n" + MARKS[1] + after)
+    fill(DOCS / "models.md", "\n".join(lines))
 
 
 if __name__ == "__main__":

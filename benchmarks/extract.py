@@ -21,21 +21,19 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from datetime import date
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import cv2
 import numpy as np
+from pages import DOCS, fill, made_by
 from random_recipes import recipe_for_timing
 
 from stillseek.features import FeatureStore, Recipe, RecipeOptions, extract
 from stillseek.features.ahead import DecodeAhead, DecodedUnit
 from stillseek.media import VideoWriter, sample
 
-PAGE = Path(__file__).parents[1] / "docs" / "extract.md"
-MARKS = ("<!-- results -->", "<!-- end of results -->")
 WIDTH, HEIGHT, FRAME_RATE = 1280, 720, 30
 UNIQUE_SECONDS = 20
 # Of decoding alone and of the plain loops: what `pocket` looks at.
@@ -264,16 +262,11 @@ def main() -> None:
 
 
 def write_page(figures: dict[str, object]) -> None:
-    """Puts the figures between the page's marks."""
-    before, start, rest = PAGE.read_text(encoding="utf-8").partition(MARKS[0])
-    _, end, after = rest.partition(MARKS[1])
-    if not (start and end):
-        sys.exit(f"{PAGE} has lost its marks {MARKS}; put them back")
+    """Puts the figures into the page about extraction."""
     rows = {name: value for name, value in figures.items() if isinstance(value, dict)}
     loops = rows.pop("decode_loops")
     lines = [
-        f"Made by `python benchmarks/{' '.join([Path(sys.argv[0]).name, *sys.argv[1:]])}` on",
-        f"{date.today()}, {figures['processors']} processors, device {figures['device']}.",
+        f"{made_by()}, {figures['processors']} processors, device {figures['device']}.",
         "",
         "| recipe | decode | encode | bound | extract | share of the bound |",
         "|---|---:|---:|---:|---:|---:|",
@@ -288,8 +281,7 @@ def write_page(figures: dict[str, object]) -> None:
     if memory:
         words = (f"{v} MB for {n.split('_')[2]} minutes" for n, v in memory.items())
         lines += ["", f"Most memory of `stillseek extract` with `pocket`: {', '.join(words)}."]
-    text = "\n".join(lines)
-    PAGE.write_text(f"{before}{start}\n{text}\n{end}{after}", encoding="utf-8")
+    fill(DOCS / "extract.md", "\n".join(lines))
 
 
 def _words(value: object) -> str:

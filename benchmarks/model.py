@@ -28,6 +28,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from pages import DOCS, fill
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -47,9 +48,7 @@ from stillseek.training.losses import boundary_nll
 CONFIG = SailConfig(projection_dim=64)
 NUM_REGIONS, BATCH, NUM_CLIPS = 36, 16, 200
 HOUR_CLIPS = 13_500
-PAGE = Path(__file__).resolve().parent.parent / "docs/models/sail.md"
-RECORD = PAGE.with_name("speed.json")
-MARKS = ("<!-- speed -->", "<!-- end of speed -->")
+RECORD = DOCS / "models" / "speed.json"
 LENGTHS = (200, 400, 800, 1600, 3200, 6400)
 PLAIN_LENGTHS = (200, 400, 800, 1600)  # 10 GB at 1600
 MEMORY_CASES = (("plain", 16, 200), ("fast", 16, 200), ("plain", 1, 1600), ("fast", 1, 1600))
@@ -526,9 +525,7 @@ def write_page(result: dict[str, Any]) -> None:
     record["date"] = {name: day for name, day in record["date"].items() if name in SECTIONS}
     RECORD.write_text(json.dumps(record, indent=2) + "\n")
     lines = ["Made by `python benchmarks/model.py --page`.", "", "```", table(record), "```"]
-    before, _, rest = PAGE.read_text().partition(MARKS[0])
-    after = rest.partition(MARKS[1])[2]
-    PAGE.write_text(before + MARKS[0] + "\n" + "\n".join(lines) + "\n" + MARKS[1] + after)
+    fill(DOCS / "models" / "sail.md", "\n".join(lines), mark="speed")
 
 
 def table(result: dict[str, Any]) -> str:

@@ -1,6 +1,7 @@
 """Recipes with random weights: how fast they are does not depend on what they have learned."""
 
 import torch
+from torch import nn
 from torchvision.models import get_model
 
 from stillseek.errors import StillseekError
@@ -9,6 +10,8 @@ from stillseek.features.c3d import C3D
 from stillseek.features.c3d_vgg16 import C3dVgg16Recipe
 from stillseek.features.clip_encoder import ARCHITECTURES, build_clip_encoder, clip_pixels
 from stillseek.features.detector import RegionDetector
+from stillseek.features.frames import FrameRecipe
+from stillseek.features.hub import HubEncoder, Preprocessing
 from stillseek.features.precision import choose_dtype, find_device
 from stillseek.features.torchvision_recipe import DETECTORS, TorchvisionRecipe
 
@@ -32,8 +35,10 @@ def recipe_for_timing(name: str, options: RecipeOptions) -> Recipe | None:
                 device=device,
                 dtype=dtype,
             )
-        case "hub", model:
-            return _random_hub(name, model, device, dtype)
+        case "hub", ("dinov2-small" | "siglip2-base") as model:
+            pixels = Preprocessing(side_pixels=224, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
+            encoder = HubEncoder(random_hub(model), pixels, device=device, dtype=dtype)
+            return FrameRecipe(name, encoder)
         case "c3d-vgg16", _:
             return C3dVgg16Recipe(C3D(), _random_regions(device), device=device, dtype=dtype)
         case _:
@@ -48,34 +53,25 @@ def _random_regions(device: torch.device) -> RegionDetector:
     return RegionDetector(network.eval().to(device))
 
 
-def _random_hub(name: str, model: str, device: torch.device, dtype: torch.dtype) -> Recipe | None:
+def random_hub(model: str) -> nn.Module:
+    """A network of the shape of one of the models that `stillseek.features.hub` has names for."""
     import transformers
 
-    from stillseek.features.frames import FrameRecipe
-    from stillseek.features.hub import HubEncoder, Preprocessing
-
-    match model:
-        case "dinov2-small":
-            config = transformers.Dinov2Config(
-                hidden_size=384,
-                num_hidden_layers=12,
-                num_attention_heads=6,
-                patch_size=14,
-                image_size=518,
-            )
-            network = transformers.Dinov2Model(config)
-        case "siglip2-base":
-            config = transformers.SiglipVisionConfig(
-                hidden_size=768,
-                intermediate_size=3072,
-                num_hidden_layers=12,
-                num_attention_heads=12,
-                patch_size=16,
-                image_size=224,
-            )
-            network = transformers.SiglipVisionModel(config)
-        case _:
-            return None
-    pixels = Preprocessing(side_pixels=224, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
-    encoder = HubEncoder(network.eval(), pixels, device=device, dtype=dtype)
-    return FrameRecipe(name, encoder)
+    if model == "dinov2-small":
+        config = transformers.Dinov2Config(
+            hidden_size=384,
+            num_hidden_layers=12,
+            num_attention_heads=6,
+            patch_size=14,
+            image_size=518,
+        )
+        return transformers.Dinov2Model(config).eval()
+    config = transformers.SiglipVisionConfig(
+        hidden_size=768,
+        intermediate_size=3072,
+        num_hidden_layers=12,
+        num_attention_heads=12,
+        patch_size=16,
+        image_size=224,
+    )
+    return transformers.SiglipVisionModel(config).eval()
