@@ -58,8 +58,8 @@ imports: $(DEV)  ## check that rooms import only from rooms above them
 docs: $(DEV)  ## build the documentation into site/
 	$(BIN)/mkdocs build --strict
 
-# The first needs ActivityNet's annotation file: `benchmarks/activity_ibal.py --annotations FILE`.
-NO_BENCH := $(addprefix benchmarks/,activity_ibal.py pages.py random_recipes.py)
+# Two need data of your own, ActivityNet's annotation file and photographs; two are no scripts.
+NO_BENCH := $(addprefix benchmarks/,activity_ibal.py photographs.py pages.py random_recipes.py)
 
 bench: $(DEV)  ## run every benchmark that needs no outside data; trains for hours
 	@set -e; for script in $(filter-out $(NO_BENCH),$(sort $(wildcard benchmarks/*.py))); do \
