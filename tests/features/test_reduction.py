@@ -74,6 +74,23 @@ def test_a_saved_reduction_is_the_same(features: np.ndarray, tmp_path: Path) -> 
     np.testing.assert_array_equal(loaded.apply(features), reduction.apply(features))
 
 
+def test_a_write_that_stops_leaves_the_file_that_was_there(
+    features: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, first = tmp_path / "pca.safetensors", fit(features, num_components=5)
+    first.save(path)
+
+    def stop(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", stop)
+    with pytest.raises(FeatureError, match=r"cannot write .*pca\.safetensors \(No space left"):
+        fit(features, num_components=7).save(path)
+
+    assert Reduction.load(path).fingerprint == first.fingerprint
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_the_fingerprint_knows_values_and_origin(features: np.ndarray) -> None:
     first = fit(features, num_components=5)
     other_origin = Reduction(

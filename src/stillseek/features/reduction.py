@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Float32, Float64
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from stillseek.errors import FeatureError, UsageError
+from stillseek.features.files import LocalFiles
 
 _ARRAYS = ("components", "explained_variance", "mean")
 
@@ -76,10 +77,16 @@ class Reduction:
         return (features - self.mean) @ self.components.T
 
     def save(self, path: Path) -> None:
-        """Writes the arrays as safetensors, with a JSON header that says where they are from."""
+        """Writes the arrays as safetensors, with a JSON header that says where they are from.
+
+        A reader sees a whole file or none.
+
+        Raises:
+            FeatureError: It cannot be written.
+        """
         arrays = {name: np.ascontiguousarray(getattr(self, name)) for name in _ARRAYS}
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(arrays, path, metadata={"reduction": json.dumps(self._header())})
+        content = save(arrays, metadata={"reduction": json.dumps(self._header())})
+        LocalFiles(path.parent).write(path.name, content)
 
     @classmethod
     def load(cls, path: Path) -> "Reduction":
