@@ -1,13 +1,25 @@
 """Entry point of ``stillseek`` and ``python -m stillseek``."""
 
+import signal
 import sys
+
+_EXIT_INTERRUPTED = 130
 
 
 def main() -> None:
     """Runs the command line and exits with its code."""
-    from stillseek.cli.app import main as run
+    try:
+        from stillseek.cli.app import main as run
 
-    sys.exit(run())
+        code = run()
+    # Before the command line is there to say it, or while it says it.
+    except KeyboardInterrupt:
+        print("error: interrupted", file=sys.stderr)
+        code = _EXIT_INTERRUPTED
+    if code == _EXIT_INTERRUPTED:
+        # Another Ctrl-C has nothing more to tidy up: it ends the process, without a traceback.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    sys.exit(code)
 
 
 if __name__ == "__main__":
