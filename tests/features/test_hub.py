@@ -13,6 +13,7 @@ from torch import nn
 
 from stillseek.errors import FeatureError, InstallationError, UsageError
 from stillseek.features import hub
+from stillseek.features.frames import FrameRecipe
 from stillseek.features.hub import SHORT_NAMES, load_hub
 from stillseek.features.recipe import Precision, RecipeOptions
 
@@ -153,9 +154,10 @@ def test_vision_tower_of_a_whole_model_is_found(tmp_path: Path, save: Callable[.
     whole.save_pretrained(folder)
     _, encoder = load(folder)
     expected = whole.vision_model.state_dict()
-    assert encoder.weights.keys() == expected.keys()
+    found = encoder._model.state_dict()
+    assert found.keys() == expected.keys()
     for name, value in expected.items():
-        np.testing.assert_array_equal(encoder.weights[name], value.numpy())
+        np.testing.assert_array_equal(found[name], value)
 
 
 def test_fingerprint_changes_with_weights_and_preprocessing_not_with_the_folder(
@@ -168,6 +170,54 @@ def test_fingerprint_changes_with_weights_and_preprocessing_not_with_the_folder(
     other = PROCESSORS["dinov2"] | COLOURS | {"image_mean": [0.5, 0.5, 0.5]}
     (folder / "preprocessor_config.json").write_text(json.dumps(other))
     assert load(folder)[0].fingerprint != first
+
+
+def test_fingerprint_is_the_same_in_another_version_of_transformers(save: Callable[..., Path]):
+    folder = save("dinov2")
+    first, encoder = load(folder)
+    config = json.loads((folder / "config.json").read_text())
+    # what other versions write, read or leave out
+    other = {
+        "transformers_version": "5.0.0",
+        "id2label": {"0": "cat", "1": "dog", "2": "tree"},
+        "problem_type": "single_label_classification",
+        "use_cache": False,
+        "output_attentions": True,
+        "initializer_range": 0.03,
+        "hidden_dropout_prob": 0.1,
+        "reshape_hidden_states": False,
+        "a_key_to_come": 3,
+    }
+    (folder / "config.json").write_text(json.dumps(config | other))
+    assert load(folder)[0].fingerprint == first.fingerprint
+
+    network = make_model("dinov2")
+    # parameters that have moved: another order, other names
+    old = dict(reversed([(f"vision_model.{k}", v) for k, v in network.state_dict().items()]))
+    network.state_dict = lambda: old
+    renamed = hub.HubEncoder(network, hub.Preprocessing(**encoder.settings["preprocessing"]))
+    assert FrameRecipe("hub:old", renamed).fingerprint == first.fingerprint
+
+
+@pytest.mark.parametrize(
+    ("family", "change"),
+    [
+        ("dinov2", {"num_attention_heads": 3}),
+        ("dinov2", {"layer_norm_eps": 1e-3}),
+        ("siglip", {"hidden_act": "relu"}),
+        ("dinov3_vit", {"rope_theta": 37.0}),
+    ],
+)
+def test_fingerprint_knows_what_weights_do_not_show(
+    save: Callable[..., Path], frames: np.ndarray, family: str, change: dict
+):
+    folder = save(family)
+    first, encoder = load(folder)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | change))
+    other, other_encoder = load(folder)
+    assert np.abs(other_encoder.embed(frames) - encoder.embed(frames)).max() > 1e-4
+    assert other.fingerprint != first.fingerprint
 
 
 def test_half_precision_is_near_and_has_its_own_fingerprint(

@@ -4,6 +4,7 @@ DINOv2 (Oquab et al. 2023) and DINOv3 (Simeoni et al. 2025) learn from pictures 
 (Tschannen et al. 2025) from pictures and their captions.
 """
 
+import hashlib
 import json
 import math
 import os
@@ -44,8 +45,9 @@ _CLASSES = {
 _PREPROCESSOR = "preprocessor_config.json"
 _FILES = ["config.json", _PREPROCESSOR, "model*.safetensors", "model*.index.json"]
 _ADDRESS = re.compile(r"(?P<model>[\w.-]+/[\w.-]+)(@(?P<revision>[\w./-]+))?")
-# What transformers writes into a configuration beside the architecture.
-_BOOKKEEPING = {"_name_or_path", "architectures", "dtype", "torch_dtype", "transformers_version"}
+# What of a configuration decides a feature and does not show in the shapes of the weights. The
+# rest is for training or other tasks, and each version of transformers has more and less of it.
+_ARCHITECTURE = ("model_type", "num_attention_heads", "hidden_act", "layer_norm_eps", "rope_theta")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,19 +101,22 @@ class HubEncoder:
         self._num_other_tokens = is_dino + getattr(config, "num_register_tokens", 0)
         self.dim: int = config.hidden_size
         self.side_pixels = preprocessing.side_pixels
-        architecture = config.to_diff_dict()
         self.settings: Mapping[str, object] = {
             "engine": "torch",
             "dtype": str(dtype).removeprefix("torch."),
-            "architecture": {k: v for k, v in architecture.items() if k not in _BOOKKEEPING},
+            "architecture": {name: getattr(config, name, None) for name in _ARCHITECTURE},
             "preprocessing": asdict(preprocessing),
         }
 
     @property
     def weights(self) -> Mapping[str, np.ndarray]:
-        """Parameters and buffers, rounded to the number format."""
-        state = self._model.state_dict()
-        return {name: value.float().cpu().numpy() for name, value in state.items()}
+        """Parameters and buffers, rounded to the number format, in an order of their own.
+
+        They have no names: versions of transformers call them differently.
+        """
+        arrays = [value.float().cpu().numpy() for value in self._model.state_dict().values()]
+        arrays.sort(key=lambda array: (array.shape, hashlib.sha256(array.tobytes()).digest()))
+        return {str(place): array for place, array in enumerate(arrays)}
 
     def embed(
         self, frames: UInt8[np.ndarray, "frame side side 3"]
