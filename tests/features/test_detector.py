@@ -1,8 +1,13 @@
+import json
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 from torchvision.models.detection import FasterRCNN, fasterrcnn_mobilenet_v3_large_fpn
+from torchvision.models.detection._utils import BoxCoder
 from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
 from torchvision.ops import MultiScaleRoIAlign, box_convert, box_iou
@@ -143,6 +148,58 @@ def test_settings_and_weights_tell_detectors_apart():
     fewer = RegionDetector(tiny_network(), selection=RegionSelection(num_regions=5))
     assert detector.settings != fewer.settings
     assert detector.weights.keys() == tiny_network().state_dict().keys()
+
+
+def other_proposals() -> FasterRCNN:
+    network = tiny_network()
+    network.rpn._pre_nms_top_n["testing"] = 500
+    return network
+
+
+def fewer_proposals() -> FasterRCNN:
+    network = tiny_network()
+    network.rpn._post_nms_top_n["testing"] = 13
+    return network
+
+
+def other_anchors() -> FasterRCNN:
+    """Of the same number, and set by hand as those of `vgg_detector` are."""
+    network = tiny_network()
+    network.rpn.anchor_generator.cell_anchors = [
+        anchors + 3 for anchors in network.rpn.anchor_generator.cell_anchors
+    ]
+    return network
+
+
+def changed(part: str, name: str, value: object) -> FasterRCNN:
+    network = tiny_network()
+    setattr(network.get_submodule(part), name, value)
+    return network
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        other_proposals,
+        fewer_proposals,
+        other_anchors,
+        partial(changed, "rpn", "nms_thresh", 0.3),
+        partial(changed, "rpn", "score_thresh", 0.5),
+        partial(changed, "rpn", "box_coder", BoxCoder((2.0, 2.0, 1.0, 1.0))),
+        partial(changed, "transform", "min_size", (48,)),
+        partial(changed, "transform", "max_size", 70),
+        partial(changed, "transform", "size_divisible", 64),
+        partial(changed, "roi_heads", "box_coder", BoxCoder((5.0, 5.0, 5.0, 5.0))),
+        partial(changed, "roi_heads.box_roi_pool", "sampling_ratio", 1),
+    ],
+)
+def test_settings_know_what_of_the_network_decides_a_feature(
+    other: Callable[[], FasterRCNN], picture: np.ndarray
+):
+    first, second = RegionDetector(tiny_network()), RegionDetector(other())
+    pairs = list(zip(first.encode(picture), second.encode(picture), strict=True))
+    assert any(a.shape != b.shape or np.abs(a - b).max() > 1e-6 for a, b in pairs)
+    assert json.dumps(first.settings) != json.dumps(second.settings)
 
 
 @pytest.mark.parametrize("wrong", [{"num_regions": 0}, {"overlap": 0.0}, {"overlap": 1.5}])

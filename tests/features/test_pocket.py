@@ -1,3 +1,4 @@
+import json
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -6,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+import stillseek
 from stillseek.errors import FeatureError, MediaError, UsageError
 from stillseek.features import pocket
 from stillseek.features.encoder import PocketConfig, PocketEncoder
@@ -101,6 +103,12 @@ def test_fingerprint_covers_weights_sizes_and_sampling(encoder: PocketEncoder):
     ]
     assert len({recipe.fingerprint for recipe in recipes}) == len(recipes)
     assert PocketRecipe(encoder=encoder).fingerprint == recipes[0].fingerprint
+
+
+def test_fingerprint_is_the_one_that_the_shipped_head_was_trained_on():
+    head = Path(stillseek.__file__).parent / "localize/heads/pocket/checkpoint.json"
+    expected = json.loads(head.read_text())["recipe"]
+    assert expected == {"name": "pocket", "fingerprint": PocketRecipe().fingerprint}
 
 
 def test_training_goes_on_beside_the_recipe(encoder: PocketEncoder):

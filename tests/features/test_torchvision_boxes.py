@@ -57,6 +57,22 @@ def test_weights_tell_detectors_apart(detector: TorchvisionDetector):
     assert other.settings["detector"] != detector.settings["detector"]
 
 
+def test_settings_of_the_network_tell_detectors_apart():
+    torch.manual_seed(0)
+    network = get_model(NAME, weights=None, weights_backbone=None, min_size=64)
+    found = {TorchvisionDetector(network).settings["detector"]}
+    for part, name, value in (
+        ("rpn", "score_thresh", 0.3),
+        ("transform", "min_size", (48,)),
+        ("roi_heads", "score_thresh", 0.3),
+        ("roi_heads", "nms_thresh", 0.3),
+        ("roi_heads", "detections_per_img", 7),
+    ):
+        setattr(network.get_submodule(part), name, value)
+        found.add(TorchvisionDetector(network).settings["detector"])
+    assert len(found) == 6
+
+
 class Stub:
     """An encoder whose features are the colour of a frame."""
 

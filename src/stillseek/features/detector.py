@@ -69,15 +69,11 @@ class RegionDetector:
         # torch knows the parts of a module as modules only.
         self._network: Any = network.float().eval().requires_grad_(False)
         self._device = next(network.parameters()).device
-        resize = self._network.transform
         self.region_dim: int = self._network.roi_heads.box_predictor.cls_score.in_features
         self.global_dim: int = self._network.backbone.out_channels
         self.settings: Mapping[str, object] = {
             **asdict(self.selection),
-            "shorter_side": list(resize.min_size),
-            "longest_side": resize.max_size,
-            "mean": list(resize.image_mean),
-            "std": list(resize.image_std),
+            **network_settings(network),
             "features": "box head, at regions",
             "global": "coarsest pooled map",
             "dtype": "float32",
@@ -135,6 +131,33 @@ class RegionDetector:
             height, width = size
             return boxes.new_tensor([[0, 0, width, height]])
         return boxes[kept[: self.selection.num_regions]]
+
+
+def network_settings(network: FasterRCNN) -> dict[str, object]:
+    """What of a detector in evaluation mode decides a feature and is no weight: JSON values."""
+    parts: Any = network
+    resize, rpn, pool = parts.transform, parts.rpn, parts.roi_heads.box_roi_pool
+    return {
+        "shorter_side": list(resize.min_size),
+        "longest_side": resize.max_size,
+        "divisible_by": resize.size_divisible,
+        "mean": list(resize.image_mean),
+        "std": list(resize.image_std),
+        "anchors": [anchors.tolist() for anchors in rpn.anchor_generator.cell_anchors],
+        "proposals": {
+            "before_suppression": rpn.pre_nms_top_n(),
+            "after_suppression": rpn.post_nms_top_n(),
+            "overlap": rpn.nms_thresh,
+            "min_score": rpn.score_thresh,
+            "min_side": rpn.min_size,
+            "offset_weights": list(rpn.box_coder.weights),
+        },
+        "offset_weights": list(parts.roi_heads.box_coder.weights),
+        "pooled_maps": list(pool.featmap_names),
+        "pooled_cells": list(pool.output_size),
+        "pooled_samples": pool.sampling_ratio,
+        "pooled_level": [pool.canonical_scale, pool.canonical_level],
+    }
 
 
 def _mean_of_image(

@@ -14,6 +14,7 @@ from torchvision.ops import nms, remove_small_boxes
 
 from stillseek.errors import UsageError
 from stillseek.features.clip_encoder import load_published
+from stillseek.features.detector import network_settings
 from stillseek.features.provider import fetch
 from stillseek.features.recipe import fingerprint_of
 from stillseek.features.torchvision_recipe import DETECTORS, published_file
@@ -37,9 +38,15 @@ class TorchvisionDetector:
     def __init__(self, network: FasterRCNN, *, config: DetectionConfig | None = None) -> None:
         self.config = config or DetectionConfig()
         self._network = network.float().eval().requires_grad_(False)
+        heads: Any = network.roi_heads
+        settings = network_settings(network) | {
+            "overlap": heads.nms_thresh,
+            "min_score": heads.score_thresh,
+            "max_boxes": heads.detections_per_img,
+        }
         weights = {key: value.numpy() for key, value in network.state_dict().items()}
         self.settings: Mapping[str, object] = {
-            "detector": fingerprint_of("torchvision boxes", {}, weights),
+            "detector": fingerprint_of("torchvision boxes", settings, weights),
             **asdict(self.config),
         }
 
