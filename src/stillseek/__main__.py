@@ -14,7 +14,7 @@ def main() -> None:
         code = run()
     # Before the command line is there to say it, or while it says it.
     except KeyboardInterrupt:
-        print("error: interrupted", file=sys.stderr)
+        sys.stderr.write("error: interrupted\n")
         code = _EXIT_INTERRUPTED
     if code == _EXIT_INTERRUPTED:
         # Another Ctrl-C has nothing more to tidy up: it ends the process, without a traceback.
