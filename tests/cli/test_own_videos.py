@@ -144,6 +144,21 @@ def test_everything_that_was_done_is_said(folder: Path, capsys) -> None:
     )
 
 
+def test_split_that_is_left_without_questions_is_said(folder: Path, capsys) -> None:
+    lines = [f"{name},1,3,juggling" for name in ("garden", "park", "sunset")]
+    (folder / "table.csv").write_text("\n".join(("video,start,end,label", *lines)), "utf-8")
+    command = ["dataset", "import", "table.csv", "--videos", "my-videos", "--out", "out"]
+
+    assert main([*command, "--split-by", "video"]) == 0
+
+    captured = capsys.readouterr()
+    assert captured.out.startswith("out: 4 samples (2 test, 2 validation)\n")
+    assert captured.err == (
+        "warning: no question is in train: none of its activities has a picture that may ask "
+        "there; annotate more videos, or give images of the labels with --images\n"
+    )
+
+
 def test_one_of_each_is_not_said_as_several(folder: Path, write_picture, capsys) -> None:
     table = folder / "table.csv"
     table.write_text("video,start,end,label,image\ngarden,1,3,juggling,a.png\n", encoding="utf-8")

@@ -59,6 +59,12 @@ def import_(
         print(f"error: {error.summary}", file=sys.stderr)
         return 1
     print_some("skipped", made.skipped)
+    empty = (
+        f"no question is in {split}: none of its activities has a picture that may ask there; "
+        "annotate more videos, or give images of the labels with --images"
+        for split in made.empty_splits
+    )
+    print_some("warning", list(empty))
     for line in _describe_import(out, made):
         print(line)
     return 0
@@ -87,7 +93,7 @@ def _describe_import(out: Path, made: "ImportedVideos") -> Iterator[str]:
     if made.left_out:
         more = len(made.left_out) - MOST_LISTED
         listed = ", ".join(made.left_out[:MOST_LISTED]) + (f" and {more} more" if more > 0 else "")
-        yield f"not asked for, as no picture shows the label: {listed}"
+        yield f"not asked for, as no picture of the label may ask: {listed}"
     if made.num_joined:
         yield f"joined to another activity of the same label that they overlap: {made.num_joined}"
     if made.num_cut:

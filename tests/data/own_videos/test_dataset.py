@@ -55,7 +55,8 @@ def test_middle_frames_of_other_videos_ask(videos: Path, write_table) -> None:
         assert sample.query_seconds == middles[sample.query_video_id]
         assert (sample.query_image, sample.split, sample.window) == (None, "test", None)
     assert samples[0].segment == Segment(1.0, 3.0)
-    assert (made.num_activities, made.left_out, made.skipped) == (3, (), ())
+    assert (made.num_activities, made.left_out, made.empty_splits) == (3, (), ())
+    assert made.skipped == ()
     assert read_manifest(made.manifest.folder) == made.manifest
 
 
@@ -212,6 +213,7 @@ def test_activity_that_only_held_out_videos_show_does_not_train(videos: Path, wr
 
     assert made.manifest.header.counts == {"test": 3}
     assert made.left_out == ("'jump' at 1.0 s in 'a'",)
+    assert made.empty_splits == ("train",)
     assert queries(made)["c#2-simple1"] == ("jump", "a", 2.0, None)
 
 

@@ -71,6 +71,7 @@ class ImportedVideos:
         manifest: The data set.
         num_activities: Activities that are asked for.
         split: How the samples were split, for people.
+        empty_splits: Splits that have activities and no question, as no picture may ask there.
         skipped: One line for each broken annotation that was left out.
         left_out: Activities that no picture asks for.
         unread: Columns of the table that mean nothing here.
@@ -83,6 +84,7 @@ class ImportedVideos:
     manifest: Manifest
     num_activities: int
     split: str
+    empty_splits: tuple[Split, ...]
     skipped: tuple[str, ...]
     left_out: tuple[str, ...]
     unread: tuple[str, ...]
@@ -159,7 +161,7 @@ def import_videos(
     if config.difficult == 0:
         similar = None
     pictures = Pictures(found.targets, images=label_images, similar=similar, seed=config.seed)
-    questions, split = _questions(found.targets, pictures, config)
+    questions, splits, how = _questions(found.targets, pictures, config)
     manifest = write_manifest(
         out,
         [sample for question in questions for sample in _samples(question, out)],
@@ -172,7 +174,8 @@ def import_videos(
     return ImportedVideos(
         manifest=manifest,
         num_activities=len(questions),
-        split=split,
+        split=how,
+        empty_splits=tuple(sorted(set(splits.values()) - {each.split for each in questions})),
         skipped=problems,
         left_out=tuple(_describe(t) for t in found.targets if t.name not in names),
         unread=read.unread,
@@ -222,7 +225,7 @@ def _label_images(
 
 def _questions(
     targets: Sequence[Target], pictures: Pictures, config: OwnVideosConfig
-) -> tuple[list[_Question], str]:
+) -> tuple[list[_Question], Mapping[str, Split], str]:
     limits: dict[QueryKind, int] = {
         "simple": config.simple,
         "difficult": _DIFFICULT if config.difficult is None else config.difficult,
@@ -247,7 +250,7 @@ def _questions(
         }
         if any(asking.values()):
             questions.append(_Question(target=target, split=splits[target.name], asking=asking))
-    return questions, how
+    return questions, splits, how
 
 
 def _samples(question: _Question, out: Path) -> Iterator[Sample]:
