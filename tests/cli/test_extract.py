@@ -64,6 +64,11 @@ def test_extract_resumes_and_reports_what_failed(write_clip, tmp_path: Path, cap
     assert captured.err.startswith(f"error: {tmp_path / 'videos/two.mp4'} is empty")
 
 
+def queries(encoded: int, present: int = 0, failed: int = 0) -> str:
+    """The line of the query images."""
+    return f"query images: {encoded} encoded, {present} already there, {failed} failed\n"
+
+
 def read_logs(folder: Path) -> list[dict]:
     return [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))]
 
@@ -93,6 +98,48 @@ def test_log_says_what_became_of_each_video(
     assert sorted(video["status"] for video in log["videos"]) == ["failed", "present"]
     assert log["times_real_time"] is None
     assert len(read_logs(store / "logs")) == 1
+
+
+def test_log_that_cannot_be_written_is_refused_before_any_work(
+    write_clip, tmp_path: Path, capsys
+) -> None:
+    command = ["extract", str(write_clip(name="one.mp4")), "--out", str(tmp_path / "store")]
+    (tmp_path / "notes").touch()
+    (tmp_path / "runs").mkdir()
+
+    assert main([*command, "--log", str(tmp_path / "notes/a.json")]) == 2
+    assert re.fullmatch(
+        rf"error: cannot write the log {tmp_path}/notes/a\.json \(.*\); give --log a file in a "
+        r"folder that can be written to\n",
+        capsys.readouterr().err,
+    )
+    assert main([*command, "--log", str(tmp_path / "runs")]) == 2
+    assert capsys.readouterr().err == (
+        f"error: cannot write the log {tmp_path}/runs, which is a folder; give --log a file\n"
+    )
+    assert not (tmp_path / "store").exists()
+    extraction_log.check_log(tmp_path / "runs/a.json")
+    assert not list((tmp_path / "runs").iterdir())
+
+
+def test_log_that_cannot_be_written_in_the_end_leaves_the_summary(
+    write_clip, tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch, small_recipe
+) -> None:
+    encode, runs = small_recipe.encode_units, tmp_path / "runs"
+
+    def lose_the_folder(units):
+        runs.rmdir()
+        runs.touch()
+        return encode(units)
+
+    monkeypatch.setattr(small_recipe, "encode_units", lose_the_folder)
+    path = write_clip(name="one.mp4", seconds=1.0)
+    command = ["extract", str(path), "--out", str(tmp_path / "store")]
+
+    assert main([*command, "--log", str(runs / "a.json")]) == 1
+    captured = capsys.readouterr()
+    assert captured.out.startswith(summary(1, 0, 0, seconds=1))
+    assert captured.err.startswith(f"error: cannot write {runs}/a.json (")
 
 
 def test_strict_stops_with_the_error_alone(write_clip, tmp_path: Path, capsys) -> None:
@@ -211,16 +258,16 @@ def test_dataset_gives_videos_and_query_frames(
     command = ["extract", "--dataset", str(dataset), "--out", str(tmp_path / "store")]
 
     assert main([*command, "--queries-only"]) == 0
-    assert "query images: 14 encoded" in capsys.readouterr().out
+    assert queries(14) in capsys.readouterr().out
     assert not list((tmp_path / "store").glob("videos/**/*.safetensors"))
     assert main([*command, "--queries-only", "a.mp4"]) == 2
     assert "--queries-only encodes the queries of --dataset" in capsys.readouterr().err
     (tmp_path / "store").rename(tmp_path / "first")
 
     assert main(command) == 0
-    assert capsys.readouterr().out.endswith(" real time\nquery images: 14 encoded\n")
+    assert capsys.readouterr().out.endswith(" real time\n" + queries(14))
     assert main(command) == 0
-    assert capsys.readouterr().out == summary(0, 12, 0, seconds=7) + "query images: 0 encoded\n"
+    assert capsys.readouterr().out == summary(0, 12, 0, seconds=7) + queries(0, 14)
     source = StoredFeatures(
         read_manifest(dataset), FeatureStore(tmp_path / "store"), small_recipe.fingerprint
     )
@@ -231,6 +278,63 @@ def test_dataset_gives_videos_and_query_frames(
     assert (len(regions), boxes.shape[1], global_feature.shape) == (len(boxes), 4, (17,))
     with pytest.raises(FeatureError, match="extract with this recipe first"):
         source.load_query_features(replace(samples[-1], query_seconds=3.125))
+
+
+def test_log_counts_query_images_and_names_those_that_failed(
+    dataset: Path, tmp_path: Path, capsys
+) -> None:
+    store = tmp_path / "store"
+    command = ["extract", "--dataset", str(dataset), "--out", str(store), "--queries-only"]
+    # Two queries are of this video.
+    gone = dataset / "videos/test-a1.mp4"
+    whole = gone.read_bytes()
+    gone.unlink()
+
+    assert main(command) == 1
+    captured = capsys.readouterr()
+    assert captured.out.endswith(queries(12, 0, 2))
+    (log,) = read_logs(store / "logs")
+    (failure,) = log["queries"].pop("failures")
+    assert log["queries"] == {"encoded": 12, "present": 0, "failed": 2}
+    assert failure["path"] == str(gone)
+    assert captured.err == f"error: {failure['error']}\n"
+
+    gone.write_bytes(whole)
+    assert main([*command, "--log", str(tmp_path / "second.json")]) == 0
+    log = json.loads((tmp_path / "second.json").read_text())
+    assert log["queries"] == {"encoded": 2, "present": 12, "failed": 0, "failures": []}
+
+
+def test_strict_and_interrupted_query_images_are_in_the_log(
+    dataset: Path, tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch, small_recipe
+) -> None:
+    store = tmp_path / "store"
+    command = ["extract", "--dataset", str(dataset), "--out", str(store)]
+    encode, calls = small_recipe.encode_pixels, []
+
+    def interrupt(image):
+        calls.append(image)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return encode(image)
+
+    with monkeypatch.context() as context:
+        context.setattr(small_recipe, "encode_pixels", interrupt)
+        assert main(command) == 130
+    assert re.fullmatch(
+        rf"error: stopped: 0 of 12 videos and \d query images are in {store}; .*\n",
+        capsys.readouterr().err,
+    )
+    (log,) = read_logs(store / "logs")
+    assert (log["ended"], log["videos"]) == ("interrupted", [])
+    assert 1 <= log["queries"]["encoded"] <= 2
+
+    for path in (dataset / "videos").iterdir():
+        path.write_text("notes")
+    assert main([*command, "--strict", "--log", str(tmp_path / "strict.json")]) == 1
+    log = json.loads((tmp_path / "strict.json").read_text())
+    assert log["ended"] == "failed"
+    assert len(log["queries"]["failures"]) == 1
 
 
 def test_a_data_set_without_its_videos_says_where_they_belong(
@@ -249,11 +353,11 @@ def test_shards_share_the_query_frames(dataset: Path, tmp_path: Path, capsys) ->
     for number in (1, 2, 3):
         assert main([*command, "--shard", f"{number}/3"]) == 0
         last = capsys.readouterr().out.splitlines()[-1]
-        counts.append(int(last.removeprefix("query images: ").removesuffix(" encoded")))
+        counts.append(int(last.split()[2]))
     assert sum(counts) == 14
     assert min(counts) > 0
     assert main(command) == 0
-    assert capsys.readouterr().out.endswith("query images: 0 encoded\n")
+    assert capsys.readouterr().out.endswith(queries(0, 14))
 
 
 def test_ray_engine_gets_the_work_and_how_to_load_the_recipe(

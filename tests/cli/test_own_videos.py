@@ -83,7 +83,7 @@ def test_query_images_and_windows_are_extracted_and_scored(
     assert main([*command, "--images", "my images"]) == 0
     assert "queries: 6 images, 2 frames of other videos; 8 simple" in capsys.readouterr().out
     assert main(["extract", "--dataset", "d/a", "--out", "store"]) == 0
-    assert capsys.readouterr().out.endswith("query images: 4 encoded\n")
+    assert capsys.readouterr().out.endswith("query images: 4 encoded, 0 already there, 0 failed\n")
     places = ("--dataset", "d/a", "--store", "store")
     assert main(["evaluate", *places, "--matching", "--out", "scores"]) == 0
     samples = read_manifest(folder / "d/a").samples

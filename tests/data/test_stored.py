@@ -11,7 +11,7 @@ from PIL import Image
 from stillseek.data.batching import BatchLoader
 from stillseek.data.example import ExampleSet
 from stillseek.data.manifest import Manifest, Sample, write_manifest
-from stillseek.data.stored import StoredFeatures, extract_queries, video_paths
+from stillseek.data.stored import QueryOutcome, StoredFeatures, extract_queries, video_paths
 from stillseek.errors import FeatureError, MediaError
 from stillseek.features import (
     FeatureStore,
@@ -144,14 +144,20 @@ def test_another_process_reads_the_same_and_hashes_no_file_again(
 
 def test_queries_are_encoded_once_at_their_times(manifest: Manifest, store: FeatureStore) -> None:
     seen: list[tuple[int, int]] = []
-    count, failed = extract_queries(
+    outcomes = extract_queries(
         manifest, StubRecipe(), store, on_progress=lambda *at: seen.append(at)
     )
 
-    assert count == 3
+    other, image = (manifest.query_path(sample) for sample in manifest.samples[1:])
+    assert outcomes == (
+        QueryOutcome(path=other, num_encoded=2),
+        QueryOutcome(path=image, num_encoded=1),
+    )
     assert seen == [(1, 2), (2, 2)]
-    assert failed == []
-    assert extract_queries(manifest, StubRecipe(), store) == (0, [])
+    assert extract_queries(manifest, StubRecipe(), store) == (
+        QueryOutcome(path=other, num_present=2),
+        QueryOutcome(path=image, num_present=1),
+    )
     source = StoredFeatures(manifest, store, FINGERPRINT)
     # Blue is 23 a second; the video and half precision keep it to a few grey levels.
     for sample, blue in zip(manifest.samples, (23 * 3, 23 * 1, 128), strict=True):
@@ -185,13 +191,28 @@ def test_files_that_cannot_answer_are_skipped_and_named(
     asked = (replace(first, query_seconds=5.5), replace(first, query_video_id="gone"), *others)
     wrong = replace(manifest, samples=asked[:2] + asked[3:])
 
-    count, failed = extract_queries(wrong, StubRecipe(), store)
-    assert count == 1
-    assert len(failed) == 2
-    assert re.search(r"other\.mp4.*5\.5.*made for another video", failed[0])
-    assert "gone.mp4" in failed[1]
+    late, gone, image = extract_queries(wrong, StubRecipe(), store)
+    assert (image.num_encoded, image.error) == (1, "")
+    assert (late.num_encoded, late.num_present, late.num_failed) == (0, 0, 1)
+    assert re.search(r"other\.mp4.*5\.5.*made for another video", late.error)
+    assert (gone.path.name, gone.num_failed) == ("gone.mp4", 1)
+    assert "gone.mp4" in gone.error
+    ended: list[QueryOutcome] = []
     with pytest.raises(MediaError, match=r"other\.mp4"):
-        extract_queries(wrong, StubRecipe(), store, strict=True)
+        extract_queries(wrong, StubRecipe(), store, strict=True, on_outcome=ended.append)
+    assert ended == [late]
+
+
+def test_of_a_file_that_fails_what_is_stored_stays_present(
+    manifest: Manifest, store: FeatureStore
+) -> None:
+    first = manifest.samples[0]
+    extract_queries(replace(manifest, samples=(first,)), StubRecipe(), store)
+    asked = (first, replace(first, query_seconds=5.5))
+
+    (outcome,) = extract_queries(replace(manifest, samples=asked), StubRecipe(), store)
+
+    assert (outcome.num_encoded, outcome.num_present, outcome.num_failed) == (0, 1, 1)
 
 
 def test_missing_features_and_videos_are_named(manifest: Manifest, store: FeatureStore) -> None:

@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from stillseek.cli.console import print_some, progress_bar
-from stillseek.cli.extraction_log import ExtractionLog, print_summary, show_progress
+from stillseek.cli.extraction_log import (
+    ExtractionLog,
+    check_log,
+    print_query_summary,
+    print_summary,
+    show_progress,
+)
 from stillseek.errors import UsageError
 from stillseek.features import RecipeOptions
 
@@ -60,20 +66,20 @@ def extract(
         shard: Part i of n of the work, as i/n: what one of n machines does that are given the
             same videos. One store for all of them is fine.
         strict: Stop at the first video that cannot be read.
-        log: JSON file for what became of each video; in OUT/logs where not given.
+        log: JSON file for what became of the videos and query images; in OUT/logs where not given.
     """
     if not videos and dataset is None:
         raise UsageError("nothing to extract; give videos, folders or --dataset DIR")
     if queries_only and (videos or dataset is None):
         raise UsageError("--queries-only encodes the queries of --dataset DIR, and no videos")
     number, count = _parse_shard(shard)
+    if log is not None:
+        check_log(log)
     from stillseek.features import FeatureStore, load_recipe, shard_of
 
-    paths = find_videos(videos)
+    paths, asked = find_videos(videos), None
     encoder, store = load_recipe(recipe, options), FeatureStore(out)
     run = _engine(engine, encoder, recipe, options)
-    queries = 0
-    unread: list[str] = []
     if dataset is not None:
         from stillseek.data.manifest import read_manifest
         from stillseek.data.stored import video_paths
@@ -81,13 +87,15 @@ def extract(
         manifest = read_manifest(dataset)
         paths += [] if queries_only else video_paths(manifest)
         asked = _queries_of(manifest, number, count)
-        queries, unread = _extract_queries(asked, encoder, store, strict=strict)
     paths = shard_of(paths, number, count)
     record = ExtractionLog(len(paths), encoder, store, shard=shard, path=log)
     try:
         with ExitStack() as stack:
             # Written whatever ends the extraction.
             stack.enter_context(record)
+            if asked is not None:
+                _extract_queries(asked, encoder, store, record, strict=strict)
+                record.begin_videos()
             show = stack.enter_context(show_progress())
             run(
                 paths,
@@ -98,24 +106,23 @@ def extract(
                 on_outcome=record.add,
             )
     except KeyboardInterrupt:
+        kept = f"{record.num_kept} of {len(paths)} videos"
+        if asked is not None:
+            kept += f" and {record.num_queries_kept} query images"
         raise KeyboardInterrupt(
-            f"stopped: {record.num_kept} of {len(paths)} videos are in {out}; run the same command "
-            "again to go on"
+            f"stopped: {kept} are in {out}; run the same command again to go on"
         ) from None
-    report = record.report()
-    print_summary(report)
-    if dataset is not None:
-        print(f"query images: {queries} encoded")
-    # A video may be searched and be asked with.
-    failed = list(dict.fromkeys([*unread, *(o.error for o in report.with_status("failed"))]))
-    print_some("error", failed)
+    print_summary(record.report())
+    if asked is not None:
+        print_query_summary(record.num_queries)
+    print_some("error", record.errors)
     if dataset is not None and paths and not any(path.exists() for path in paths):
         print(
             f"error: none of the videos of {dataset} is there; put them into "
             f"{paths[0].parent}, or make the data set again with the folder that has them",
             file=sys.stderr,
         )
-    return 1 if failed else 0
+    return 1 if record.errors or not record.is_written else 0
 
 
 def _engine(
@@ -184,9 +191,21 @@ def _queries_of(manifest: "Manifest", number: int, count: int) -> "Manifest":
 
 
 def _extract_queries(
-    manifest: "Manifest", recipe: "Recipe", store: "FeatureStore", *, strict: bool
-) -> tuple[int, list[str]]:
+    manifest: "Manifest",
+    recipe: "Recipe",
+    store: "FeatureStore",
+    record: ExtractionLog,
+    *,
+    strict: bool,
+) -> None:
     from stillseek.data.stored import extract_queries
 
     with progress_bar("query images") as advance:
-        return extract_queries(manifest, recipe, store, strict=strict, on_progress=advance)
+        extract_queries(
+            manifest,
+            recipe,
+            store,
+            strict=strict,
+            on_progress=advance,
+            on_outcome=record.add_query,
+        )

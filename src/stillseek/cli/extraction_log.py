@@ -3,17 +3,21 @@
 import json
 import secrets
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
+from stillseek.cli.console import print_some
+from stillseek.errors import FeatureError, UsageError
 from stillseek.features import (
     ExtractionProgress,
     ExtractionReport,
@@ -24,6 +28,10 @@ from stillseek.features import (
 from stillseek.features.files import LocalFiles
 from stillseek.features.outcomes import Status
 
+if TYPE_CHECKING:
+    from stillseek.data.stored import QueryOutcome
+
+_WORDS: dict[Status, str] = {"encoded": "encoded", "present": "already there", "failed": "failed"}
 # Between two lines where no terminal shows a bar.
 _LINE_SECONDS = 30.0
 
@@ -31,12 +39,17 @@ _LINE_SECONDS = 30.0
 class ExtractionLog:
     """A JSON file with what became of every video; a context manager that writes it at the end.
 
+    A file that cannot be written is an error on stderr, and no exception: the work is done.
+
     Args:
         num_videos: Videos that there are to do.
         recipe: How pixels become features.
         store: Where features are kept.
         shard: Which part of the work this is, as it was asked for.
         path: The file; None makes one in the store's folder of logs.
+
+    Attributes:
+        is_written: False once the file could not be written.
     """
 
     def __init__(
@@ -51,6 +64,8 @@ class ExtractionLog:
         self._started_at = datetime.now(UTC)
         self._started = time.perf_counter()
         self._outcomes: list[VideoOutcome] = []
+        self._queries: list[QueryOutcome] = []
+        self.is_written = True
         self._facts = {
             "recipe": recipe.name,
             "fingerprint": recipe.fingerprint,
@@ -69,6 +84,34 @@ class ExtractionLog:
     def num_kept(self) -> int:
         """Videos whose features the store has, by now."""
         return sum(outcome.status != "failed" for outcome in self._outcomes)
+
+    @property
+    def num_queries(self) -> Mapping[Status, int]:
+        """Query images that ended each way, by now."""
+        return {
+            "encoded": sum(outcome.num_encoded for outcome in self._queries),
+            "present": sum(outcome.num_present for outcome in self._queries),
+            "failed": sum(outcome.num_failed for outcome in self._queries),
+        }
+
+    @property
+    def num_queries_kept(self) -> int:
+        """Query images whose features the store has, by now."""
+        return self.num_queries["encoded"] + self.num_queries["present"]
+
+    @property
+    def errors(self) -> list[str]:
+        """Why files failed, each once: a video may be searched and be asked with."""
+        ended = [*self._queries, *self._outcomes]
+        return list(dict.fromkeys(outcome.error for outcome in ended if outcome.error))
+
+    def add_query(self, outcome: "QueryOutcome") -> None:
+        """Takes what became of the query images of a file."""
+        self._queries.append(outcome)
+
+    def begin_videos(self) -> None:
+        """Starts the clock of the videos, which come after the query images."""
+        self._started = time.perf_counter()
 
     def add(self, outcome: VideoOutcome) -> None:
         """Takes what became of a video."""
@@ -96,23 +139,56 @@ class ExtractionLog:
             "wall_seconds": round(report.wall_seconds, 3),
             "encoded_seconds": report.encoded_seconds,
             "times_real_time": report.times_real_time,
+            "queries": {
+                **self.num_queries,
+                "failures": [
+                    {"path": str(o.path), "error": o.error} for o in self._queries if o.error
+                ],
+            },
             "videos": [asdict(o) | {"path": str(o.path)} for o in report.outcomes],
         }
         text = json.dumps(facts, indent=1, ensure_ascii=False) + "\n"
-        self._files.write(self._name, text.encode())
+        try:
+            self._files.write(self._name, text.encode())
+        except FeatureError as failure:
+            print_some("error", [str(failure)])
+            self.is_written = False
+
+
+def check_log(path: Path) -> None:
+    """Looks whether a log can be written, before hours of work; leaves no file.
+
+    Raises:
+        UsageError: It cannot.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path.parent):
+            is_folder = path.is_dir()
+    except OSError as error:
+        raise UsageError(
+            f"cannot write the log {path} ({error.strerror}); give --log a file in a folder that "
+            "can be written to"
+        ) from error
+    if is_folder:
+        raise UsageError(f"cannot write the log {path}, which is a folder; give --log a file")
 
 
 def print_summary(report: ExtractionReport) -> None:
     """Prints how many videos ended in which way, and how fast."""
-    rows: dict[Status, str]
-    rows = {"encoded": "encoded", "present": "already there", "failed": "failed"}
     print(f"{'videos':<14}{'number':>8}{'length':>12}")
-    for status, words in rows.items():
+    for status, words in _WORDS.items():
         outcomes = report.with_status(status)
         length = sum((outcome.duration_seconds for outcome in outcomes), start=0.0)
         print(f"{words:<14}{len(outcomes):>8}{_time(length):>12}")
     if report.times_real_time is not None:
         print(f"encoded in {_time(report.wall_seconds)} at {report.times_real_time:.1f}x real time")
+
+
+def print_query_summary(num_queries: Mapping[Status, int]) -> None:
+    """Prints how many query images ended in which way."""
+    counts = ", ".join(f"{num_queries[status]} {words}" for status, words in _WORDS.items())
+    print(f"query images: {counts}")
 
 
 @contextmanager

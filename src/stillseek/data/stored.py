@@ -1,9 +1,13 @@
 """A data set in a feature store: its videos and query frames go in, examples come out."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from jaxtyping import UInt8
 
 from stillseek.data.example import QueryFeatures, VideoFeatures
 from stillseek.data.manifest import Manifest, Sample
@@ -92,6 +96,25 @@ def video_paths(manifest: Manifest) -> list[Path]:
     ]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryOutcome:
+    """What became of the query images of one file.
+
+    Attributes:
+        path: The image, or the video that they are frames of.
+        num_encoded: Images encoded now.
+        num_present: Images that the store had before.
+        num_failed: Images that cannot be read.
+        error: Why; empty if none failed.
+    """
+
+    path: Path
+    num_encoded: int = 0
+    num_present: int = 0
+    num_failed: int = 0
+    error: str = ""
+
+
 def extract_queries(
     manifest: Manifest,
     recipe: Recipe,
@@ -99,7 +122,8 @@ def extract_queries(
     *,
     strict: bool = False,
     on_progress: Callable[[int, int], None] | None = None,
-) -> tuple[int, list[str]]:
+    on_outcome: Callable[[QueryOutcome], None] | None = None,
+) -> tuple[QueryOutcome, ...]:
     """Encodes the query images that the store does not have; it can be stopped and run again.
 
     Args:
@@ -109,50 +133,60 @@ def extract_queries(
         strict: Whether the first file that cannot be read stops the work; otherwise it is reported
             and skipped.
         on_progress: Called with the files done and the files in total.
-
-    Returns:
-        The number of images encoded now, and why files failed.
+        on_outcome: Called as each file ends.
 
     Raises:
         MediaError: A file cannot be read, or ends before the time of a query, and the work is
             strict.
         FeatureError: The store cannot be written.
     """
-    wanted = _query_files(manifest)
-    encoded, failed = 0, []
-    for done, (path, times) in enumerate(wanted.items(), start=1):
-        try:
-            encoded += _extract_file(path, times, recipe, store)
-        except MediaError as error:
-            if strict:
-                raise
-            failed.append(str(error))
+    wanted, outcomes = _query_files(manifest), []
+    for path, times in wanted.items():
+        outcomes.append(outcome := _extract_file(path, times, recipe, store))
+        if on_outcome is not None:
+            on_outcome(outcome)
+        if strict and outcome.error:
+            raise MediaError(outcome.error)
         if on_progress is not None:
-            on_progress(done, len(wanted))
-    return encoded, failed
+            on_progress(len(outcomes), len(wanted))
+    return tuple(outcomes)
 
 
 def _extract_file(
     path: Path, times: Sequence[float | None], recipe: Recipe, store: FeatureStore
-) -> int:
-    content = content_hash(path)
-    keys = [
-        QueryKey(content=content, fingerprint=recipe.fingerprint, frame_seconds=time)
-        for time in times
-    ]
-    missing = [key for key in keys if store.find_query(key) is None]
-    instants = [key.frame_seconds for key in missing if key.frame_seconds is not None]
+) -> QueryOutcome:
+    missing: list[QueryKey] = []
     try:
-        # Of an image file there is one key, without a time.
-        images = frames_at(path, instants) if instants else [read_image(path) for _ in missing]
+        content = content_hash(path)
+        keys = [
+            QueryKey(content=content, fingerprint=recipe.fingerprint, frame_seconds=time)
+            for time in times
+        ]
+        missing = [key for key in keys if store.find_query(key) is None]
+        images = _read_images(path, [key.frame_seconds for key in missing])
+    except MediaError as error:
+        num_failed = len(missing) or len(times)
+        num_present = len(times) - num_failed
+        return QueryOutcome(
+            path=path, num_present=num_present, num_failed=num_failed, error=str(error)
+        )
+    for key, image in zip(missing, images, strict=True):
+        features = recipe.encode_image(image)
+        store.put_query(key, features, source=path.name, recipe=recipe.name)
+    return QueryOutcome(path=path, num_encoded=len(missing), num_present=len(times) - len(missing))
+
+
+def _read_images(
+    path: Path, times: Sequence[float | None]
+) -> Sequence[UInt8[np.ndarray, "height width 3"]]:
+    """The frames of a video; an image file has one time at most, which is None."""
+    instants = [time for time in times if time is not None]
+    try:
+        return frames_at(path, instants) if instants else [read_image(path) for _ in times]
     except UsageError as error:
         raise MediaError(
             f"{path}: {error}; the data set asks for this time: it was made for another video"
         ) from error
-    for key, image in zip(missing, images, strict=True):
-        features = recipe.encode_image(image)
-        store.put_query(key, features, source=path.name, recipe=recipe.name)
-    return len(missing)
 
 
 def _query_files(manifest: Manifest) -> dict[Path, list[float | None]]:
