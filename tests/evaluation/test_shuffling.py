@@ -58,5 +58,7 @@ def test_nothing_to_shuffle():
 
 
 def test_one_class_cannot_be_shuffled(make_sample):
-    with pytest.raises(DatasetError, match="share the class 'violin'"):
+    with pytest.raises(
+        DatasetError, match=r"2 of the 2 samples of split '\w+' are of class 'violin'; make"
+    ):
         shuffle_queries([make_sample(0), make_sample(1)], seed=0)

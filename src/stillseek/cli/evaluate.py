@@ -158,10 +158,11 @@ def _answers(
     is_blind = config.get("query_blind", False)
     questions = {name: samples}
     if not is_blind:
+        control = f"{name}, shuffled"
         try:
-            questions[f"{name}, shuffled"] = shuffle_queries(samples, seed=_CONTROL_SEED)
+            questions[control] = shuffle_queries(samples, seed=_CONTROL_SEED)
         except DatasetError as error:
-            print(f"warning: no control with shuffled queries: {error}", file=sys.stderr)
+            print(f"warning: the table has no row {control!r}: {error}", file=sys.stderr)
     model = head.model.to(device)
     for row_name, asked in questions.items():
         answers = predict(

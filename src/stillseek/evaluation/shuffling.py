@@ -56,9 +56,12 @@ def _derange(samples: Sequence[Sample], rng: np.random.Generator) -> list[int]:
                 donors[place], donors[other] = donors[other], donors[place]
                 break
         else:
+            split, label = samples[place].split, samples[place].label
+            num_alike = sum(sample.label == label for sample in samples)
             raise DatasetError(
-                f"split {samples[place].split!r} has no other query for sample "
-                f"{samples[place].sample_id!r}: too many samples share the class "
-                f"{samples[place].label!r}; shuffle more classes together"
+                f"each sample needs a picture of another class and another video, and "
+                f"{num_alike} of the {len(samples)} samples of split {split!r} are of class "
+                f"{label!r}; make the data set with more classes or fewer queries of this one, or "
+                "choose another --split"
             )
     return donors
