@@ -11,7 +11,7 @@ from torchvision.ops import MultiScaleRoIAlign
 
 from stillseek.errors import FeatureError, UsageError
 from stillseek.features.c3d import C3D
-from stillseek.features.c3d_vgg16 import C3dVgg16Recipe, overlapping_clips
+from stillseek.features.c3d_vgg16 import C3dVgg16Recipe
 from stillseek.features.detector import RegionDetector
 from stillseek.features.recipe import RecipeOptions, load_recipe
 from stillseek.features.reduction import Reduction
@@ -67,37 +67,6 @@ def make_reduction(*, width: int = 13, origin: str = "train") -> Reduction:
     )
 
 
-def frames(count: int) -> list[np.ndarray]:
-    return [np.full((1, 1, 3), number, np.uint8) for number in range(count)]
-
-
-@pytest.mark.parametrize(
-    ("num_frames", "starts"),
-    [(0, []), (1, [0]), (8, [0]), (9, [0, 8]), (16, [0, 8]), (17, [0, 8, 16]), (24, [0, 8, 16])],
-)
-def test_a_clip_starts_every_eight_frames(num_frames: int, starts: list[int]) -> None:
-    clips = list(overlapping_clips(frames(num_frames)))
-
-    last = num_frames - 1
-    expected = [[min(first + k, last) for k in range(16)] for first in starts]
-    assert [clip[:, 0, 0, 0].tolist() for clip in clips] == expected
-
-
-def test_clips_are_decoded_when_they_are_asked_for() -> None:
-    taken: list[int] = []
-
-    def decoded():
-        for number, frame in enumerate(frames(100)):
-            taken.append(number)
-            yield frame
-
-    clips = overlapping_clips(decoded())
-    next(clips)
-    next(clips)
-
-    assert len(taken) == 24
-
-
 @pytest.mark.parametrize(("seconds", "num_clips"), [(0.5, 1), (1.6, 2), (1.7, 3), (4.3, 6)])
 def test_a_video_becomes_clips_on_its_own_frame_rate(
     make_video, seconds: float, num_clips: int
@@ -112,6 +81,7 @@ def test_a_video_becomes_clips_on_its_own_frame_rate(
     assert features.grid.duration_seconds == pytest.approx(seconds)
     units = np.stack(list(recipe.open_video(path).units))
     assert units.shape == (num_clips, 16, 112, 112, 3)
+    np.testing.assert_array_equal(units[1:, 0], units[:-1, 8])
     np.testing.assert_allclose(recipe.encode_units(units), features.clips, atol=1e-6)
 
 

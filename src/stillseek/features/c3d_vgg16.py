@@ -1,8 +1,6 @@
 """The ``c3d-vgg16`` recipe: the features of the paper (section 6.1)."""
 
 import copy
-from collections import deque
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +9,7 @@ from jaxtyping import Float32, UInt8
 
 from stillseek.errors import FeatureError, UsageError
 from stillseek.features.c3d import C3D, CLIP_FRAMES, CLIP_STRIDE_FRAMES, SIDE_PIXELS
+from stillseek.features.clips import ClipSampling
 from stillseek.features.detector import RegionDetector
 from stillseek.features.precision import choose_dtype, exact_float32, find_device
 from stillseek.features.recipe import (
@@ -104,12 +103,16 @@ class C3dVgg16Recipe(Recipe):
     def open_video(self, path: Path) -> UnitStream:
         """Overlapping runs of 16 frames of 112 x 112."""
         info = probe(path)
-        interval_seconds = float(1 / (info.frame_rate or _FALLBACK_FRAME_RATE))
+        frame_rate = info.frame_rate or _FALLBACK_FRAME_RATE
+        interval_seconds = float(1 / frame_rate)
         frames = sample(path, interval_seconds=interval_seconds, size=(SIDE_PIXELS, SIDE_PIXELS))
+        sampling = ClipSampling(
+            num_frames=CLIP_FRAMES, stride_frames=CLIP_STRIDE_FRAMES, frame_rate=float(frame_rate)
+        )
         return UnitStream(
             duration_seconds=info.duration_seconds,
             interval_seconds=CLIP_STRIDE_FRAMES * interval_seconds,
-            units=overlapping_clips(frame.pixels for frame in frames),
+            units=sampling.clips(frame.pixels for frame in frames),
         )
 
     def encode_units(
@@ -204,24 +207,3 @@ def _find_weights(options: RecipeOptions) -> tuple[Path, Path]:
             f"{_DETECTOR_PATTERN}, beside {_CLIP_WEIGHTS}"
         )
     return weights, detector
-
-
-def overlapping_clips(
-    frames: Iterable[UInt8[np.ndarray, "height width 3"]],
-) -> Iterator[UInt8[np.ndarray, "frame height width 3"]]:
-    """Runs of 16 frames that begin every 8 frames, as long as there is a frame to begin with.
-
-    The last one or two are filled up with the last frame.
-    """
-    held: deque[np.ndarray] = deque()
-    for frame in frames:
-        held.append(frame)
-        if len(held) == CLIP_FRAMES:
-            yield np.stack(held)
-            for _ in range(CLIP_STRIDE_FRAMES):
-                held.popleft()
-    while held:
-        missing = CLIP_FRAMES - len(held)
-        yield np.stack([*held, *[held[-1]] * missing])
-        for _ in range(min(CLIP_STRIDE_FRAMES, len(held))):
-            held.popleft()
