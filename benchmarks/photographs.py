@@ -10,9 +10,10 @@ beside matching, which needs no training, and the answers that ignore the query.
 import argparse
 import json
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date
 from pathlib import Path
 
-from pages import DOCS, fill, made_by
+from pages import DOCS, fill
 from pocket import KINDS, ROOT, SIZES, run, table
 
 SPLITS = {"validation": "Validation classes", "test": "Unseen classes (test)"}
@@ -62,14 +63,18 @@ def main() -> None:
 def report(out: Path, names: list[str], recipe: str) -> str:
     """The tables, and what they were made of."""
     header = json.loads((out / "dataset/manifest.json").read_text())
+    settings = header["settings"]
+    num_classes = sum(len(classes) for classes in settings["classes"].values())
     steps = {
         path.stem: json.loads(path.read_text())["seconds"] / 60
         for path in (out / "steps").glob("*.json")
     }
     minutes = ", ".join(f"{name} {steps[name]:.0f}" for name in ("compose", "extract", *names))
     lines = [
-        f"{made_by()}, recipe `{recipe}`, settings `{header['settings_sha256'][:16]}`, samples",
-        f"`{header['samples_sha256'][:16]}`. Minutes: {minutes}; trainings ran two at a time.",
+        "Made by `python benchmarks/photographs.py FOLDER --class-split FILE --page` on",
+        f"{date.today()}: {settings['photographs']:,} photographs of "
+        f"{num_classes} classes, recipe `{recipe}`,",
+        f"samples `{header['samples_sha256'][:16]}`. Minutes: {minutes}; trainings ran two at a time.",
     ]
     for name in names:
         trained = json.loads((out / name / "head/checkpoint.json").read_text())["training"]
