@@ -131,12 +131,10 @@ class C3dVgg16Recipe(Recipe):
         self, units: Float32[np.ndarray, "clip feature"], stream: UnitStream
     ) -> VideoFeatures:
         """A clip a unit, reduced if the recipe has a reduction."""
-        # Damage in the middle of a file can end the decoding before the measured end.
-        decoded_seconds = len(units) * stream.interval_seconds
         grid = ClipGrid(
             stride_seconds=stream.interval_seconds,
             length_seconds=stream.interval_seconds * CLIP_FRAMES / CLIP_STRIDE_FRAMES,
-            duration_seconds=min(stream.duration_seconds, decoded_seconds),
+            duration_seconds=stream.decoded_seconds(len(units)),
         )
         clips = units[: grid.num_clips]
         return self.reduce(VideoFeatures(clips=clips, grid=grid, fingerprint=self._unreduced))

@@ -212,10 +212,9 @@ class _Run:
         seconds = done = 0.0
         for job, rows in self._rows.items():
             assert job.stream is not None
-            total = job.stream.duration_seconds
-            encoded = min(len(rows) * job.stream.interval_seconds, total)
+            encoded = job.stream.decoded_seconds(len(rows))
             seconds += encoded
-            done += self._tally.sizes[job.index] * encoded / total
+            done += self._tally.sizes[job.index] * encoded / job.stream.duration_seconds
         self._tally.tell(begun_seconds=seconds, begun_bytes=done)
 
 

@@ -166,12 +166,10 @@ class FrameRecipe(Recipe):
         self, units: Float32[np.ndarray, "unit unit_dim"], stream: UnitStream
     ) -> VideoFeatures:
         """Every frame is a clip, up to where the video could be decoded."""
-        interval_seconds = stream.interval_seconds
         grid = ClipGrid(
-            stride_seconds=interval_seconds,
-            length_seconds=interval_seconds,
-            # Damage in the middle of a file can end the decoding before the measured end.
-            duration_seconds=min(stream.duration_seconds, len(units) * interval_seconds),
+            stride_seconds=stream.interval_seconds,
+            length_seconds=stream.interval_seconds,
+            duration_seconds=stream.decoded_seconds(len(units)),
         )
         return VideoFeatures(clips=units[: grid.num_clips], grid=grid, fingerprint=self.fingerprint)
 

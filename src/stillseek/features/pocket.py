@@ -144,9 +144,7 @@ class PocketRecipe(Recipe):
         self, units: Float32[np.ndarray, "frame clip_dim"], stream: UnitStream
     ) -> VideoFeatures:
         """Means over the frames of each clip; the last clips may hold fewer frames."""
-        # Damage in the middle of a file can end the decoding before the measured end.
-        decoded_seconds = len(units) * stream.interval_seconds
-        grid = self.sampling.grid(min(stream.duration_seconds, decoded_seconds))
+        grid = self.sampling.grid(stream.decoded_seconds(len(units)))
         starts = np.arange(grid.num_clips) * self.sampling.stride_frames
         clips = [units[start : start + self.sampling.frames_per_clip].mean(0) for start in starts]
         return VideoFeatures(clips=np.stack(clips), grid=grid, fingerprint=self.fingerprint)

@@ -115,6 +115,10 @@ class UnitStream:
     interval_seconds: float
     units: Iterator[UInt8[np.ndarray, "..."]]
 
+    def decoded_seconds(self, num_units: int) -> float:
+        """How far the first units reach; damage can end a video before its measured end."""
+        return min(self.duration_seconds, num_units * self.interval_seconds)
+
 
 class Recipe(ABC):
     """A way from pixels to features: clips of a video, regions of a query image.
@@ -187,8 +191,7 @@ class Recipe(ABC):
             encoded.append(self.encode_units(np.stack(batch)))
             num_units += len(batch)
             if on_progress is not None:
-                done = min(num_units * stream.interval_seconds, stream.duration_seconds)
-                on_progress(done, stream.duration_seconds)
+                on_progress(stream.decoded_seconds(num_units), stream.duration_seconds)
         return self.assemble(np.concatenate(encoded), stream)
 
     @abstractmethod
