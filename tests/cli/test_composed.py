@@ -67,6 +67,27 @@ def test_compose_makes_a_data_set_and_says_what_is_missing(
 
 
 @pytest.mark.parametrize(
+    ("number", "missing"),
+    [
+        (
+            "1",
+            "1 train, 1 validation, 2 test, as no similar classes are known: give --taxonomy FILE, "
+            "or similar in the file of --class-split",
+        ),
+        ("0", "none"),
+    ],
+)
+def test_difficult_queries_want_similar_classes(
+    number, missing, photographs, tmp_path, capsys
+) -> None:
+    words = ["--out", str(tmp_path / "made"), *_SMALL, "--difficult-queries", number]
+
+    assert main(["dataset", "compose", str(photographs), *words]) == 0
+
+    assert capsys.readouterr().out.endswith(f"; Difficult queries that could not be: {missing}\n")
+
+
+@pytest.mark.parametrize(
     ("words", "code", "message"),
     [
         (["--fps", "5"], 2, "Unknown option: --fps"),

@@ -64,6 +64,11 @@ def compose(
         ", ".join(f"{number} {split}" for split, number in missing.items()) or "none"
         for missing in (made.missing_simple, made.missing_difficult)
     )
+    if made.missing_difficult and not made.knows_similar:
+        difficult += (
+            ", as no similar classes are known: give --taxonomy FILE, or similar in the file of "
+            "--class-split"
+        )
     print(
         f"{out}: {len(made.manifest.samples)} samples ({counts}) of {len(found.photographs)} "
         f"photographs; left out: {left_out}; Simple queries that could not be: {simple}; Difficult "

@@ -92,11 +92,13 @@ class ComposedStreams:
         missing_difficult: Difficult queries of each split that could not be: no class of the
             split's queries is similar, a similar one happens in the video, too, or there are too
             few photographs that ask.
+        knows_similar: Whether it was known which classes are similar.
     """
 
     manifest: Manifest
     missing_simple: dict[str, int]
     missing_difficult: dict[str, int]
+    knows_similar: bool
 
 
 def compose_dataset(
@@ -186,7 +188,12 @@ def compose_dataset(
     manifest = write_manifest(
         folder, samples, source=_SOURCE, seed=config.seed, settings=settings | found
     )
-    return ComposedStreams(manifest=manifest, missing_simple=simple, missing_difficult=difficult)
+    return ComposedStreams(
+        manifest=manifest,
+        missing_simple=simple,
+        missing_difficult=difficult,
+        knows_similar=classes.taxonomy is not None,
+    )
 
 
 def draw_scripts(
