@@ -75,12 +75,7 @@ class Flp(nn.Module):
         Raises:
             UsageError: The batch does not fit the model (see ``check_inputs``).
         """
-        check_inputs(
-            inputs,
-            clip_dim=self.config.clip_dim,
-            region_dim=self.config.region_dim,
-            global_dim=self.config.global_dim,
-        )
+        check_inputs(inputs, self.config)
         image = inputs.global_feature[:, None].expand(-1, inputs.clips.shape[1], -1)
         logits = self.mlp(torch.cat([inputs.clips, image], dim=-1)).squeeze(-1)
         return clip_scores_output(logits, inputs.clip_mask)

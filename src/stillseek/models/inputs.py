@@ -27,25 +27,27 @@ def check_config(config: Any, *, may_be_zero: tuple[str, ...] = ()) -> None:
             raise UsageError(f"dropout must be in [0, 1), got {value}")
 
 
-def check_inputs(
-    inputs: LocalizerInput, *, clip_dim: int, region_dim: int, global_dim: int
-) -> None:
+def check_inputs(inputs: LocalizerInput, config: Any) -> None:
     """Refuses a batch that a model would turn into NaN or nonsense.
 
     Skipped while ``torch.compile`` or ``torch.export`` traces: it reads values.
+
+    Args:
+        inputs: The batch.
+        config: The model's configuration, which has ``clip_dim``, ``region_dim``, ``global_dim``.
 
     Raises:
         UsageError: A feature width differs from the model's, a row has no real clip or region,
             real entries do not come first, or a real region has no area.
     """
-    check_clips(inputs.clips, inputs.clip_mask, clip_dim=clip_dim)
+    check_clips(inputs.clips, inputs.clip_mask, clip_dim=config.clip_dim)
     check_query(
         inputs.regions,
         inputs.boxes,
         inputs.region_mask,
         inputs.global_feature,
-        region_dim=region_dim,
-        global_dim=global_dim,
+        region_dim=config.region_dim,
+        global_dim=config.global_dim,
     )
 
 

@@ -98,12 +98,7 @@ class Matching(nn.Module):
         Raises:
             UsageError: The batch does not fit the model (see ``check_inputs``).
         """
-        check_inputs(
-            inputs,
-            clip_dim=self.config.clip_dim,
-            region_dim=self.config.region_dim,
-            global_dim=self.config.global_dim,
-        )
+        check_inputs(inputs, self.config)
         mask = inputs.clip_mask
         clips = _unit(at_least_float32(inputs.clips), least=0.0) * mask[..., None]
         image = _unit(at_least_float32(inputs.global_feature), least=0.0)[:, None]

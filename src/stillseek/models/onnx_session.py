@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -32,11 +33,11 @@ class OnnxModel:
         self._session = session
         self._outputs = [output.name for output in session.get_outputs()]
         widths = {each.name: each.shape[-1] for each in session.get_inputs()}
-        self._widths = {
-            "clip_dim": widths["clips"],
-            "region_dim": widths["regions"],
-            "global_dim": widths["global_feature"],
-        }
+        self._widths = SimpleNamespace(
+            clip_dim=widths["clips"],
+            region_dim=widths["regions"],
+            global_dim=widths["global_feature"],
+        )
 
     def to(self, device: torch.device | str) -> "OnnxModel":
         """Itself: there is one place where it runs.
@@ -61,7 +62,7 @@ class OnnxModel:
         Raises:
             UsageError: The batch does not fit the model (see ``check_inputs``).
         """
-        check_inputs(inputs, **self._widths)
+        check_inputs(inputs, self._widths)
         feed = {name: getattr(inputs, name).numpy() for name in INPUT_NAMES}
         found = map(torch.from_numpy, self._session.run(self._outputs, feed))
         scores = dict(zip(self._outputs, found, strict=True))

@@ -209,13 +209,7 @@ def localizer(
 
 def sail(model: Sail, inputs: LocalizerInput) -> LocalizerOutput:
     """SAIL (section 4), the same function as ``model(inputs)``."""
-    config = model.config
-    check_inputs(
-        inputs,
-        clip_dim=config.clip_dim,
-        region_dim=config.region_dim,
-        global_dim=config.global_dim,
-    )
+    check_inputs(inputs, model.config)
     regions = region_encoder(
         model.region_encoder,
         inputs.regions,

@@ -112,12 +112,7 @@ class Sst(nn.Module):
         Raises:
             UsageError: The batch does not fit the model (see ``check_inputs``).
         """
-        check_inputs(
-            inputs,
-            clip_dim=self.config.clip_dim,
-            region_dim=self.config.region_dim,
-            global_dim=self.config.global_dim,
-        )
+        check_inputs(inputs, self.config)
         # Padding comes after the real clips, and a GRU never looks ahead.
         states, _ = self.gru(inputs.clips)
         image = self.global_feature(inputs.global_feature)[:, None].expand_as(states)

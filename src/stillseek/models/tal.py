@@ -213,12 +213,7 @@ class Tal(nn.Module):
         Raises:
             UsageError: The batch does not fit the model (see ``check_inputs``).
         """
-        check_inputs(
-            inputs,
-            clip_dim=self.config.clip_dim,
-            region_dim=self.config.region_dim,
-            global_dim=self.config.global_dim,
-        )
+        check_inputs(inputs, self.config)
         mask = inputs.clip_mask
         clips = torch.relu(self.project(inputs.clips)) * mask[..., None]
         first = self._score_anchors(clips, mask)

@@ -65,12 +65,7 @@ class RandomSegment(nn.Module):
         Raises:
             UsageError: The batch does not fit the model (see ``check_inputs``).
         """
-        check_inputs(
-            inputs,
-            clip_dim=self.config.clip_dim,
-            region_dim=self.config.region_dim,
-            global_dim=self.config.global_dim,
-        )
+        check_inputs(inputs, self.config)
         num_clips = at_least_float32(inputs.clip_mask.sum(dim=1)[:, None].to(inputs.clips.dtype))
         batch = len(num_clips)
         # On the CPU, so that the draws are the same on every device.
