@@ -209,12 +209,14 @@ def test_no_network_says_what_to_put_where(weights: WeightsFile, cache: Path):
         "cannot download net.pth from http://127.0.0.1:9/models/net.pth (no connection); check "
         f"the network and run again, or put the file at {cache / 'net.pth'}"
     )
+    assert [path.name for path in cache.iterdir()] == ["net.pth.lock"]
 
 
-def test_missing_page_says_so(weights: WeightsFile):
+def test_missing_page_says_so(weights: WeightsFile, cache: Path):
     gone = replace(weights, url=weights.url.replace("/models/", "/gone/"))
     with pytest.raises(FeatureError, match=r"\(HTTP 404\)"):
         fetch(gone)
+    assert [path.name for path in cache.iterdir()] == ["net.pth.lock"]
 
 
 def test_cache_that_cannot_be_written_says_so(weights: WeightsFile, cache: Path):

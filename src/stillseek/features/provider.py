@@ -3,7 +3,8 @@
 import hashlib
 import os
 import re
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -103,10 +104,12 @@ def fetch(file: WeightsFile, *, given: Path | None = None) -> Path:
         )
     try:
         cached.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(cached.with_name(file.name + _LOCK)):
+        partial = cached.with_name(file.name + _PARTIAL)
+        # The lock's file stays: once it is removed, two processes that wait may both get the lock.
+        with FileLock(cached.with_name(file.name + _LOCK)), _without_empty(partial):
             # Another process may have brought it while this one waited.
             if not _matches(cached, file):
-                _download(file, cached)
+                _download(file, partial, cached)
     except RequestException as error:
         raise FeatureError(
             f"cannot download {file.name} from {file.url} ({_reason(error)}); check the "
@@ -143,9 +146,18 @@ def _torch_cache(file: WeightsFile) -> Path | None:
     return Path(hub.get_dir()) / "checkpoints" / address.path.rpartition("/")[2]
 
 
-def _download(file: WeightsFile, target: Path) -> None:
+@contextmanager
+def _without_empty(partial: Path) -> Iterator[None]:
+    """Removes the part of a file that nothing came of."""
+    try:
+        yield
+    finally:
+        if not _size(partial):
+            partial.unlink(missing_ok=True)
+
+
+def _download(file: WeightsFile, partial: Path, target: Path) -> None:
     """Brings the file to its place in one step, so that nobody ever sees a part of it there."""
-    partial = target.with_name(file.name + _PARTIAL)
     # A server that cuts the connection is asked again for as long as bytes come.
     while True:
         before = _size(partial)
