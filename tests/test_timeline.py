@@ -3,7 +3,7 @@ import itertools
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stillseek.errors import UsageError
@@ -161,7 +161,6 @@ def test_segments_after_the_end_are_refused() -> None:
         make_grid(56.0).labels(seconds(56, 57))
 
 
-@settings(deadline=None)  # the type-checking hook makes every call slow
 @given(grids())
 def test_every_clip_is_in_exactly_one_step(grid: ClipGrid) -> None:
     clips = [clip for step in range(grid.num_steps) for clip in grid.clips_of_step(step)]
@@ -169,7 +168,6 @@ def test_every_clip_is_in_exactly_one_step(grid: ClipGrid) -> None:
     assert clips == list(range(grid.num_clips))
 
 
-@settings(deadline=None)
 @given(grids())
 def test_steps_cover_the_video_without_gaps(grid: ClipGrid) -> None:
     spans = [grid.span(step) for step in range(grid.num_steps)]
@@ -181,7 +179,6 @@ def test_steps_cover_the_video_without_gaps(grid: ClipGrid) -> None:
         assert before.start_seconds < after.start_seconds <= before.end_seconds + 1e-9
 
 
-@settings(deadline=None)
 @given(annotated_grids())
 def test_seconds_to_steps_and_back_loses_at_most_the_two_steps_at_the_ends(
     annotated: tuple[ClipGrid, Segment],
@@ -220,7 +217,6 @@ def test_positions_with_nothing_between_are_refused(start: float, end: float) ->
         make_grid(30.0).segment_between(float(start), float(end))
 
 
-@settings(deadline=None)
 @given(grids(), st.data())
 def test_whole_positions_are_steps_exactly(grid: ClipGrid, data: st.DataObject) -> None:
     first = data.draw(st.integers(0, grid.num_steps - 1))
@@ -229,7 +225,6 @@ def test_whole_positions_are_steps_exactly(grid: ClipGrid, data: st.DataObject) 
     assert grid.segment_between(float(first), last + 1.0) == grid.segment(first, last)
 
 
-@settings(deadline=None)
 @given(grids(), st.lists(st.floats(-0.125, 1.125, width=32), min_size=4, max_size=4, unique=True))
 def test_positions_keep_their_order_and_stay_inside(grid: ClipGrid, parts: list[float]) -> None:
     a, b, c, d = (grid.num_steps * part for part in sorted(parts))
@@ -267,7 +262,6 @@ def test_a_window_after_the_end_is_refused() -> None:
         make_grid(56.0).window(seconds(56, 60))
 
 
-@settings(deadline=None)
 @given(annotated_grids(), st.booleans())
 def test_a_window_keeps_the_time_of_every_clip(
     annotated: tuple[ClipGrid, Segment], to_the_end: bool
