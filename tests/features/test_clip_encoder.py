@@ -81,6 +81,9 @@ def test_features_of_a_clip_do_not_depend_on_its_batch(name: str):
     torch.manual_seed(5)
     encoder = build_clip_encoder(name).to(memory_format=torch.channels_last_3d)
     clips = random_clips(name, num=2)
+    if name in SMALL:
+        # Where bfloat16 is emulated, whole frames take minutes.
+        clips = clips[:, :, :64, :64]
     # kernels may sum in another order for another batch size
     for dtype, tolerance in ((torch.float32, 1e-4), (torch.bfloat16, 2e-2)):
         encoder.to(dtype)
