@@ -2,6 +2,7 @@ import os
 import pickle
 import signal
 import sys
+import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -35,8 +36,15 @@ pytestmark = pytest.mark.filterwarnings("ignore:`use_.*deprecated:DeprecationWar
 @pytest.fixture(scope="module")
 def ray() -> Iterator[ModuleType]:
     """One local Ray for all tests: it takes seconds to start."""
-    with ray_session() as connected:
-        yield connected
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        # Ray's sockets need a short path in ASCII, which the temporary folder may not have.
+        tempfile.TemporaryDirectory(dir="/tmp", ignore_cleanup_errors=True) as folder,
+    ):
+        patch.setenv("RAY_TMPDIR", folder)
+        patch.delenv("RAY_ADDRESS", raising=False)
+        with ray_session(workers=2) as connected:
+            yield connected
 
 
 @pytest.fixture
