@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from stillseek.errors import FeatureError, MediaError, UnusableFeaturesError, UsageError
-from stillseek.features import FeatureStore, VideoKey, content_hash, extract, shard_of
+from stillseek.features import FeatureStore, VideoKey, ahead, content_hash, extract, shard_of
 from stillseek.features.encoder import PocketConfig, PocketEncoder
 from stillseek.features.pocket import PocketRecipe, PocketSampling
 
@@ -123,7 +123,7 @@ def test_video_of_unusable_features_fails_alone(
 ):
     message = fail_on_b(how)
     paths = write_files({"x.mp4": b"xi", "b.mp4": b"beta", "y.mp4": b"yes", "copy.mp4": b"beta"})
-    report = extract(paths, stub, store)
+    report = extract(paths, stub, store, workers=1)
     assert statuses(report) == ["encoded", "failed", "encoded", "failed"]
     assert re.search(message, report.outcomes[1].error)
     assert [store.find(key_of(path, stub)) is None for path in paths[:3]] == [False, True, False]
@@ -164,7 +164,7 @@ def test_decoding_stays_a_few_batches_ahead(
     store: FeatureStore, stub, write_files, monkeypatch: pytest.MonkeyPatch
 ):
     (path,) = write_files({"a.mp4": b"alpha"})
-    decoded, ahead = [0], []
+    decoded, excess = [0], []
     open_video, encode = stub.open_video, stub.encode_units
 
     def count(units):
@@ -179,7 +179,7 @@ def test_decoding_stays_a_few_batches_ahead(
         return stream
 
     def encode_counting(units):
-        ahead.append(decoded[0] - 2 * len(ahead))
+        excess.append(decoded[0] - 2 * len(excess))
         return encode(units)
 
     def assemble(units, stream):
@@ -192,7 +192,7 @@ def test_decoding_stays_a_few_batches_ahead(
     monkeypatch.setattr(stub, "assemble", assemble)
     assert statuses(extract([path], stub, store, workers=1)) == ["encoded"]
     # the batch itself, four units in the queue, and one in the hands of the thread
-    assert max(ahead) <= 2 + 4 + 1
+    assert max(excess) <= 2 + 4 + 1
 
 
 def test_progress_grows_to_the_end(store: FeatureStore, stub, write_files):
@@ -222,8 +222,10 @@ def test_what_is_present_does_not_speed_up_the_estimate(store: FeatureStore, stu
 
 
 def test_interruption_keeps_what_is_done_and_ends_the_threads(
-    store: FeatureStore, stub, write_files
+    store: FeatureStore, stub, write_files, monkeypatch: pytest.MonkeyPatch
 ):
+    # On a machine with much else to do a thread may need longer to notice.
+    monkeypatch.setattr(ahead, "_JOIN_SECONDS", 600.0)
     paths = write_files({f"{n}.mp4": bytes([n]) * 3 for n in range(1, 12)})
 
     def interrupt(outcome) -> None:
