@@ -44,7 +44,7 @@ class WeightsServer(ThreadingHTTPServer):
 
 class Handler(BaseHTTPRequestHandler):
     server: WeightsServer
-    timeout = 10
+    timeout = 600
 
     def do_GET(self) -> None:
         wanted = self.headers["Range"]
@@ -84,7 +84,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("STILLSEEK_CACHE", str(folder))
     monkeypatch.delenv("STILLSEEK_OFFLINE", raising=False)
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")  # goes before NO_PROXY
     monkeypatch.setattr(provider, "_CHUNK_BYTES", 1009)
     return folder
 
@@ -265,7 +265,7 @@ def test_two_processes_download_once(server: WeightsServer, weights: WeightsFile
         subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
         for _ in range(2)
     ]
-    outputs = [process.communicate(timeout=60)[0].strip() for process in processes]
+    outputs = [process.communicate(timeout=600)[0].strip() for process in processes]
     assert outputs == [str(cache / "net.pth")] * 2
     assert (cache / "net.pth").read_bytes() == CONTENT
     assert server.ranges == ["bytes=0-"]

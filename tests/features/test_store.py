@@ -240,7 +240,7 @@ def test_two_processes_write_one_entry(store: FeatureStore):
         assert writer.stdout is not None
         assert writer.stdout.readline() == "ready\n"
     for writer in writers:
-        writer.communicate("go\n", timeout=60)
+        writer.communicate("go\n", timeout=600)
     assert [writer.returncode for writer in writers] == [0, 0]
     assert [path.suffix for path in entries(store)] == [".safetensors"]
     assert store.get(KEY).clips[0, 0] in (1.0, 2.0)
