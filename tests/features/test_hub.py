@@ -267,24 +267,64 @@ def test_hub_is_asked_for_the_revision_and_safetensors_only(
         assert len(revision) == 40
 
 
-def test_no_network_says_what_to_do_in_one_line(monkeypatch: pytest.MonkeyPatch):
-    def snapshot_download(*args, **kwargs):
-        raise LocalEntryNotFoundError("no name service\nmany more words")
+@pytest.fixture
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files are looked for on this machine only, as the hub's own search takes half a minute."""
 
+    def model_info(*args, timeout, **kwargs):
+        assert timeout == 10
+        raise ConnectionError("no name service\nmany more words")
+
+    def snapshot_download(*args, local_files_only, **kwargs):
+        assert local_files_only
+        raise LocalEntryNotFoundError("nothing there\nmany more words")
+
+    monkeypatch.delenv("STILLSEEK_OFFLINE", raising=False)
+    monkeypatch.setattr(huggingface_hub, "model_info", model_info)
     monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot_download)
+
+
+@pytest.mark.usefixtures("no_network")
+@pytest.mark.parametrize(
+    ("offline", "reason"),
+    [("0", "no name service"), ("1", "it is not on this machine and STILLSEEK_OFFLINE is set")],
+)
+def test_no_network_says_what_to_do_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, offline: str, reason: str
+):
+    monkeypatch.setenv("STILLSEEK_OFFLINE", offline)
     with pytest.raises(FeatureError) as caught:
         load_hub("hub:dinov2-small", RecipeOptions())
     assert str(caught.value) == (
-        "cannot get facebook/dinov2-small from https://huggingface.co/facebook/dinov2-small (no "
-        "name service); try again with a network, or download it elsewhere and name its folder as "
-        "the recipe: hub:./FOLDER"
+        f"cannot get facebook/dinov2-small from the hub ({reason}); check the name and the "
+        "network, or put config.json, preprocessor_config.json and model.safetensors of "
+        "https://huggingface.co/facebook/dinov2-small/tree/"
+        "ed25f3a31f01632728cabb09d1542f84ab7b0056 into a folder and give it with --weights FOLDER "
+        "or as the recipe hub:./FOLDER"
     )
 
 
+@pytest.mark.usefixtures("no_network")
+def test_what_is_on_this_machine_needs_no_network(
+    save: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+):
+    folder = save("dinov2")
+
+    def snapshot_download(*args, local_files_only, **kwargs):
+        assert local_files_only
+        return str(folder)
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot_download)
+    assert load_hub("hub:some/model", RecipeOptions()).clip_dim == 24
+
+
 def test_locked_model_says_how_to_get_in(monkeypatch: pytest.MonkeyPatch):
-    def snapshot_download(*args, **kwargs):
+    def snapshot_download(*args, local_files_only, **kwargs):
+        assert not local_files_only
         raise GatedRepoError.__new__(GatedRepoError)
 
+    monkeypatch.delenv("STILLSEEK_OFFLINE", raising=False)
+    monkeypatch.setattr(huggingface_hub, "model_info", lambda *args, **kwargs: None)
     monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot_download)
     with pytest.raises(FeatureError, match=r"accept it at https://huggingface.co/some/model, then"):
         load_hub("hub:some/model", RecipeOptions())

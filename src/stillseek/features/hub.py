@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,7 @@ _CLASSES = {
 }
 _PREPROCESSOR = "preprocessor_config.json"
 _FILES = ["config.json", _PREPROCESSOR, "model*.safetensors", "model*.index.json"]
+_TIMEOUT_SECONDS = 10
 _ADDRESS = re.compile(r"(?P<model>[\w.-]+/[\w.-]+)(@(?P<revision>[\w./-]+))?")
 # What of a configuration decides a feature and does not show in the shapes of the weights. The
 # rest is for training or other tasks, and each version of transformers has more and less of it.
@@ -200,28 +202,47 @@ def _download(model: str) -> Path:
             "ORG/NAME, ORG/NAME@REVISION or ./FOLDER"
         )
     _import_transformers()
-    from huggingface_hub import snapshot_download
     from huggingface_hub.errors import GatedRepoError
 
     repository, revision = found["model"], found["revision"]
     address = f"https://huggingface.co/{repository}"
     try:
-        folder = snapshot_download(
-            repository, revision=revision, allow_patterns=_FILES, local_files_only=is_offline()
-        )
+        folder = _snapshot(repository, revision)
     except GatedRepoError as error:
         raise FeatureError(
             f"{repository} is for those who accepted its licence; accept it at {address}, then "
             "log in with: hf auth login"
         ) from error
-    # What the hub raises is one of these; what it says goes over many lines.
-    except (OSError, ValueError) as error:
-        reason = str(error).partition("\n")[0]
+    # Each version of the hub has the exceptions of another HTTP library; some have many lines.
+    except Exception as error:
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        if is_offline():
+            reason = "it is not on this machine and STILLSEEK_OFFLINE is set"
         raise FeatureError(
-            f"cannot get {repository} from {address} ({reason}); try again with a network, or "
-            "download it elsewhere and name its folder as the recipe: hub:./FOLDER"
+            f"cannot get {repository} from the hub ({reason}); check the name and the network, or "
+            f"put config.json, {_PREPROCESSOR} and model.safetensors of "
+            f"{address}/tree/{revision or 'main'} into a folder and give it with --weights FOLDER "
+            "or as the recipe hub:./FOLDER"
         ) from error
     return Path(folder)
+
+
+def _snapshot(repository: str, revision: str | None) -> str:
+    """Asks for the model once before its files, which the hub tries to get for half a minute."""
+    from huggingface_hub import model_info, snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    get = partial(snapshot_download, repository, revision=revision, allow_patterns=_FILES)
+    if is_offline():
+        return get(local_files_only=True)
+    try:
+        model_info(repository, revision=revision, timeout=_TIMEOUT_SECONDS)
+    except Exception as error:
+        try:
+            return get(local_files_only=True)
+        except LocalEntryNotFoundError:
+            raise error from None
+    return get(local_files_only=False)
 
 
 def _read(folder: Path) -> tuple[nn.Module, Preprocessing]:
