@@ -90,8 +90,9 @@ def gc(
 
     Args:
         folder: Folder of the store, or its URL.
-        keep_recipe: Recipes to keep, loaded as the options below say.
-        fingerprint: Fingerprints to keep, or their first 16 digits, as `store ls` lists them.
+        keep_recipe: Recipes to keep, loaded as the options below say; that takes their weights.
+        fingerprint: Fingerprints to keep, or their first 16 digits, as `store ls` lists them; that
+            takes no weights.
         options: How the recipes to keep are loaded.
         dry_run: Say what would go, and remove nothing.
         json: Print one JSON object.
