@@ -91,6 +91,12 @@ def test_saved_encoder_comes_back(encoder: PocketEncoder, tmp_path: Path):
     )
 
 
+def test_place_that_cannot_be_written_is_named(encoder: PocketEncoder, tmp_path: Path):
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(FeatureError, match=r"file.encoder\.safetensors"):
+        encoder.save(tmp_path / "file" / "encoder.safetensors")
+
+
 def test_missing_weights_say_so(tmp_path: Path):
     with pytest.raises(FeatureError, match=r"are not at .*nowhere"):
         PocketEncoder.load(tmp_path / "nowhere.safetensors")

@@ -9,11 +9,12 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from jaxtyping import Float, UInt8
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 from torchvision.ops import roi_align
 
 from stillseek.errors import FeatureError, UsageError
+from stillseek.features.files import LocalFiles
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,12 +124,17 @@ class PocketEncoder(nn.Module):
         return self.embed(pooled.reshape(len(maps), len(boxes), -1).to(maps.dtype))
 
     def save(self, path: Path) -> None:
-        """Writes sizes and weights as safetensors, in half precision."""
+        """Writes sizes and weights as safetensors, in half precision.
+
+        Raises:
+            FeatureError: The file cannot be written.
+        """
         tensors = {
             name: (value.half() if value.is_floating_point() else value).cpu().contiguous()
             for name, value in self.state_dict().items()
         }
-        save_file(tensors, path, metadata={"config": json.dumps(asdict(self.config))})
+        content = save(tensors, metadata={"config": json.dumps(asdict(self.config))})
+        LocalFiles(path.parent).write(path.name, content)
 
     @classmethod
     def load(cls, path: Path) -> "PocketEncoder":

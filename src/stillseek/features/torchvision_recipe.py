@@ -128,9 +128,7 @@ class TorchvisionRecipe(Recipe):
         self, units: Float32[np.ndarray, "clip clip_dim"], stream: UnitStream
     ) -> VideoFeatures:
         """A clip a unit, up to where the video could be decoded."""
-        # Damage in the middle of a file can end the decoding before the measured end.
-        decoded_seconds = len(units) * stream.interval_seconds
-        grid = self.sampling.grid(min(stream.duration_seconds, decoded_seconds))
+        grid = self.sampling.grid(stream.decoded_seconds(len(units)))
         return VideoFeatures(clips=units[: grid.num_clips], grid=grid, fingerprint=self.fingerprint)
 
     def encode_pixels(self, image: UInt8[np.ndarray, "height width 3"]) -> QueryFeatures:
