@@ -74,7 +74,8 @@ def report(out: Path, names: list[str], recipe: str) -> str:
         "Made by `python benchmarks/photographs.py FOLDER --class-split FILE --page` on",
         f"{date.today()}: {settings['photographs']:,} photographs of "
         f"{num_classes} classes, recipe `{recipe}`,",
-        f"samples `{header['samples_sha256'][:16]}`. Minutes: {minutes}; trainings ran two at a time.",
+        f"samples `{header['samples_sha256'][:16]}`.",
+        f"Minutes: {minutes}; trainings ran two at a time.",
     ]
     for name in names:
         trained = json.loads((out / name / "head/checkpoint.json").read_text())["training"]
