@@ -17,7 +17,9 @@ from pages import DOCS, fill
 from pocket import KINDS, ROOT, SIZES, run, table
 
 SPLITS = {"validation": "Validation classes", "test": "Unseen classes (test)"}
-SCHEDULE = ("--max-epochs", "6", "--patience", "2", "--precision", "bf16")
+# Streams of 1,280 do not learn at the pocket recipe's rate; this one is `planted.py`'s.
+SCHEDULE = ("--max-epochs", "4", "--patience", "2", "--precision", "bf16")
+SCHEDULE += ("--learning-rate", "5e-5", "--gradient-clip", "1")
 
 
 def main() -> None:
