@@ -37,6 +37,8 @@ def test_second_interrupt_ends_the_process_without_a_traceback() -> None:
         "from stillseek.cli import doctor\n"
         "def interrupt(): os.kill(os.getpid(), signal.SIGINT)\n"
         "atexit.register(interrupt)\n"
+        # A shell's background job ignores SIGINT, and its children do.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "doctor.examine = interrupt\n"
         "sys.argv = ['stillseek', 'doctor']\n"
         "main()\n"
