@@ -217,6 +217,15 @@ def test_activity_that_only_held_out_videos_show_does_not_train(videos: Path, wr
     assert queries(made)["c#2-simple1"] == ("jump", "a", 2.0, None)
 
 
+def test_split_whose_activities_no_picture_shows_is_empty(videos: Path, write_table) -> None:
+    lines = ("a,1,3,jump,test", "c,3,6,jump,test", "a,4,5,run,train")
+
+    made = run(write_table(*lines, more=",split"), videos)
+
+    assert made.left_out == ("'run' at 4.0 s in 'a'",)
+    assert made.empty_splits == ("train",)
+
+
 @pytest.mark.parametrize("split_by", ["class", "video"])
 def test_no_image_asks_in_training_and_elsewhere(split_by, videos: Path, write_table) -> None:
     labels = ("jump", "hop", "run", "wave")

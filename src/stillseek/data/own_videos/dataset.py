@@ -171,11 +171,12 @@ def import_videos(
         videos=relative_path(videos, out),
     )
     names = {question.target.name for question in questions}
+    meant = {*splits.values(), *(target.split for target in found.targets if target.split)}
     return ImportedVideos(
         manifest=manifest,
         num_activities=len(questions),
         split=how,
-        empty_splits=tuple(sorted(set(splits.values()) - {each.split for each in questions})),
+        empty_splits=tuple(sorted(meant - {each.split for each in questions})),
         skipped=problems,
         left_out=tuple(_describe(t) for t in found.targets if t.name not in names),
         unread=read.unread,
