@@ -321,6 +321,9 @@ def test_strict_and_interrupted_query_images_are_in_the_log(
 
     with monkeypatch.context() as context:
         context.setattr(small_recipe, "encode_pixels", interrupt)
+        assert main([*command, "--queries-only", "--log", str(tmp_path / "first.json")]) == 130
+        assert re.match(r"error: stopped: \d query images are in", capsys.readouterr().err)
+        calls.clear()
         assert main(command) == 130
     assert re.fullmatch(
         rf"error: stopped: 0 of 12 videos and \d query images are in {store}; .*\n",

@@ -65,7 +65,7 @@ def extract(
             the cluster, or a GPU.
         shard: Part i of n of the work, as i/n: what one of n machines does that are given the
             same videos. One store for all of them is fine.
-        strict: Stop at the first video that cannot be read.
+        strict: Stop at the first video or query image that cannot be read.
         log: JSON file for what became of the videos and query images; in OUT/logs where not given.
     """
     if not videos and dataset is None:
@@ -106,11 +106,11 @@ def extract(
                 on_outcome=record.add,
             )
     except KeyboardInterrupt:
-        kept = f"{record.num_kept} of {len(paths)} videos"
+        kept = [] if queries_only else [f"{record.num_kept} of {len(paths)} videos"]
         if asked is not None:
-            kept += f" and {record.num_queries_kept} query images"
+            kept.append(f"{record.num_queries_kept} query images")
         raise KeyboardInterrupt(
-            f"stopped: {kept} are in {out}; run the same command again to go on"
+            f"stopped: {' and '.join(kept)} are in {out}; run the same command again to go on"
         ) from None
     print_summary(record.report())
     if asked is not None:
