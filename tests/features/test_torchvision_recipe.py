@@ -175,9 +175,10 @@ def test_recipe_is_what_torchvision_builds_of_the_same_files(
 
 def test_r3d_from_video_to_clips(regions: RegionDetector, make_video: Callable[..., Path]):
     torch.manual_seed(13)
+    encoder = build_clip_encoder("r3d_18")
     recipe = TorchvisionRecipe(
         "torchvision:r3d_18",
-        build_clip_encoder("r3d_18"),
+        encoder,
         regions,
         sampling=ARCHITECTURES["r3d_18"].sampling,
         # a tenth of the published size, for speed
@@ -188,6 +189,7 @@ def test_r3d_from_video_to_clips(regions: RegionDetector, make_video: Callable[.
     assert np.isfinite(features.clips).all()
     assert features.grid.stride_seconds == pytest.approx(16 / 15)
     assert not np.allclose(features.clips[0], features.clips[1], rtol=1e-3)
+    assert not any(isinstance(module, nn.BatchNorm3d) for module in encoder.modules())
 
 
 @pytest.mark.slow
