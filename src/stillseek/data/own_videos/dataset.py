@@ -171,7 +171,7 @@ def import_videos(
         videos=relative_path(videos, out),
     )
     names = {question.target.name for question in questions}
-    meant = {*splits.values(), *(target.split for target in found.targets if target.split)}
+    meant = {*splits.values(), *(each.split for each in found.targets)} - {None}
     return ImportedVideos(
         manifest=manifest,
         num_activities=len(questions),
