@@ -215,6 +215,26 @@ def test_of_a_file_that_fails_what_is_stored_stays_present(
     assert (outcome.num_encoded, outcome.num_present, outcome.num_failed) == (0, 1, 1)
 
 
+def test_an_image_without_usable_features_fails_alone(
+    manifest: Manifest, store: FeatureStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = manifest.samples[0]
+    asked = replace(manifest, samples=(first, replace(first, query_seconds=1.5)))
+    recipe, encode, images = StubRecipe(), StubRecipe().encode_pixels, []
+
+    def encode_first_as_nan(image: np.ndarray) -> QueryFeatures:
+        images.append(image)
+        features = encode(image)
+        return replace(features, regions=features.regions * (np.nan if len(images) == 1 else 1))
+
+    monkeypatch.setattr(recipe, "encode_pixels", encode_first_as_nan)
+    (outcome,) = extract_queries(asked, recipe, store)
+    assert (outcome.num_encoded, outcome.num_present, outcome.num_failed) == (1, 0, 1)
+    assert re.search(r"a query of .*other\.mp4 has no features.*check the recipe", outcome.error)
+    (again,) = extract_queries(asked, StubRecipe(), store)
+    assert (again.num_encoded, again.num_present, again.num_failed) == (1, 1, 0)
+
+
 def test_missing_features_and_videos_are_named(manifest: Manifest, store: FeatureStore) -> None:
     source = StoredFeatures(manifest, store, FINGERPRINT)
 

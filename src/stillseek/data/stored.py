@@ -11,7 +11,7 @@ from jaxtyping import UInt8
 
 from stillseek.data.example import QueryFeatures, VideoFeatures
 from stillseek.data.manifest import Manifest, Sample
-from stillseek.errors import MediaError, UsageError
+from stillseek.errors import MediaError, UnusableFeaturesError, UsageError
 from stillseek.features import FeatureStore, QueryKey, Recipe, VideoKey, content_hash
 from stillseek.media import frames_at, read_image
 from stillseek.timeline import Segment
@@ -104,8 +104,8 @@ class QueryOutcome:
         path: The image, or the video that they are frames of.
         num_encoded: Images encoded now.
         num_present: Images that the store had before.
-        num_failed: Images that cannot be read.
-        error: Why; empty if none failed.
+        num_failed: Images that cannot be read, or whose features cannot be kept.
+        error: Why the first of them failed; empty if none did.
     """
 
     path: Path
@@ -170,10 +170,20 @@ def _extract_file(
         return QueryOutcome(
             path=path, num_present=num_present, num_failed=num_failed, error=str(error)
         )
+    errors: list[str] = []
     for key, image in zip(missing, images, strict=True):
         features = recipe.encode_image(image)
-        store.put_query(key, features, source=path.name, recipe=recipe.name)
-    return QueryOutcome(path=path, num_encoded=len(missing), num_present=len(times) - len(missing))
+        try:
+            store.put_query(key, features, source=path.name, recipe=recipe.name)
+        except UnusableFeaturesError as error:
+            errors.append(f"a query of {path} has no features: {error}")
+    return QueryOutcome(
+        path=path,
+        num_encoded=len(missing) - len(errors),
+        num_present=len(times) - len(missing),
+        num_failed=len(errors),
+        error=errors[0] if errors else "",
+    )
 
 
 def _read_images(
