@@ -246,3 +246,16 @@ def test_cluster_that_cannot_be_reached_is_named(
     monkeypatch.setattr("ray.init", refuse)
     with pytest.raises(UsageError, match=r"Ray at 10\.0\.0\.1:6379 \(nobody at .*RAY_ADDRESS"):
         extract_with_ray(write_files({"a.mp4": b"a"}), load, store, fingerprint="a" * 64)
+
+
+def test_ray_of_this_machine_that_cannot_start_says_so(
+    store: FeatureStore, load, write_files, monkeypatch: pytest.MonkeyPatch
+):
+    def refuse(**settings: object) -> None:
+        raise OSError("AF_UNIX path length cannot exceed 107 bytes")
+
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setattr("ray.is_initialized", lambda: False)
+    monkeypatch.setattr("ray.init", refuse)
+    with pytest.raises(UsageError, match=r"start Ray on this machine \(AF_UNIX .*RAY_TMPDIR"):
+        extract_with_ray(write_files({"a.mp4": b"a"}), load, store, fingerprint="a" * 64)

@@ -5,6 +5,7 @@ import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
+from tempfile import gettempdir
 from typing import Any
 
 from stillseek.errors import InstallationError, UsageError
@@ -63,10 +64,16 @@ def ray_session(*, workers: int | None = None) -> Iterator[Any]:
                 object_store_memory=_OBJECT_STORE_BYTES,
                 **quiet,
             )
-    except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+    except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+        if not address:
+            raise UsageError(
+                f"cannot start Ray on this machine ({error}); its files lie below "
+                f"{os.environ.get('RAY_TMPDIR') or gettempdir()}: set RAY_TMPDIR to a place with a "
+                "short name in plain letters"
+            ) from error
         raise UsageError(
-            f"cannot connect to Ray at {address or 'this machine'} ({error}); check RAY_ADDRESS, "
-            "or leave it out for a Ray of this machine"
+            f"cannot connect to Ray at {address} ({error}); check RAY_ADDRESS, or leave it out for "
+            "a Ray of this machine"
         ) from error
     try:
         yield ray
