@@ -13,7 +13,7 @@ from stillseek.features.recipe import Precision
 # Matrix instructions of x86. Without them bf16 is emulated, and slower than single precision.
 _BF16_INSTRUCTIONS = ("amx_bf16", "avx512_bf16")
 # Their engines have no GPU.
-_CPU_RECIPES = ("mobilenet",)
+_CPU_RECIPES = ("lite", "mobilenet")
 
 
 def find_device(name: str) -> torch.device:

@@ -22,6 +22,7 @@ from stillseek.timeline import ClipGrid
 FORMAT_VERSION = 1
 
 RECIPE_NAMES = (
+    "lite",
     "pocket",
     "mobilenet",
     "torchvision:r3d_18",
@@ -309,9 +310,13 @@ def load_recipe(name: str, options: RecipeOptions | None = None) -> Recipe:
     options = options or RecipeOptions()
     if options.reduction is not None and name != "c3d-vgg16":
         raise UsageError(f"recipe {name!r} takes no reduction; leave it out, or use 'c3d-vgg16'")
+    # Encoders take seconds to import: only who uses one pays for it.
     match name:
+        case "lite":
+            from stillseek.features.lite import load_lite
+
+            return load_lite(options)
         case "pocket":
-            # torch takes a second to import: only who encodes pays for it.
             from stillseek.features.pocket import load_pocket
 
             return load_pocket(options)
