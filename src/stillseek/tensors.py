@@ -54,6 +54,20 @@ class SegmentScores:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClipEvidence:
+    """What says whether the activity is in the video at all, comparable between videos.
+
+    Attributes:
+        similarity: How like the picture each clip is; ``-inf`` where it shows nothing and on
+            padding.
+        background: How like the picture pictures are in general.
+    """
+
+    similarity: Float[Tensor, "batch clip"]
+    background: Float[Tensor, " batch"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LocalizerOutput:
     """Start and end scores over the clips; softmax over clips gives ``p^s`` and ``p^e``.
 
@@ -68,9 +82,11 @@ class LocalizerOutput:
         clip_logits: Score of every clip as part of the moment, 0 on padding; None where clips are
             not scored.
         stages: Segments of every stage, the answer last; empty where segments are not scored.
+        evidence: What presence is judged by; None for heads that do not judge it.
     """
 
     start_logits: Float[Tensor, "batch clip"]
     end_logits: Float[Tensor, "batch clip"]
     clip_logits: Float[Tensor, "batch clip"] | None = None
     stages: tuple[SegmentScores, ...] = ()
+    evidence: ClipEvidence | None = None

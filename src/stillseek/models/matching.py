@@ -1,15 +1,16 @@
-"""Matching: cosine similarity of clips and picture; nothing to train."""
+"""Matching: how like the picture every clip is; nothing to train."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
+import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
-from torch.nn.functional import avg_pool1d
 
 from stillseek.errors import UsageError
 from stillseek.models.decoding import DecodeMethod
+from stillseek.models.evidence import Evidence, smooth, unit
 from stillseek.models.inputs import check_config, check_inputs
 from stillseek.models.outputs import at_least_float32, clip_scores_output
 from stillseek.tensors import LocalizerInput, LocalizerOutput
@@ -21,6 +22,8 @@ _LEAST_LENGTH = 1e-4
 # A minute of clips of one second, as long as the videos of Table 1.
 _SHORT_CLIPS = 60
 _MOST_GROWTH = 0.4
+# Similarity of a clip that shows nothing, far from any that does: clearly outside.
+_UNLIKE = -0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,38 +32,54 @@ class MatchingConfig:
 
     Attributes:
         clip_dim: Width of the clip features, which lie in one space with the global feature.
-        region_dim: Width of the region features; Matching does not look at regions.
+        region_dim: Width of the region features, the same where regions count.
         global_dim: Width of the global feature, the same as ``clip_dim``.
-        smoothing: Clips ``s`` on each side that a similarity is averaged with.
+        smoothing: Standard deviation ``sigma`` in clips of the Gaussian that similarities are
+            averaged by; 0 leaves them as they are.
         threshold: Similarity ``theta`` from which a clip belongs to the moment, in [-1, 1].
         growth: What ``theta`` grows by with every doubling of the clips beyond 60, at most to 0.4
             more: the longer the video, the more clips look like the picture by chance.
         scale: Log odds ``kappa`` that one unit of similarity is worth, above 0.
         centring: "video" takes the mean of the video's clips away from clips and picture, so that
             what the whole video shares counts for nothing; None compares them as they are.
+        region_weight: Share ``omega`` of the similarity that the picture's regions have, in [0, 1].
+        best_regions: How many regions ``k``, those most like the clip, are averaged.
+        background: Vectors that `Evidence` compares a picture with; 0 is a head without evidence.
 
     Raises:
-        UsageError: A value is out of range, or the two widths differ.
+        UsageError: A value is out of range, or the widths differ.
     """
 
     clip_dim: int = 512
     region_dim: int = 4096
     global_dim: int = 512
-    smoothing: int = 0
+    smoothing: float = 0.0
     threshold: float = 0.0
     growth: float = 0.08
     scale: float = 10.0
     centring: Centring | None = "video"
+    region_weight: float = 0.0
+    best_regions: int = 3
+    background: int = 0
 
     def __post_init__(self) -> None:
         """Refuses values that make no model."""
-        check_config(self, may_be_zero=("smoothing",))
+        check_config(self, may_be_zero=("background",))
         if self.clip_dim != self.global_dim:
             raise UsageError(
                 f"clip features are {self.clip_dim} wide and global features {self.global_dim}, "
                 "but matching compares the two and needs one space; use a recipe whose clips and "
                 "pictures share an encoder, or train a model"
             )
+        if not 0 <= self.region_weight <= 1:
+            raise UsageError(f"region_weight must be in [0, 1], got {self.region_weight}")
+        if self.region_weight > 0 and self.region_dim != self.clip_dim:
+            raise UsageError(
+                f"regions are {self.region_dim} wide and clips {self.clip_dim}, but region_weight "
+                "compares the two; use a recipe with one space for both, or region_weight 0"
+            )
+        if not 0 <= self.smoothing < math.inf:
+            raise UsageError(f"smoothing must be at least 0 and finite, got {self.smoothing}")
         if not 0 <= self.growth < math.inf:
             raise UsageError(f"growth must be at least 0 and finite, got {self.growth}")
         if not -1 <= self.threshold <= 1:
@@ -74,13 +93,17 @@ class MatchingConfig:
 class Matching(nn.Module):
     """Finds the clips that look like the picture, without training.
 
-    | ``m = 1/n sum_i v_i / |v_i|`` ("video"; 0 without centring)
-    | ``a_i = cos(v_i / |v_i| - m, f^g / |f^g| - m)``
-    | ``b_i`` = mean of ``a_t`` over the real clips ``t`` of ``i - s .. i + s``
+    | ``m = 1/n sum_i v_i / |v_i|`` ("video"; 0 without centring), over clips that are not 0
+    | ``c_i``, ``q``, ``r_j``: clips, picture and regions of length 1, less ``m``, of length 1
+    | ``a_i = (1 - omega) c_i q + omega`` (mean of the ``k`` largest ``c_i r_j``)
+    | ``b_i`` = mean of ``a_t``, weighted by ``exp(-(t - i)^2 / (2 sigma^2))``
     | ``x_i = kappa (b_i - theta - min(0.4, gamma log2(n / 60)))``, scored as in
       `clip_scores_output`; nothing grows below 60 clips
 
-    There are no weights.
+    A clip whose feature is 0 shows nothing (a black frame) and is like nothing: it takes the mean
+    of its neighbours within reach of the smoothing, and lies outside the moment beyond that.
+
+    There are no weights but those of `Evidence`, if the head has it.
     """
 
     decode_methods: ClassVar[tuple[DecodeMethod, ...]] = ("joint",)
@@ -88,9 +111,12 @@ class Matching(nn.Module):
     def __init__(self, config: MatchingConfig) -> None:
         super().__init__()
         self.config = config
+        self.evidence = None
+        if config.background:
+            self.evidence = Evidence(dim=config.clip_dim, num_background=config.background)
 
     def init_weights(self) -> None:
-        """There are no weights."""
+        """There are no weights to train."""
 
     def forward(self, inputs: LocalizerInput) -> LocalizerOutput:
         """Scores every clip as part of the activity in the query image.
@@ -100,33 +126,49 @@ class Matching(nn.Module):
         """
         check_inputs(inputs, self.config)
         mask = inputs.clip_mask
-        clips = _unit(at_least_float32(inputs.clips), least=0.0) * mask[..., None]
-        image = _unit(at_least_float32(inputs.global_feature), least=0.0)[:, None]
-        if self.config.centring == "video":
-            mean = clips.sum(dim=1, keepdim=True) / mask.sum(dim=1)[:, None, None]
+        clips = unit(at_least_float32(inputs.clips)) * mask[..., None]
+        image = unit(at_least_float32(inputs.global_feature))[:, None]
+        is_shown = clips.abs().amax(dim=-1) > 0
+        output = clip_scores_output(self._score(inputs, clips, image, is_shown), mask)
+        if self.evidence is None:
+            return output
+        return replace(output, evidence=self.evidence(clips, image, is_shown))
+
+    def _score(
+        self,
+        inputs: LocalizerInput,
+        clips: Float[Tensor, "batch clip dim"],
+        image: Float[Tensor, "batch 1 dim"],
+        is_shown: Bool[Tensor, "batch clip"],
+    ) -> Float[Tensor, "batch clip"]:
+        """Log odds ``x_i``."""
+        config = self.config
+        mean = torch.zeros_like(image)
+        if config.centring == "video":
+            mean = clips.sum(dim=1, keepdim=True) / is_shown.sum(dim=1).clamp(min=1)[:, None, None]
             # A video that never changes has no direction left, only rounding: it stays near 0.
-            clips = _unit(clips - mean, least=_LEAST_LENGTH)
-            image = _unit(image - mean, least=_LEAST_LENGTH)
+            clips = unit(clips - mean, least=_LEAST_LENGTH)
+            image = unit(image - mean, least=_LEAST_LENGTH)
         similarity = (clips * image).sum(dim=-1)
-        smoothed = _smooth(similarity, mask, self.config.smoothing)
-        doublings = (mask.sum(dim=1, keepdim=True) / _SHORT_CLIPS).log2().clamp(min=0)
-        raised = (self.config.growth * doublings).clamp(max=_MOST_GROWTH)
-        score = self.config.scale * (smoothed - self.config.threshold - raised)
-        return clip_scores_output(score, inputs.clip_mask)
+        if config.region_weight:
+            regions = unit(unit(at_least_float32(inputs.regions)) - mean, least=_LEAST_LENGTH)
+            likeness = _best_regions(clips, regions, inputs.region_mask, config.best_regions)
+            similarity = similarity + config.region_weight * (likeness - similarity)
+        smoothed, is_near = smooth(similarity, is_shown, config.smoothing)
+        doublings = (inputs.clip_mask.sum(dim=1, keepdim=True) / _SHORT_CLIPS).log2().clamp(min=0)
+        raised = (config.growth * doublings).clamp(max=_MOST_GROWTH)
+        smoothed = torch.where(is_near, smoothed, smoothed.new_tensor(_UNLIKE))
+        return config.scale * (smoothed - config.threshold - raised)
 
 
-def _unit(
-    vectors: Float[Tensor, "batch entry dim"] | Float[Tensor, "batch dim"], *, least: float
-) -> Tensor:
-    """Vectors of length 1; shorter than ``least`` they are divided by it, and zero stays zero."""
-    return vectors / vectors.norm(dim=-1, keepdim=True).clamp(min=max(least, 1e-12))
-
-
-def _smooth(
-    values: Float[Tensor, "batch clip"], clip_mask: Bool[Tensor, "batch clip"], side: int
+def _best_regions(
+    clips: Float[Tensor, "batch clip dim"],
+    regions: Float[Tensor, "batch region dim"],
+    region_mask: Bool[Tensor, "batch region"],
+    number: int,
 ) -> Float[Tensor, "batch clip"]:
-    """Mean over the real clips at most ``side`` away."""
-    real = clip_mask.to(values.dtype)
-    sums = avg_pool1d(values * real, 2 * side + 1, stride=1, padding=side)
-    # Both divide by the whole window; a padded clip may see no real one.
-    return sums / avg_pool1d(real, 2 * side + 1, stride=1, padding=side).clamp(min=1e-12)
+    """Mean similarity of the real regions that are most like each clip."""
+    similarity = (clips @ regions.mT).masked_fill(~region_mask[:, None], -torch.inf)
+    best = similarity.topk(min(number, regions.shape[1]), dim=-1).values
+    is_real = best > -torch.inf
+    return best.masked_fill(~is_real, 0.0).sum(dim=-1) / is_real.sum(dim=-1)

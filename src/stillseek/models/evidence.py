@@ -1,0 +1,102 @@
+"""Evidence that the activity of a picture is in a video at all, comparable between videos."""
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+from torch.nn.functional import conv1d
+
+from stillseek.tensors import ClipEvidence
+
+# Standard deviation in clips of the smoothing of evidence.
+_SMOOTHING = 1.5
+# Background vectors, those most like the picture, that say how common it looks.
+_COHORT = 100
+
+
+class Evidence(nn.Module):
+    """How like the picture every clip is, and how like it pictures are in general.
+
+    Features are compared in a space in which photographs of one class lie close together (whitened
+    within class: Hatch et al. 2006), and the similarity is judged by how like the picture the
+    background is (cohort normalisation, as for speakers: Auckenthaler et al. 2000):
+
+    | ``w(x) = M^T (x / |x| - mu)``, of length 1
+    | ``e_i`` = ``w(v_i) w(f^g)``, smoothed
+    | ``t`` = mean of the 100 largest ``b w(f^g)`` over the background ``b``
+
+    Args:
+        dim: Width of clips and picture.
+        num_background: Vectors of the background.
+
+    Attributes:
+        centre: ``mu``.
+        metric: ``M``.
+        background: The background in the space of ``w``, of length 1.
+    """
+
+    centre: Tensor
+    metric: Tensor
+    background: Tensor
+
+    def __init__(self, *, dim: int, num_background: int) -> None:
+        super().__init__()
+        self.register_buffer("centre", torch.zeros(dim))
+        self.register_buffer("metric", torch.eye(dim))
+        self.register_buffer("background", torch.zeros(num_background, dim))
+
+    def forward(
+        self,
+        clips: Float[Tensor, "batch clip dim"],
+        image: Float[Tensor, "batch 1 dim"],
+        is_shown: Bool[Tensor, "batch clip"],
+    ) -> ClipEvidence:
+        """``e_i`` and ``t``.
+
+        Args:
+            clips: Clips of length 1, 0 where a clip shows nothing.
+            image: The picture, of length 1.
+            is_shown: Clips that show something.
+        """
+        whitened = self._whiten(clips) * is_shown[..., None]
+        picture = self._whiten(image)
+        similarity, _ = smooth((whitened * picture).sum(dim=-1), is_shown, _SMOOTHING)
+        background = self.background.to(picture.dtype)
+        likeness = (picture @ background.T).squeeze(1)
+        cohort = likeness.topk(min(_COHORT, len(background)), dim=-1).values.mean(dim=-1)
+        return ClipEvidence(
+            similarity=similarity.masked_fill(~is_shown, -torch.inf), background=cohort
+        )
+
+    def _whiten(self, vectors: Float[Tensor, "batch row dim"]) -> Float[Tensor, "batch row dim"]:
+        centred = vectors - self.centre.to(vectors.dtype)
+        return unit(centred @ self.metric.to(vectors.dtype))
+
+
+def unit(vectors: Float[Tensor, "*batch dim"], *, least: float = 1e-12) -> Tensor:
+    """Vectors of length 1; shorter than ``least`` they are divided by it, and zero stays zero."""
+    return vectors / vectors.norm(dim=-1, keepdim=True).clamp(min=least)
+
+
+def smooth(
+    values: Float[Tensor, "batch clip"], is_shown: Bool[Tensor, "batch clip"], sigma: float
+) -> tuple[Float[Tensor, "batch clip"], Bool[Tensor, "batch clip"]]:
+    """Means over the clips that show something, weighted by a Gaussian of their distance.
+
+    Args:
+        values: One value a clip.
+        is_shown: Clips that count.
+        sigma: Standard deviation in clips; the Gaussian ends at three of them. 0 leaves values.
+
+    Returns:
+        The means, 0 where no clip that counts is within reach, and where one is.
+    """
+    real = is_shown.to(values.dtype)
+    reach = round(3 * sigma)
+    if reach == 0:
+        return values * real, is_shown
+    distance = torch.arange(-reach, reach + 1, dtype=values.dtype, device=values.device)
+    kernel = (-(distance**2) / (2 * sigma**2)).exp()[None, None]
+    sums = conv1d((values * real)[:, None], kernel, padding=reach).squeeze(1)
+    weights = conv1d(real[:, None], kernel, padding=reach).squeeze(1)
+    return sums / weights.clamp(min=kernel.min() / 2), weights > 0
+
