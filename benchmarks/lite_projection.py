@@ -58,7 +58,9 @@ def main() -> None:
     encoder = LiteEncoder(projected=False)
     sums = CovarianceAccumulator(encoder.dim)
     for number, path in enumerate(paths):
-        pictures = np.stack([squash(view, encoder.side_pixels) for view in views(read_image(path), rng)])
+        pictures = np.stack(
+            [squash(view, encoder.side_pixels) for view in views(read_image(path), rng)]
+        )
         sums.update(encoder.embed(pictures))
         if number % 500 == 0:
             print(f"{number} of {len(paths)} photographs", flush=True)

@@ -1,0 +1,201 @@
+"""The validation domains of the ``lite`` head: questions made in four different ways.
+
+- rendered: drawn figures (``stillseek dataset render``).
+- composed: photographs of validation classes as videos (``stillseek dataset compose``).
+- drawn: streams drawn from features of photographs of validation classes, with look-alikes.
+- real: two people in one place, spliced from recordings (``annotations.json`` and files beside it).
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from lite_projection import photographs_of, views
+
+from stillseek.data.example import ExampleSet
+from stillseek.data.manifest import Sample, Split, read_manifest
+from stillseek.data.stored import StoredFeatures
+from stillseek.evaluation.absence import absent_questions
+from stillseek.features import FeatureStore, Recipe
+from stillseek.media import read_image
+from stillseek.tensors import LocalizerInput
+
+INTERVAL_SECONDS = 0.5
+_DRAWN_STREAMS = 150
+_PHOTOGRAPHS_OF_CLASS = 120
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Question:
+    """One picture asked of one video.
+
+    Attributes:
+        video: Name of the video.
+        kind: ``simple`` or ``difficult``; ``other``, ``sibling`` or ``elsewhere`` where absent.
+        inputs: A batch of one.
+        segment: The truth in seconds; None where the activity is absent.
+        partner: Segment of the video's other activity that is asked for, if there is one.
+    """
+
+    video: str
+    kind: str
+    inputs: LocalizerInput
+    segment: tuple[float, float] | None
+    partner: tuple[float, float] | None
+
+
+def of_dataset(folder: Path, store: Path, recipe: Recipe, split: Split) -> list[Question]:
+    """The questions of a split of a data set, and questions about what is absent."""
+    manifest = read_manifest(folder)
+    source = StoredFeatures(manifest, FeatureStore(store), recipe.fingerprint)
+    samples = manifest.of_split(split)
+    absent = absent_questions(
+        samples, manifest.samples, activities_of(folder, manifest.samples), seed=0
+    )
+    pairs: dict[str | None, dict[str, tuple[float, float]]] = defaultdict(dict)
+    for sample in samples:
+        pairs[sample.pair_id][sample.label] = _bounds(sample)
+    found = []
+    for kind, asked in ((None, samples), *absent.items()):
+        for sample, example in zip(asked, ExampleSet(asked, source), strict=True):
+            others = {} if sample.pair_id is None else pairs[sample.pair_id]
+            partner = [bounds for label, bounds in others.items() if label != sample.label]
+            found.append(
+                Question(
+                    video=sample.video_id,
+                    kind=kind or sample.query_kind,
+                    inputs=_inputs(
+                        example.steps, example.regions, example.boxes, example.global_feature
+                    ),
+                    segment=_bounds(sample) if kind is None else None,
+                    partner=partner[0] if partner else None,
+                )
+            )
+    return found
+
+
+def activities_of(folder: Path, samples: Sequence[Sample]) -> dict[str, set[str]]:
+    """All activities of each video: those asked for, and those that annotations.json knows."""
+    labels: dict[str, set[str]] = defaultdict(set)
+    for sample in samples:
+        labels[sample.video_id].add(sample.label)
+    database = json.loads((folder / "annotations.json").read_text(encoding="utf-8"))["database"]
+    for video, entry in database.items():
+        labels[video] |= {each["label"] for each in entry["annotations"]}
+    return labels
+
+
+def of_recordings(folder: Path, store: Path, recipe: Recipe) -> list[Question]:
+    """Recordings with ``annotations.json``: video, image, segment (null where absent), other."""
+    features = FeatureStore(store)
+    found = []
+    for item in json.loads((folder / "annotations.json").read_text(encoding="utf-8")):
+        video = features.get_or_encode(recipe, folder / item["video"])
+        query = features.get_or_encode_query(recipe, folder / item["image"])
+        found.append(
+            Question(
+                video=item["video"],
+                kind="simple" if item["segment"] else "elsewhere",
+                inputs=_inputs(video.clips, query.regions, query.boxes, query.global_feature),
+                segment=item["segment"] and tuple(item["segment"]),
+                partner=item["other"] and tuple(item["other"]),
+            )
+        )
+    return found
+
+
+def of_photographs(folder: Path, split: dict[str, list[str]], recipe: Recipe) -> list[Question]:
+    """Streams drawn from the features of photographs; half of them ask, half are shown."""
+    rng = np.random.default_rng(0)
+    similar: dict[str, set[str]] = defaultdict(set)
+    for group in split["similar"].values():
+        for name in group:
+            similar[name] |= set(group) - {name}
+    targets = split["val"]
+    classes = [*targets, *(c for c in split["train"] if similar[c] & set(targets))]
+    queries, shown = {}, {}
+    for name in classes:
+        paths = photographs_of(folder, [name], _PHOTOGRAPHS_OF_CLASS, rng)
+        half = len(paths) // 2
+        queries[name] = [recipe.encode_image(read_image(path)) for path in paths[:half]]
+        shown[name] = [
+            np.stack([recipe.encode_image(v).global_feature for v in views(read_image(path), rng)])
+            for path in paths[half:]
+        ]
+    found = []
+    for number in range(_DRAWN_STREAMS):
+        found += _draw(f"stream {number}", targets, classes, similar, queries, shown, rng)
+    return found
+
+
+def _draw(video, targets, classes, similar, queries, shown, rng) -> list[Question]:
+    target = targets[int(rng.integers(len(targets)))]
+    strangers = [c for c in classes if c != target and c not in similar[target]]
+    names = list(rng.permutation(strangers)[: int(rng.integers(2, 6))])
+    alike = [c for c in similar[target] if c in classes]
+    if alike and rng.random() < 0.6:
+        names[0] = alike[int(rng.integers(len(alike)))]
+    partner = names[-1]
+    names.append(target)
+    rng.shuffle(names)
+    rows, bounds = [], {}
+    for name in names:
+        start, length = len(rows), int(rng.integers(8, 50))
+        while len(rows) - start < length:
+            whole, part = shown[name][int(rng.integers(len(shown[name])))]
+            steps = min(int(rng.integers(3, 16)), length - (len(rows) - start))
+            pan = np.linspace(0, 1, steps)[:, None]
+            noise = rng.normal(
+                0, 0.1 * np.linalg.norm(whole) / len(whole) ** 0.5, (steps, len(whole))
+            )
+            rows += list((1 - pan) * part + pan * whole + noise)
+        bounds[name] = (start * INTERVAL_SECONDS, len(rows) * INTERVAL_SECONDS)
+    clips = np.array(rows, np.float32)
+
+    def ask(label: str, kind: str, about: str | None, other: str | None) -> Question:
+        query = queries[label][int(rng.integers(len(queries[label])))]
+        return Question(
+            video=video,
+            kind=kind,
+            inputs=_inputs(clips, query.regions, query.boxes, query.global_feature),
+            segment=about and bounds[about],
+            partner=other and bounds[other],
+        )
+
+    asked = [
+        ask(target, "simple", target, partner),
+        ask(partner, "simple", partner, target),
+    ]
+    near = set().union(*(similar[name] for name in names))
+    if free := [c for c in alike if c not in names]:
+        asked.append(ask(free[int(rng.integers(len(free)))], "difficult", target, None))
+    absent = [c for c in targets if c not in names]
+    for kind, usable in (
+        ("elsewhere", [c for c in absent if c not in near]),
+        ("sibling", [c for c in absent if c in near]),
+    ):
+        if usable:
+            asked.append(ask(usable[int(rng.integers(len(usable)))], kind, None, None))
+    return asked
+
+
+def _inputs(clips, regions, boxes, global_feature) -> LocalizerInput:
+    def batch(array: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(np.ascontiguousarray(array, np.float32))[None]
+
+    return LocalizerInput(
+        clips=batch(clips),
+        clip_mask=torch.ones(1, len(clips), dtype=torch.bool),
+        regions=batch(regions),
+        boxes=batch(boxes),
+        region_mask=torch.ones(1, len(regions), dtype=torch.bool),
+        global_feature=batch(global_feature),
+    )
+
+
+def _bounds(sample: Sample) -> tuple[float, float]:
+    return sample.segment.start_seconds, sample.segment.end_seconds
