@@ -10,8 +10,9 @@ import numpy as np
 from jaxtyping import UInt8
 
 from stillseek.errors import UsageError
+from stillseek.media.container import SNAP_SECONDS, TimedFrame
 from stillseek.media.pixels import PixelConverter
-from stillseek.media.source import SNAP_SECONDS, TimedFrame, VideoSource
+from stillseek.media.source import VideoSource
 
 # Decoding on is cheaper than seeking to a keyframe (every 2 to 10 s) unless the gap is larger.
 _SEEK_GAP_SECONDS = 5.0
@@ -122,7 +123,7 @@ def frames_at(
             raise UsageError(f"a frame's time must be 0 or more seconds, got {instant}")
     found: dict[float, np.ndarray] = {}
     with VideoSource(path) as source:
-        convert = PixelConverter(size)
+        convert = PixelConverter(size, source.pixel_aspect)
         for instants in _runs(sorted(set(seconds))):
             for instant, timed in displayed_at(source.frames(instants[0]), instants):
                 found[instant] = convert(timed.frame)
@@ -154,7 +155,7 @@ def displayed_at(
 
 def _decode(path: Path, size: tuple[int, int] | None) -> Iterator[Frame]:
     with VideoSource(path) as source:
-        convert = PixelConverter(size)
+        convert = PixelConverter(size, source.pixel_aspect)
         for timed in source.frames():
             yield Frame(timed.seconds, convert(timed.frame))
 
@@ -167,7 +168,7 @@ def _sample(
     on_progress: Callable[[float], None] | None,
 ) -> Iterator[Frame]:
     with VideoSource(path) as source:
-        convert = PixelConverter(size)
+        convert = PixelConverter(size, source.pixel_aspect)
         is_empty = True
         for instant, timed in displayed_at(source.frames(start_seconds), instants):
             is_empty = False

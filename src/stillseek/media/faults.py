@@ -93,7 +93,7 @@ def not_an_image(path: Path, reason: str) -> MediaError:
     )
 
 
-def image_too_large(path: Path, max_pixels: int) -> MediaError:
+def too_many_pixels(path: Path, max_pixels: int) -> MediaError:
     """The header announces so many pixels that decoding would exhaust memory."""
     return MediaError(
         f"{path} announces more than {max_pixels} pixels; expected fewer, so that a hostile file "

@@ -27,10 +27,10 @@ def read_image(path: str | Path) -> UInt8[np.ndarray, "height width 3"]:
     try:
         with Image.open(path) as image:
             if image.width * image.height > MAX_IMAGE_PIXELS:
-                raise faults.image_too_large(path, MAX_IMAGE_PIXELS)
+                raise faults.too_many_pixels(path, MAX_IMAGE_PIXELS)
             return np.array(_to_rgb(ImageOps.exif_transpose(image)))
     except Image.DecompressionBombError as error:
-        raise faults.image_too_large(path, MAX_IMAGE_PIXELS) from error
+        raise faults.too_many_pixels(path, MAX_IMAGE_PIXELS) from error
     except UnidentifiedImageError as error:
         raise faults.not_an_image(path, "no known format") from error
     # Pillow's decoders raise each of these on broken data.
