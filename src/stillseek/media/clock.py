@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache
+from itertools import pairwise
 from math import inf
 from pathlib import Path
 
@@ -32,6 +33,9 @@ from stillseek.media.joined import (
 )
 
 FALLBACK_RATE = Fraction(25)
+# Share of packets without a time of display up to which the others are taken at their word.
+_MAX_MISSING = 0.05
+_RATE_TOLERANCE = 0.1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -168,8 +172,6 @@ def _measure(container: InputContainer, stream_index: int, has_display_times: bo
     } | {stream_index: seconds}
     origin = min((min(line) for line in lines.values() if line), default=0.0)
     reached = (tracks[index].ends(line).max(initial=origin) for index, line in lines.items())
-    # FFmpeg's own figure is the average of a first part, which a jump of the clock upsets.
-    rate = stated_rate if not starts else None
     # GIF flags every packet, though each of them only changes the picture before.
     flags_mean_something = stream.codec_context.codec.intra_only or not all(video.is_key)
     return Clock(
@@ -178,7 +180,7 @@ def _measure(container: InputContainer, stream_index: int, has_display_times: bo
         is_exact=np.array(is_exact, dtype=bool),
         is_key=np.array(video.is_key, dtype=bool) & flags_mean_something,
         shifts={i: [(n, shift - origin) for n, shift in s] for i, s in sound_shifts.items()},
-        frame_rate=rate or _estimated_rate(np.sort(seconds)),
+        frame_rate=_checked_rate(stated_rate, np.sort(seconds)),
         any_seconds=max(reached) - origin,
         ends_inside_packet=is_cut,
     )
@@ -188,11 +190,20 @@ def _own_times(
     stream: VideoStream, video: _Track, has_display_times: bool
 ) -> tuple[list[float], list[bool]]:
     """Times of display that packets state, as far as they do, and for which of them."""
-    if has_display_times:
-        return filled(video.shown, video.step), [t is not None for t in video.shown]
-    # Times of decoding are those of display where no frame waits for a later one.
-    in_order = not stream.codec_context.has_b_frames
-    return filled(video.decoded, video.step), [in_order and t is not None for t in video.decoded]
+    reorders = stream.codec_context.has_b_frames
+    shown = filled(video.shown, video.step)
+    first = next((i for i, time in enumerate(video.shown) if time is not None), 0)
+    if has_display_times and video.shown[first:].count(None) > _MAX_MISSING * len(shown):
+        # Programme streams may state times for the first frame of a block of them only. Decoding
+        # goes on at the pace of the display, and ahead of it by what the first frame says.
+        delay = shown[first] - filled(video.decoded, video.step)[first]
+    elif has_display_times and not (reorders and all(a <= b for a, b in pairwise(shown))):
+        return shown, [time is not None for time in video.shown]
+    else:
+        # Times that follow the order of decoding, though frames do not, are guesses.
+        delay = 0.0
+    times = [time + delay for time in filled(video.decoded, video.step)]
+    return times, [not reorders] * len(times)
 
 
 def _is_bridged_by_sound(start: int, times: list[float], sounds: Iterable[_Track]) -> bool:
@@ -206,14 +217,20 @@ def _is_bridged_by_sound(start: int, times: list[float], sounds: Iterable[_Track
     )
 
 
-def _estimated_rate(seconds: Float[np.ndarray, " packet"]) -> Fraction | None:
-    """Frames per second of ascending times, without the gaps among them."""
+def _checked_rate(
+    stated: Fraction | None, seconds: Float[np.ndarray, " packet"]
+) -> Fraction | None:
+    """Frames per second as stated, if ascending times bear it out, or else as they have it."""
     steps = np.diff(seconds)
     steps = steps[steps > SNAP_SECONDS]
     if not len(steps):
-        return None
+        return stated
     # The mean of the usual steps: containers that count milliseconds round each of them.
-    usual = steps[steps < 1.5 * np.median(steps)]
-    rate = Fraction(1 / usual.mean()).limit_denominator(1001)
+    usual = float(steps[steps < 1.5 * np.median(steps)].mean())
+    if stated and any(
+        abs(step * stated - 1) < _RATE_TOLERANCE for step in (usual, float(steps.mean()))
+    ):
+        return stated
+    rate = Fraction(1 / usual).limit_denominator(1001)
     whole = Fraction(round(rate))
     return whole if abs(rate - whole) < whole / 500 else rate

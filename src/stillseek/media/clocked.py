@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from heapq import heapify, heappop, heappush
 from itertools import chain
+from math import inf
 from pathlib import Path
 
 import av
@@ -100,8 +101,6 @@ class ClockedReader:
 
     def _open(self, container: InputContainer, stream: VideoStream) -> None:
         self.container, self.stream = container, stream
-        # Frames then tell which packet they came in.
-        stream.codec_context.copy_opaque = True
         self._packets = enumerate(packets_of(container, stream))
         self._num_read = 0
 
@@ -113,7 +112,7 @@ class ClockedReader:
             self._open(*open_video(self._path))
         elif self._num_read:
             self.stream.codec_context.flush_buffers()
-        begin = float(self.clock.seconds[first]) if first else -float("inf")
+        begin = float(self.clock.seconds[first]) if first else -inf
         line = _Times(self.clock)
         for number, packet in chain(self._packets, [(-1, None)]):
             if packet is not None:
@@ -124,8 +123,8 @@ class ClockedReader:
                 if number < first or packet.is_corrupt:
                     continue
                 line.expect(number)
-                # A new object for each: PyAV tells them apart by their identity.
-                packet.opaque = (number,)
+                # Decoders hand on what they take for a time: so each frame names its packet.
+                packet.pts, packet.dts = number, None
             try:
                 frames = self.stream.decode(packet)
             except FFmpegError:
@@ -145,7 +144,7 @@ class _Times:
         self._step = float(1 / (clock.frame_rate or FALLBACK_RATE))
         # Times of packets that only say when they are decoded, the first on top.
         self._waiting: list[tuple[float, int]] = []
-        self._previous: float | None = None
+        self._previous = -self._step
 
     def expect(self, number: int) -> None:
         """Notes a packet that goes to the decoder."""
@@ -159,18 +158,17 @@ class _Times:
 
     def timed(self, frame: VideoFrame) -> TimedFrame:
         """A frame in order of display with its time."""
-        number = None if frame.opaque is None else frame.opaque[0]
+        number = frame.pts
         if number is not None and not self._clock.is_exact[number]:
             number = self._next_waiting(number, is_key=frame.key_frame)
-        if number is not None:
-            seconds = float(self._clock.seconds[number])
-            shown = float(self._clock.end_seconds[number]) - seconds
-        if number is None or (self._previous is not None and seconds <= self._previous):
+        seconds = -inf if number is None else float(self._clock.seconds[number])
+        end = -inf if number is None else float(self._clock.end_seconds[number])
+        if number is None or seconds <= self._previous:
             # A broken time, or none: count frames on.
-            seconds = 0.0 if self._previous is None else self._previous + self._step
-            shown = self._step
+            seconds = self._previous + self._step
+            end = seconds + self._step
         self._previous = seconds
-        return TimedFrame(seconds, seconds + shown, frame)
+        return TimedFrame(seconds, end, frame)
 
     def _next_waiting(self, number: int, *, is_key: bool) -> int | None:
         """The packet whose time a frame takes that came in another one."""

@@ -159,7 +159,7 @@ class IndexedReader:
 
     def _timed(self, frame: VideoFrame, previous: float | None) -> TimedFrame:
         # The last frames of a decoder are not told their time base; it is the stream's.
-        tick_seconds = self.stream.time_base
+        tick_seconds = self.stream.time_base or Fraction(1, av.time_base)
         seconds = self._seconds(frame.pts, tick_seconds)
         if seconds is None or (previous is not None and seconds <= previous):
             # A broken time: count frames on.
