@@ -32,6 +32,7 @@ def make_video(tmp_path: Path) -> MakeVideo:
         color: tuple[int, int, int, int] | None = None,
         tone_seconds: float = 0.0,
         noise: int = 0,
+        aspect: Fraction | None = None,
     ) -> Path:
         path = tmp_path / name
         rng = np.random.default_rng(0)
@@ -41,6 +42,8 @@ def make_video(tmp_path: Path) -> MakeVideo:
             stream.width, stream.height, stream.pix_fmt = *size, pix_fmt
             if pts is not None:
                 stream.codec_context.time_base = Fraction(1, 1000)
+            if aspect is not None:
+                stream.codec_context.sample_aspect_ratio = aspect
             if matrix is not None:
                 stream.set_display_matrix(matrix)
             if color is not None:
@@ -168,12 +171,13 @@ def make_bars(tmp_path: Path) -> MakeVideo:
         muxer: dict[str, str] | None = None,
         aspect: Fraction | None = None,
         sound: "tuple[str, str, int, str] | None" = None,
-        sound_from: float = 0.0,
+        sound_from: int = 0,
+        sound_seconds: int | None = None,
         tick: Callable[[int], int] = lambda i: i,
     ) -> Path:
         path = tmp_path / name
         pix_fmt = PIXEL_FORMATS.get(codec, "yuv420p")
-        options = CODEC_OPTIONS.get(codec, {"b": "4M"}) | (options or {})
+        options = CODEC_OPTIONS.get(codec, {"b": "4M", "qscale": "2"}) | (options or {})
         with av.open(str(path), "w", format=container, container_options=muxer or {}) as out:
             stream = out.add_stream(codec, rate=rate, options=options)
             stream.width, stream.height, stream.pix_fmt = *size, pix_fmt
@@ -190,13 +194,11 @@ def make_bars(tmp_path: Path) -> MakeVideo:
                 frame = av.VideoFrame.from_ndarray(pixels, format="rgb24").reformat(format=pix_fmt)
                 frame.pts, frame.time_base = first_frame + tick(i), Fraction(1, rate)
                 packets += stream.encode(frame)
-                if track is not None and i % rate == 0 and i / rate >= sound_from:
-                    packets += track.encode(_tone(i // rate, sample_format, sample_rate, layout))
             packets += stream.encode()
             if track is not None:
+                for second in range(sound_from, sound_seconds or num_frames // rate):
+                    packets += track.encode(_tone(second, sample_format, sample_rate, layout))
                 packets += track.encode()
-            if track is not None and sound_from:
-                # What comes late in the file is what a reader does not know at its beginning.
                 packets.sort(key=lambda packet: packet.dts * packet.time_base)
             for packet in packets:
                 out.mux(packet)
@@ -209,8 +211,9 @@ def _tone(second: int, sample_format: str, sample_rate: int, layout: str) -> av.
     """A second of a tone of 200 Hz at half level, the same in all channels."""
     wave = 0.5 * np.sin(2 * np.pi * 200 * np.arange(sample_rate) / sample_rate)
     channels = av.AudioLayout(layout).nb_channels
-    planar = np.repeat(wave[None], channels, axis=0).astype(np.float32)
-    frame = av.AudioFrame.from_ndarray(planar, format="fltp", layout=layout)
+    # Packed: PyAV runs off the end of eight planes.
+    packed = np.repeat(wave[:, None], channels, axis=1).reshape(1, -1).astype(np.float32)
+    frame = av.AudioFrame.from_ndarray(packed, format="flt", layout=layout)
     frame.sample_rate, frame.time_base = sample_rate, Fraction(1, sample_rate)
     frame.pts = second * sample_rate
     (frame,) = av.AudioResampler(sample_format, layout, sample_rate).resample(frame)

@@ -19,7 +19,7 @@ FILES = {
     "mpegts": "libx264 libx265 mpeg4 mpeg2video mpeg1video",
     "mpeg": "libx264 mpeg4 mpeg2video mpeg1video",
     "vob": "libx264 mpeg2video",
-    "avi": "libx264 libvpx mpeg4 mpeg2video msmpeg4 mjpeg ffv1 huffyuv zmbv",
+    "avi": "libx264 libvpx mpeg4 mpeg2video wmv1 mjpeg ffv1 huffyuv zmbv",
     "flv": "libx264 libx265 flv flashsv",
     "ogg": "libvpx",
     "gif": "gif",
@@ -36,6 +36,7 @@ FILES = {
 }
 CASES = [(container, codec) for container, codecs in FILES.items() for codec in codecs.split()]
 SIZES = {"dnxhd": (256, 128), "rv20": (128, 32)}
+TONE = ("mp2", "s16", 16000, "mono")
 
 
 def assert_agreement(path: Path, read_bars, numbers: list[int]) -> None:
@@ -99,7 +100,7 @@ def test_every_shape_of_a_file(shape, make_bars, read_bars):
 
 @pytest.mark.parametrize(
     ("name", "codec"),
-    [("v.ts", "libx264"), ("v.mpg", "mpeg2video"), ("v.vob", "mpeg1video"), ("v.flv", "libx264")],
+    [("v.ts", "libx264"), ("v.mpg", "mpeg2video"), ("v.vob", "mpeg1video")],
 )
 @pytest.mark.parametrize("lengths", [(100, 60), (40, 110), (30, 60, 50)])
 def test_joined_files_have_one_time_line(name, codec, lengths, make_bars, read_bars, tmp_path):
@@ -116,20 +117,23 @@ def test_joined_files_have_one_time_line(name, codec, lengths, make_bars, read_b
     assert probe(path).duration_seconds == pytest.approx(number / 25, abs=0.1)
 
 
-def _moved(path: Path, out: Path, frames: int, **muxer: str) -> Path:
-    """A copy with all times moved by some frames of 25 a second."""
+def _moved(path: Path, out: Path, frames: int, *, from_key: int = 0, **muxer: str) -> Path:
+    """A copy with its times moved by some frames of 25 a second, from a key frame on."""
     with (
         av.open(str(path)) as source,
         av.open(str(out), "w", container_options=muxer) as target,
     ):
         stream = source.streams.video[0]
         copy = target.add_stream_from_template(stream)
-        ticks = round(Fraction(frames, 25) / stream.time_base)
+        ticks, num_keys = round(Fraction(frames, 25) / stream.time_base), 0
         for packet in source.demux(stream):
-            if packet.size:
+            num_keys += packet.is_keyframe and packet.size > 0
+            if not packet.size:
+                continue
+            if num_keys > from_key:
                 packet.pts, packet.dts = packet.pts + ticks, packet.dts + ticks
-                packet.stream = copy
-                target.mux(packet)
+            packet.stream = copy
+            target.mux(packet)
     return out
 
 
@@ -143,31 +147,28 @@ def test_an_edit_list_that_trims_is_no_damage(make_bars, read_bars, tmp_path):
 
 
 def test_times_before_zero_in_matroska(make_bars, read_bars, tmp_path):
-    path = _moved(make_bars("v.mkv"), tmp_path / "early.mkv", -31, avoid_negative_ts="disabled")
+    path = _moved(make_bars(), tmp_path / "early.mkv", -31, avoid_negative_ts="disabled")
     assert_agreement(path, read_bars, list(range(150)))
     assert probe(path).duration_seconds == pytest.approx(6.0, abs=0.05)
 
 
-def test_a_clock_that_jumps_is_not_a_frozen_frame(make_bars, read_bars):
-    path = make_bars("v.ts", tick=lambda i: i if i < 70 else i + 25 * 300)
+def test_a_clock_that_jumps_is_not_a_frozen_frame(make_bars, read_bars, tmp_path):
+    path = _moved(make_bars(), tmp_path / "jump.ts", 25 * 300, from_key=3)
     assert_agreement(path, read_bars, list(range(150)))
     assert probe(path).duration_seconds == pytest.approx(6.0, abs=0.1)
+    assert probe(path).frame_rate == 25
 
 
-def test_a_pause_that_sound_goes_on_in_is_kept(make_bars, read_bars):
+def test_a_pause_of_the_picture_alone_is_kept(make_bars, read_bars):
     path = make_bars(
-        "v.ts",
-        tick=lambda i: i if i < 70 else i + 25 * 20,
-        sound=("mp2", "s16", 16000, "mono"),
-        num_frames=80,
+        "v.ts", tick=lambda i: i + 500 * (i >= 70), num_frames=80, sound=TONE, sound_seconds=24
     )
-    short = probe(path).duration_seconds
-    assert short == pytest.approx(3.2, abs=0.2) or short > 23
     assert read_bars(decode(path)) == list(range(80))
+    assert probe(path).duration_seconds == pytest.approx(23.2, abs=0.2)
 
 
 def test_before_the_first_picture_it_is_held(make_bars, read_bars, tmp_path):
-    whole = make_bars("v.ts", sound=("mp2", "s16", 16000, "mono"), options={"g": "50"})
+    whole = make_bars("v.ts", sound=TONE, options={"g": "50"})
     # Nothing decodes before the second key frame.
     with av.open(str(whole)) as source:
         first, second = [p.pos for p in source.demux(video=0) if p.is_keyframe][:2]
@@ -176,9 +177,10 @@ def test_before_the_first_picture_it_is_held(make_bars, read_bars, tmp_path):
     path.write_bytes(data[:first] + data[first + (second - first) // 3 // 188 * 188 :])
     begin = next(decode(path)).seconds
     assert begin > 0.5
-    assert read_bars([frame_at(path, 0.0)]) == [50]
+    held = read_bars([next(decode(path))])
+    assert read_bars([frame_at(path, 0.0)]) == held
     cut(path, Segment(0.0, 0.4), tmp_path / "clip.mp4")
-    assert read_bars(decode(tmp_path / "clip.mp4")) == [50]
+    assert read_bars(decode(tmp_path / "clip.mp4")) == held
     assert probe(tmp_path / "clip.mp4").duration_seconds == pytest.approx(0.4, abs=0.01)
 
 

@@ -8,6 +8,7 @@ from math import inf
 from pathlib import Path
 
 import av
+import numpy as np
 from av import VideoFrame
 from av.container import InputContainer
 from av.error import FFmpegError
@@ -142,6 +143,7 @@ class _Times:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._step = float(1 / (clock.frame_rate or FALLBACK_RATE))
+        self._line = np.sort(np.append(clock.seconds, clock.video_seconds))
         # Times of packets that only say when they are decoded, the first on top.
         self._waiting: list[tuple[float, int]] = []
         self._previous = -self._step
@@ -164,9 +166,12 @@ class _Times:
         seconds = -inf if number is None else float(self._clock.seconds[number])
         end = -inf if number is None else float(self._clock.end_seconds[number])
         if number is None or seconds <= self._previous:
-            # A broken time, or none: count frames on.
-            seconds = self._previous + self._step
-            end = seconds + self._step
+            # A broken time, or none: between the frame before and the next time that is known, so
+            # that one frame too many moves no other.
+            behind = np.searchsorted(self._line, self._previous + SNAP_SECONDS)
+            left = self._line[behind] - self._previous if behind < len(self._line) else inf
+            seconds = self._previous + min(self._step, left / 2)
+            end = self._previous + min(2 * self._step, left)
         self._previous = seconds
         return TimedFrame(seconds, end, frame)
 

@@ -125,7 +125,7 @@ def _video_stream(path: Path, container: InputContainer) -> VideoStream:
         raise faults.unknown_codec(path)
     if stream.codec_context.width * stream.codec_context.height > MAX_PIXELS:
         raise faults.too_many_pixels(path, MAX_PIXELS)
-    # Frames that grow beyond it later are as good as broken.
-    stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
+    # Frames that grow far beyond it later are as good as broken; decoders count their margins.
+    stream.codec_context.options = {"max_pixels": str(2 * MAX_PIXELS)}
     stream.thread_type = "AUTO"
     return stream
