@@ -167,6 +167,22 @@ def test_a_pause_of_the_picture_alone_is_kept(make_bars, read_bars):
     assert probe(path).duration_seconds == pytest.approx(23.2, abs=0.2)
 
 
+@pytest.mark.parametrize("hours", [-1, 4])
+def test_one_broken_time_moves_nothing_else(hours, make_bars, read_bars):
+    path = make_bars("v.flv", first_frame=25 * 60)
+    data = bytearray(path.read_bytes())
+    with av.open(str(path)) as source:
+        at = [packet.pos for packet in source.demux(video=0) if packet.size][70]
+    # The highest of the three bytes of the time in the tag's header, in units of 65.5 s.
+    data[at + 6 if hours < 0 else at + 4] = 0 if hours < 0 else 0xE0
+    path.write_bytes(data)
+    with av.open(str(path)) as source:
+        times = [packet.pts / 1000 for packet in source.demux(video=0) if packet.size]
+    assert sum(not 55 < time < 70 for time in times) == 1
+    assert_agreement(path, read_bars, list(range(150)))
+    assert probe(path).duration_seconds == pytest.approx(6.0, abs=0.1)
+
+
 def test_before_the_first_picture_it_is_held(make_bars, read_bars, tmp_path):
     whole = make_bars("v.ts", sound=TONE, options={"g": "50"})
     # Nothing decodes before the second key frame.

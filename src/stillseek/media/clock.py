@@ -30,6 +30,7 @@ from stillseek.media.joined import (
     shifted,
     shifts_of_companion,
     shifts_of_pieces,
+    without_outliers,
 )
 
 FALLBACK_RATE = Fraction(25)
@@ -151,6 +152,9 @@ def _measure(container: InputContainer, stream_index: int, has_display_times: bo
         is_cut = packet.is_corrupt
         if packet.stream_index in tracks:
             tracks[packet.stream_index].add(packet, len(video.shown))
+    for track in tracks.values():
+        track.decoded = without_outliers(track.decoded)
+        track.shown = without_outliers(track.shown)
     times, is_exact = _own_times(stream, video, has_display_times)
     may_jump = bool(container.format.flags & Flags.ts_discont.value)
     starts = [
@@ -160,16 +164,13 @@ def _measure(container: InputContainer, stream_index: int, has_display_times: bo
     ]
     shifts = shifts_of_pieces(starts, times, list(np.add(times, video.durations)))
     seconds = shifted(times, shifts)
-    sound_shifts = {
-        index: shifts_of_companion(
-            track.starts(may_jump), filled(track.shown, 0.0), track.num_video_before, shifts
+    lines, sound_shifts = {stream_index: seconds}, {}
+    for index, track in sounds.items():
+        sound_times = filled(track.shown, track.step)
+        sound_shifts[index] = shifts_of_companion(
+            track.starts(may_jump), sound_times, track.num_video_before, shifts
         )
-        for index, track in sounds.items()
-    }
-    lines = {
-        index: shifted(filled(track.shown, 0.0), sound_shifts[index])
-        for index, track in sounds.items()
-    } | {stream_index: seconds}
+        lines[index] = shifted(sound_times, sound_shifts[index])
     origin = min((min(line) for line in lines.values() if line), default=0.0)
     reached = (tracks[index].ends(line).max(initial=origin) for index, line in lines.items())
     # GIF flags every packet, though each of them only changes the picture before.

@@ -56,6 +56,11 @@ class ClockedReader:
         )
 
     @property
+    def can_skip(self) -> bool:
+        """Whether frames can be left out without being decoded."""
+        return bool(self.clock.is_exact.all())
+
+    @property
     def frame_rate(self) -> Fraction | None:
         """Average frames per second, None for a single frame without one."""
         return self.clock.frame_rate

@@ -124,7 +124,8 @@ def frames_at(
     found: dict[float, np.ndarray] = {}
     with VideoSource(path) as source:
         convert = PixelConverter(size, source.pixel_aspect)
-        for instants in _runs(sorted(set(seconds))):
+        gap = _SEEK_GAP_SECONDS if source.reader.can_skip else math.inf
+        for instants in _runs(sorted(set(seconds)), gap):
             for instant, timed in displayed_at(source.frames(instants[0]), instants):
                 found[instant] = convert(timed.frame)
             if instants[-1] not in found:
@@ -179,10 +180,10 @@ def _sample(
             raise _after_the_end(path, start_seconds)
 
 
-def _runs(instants: Sequence[float]) -> Iterator[list[float]]:
+def _runs(instants: Sequence[float], gap_seconds: float) -> Iterator[list[float]]:
     run: list[float] = []
     for instant in instants:
-        if run and instant - run[-1] > _SEEK_GAP_SECONDS:
+        if run and instant - run[-1] > gap_seconds:
             yield run
             run = []
         run.append(instant)

@@ -33,6 +33,7 @@ class IndexedReader:
     """
 
     can_seek = True
+    can_skip = True
 
     def __init__(
         self,

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 _RESTART_SECONDS, _RESTART_FRAMES = 0.25, 4
 # In containers whose clock may jump, FFmpeg's own programs close gaps longer than this.
 _JUMP_SECONDS = 10.0
+# So many packets that are that far from those around them have broken times.
+_MAX_OUTLIERS = 3
 # H.264 shows a frame at most this many after it was decoded.
 _MAX_REORDERED = 16
 
@@ -23,6 +25,26 @@ def filled(times: Sequence[float | None], step: float) -> list[float]:
         latest = latest + step if time is None else time
         line.append(latest)
     return line
+
+
+def without_outliers(times: Sequence[float | None]) -> list[float | None]:
+    """Times without those of a few packets that are far from all before and behind them."""
+    kept, latest = list(times), None
+    for i, time in enumerate(times):
+        if kept[i] is None or time is None:
+            continue
+        if latest is not None and abs(time - latest) > _JUMP_SECONDS:
+            behind = times[i + 1 : i + 1 + _MAX_OUTLIERS]
+            back = [
+                j
+                for j, t in enumerate(behind, 1)
+                if t is not None and abs(t - latest) < abs(time - latest) / 2
+            ]
+            if back:
+                kept[i : i + back[0]] = [None] * back[0]
+                continue
+        latest = time
+    return kept
 
 
 def piece_starts(times: Sequence[float], step: float, *, may_jump: bool) -> list[int]:
