@@ -148,6 +148,7 @@ class _Times:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._step = float(1 / (clock.frame_rate or FALLBACK_RATE))
+        self._numbers = range(len(clock.seconds))
         self._line = np.sort(np.append(clock.seconds, clock.video_seconds))
         # Times of packets that only say when they are decoded, the first on top.
         self._waiting: list[tuple[float, int]] = []
@@ -165,7 +166,7 @@ class _Times:
 
     def timed(self, frame: VideoFrame) -> TimedFrame:
         """A frame in order of display with its time."""
-        number = frame.pts
+        number = frame.pts if frame.pts in self._numbers else None
         if number is not None and not self._clock.is_exact[number]:
             number = self._next_waiting(number, is_key=frame.key_frame)
         seconds = -inf if number is None else float(self._clock.seconds[number])
