@@ -1,12 +1,14 @@
 """Probing, decoding, seeking and cutting agree, whatever the container."""
 
 import random
+import re
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import pytest
 
+from stillseek.errors import TruncatedMediaWarning
 from stillseek.media import cut, decode, frame_at, frames_at, probe, sample
 from stillseek.timeline import Segment
 
@@ -93,6 +95,17 @@ SHAPES = {
 }
 
 
+def joined(name: str, codec: str, lengths: tuple[int, ...], make_bars) -> Path:
+    """A file of several, byte after byte, whose frames are numbered through."""
+    data, number = b"", 0
+    for length in lengths:
+        part = make_bars(name, codec=codec, num_frames=length, first_number=number)
+        data, number = data + part.read_bytes(), number + length
+    path = part.with_name(f"joined_{name}")
+    path.write_bytes(data)
+    return path
+
+
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
 def test_every_shape_of_a_file(shape, make_bars, read_bars):
     assert_agreement(make_bars(**shape), read_bars, list(range(150)))
@@ -100,21 +113,47 @@ def test_every_shape_of_a_file(shape, make_bars, read_bars):
 
 @pytest.mark.parametrize(
     ("name", "codec"),
-    [("v.ts", "libx264"), ("v.mpg", "mpeg2video"), ("v.vob", "mpeg1video")],
+    [
+        ("v.ts", "libx264"),
+        ("v.mpg", "mpeg2video"),
+        ("v.vob", "mpeg1video"),
+    ],
 )
 @pytest.mark.parametrize("lengths", [(100, 60), (40, 110), (30, 60, 50)])
-def test_joined_files_have_one_time_line(name, codec, lengths, make_bars, read_bars, tmp_path):
-    joined, number = b"", 0
-    for length in lengths:
-        part = make_bars(name, codec=codec, num_frames=length, first_number=number)
-        joined, number = joined + part.read_bytes(), number + length
-    path = tmp_path / f"joined_{name}"
-    path.write_bytes(joined)
+def test_joined_files_have_one_time_line(name, codec, lengths, make_bars, read_bars):
+    path, number = joined(name, codec, lengths, make_bars), sum(lengths)
     numbers = read_bars(decode(path))
     # The frame at a joint may be lost with a packet that the demuxer takes for broken.
     assert len(numbers) >= number - 2 * len(lengths)
     assert_agreement(path, read_bars, numbers)
     assert probe(path).duration_seconds == pytest.approx(number / 25, abs=0.1)
+
+
+@pytest.mark.parametrize(("name", "codec"), [("v.mkv", "libx264"), ("v.webm", "libvpx-vp9")])
+def test_two_joined_matroska_files_have_one_time_line(name, codec, make_bars, read_bars):
+    path = joined(name, codec, (40, 110), make_bars)
+    assert_agreement(path, read_bars, list(range(150)))
+    assert probe(path).duration_seconds == pytest.approx(6.0, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("name", "lengths", "rest"), [("v.mkv", (30, 60, 50), "35%"), ("v.flv", (40, 110), "69%")]
+)
+def test_joined_files_that_are_not_read_to_the_end_warn(name, lengths, rest, make_bars):
+    path = joined(name, "libx264", lengths, make_bars)
+    with pytest.warns(TruncatedMediaWarning) as caught:
+        info = probe(path)
+    seconds = info.duration_seconds
+    assert 1 < seconds < 4
+    message = str(caught[0].message)
+    share = re.fullmatch(
+        re.escape(f"{path} is read up to {seconds:.1f} seconds, which leaves ")
+        + r"(\d\d)% of the file; it is damaged there or was joined of several files: join them "
+        "with a program for videos, or convert it to MP4",
+        message,
+    )
+    # As many bytes a frame everywhere, about.
+    assert abs(int(share[1]) - int(rest.rstrip("%"))) < 10
 
 
 def _moved(path: Path, out: Path, frames: int, *, from_key: int = 0, **muxer: str) -> Path:

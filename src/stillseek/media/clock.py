@@ -54,6 +54,7 @@ class Clock:
         frame_rate: Frames per second, None for a single one.
         any_seconds: End of the last whole packet of any stream.
         ends_inside_packet: Whether the last packet is cut off.
+        unread_share: How much of the file is behind the last packet that was found.
     """
 
     seconds: Float[np.ndarray, " packet"]
@@ -64,6 +65,7 @@ class Clock:
     frame_rate: Fraction | None
     any_seconds: float
     ends_inside_packet: bool
+    unread_share: float
 
     def shift_of(self, stream_index: int, packet_number: int) -> float:
         """Seconds to add to the own time of a packet of a sound stream."""
@@ -147,9 +149,10 @@ def _measure(container: InputContainer, stream_index: int, has_display_times: bo
     video = _Track(float(1 / (stated_rate or FALLBACK_RATE)))
     sounds = {s.index: _Track(0.0) for s in container.streams.audio}
     tracks = {**sounds, stream_index: video}
-    is_cut = False
+    is_cut, num_bytes = False, 0
     for packet in packets_of(container, *container.streams):
         is_cut = packet.is_corrupt
+        num_bytes = max(num_bytes, (packet.pos or 0) + packet.size)
         if packet.stream_index in tracks:
             tracks[packet.stream_index].add(packet, len(video.shown))
     for track in tracks.values():
@@ -184,6 +187,7 @@ def _measure(container: InputContainer, stream_index: int, has_display_times: bo
         frame_rate=_checked_rate(stated_rate, np.sort(seconds)),
         any_seconds=max(reached) - origin,
         ends_inside_packet=is_cut,
+        unread_share=1 - num_bytes / container.size if container.size > 0 else 0.0,
     )
 
 

@@ -14,6 +14,7 @@ from av.container import InputContainer
 from av.error import FFmpegError
 from av.video.stream import VideoStream
 
+from stillseek.media import faults
 from stillseek.media.clock import FALLBACK_RATE, Clock, clock_of
 from stillseek.media.container import (
     SNAP_SECONDS,
@@ -26,6 +27,9 @@ from stillseek.media.container import (
 
 # Containers that announce a duration; the others only let FFmpeg estimate one.
 _ANNOUNCING_FORMATS = frozenset({"avi", "flv", "asf", "matroska"})
+# Containers whose demuxers stop where another file begins, and the share of a file that an index
+# and other data at its end may have.
+_ONE_PIECE, _MAX_UNREAD = frozenset({"flv", "matroska"}), 0.2
 
 
 def has_display_times(container: InputContainer, stream: VideoStream) -> bool:
@@ -54,6 +58,8 @@ class ClockedReader:
         self.clock = clock_of(
             path, stream.index, has_display_times=has_display_times(container, stream)
         )
+        if format_name(container) in _ONE_PIECE and self.clock.unread_share > _MAX_UNREAD:
+            faults.warn_unread(path, self.clock.video_seconds, self.clock.unread_share)
 
     @property
     def can_skip(self) -> bool:

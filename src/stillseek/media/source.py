@@ -103,7 +103,7 @@ def _reader(path: Path) -> IndexedReader | ClockedReader:
     """The way of reading that a file deserves."""
     container, stream = open_video(path)
     try:
-        if _looks_indexed(container, stream):
+        if _looks_indexed(path, container, stream):
             packets = packets_of(container, stream)
             first = next(packets, None)
             # Matroska leaves out times before zero; what follows them then cannot be placed.
@@ -117,6 +117,25 @@ def _reader(path: Path) -> IndexedReader | ClockedReader:
         raise
 
 
-def _looks_indexed(container: InputContainer, stream: VideoStream) -> bool:
-    is_known = format_name(container) in ("mov", "matroska")
-    return is_known and stream.start_time is not None and has_display_times(container, stream)
+def _looks_indexed(path: Path, container: InputContainer, stream: VideoStream) -> bool:
+    if stream.start_time is None or not has_display_times(container, stream):
+        return False
+    name = format_name(container)
+    return name == "mov" or (name == "matroska" and not _is_joined_matroska(path))
+
+
+def _is_joined_matroska(path: Path) -> bool:
+    """Whether something follows the one segment that a Matroska file has."""
+    with path.open("rb") as file:
+        head = file.read(4096)
+    # Both elements have an ID of four bytes and a size; of all ones it is not known.
+    end = 0
+    for element in (b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"):
+        if not head.startswith(element, end) or len(head) < end + 12 or not head[end + 4]:
+            return False
+        length = 9 - head[end + 4].bit_length()
+        size = int.from_bytes(head[end + 4 : end + 4 + length]) - (1 << 7 * length)
+        if size == (1 << 7 * length) - 1:
+            return False
+        end += 4 + length + size
+    return end < path.stat().st_size
