@@ -175,8 +175,8 @@ def warn_unread(path: Path, decoded_seconds: float, unread_share: float) -> None
     """Warns that nothing is found in a large part of a file at its end."""
     warnings.warn(
         f"{path} is read up to {decoded_seconds:.1f} seconds, which leaves {unread_share:.0%} of "
-        "the file; it is damaged there or was joined of several files: join them with a program for "
-        "videos, or convert it to MP4",
+        "the file; it is damaged there or was joined of several files: join them with a program "
+        "for videos, or convert it to MP4",
         TruncatedMediaWarning,
         stacklevel=1,
     )
