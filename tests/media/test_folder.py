@@ -16,6 +16,7 @@ def test_folder_without_videos_has_none(tmp_path: Path) -> None:
     touch(tmp_path, "notes.txt", "mp4")
 
     assert videos_below(tmp_path) == []
+    assert videos_below(tmp_path / "nowhere") == []
 
 
 def test_videos_are_found_below_a_folder_in_order(tmp_path: Path) -> None:

@@ -65,6 +65,8 @@ def _folders_below(folder: Path) -> Iterator[Path]:
     real, linked = deque([folder]), deque[Path]()
     while real or linked:
         here = real.popleft() if real else linked.popleft()
+        if not here.is_dir():
+            continue
         state = here.stat()
         if (state.st_dev, state.st_ino) in seen:
             continue
