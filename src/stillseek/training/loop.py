@@ -15,18 +15,20 @@ import safetensors.torch
 import torch
 from accelerate import Accelerator
 from accelerate.utils import ProjectConfiguration
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from stillseek.data.batching import BatchLoader, batch_indices, num_steps_of, worker_failures
 from stillseek.data.example import Batch, Example, StepTargets, samples_of
 from stillseek.data.records import write_text_atomic
 from stillseek.errors import StillseekError, UsageError
+from stillseek.evaluation.collapse import PictureSwap
 from stillseek.evaluation.inference import predict
+from stillseek.evaluation.priors import best_prior
 from stillseek.models.catalog import LocalizerModel, model_name
+from stillseek.models.checkpoint_header import RUN_CONFIG_FILE
 from stillseek.models.inputs import blind_query
 from stillseek.training.config import EpochRecord, TrainConfig, TrainResult
 from stillseek.training.losses import Loss, loss_for
+from stillseek.training.progress import TrainingProgress, describe_size
 from stillseek.training.state import (
     STATE_FILE,
     load_state,
@@ -37,9 +39,13 @@ from stillseek.training.state import (
     save_tensors,
 )
 
-CONFIG_FILE = "config.json"
 EPOCHS_FILE = "epochs.jsonl"
 BEST_FILE = "best.safetensors"
+
+_COLLAPSED = (
+    "gives the same answer to different pictures, as a prior does that looks at none; if it stays "
+    "so, train with more classes, with Difficult queries, or with a lower learning rate"
+)
 
 
 def train(
@@ -65,7 +71,7 @@ def train(
         config: How to train.
         out_dir: Run folder: configuration, epoch log, TensorBoard events, state, best weights.
         resume: Go on with the run in ``out_dir``; where it has no finished epoch, begin.
-        quiet: Show no progress.
+        quiet: Say nothing on stderr: no progress, no scores, no warning.
 
     Raises:
         UsageError: The model has nothing to train, there is no example, ``out_dir`` holds a run
@@ -122,16 +128,8 @@ class _Run:
         )
         self.val_loader = BatchLoader(val_data[rank::world], num_workers=config.num_workers)
         self.optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate, fused=True)
-        console = Console(stderr=True)
-        self.progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            TextColumn("loss {task.fields[loss]:.3f}"),
-            console=console,
-            disable=quiet or not console.is_terminal or not self.accelerator.is_main_process,
-        )
+        self.progress = TrainingProgress(quiet=quiet or not self.accelerator.is_main_process)
+        self.prior, self.prior_miou = best_prior(samples_of(train_data), samples_of(val_data))
 
     @property
     def best(self) -> EpochRecord:
@@ -166,7 +164,8 @@ class _Run:
         self.accelerator.init_trackers("tensorboard")
         if self.accelerator.is_main_process:
             text = json.dumps(asdict(self.config), indent=2)
-            write_text_atomic(self.folder / CONFIG_FILE, text + "\n")
+            write_text_atomic(self.folder / RUN_CONFIG_FILE, text + "\n")
+        self.progress.say(describe_size(self.model))
 
     def epoch(self) -> None:
         """Trains and validates one epoch, then writes the state."""
@@ -177,6 +176,7 @@ class _Run:
         ).generate_state(1, np.uint64)
         torch.manual_seed(int(mixed[0]))
         loss = self._train_epoch(epoch)
+        self.progress.validate()
         miou, miou_independent = self._validate()
         record = EpochRecord(
             epoch=epoch,
@@ -184,12 +184,16 @@ class _Run:
             validation_miou=miou,
             validation_miou_independent=miou_independent,
             seconds=time.perf_counter() - began,
+            prior=self.prior,
+            prior_miou=self.prior_miou,
+            ignores_query=self._ignores_query(),
         )
         self.records.append(record)
+        self._tell(record)
         values = {
-            name: value
+            name: float(value)
             for name, value in asdict(record).items()
-            if name != "epoch" and value is not None
+            if name not in ("epoch", "prior") and value is not None
         }
         self.accelerator.log(values, step=epoch)
         if self.accelerator.is_main_process:
@@ -200,9 +204,13 @@ class _Run:
         """Loads the best epoch's weights into the model."""
         weights = self.folder / BEST_FILE
         load_weights(self.model, safetensors.torch.load_file(weights))
+        if self.best.ignores_query:
+            self.progress.say(f"warning: the epoch that is kept, {self.best.epoch}, {_COLLAPSED}")
         return TrainResult(
             best_epoch=self.best.epoch,
             best_miou=self.best.validation_miou,
+            prior=self.prior,
+            prior_miou=self.prior_miou,
             epochs=tuple(self.records),
             weights=weights,
         )
@@ -233,7 +241,7 @@ class _Run:
         )
         # The last batch may have too few examples for all processes.
         batches = [share for indices in batches if (share := self._share(indices))]
-        task = self.progress.add_task(f"epoch {epoch}", total=len(batches), loss=math.nan)
+        self.progress.begin(epoch, len(batches))
         total, count = 0.0, 0
         for step, batch in enumerate(self.train_loader.load(batches, draw=draw)):
             loss = self._step(batch)
@@ -244,8 +252,7 @@ class _Run:
                 )
             total += loss * len(batch)
             count += len(batch)
-            self.progress.update(task, advance=1, loss=loss)
-        self.progress.remove_task(task)
+            self.progress.step(loss)
         sums = torch.tensor([total, count], device=self.accelerator.device)
         reduced = self.accelerator.reduce(sums)
         assert isinstance(reduced, torch.Tensor)
@@ -291,6 +298,27 @@ class _Run:
             metric.update(np.array(bounds, dtype=np.float64).reshape(-1, 2), target)
             scores[method] = metric.compute().item()
         return scores["joint"], scores.get("independent")
+
+    @cached_property
+    def _swap(self) -> PictureSwap:
+        return PictureSwap(self.val_loader.data)
+
+    def _ignores_query(self) -> bool:
+        """Whether the head has collapsed to a prior; of one that sees no query nobody asks."""
+        if self.config.query_blind:
+            return False
+        return self._swap.is_ignored(self.model, precision=self.config.precision)
+
+    def _tell(self, record: EpochRecord) -> None:
+        """One line about an epoch, and a warning when the head begins to ignore the picture."""
+        self.progress.say(
+            f"epoch {record.epoch}: loss {record.train_loss:.3f}, validation mIoU "
+            f"{record.validation_miou:.2%} (best prior: {self.prior}, {self.prior_miou:.2%}), "
+            f"{record.seconds:.0f} s"
+        )
+        before = self.records[-2].ignores_query if len(self.records) > 1 else False
+        if record.ignores_query and not before:
+            self.progress.say(f"warning: epoch {record.epoch} {_COLLAPSED}")
 
     def _share(self, indices: list[int]) -> list[int]:
         """This process's equal part of a batch; what cannot be divided is left out."""
