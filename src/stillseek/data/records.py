@@ -1,6 +1,7 @@
 """JSON records on disk: typed, checked, written in one step; errors name file and line."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, fields
 from pathlib import Path
@@ -38,10 +39,23 @@ def parse_json(text: str, where: str) -> object:
     """A JSON value from text.
 
     Raises:
-        DatasetError: The text is no JSON; the message starts with ``where``.
+        DatasetError: The text is no JSON, or an object has a key twice, of which one would be
+            lost; the message starts with ``where``.
     """
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        values = dict(pairs)
+        if len(values) < len(pairs):
+            counts = Counter(key for key, _ in pairs)
+            twice = next(key for key, number in counts.items() if number > 1)
+            raise DatasetError(
+                f"{where}: {twice!r} is there {counts[twice]} times in one JSON object, and all "
+                "but the last would be lost; join what they hold, or rename them"
+            )
+        return values
+
     try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=once)
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
         raise DatasetError(

@@ -8,7 +8,7 @@ from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
 from stillseek.errors import CheckpointError, UsageError
-from stillseek.features.recipe import RecipeOptions
+from stillseek.features.recipe import Precision, RecipeOptions
 
 WEIGHTS_FILE = "model.safetensors"
 HEADER_FILE = "checkpoint.json"
@@ -79,10 +79,13 @@ def options_from_json(file: Path, values: Any) -> RecipeOptions | None:
         raise CheckpointError(f"{file}: recipe options must be texts; copy the checkpoint again")
     _refuse_keys(file, "unknown recipe option", values.keys() - {"precision", *_PATH_OPTIONS})
     paths: dict[str, Any] = {name: Path(values[name]) for name in _PATH_OPTIONS if name in values}
-    try:
-        return RecipeOptions(precision=values.get("precision", "auto"), **paths)
-    except UsageError as error:
-        raise CheckpointError(f"{file}: {error}") from error
+    for precision in get_args(Precision):
+        if values.get("precision", "auto") == precision:
+            return RecipeOptions(precision=precision, **paths)
+    raise CheckpointError(
+        f"{file} has the precision {values['precision']!r}, expected one of "
+        f"{', '.join(get_args(Precision))}; copy the checkpoint again"
+    )
 
 
 def read_header(path: Path) -> dict[str, Any]:
