@@ -341,7 +341,11 @@ def test_other_format(saved, text):
         ("recipe.options", [], "recipe options must be texts"),
         ("recipe.options", {"weights": 3}, "recipe options must be texts"),
         ("recipe.options", {"sampling": "x"}, "unknown recipe option 'sampling'"),
-        ("recipe.options", {"precision": "fp8"}, "has the precision 'fp8', expected one of auto, fp32"),
+        (
+            "recipe.options",
+            {"precision": "fp8"},
+            "has the precision 'fp8', expected one of auto, fp32",
+        ),
         ("recipe.name", None, "recipe name and fingerprint must be strings"),
         ("weights_sha256", "0", "is not the file that checkpoint.json was written with"),
     ],

@@ -17,7 +17,7 @@ _TEMPORARY = f".{'[0-9a-f]' * 16}.tmp*"
 # pathlib makes one slash of two. A single letter is a drive of Windows.
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/+(.*)", re.DOTALL)
 # fsspec's way to put one file system into another, such as simplecache::s3://bucket/store.
-_CHAIN = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*::.*:/|[A-Za-z][A-Za-z0-9+.-]+:/.*::", re.DOTALL)
+_CHAIN = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*(::/|::.*:/|:/.*::)", re.DOTALL)
 
 
 class StoreFiles(ABC):
