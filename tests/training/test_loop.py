@@ -350,6 +350,20 @@ def max_epoch(folder) -> int:
     return max(records, key=lambda record: record["validation_miou"])["epoch"]
 
 
+def test_a_killed_run_resumes_and_leaves_nothing_behind(tmp_path):
+    config = dataclasses.replace(CONFIG, max_epochs=1)
+    run(tmp_path, config)
+    # What a kill in the middle of an epoch's files leaves: half a file, and a log that is behind.
+    left = tmp_path / f".{'3' * 16}.tmp.safetensors"
+    left.write_bytes(b"half")
+    (tmp_path / "epochs.jsonl").unlink()
+
+    run(tmp_path, config, resume=True)
+
+    assert not left.exists()
+    assert len((tmp_path / "epochs.jsonl").read_text().splitlines()) == 1
+
+
 def test_records_of_an_early_version_are_resumed(tmp_path):
     run(tmp_path, dataclasses.replace(CONFIG, max_epochs=1))
     path = tmp_path / "state.safetensors"

@@ -27,14 +27,18 @@ def test_without_a_terminal_there_is_a_line_every_30_seconds(clock, capsys):
         for step in range(10):
             clock.now += 7.0
             progress.step(2.0 + step)
+        clock.now += 30.0
+        progress.validate(5, 17)
         progress.say("epoch 3: done")
         clock.now += 29.0
         progress.step(1.5)
+        progress.validate(6, 17)
 
     assert capsys.readouterr() == (
         "",
         "epoch 3: 5 of 40 steps, loss 6.000, 0:04:05 left in this epoch\n"
         "epoch 3: 10 of 40 steps, loss 11.000, 0:03:30 left in this epoch\n"
+        "epoch 3: 5 of 17 validated\n"
         "epoch 3: done\n",
     )
 
@@ -52,7 +56,7 @@ def test_quiet_is_quiet_on_a_terminal_too(clock, monkeypatch, capsys):
         progress.begin(0, 2)
         clock.now += 60.0
         progress.step(1.0)
-        progress.validate()
+        progress.validate(1, 2)
         progress.say("a line")
 
     assert capsys.readouterr() == ("", "")

@@ -9,11 +9,9 @@ from pathlib import Path
 
 from stillseek.errors import FeatureError, UsageError
 from stillseek.features.keys import is_entry_name
-from stillseek.files import replacing
+from stillseek.files import LEFT_OVER, replacing
 
 SUFFIX = ".safetensors"
-# What `replacing` calls its files: nobody else's hidden file.
-_TEMPORARY = f".{'[0-9a-f]' * 16}.tmp*"
 # pathlib makes one slash of two. A single letter is a drive of Windows.
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/+(.*)", re.DOTALL)
 # fsspec's way to put one file system into another, such as simplecache::s3://bucket/store.
@@ -198,7 +196,7 @@ class LocalFiles(StoreFiles):
     def temporaries(self, *, older_than_seconds: float) -> list[str]:
         """Names of files that a writer began so long ago that it must have died."""
         found = []
-        for path in sorted(self.root.rglob(_TEMPORARY)):
+        for path in sorted(self.root.rglob(LEFT_OVER)):
             with suppress(FileNotFoundError):
                 if time.time() - path.stat().st_mtime > older_than_seconds:
                     found.append(path.relative_to(self.root).as_posix())

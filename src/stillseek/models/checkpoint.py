@@ -2,9 +2,9 @@
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,7 +15,7 @@ from torch import Tensor
 
 from stillseek.errors import CheckpointError
 from stillseek.features.recipe import RecipeOptions
-from stillseek.files import replacing
+from stillseek.files import LEFT_OVER, remove_left_over, replacing
 from stillseek.models.catalog import MODELS, LocalizerModel, model_name
 from stillseek.models.checkpoint_header import (
     FORMAT_VERSION,
@@ -31,8 +31,6 @@ from stillseek.models.checkpoint_header import (
 
 # Weights whose header is about to be written, or was when a writer died.
 _NEXT_WEIGHTS_FILE = "model.next.safetensors"
-# What `replacing` leaves where it is killed.
-_LEFT_OVER = re.compile(r"\.[0-9a-f]{16}\.tmp(\.safetensors|\.json)")
 
 WeightType = Literal["float32", "float16"]
 
@@ -168,7 +166,7 @@ def _refuse_foreign_files(path: Path) -> None:
     known = {WEIGHTS_FILE, HEADER_FILE, _NEXT_WEIGHTS_FILE}
     if path.is_dir():
         names = {entry.name for entry in path.iterdir()} - known
-        foreign = sorted(name for name in names if not _LEFT_OVER.fullmatch(name))
+        foreign = sorted(name for name in names if not fnmatchcase(name, LEFT_OVER))
     else:
         foreign = [path.name] if path.exists() else []
     if foreign:
@@ -180,11 +178,7 @@ def _refuse_foreign_files(path: Path) -> None:
 
 def _tidy(path: Path) -> None:
     """Ends what a writer that was killed began, so that the old weights have their usual name."""
-    if not path.is_dir():
-        return
-    for entry in path.iterdir():
-        if _LEFT_OVER.fullmatch(entry.name):
-            entry.unlink()
+    remove_left_over(path)
     coming = path / _NEXT_WEIGHTS_FILE
     if coming.exists():
         try:

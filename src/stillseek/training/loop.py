@@ -23,6 +23,7 @@ from stillseek.errors import StillseekError, UsageError
 from stillseek.evaluation.collapse import PictureSwap
 from stillseek.evaluation.inference import predict
 from stillseek.evaluation.priors import best_prior
+from stillseek.files import remove_left_over
 from stillseek.models.catalog import LocalizerModel, model_name
 from stillseek.models.checkpoint_header import RUN_CONFIG_FILE
 from stillseek.models.inputs import blind_query
@@ -163,6 +164,8 @@ class _Run:
         self.wrapped, self.stepper = self.accelerator.prepare(self.model, self.optimizer)
         self.accelerator.init_trackers("tensorboard")
         if self.accelerator.is_main_process:
+            remove_left_over(self.folder)
+            self._write_log()
             text = json.dumps(asdict(self.config), indent=2)
             write_text_atomic(self.folder / RUN_CONFIG_FILE, text + "\n")
         self.progress.say(describe_size(self.model))
@@ -176,7 +179,6 @@ class _Run:
         ).generate_state(1, np.uint64)
         torch.manual_seed(int(mixed[0]))
         loss = self._train_epoch(epoch)
-        self.progress.validate()
         miou, miou_independent = self._validate()
         record = EpochRecord(
             epoch=epoch,
@@ -289,6 +291,7 @@ class _Run:
             batch_size=self.config.batch_size,
             precision=self.config.precision,
             query_blind=self.config.query_blind,
+            on_progress=self.progress.validate,
         )
         target = segment_bounds(samples_of(self.val_loader.data))
         scores: dict[str, float] = {}
@@ -336,15 +339,23 @@ class _Run:
         # The best weights first: a kill in between repeats this epoch and writes them again.
         if self.best is record:
             save_tensors(self.folder / BEST_FILE, self.model.state_dict(), {})
-        epochs = [asdict(epoch) for epoch in self.records]
         save_state(
             self.folder / STATE_FILE,
             self.model,
             self.optimizer,
-            {"config": asdict(self.config), "model": self._model_settings(), "epochs": epochs},
+            {
+                "config": asdict(self.config),
+                "model": self._model_settings(),
+                "epochs": [asdict(epoch) for epoch in self.records],
+            },
         )
-        log = "".join(json.dumps(epoch) + "\n" for epoch in epochs)
-        write_text_atomic(self.folder / EPOCHS_FILE, log)
+        self._write_log()
+
+    def _write_log(self) -> None:
+        """The records as a file; the state has them, too, and they come from there."""
+        if self.records:
+            log = "".join(json.dumps(asdict(epoch)) + "\n" for epoch in self.records)
+            write_text_atomic(self.folder / EPOCHS_FILE, log)
 
     def _model_settings(self) -> dict[str, Any]:
         """What the weights alone do not tell, as JSON gives it back."""

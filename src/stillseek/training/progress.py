@@ -65,18 +65,21 @@ class TrainingProgress:
         """Counts a step."""
         self._done += 1
         self._bar.update(self._task, advance=1, loss=loss)
-        now = time.perf_counter()
-        if self._has_bar or now - self._last_line < _LINE_SECONDS:
-            return
-        left = (now - self._began) / self._done * (self._num_steps - self._done)
-        self.say(
-            f"epoch {self._epoch}: {self._done} of {self._num_steps} steps, loss {loss:.3f}, "
+        left = (time.perf_counter() - self._began) / self._done * (self._num_steps - self._done)
+        self._say_now_and_then(
+            f"{self._done} of {self._num_steps} steps, loss {loss:.3f}, "
             f"{timedelta(seconds=round(left))} left in this epoch"
         )
 
-    def validate(self) -> None:
-        """Says that the steps are done, and validation goes on."""
-        self._bar.update(self._task, description=f"epoch {self._epoch}, validation")
+    def validate(self, done: int, total: int) -> None:
+        """Takes how many examples are validated, and their number."""
+        description = f"epoch {self._epoch}, validation"
+        self._bar.update(self._task, description=description, completed=done, total=total)
+        self._say_now_and_then(f"{done} of {total} validated")
+
+    def _say_now_and_then(self, words: str) -> None:
+        if not self._has_bar and time.perf_counter() - self._last_line >= _LINE_SECONDS:
+            self.say(f"epoch {self._epoch}: {words}")
 
     def say(self, line: str) -> None:
         """Prints a line, above the bar where there is one."""
