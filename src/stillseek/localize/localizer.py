@@ -158,13 +158,14 @@ class Localizer:
         if checkpoint is None:
             encoder, _ = _load_recipe(recipe or "pocket", recipe_options, device)
             head, name = installed_head(encoder, model), encoder.name
+            head, kind = with_engine(head, engine)
         else:
             head, name = read_head(Path(checkpoint))
             if not isinstance(recipe, Recipe):
                 recipe, recipe_options = recipe_of(head, checkpoint, recipe, recipe_options)
+            head, kind = with_engine(head, engine)
             encoder, loaded_with = _load_recipe(recipe, recipe_options, device)
             check_recipe(head, checkpoint, encoder.name, encoder.fingerprint, loaded_with)
-        head, kind = with_engine(head, engine)
         return cls(
             recipe=encoder,
             checkpoint=head,

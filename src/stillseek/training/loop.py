@@ -17,12 +17,9 @@ from accelerate import Accelerator
 from accelerate.utils import ProjectConfiguration
 
 from stillseek.data.batching import BatchLoader, batch_indices, num_steps_of, worker_failures
-from stillseek.data.example import Batch, Example, StepTargets, samples_of
+from stillseek.data.example import Batch, Example, StepTargets
 from stillseek.data.records import write_text_atomic
 from stillseek.errors import StillseekError, UsageError
-from stillseek.evaluation.collapse import PictureSwap
-from stillseek.evaluation.inference import predict
-from stillseek.evaluation.priors import best_prior
 from stillseek.files import remove_left_over
 from stillseek.models.catalog import LocalizerModel, model_name
 from stillseek.models.checkpoint_header import RUN_CONFIG_FILE
@@ -39,6 +36,7 @@ from stillseek.training.state import (
     save_state,
     save_tensors,
 )
+from stillseek.training.validation import Validation
 
 EPOCHS_FILE = "epochs.jsonl"
 BEST_FILE = "best.safetensors"
@@ -127,10 +125,10 @@ class _Run:
         self.train_loader = BatchLoader(
             train_data, num_workers=config.num_workers, augmentation=config.augmentation
         )
-        self.val_loader = BatchLoader(val_data[rank::world], num_workers=config.num_workers)
+        share = val_data[rank::world]
+        self.validation = Validation(model, train_data, val_data, share, config)
         self.optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate, fused=True)
         self.progress = TrainingProgress(quiet=quiet or not self.accelerator.is_main_process)
-        self.prior, self.prior_miou = best_prior(samples_of(train_data), samples_of(val_data))
 
     @property
     def best(self) -> EpochRecord:
@@ -186,9 +184,9 @@ class _Run:
             validation_miou=miou,
             validation_miou_independent=miou_independent,
             seconds=time.perf_counter() - began,
-            prior=self.prior,
-            prior_miou=self.prior_miou,
-            ignores_query=self._ignores_query(),
+            prior=self.validation.prior,
+            prior_miou=self.validation.prior_miou,
+            ignores_query=self.validation.ignores_query(),
         )
         self.records.append(record)
         self._tell(record)
@@ -211,8 +209,8 @@ class _Run:
         return TrainResult(
             best_epoch=self.best.epoch,
             best_miou=self.best.validation_miou,
-            prior=self.prior,
-            prior_miou=self.prior_miou,
+            prior=self.validation.prior,
+            prior_miou=self.validation.prior_miou,
             epochs=tuple(self.records),
             weights=weights,
         )
@@ -229,7 +227,7 @@ class _Run:
     def close(self) -> None:
         """Ends the processes that load examples, and the logs."""
         self.train_loader.close()
-        self.val_loader.close()
+        self.validation.close()
         self.accelerator.end_training()
 
     def _train_epoch(self, epoch: int) -> float:
@@ -280,43 +278,13 @@ class _Run:
         return loss.item()
 
     def _validate(self) -> tuple[float, float | None]:
-        # torchmetrics takes seconds to import.
-        from stillseek.evaluation.metrics import MeanTemporalIoU
-        from stillseek.evaluation.overlap import segment_bounds
-
-        answers = predict(
-            self.model,
-            self.val_loader,
-            methods=self.model.decode_methods,
-            batch_size=self.config.batch_size,
-            precision=self.config.precision,
-            query_blind=self.config.query_blind,
-            on_progress=self.progress.validate,
-        )
-        target = segment_bounds(samples_of(self.val_loader.data))
-        scores: dict[str, float] = {}
-        for method, rows in answers.items():
-            metric = MeanTemporalIoU().to(self.accelerator.device)
-            bounds = [(row.start_seconds, row.end_seconds) for row in rows]
-            metric.update(np.array(bounds, dtype=np.float64).reshape(-1, 2), target)
-            scores[method] = metric.compute().item()
-        return scores["joint"], scores.get("independent")
-
-    @cached_property
-    def _swap(self) -> PictureSwap:
-        return PictureSwap(self.val_loader.data)
-
-    def _ignores_query(self) -> bool:
-        """Whether the head has collapsed to a prior; of one that sees no query nobody asks."""
-        if self.config.query_blind:
-            return False
-        return self._swap.is_ignored(self.model, precision=self.config.precision)
+        return self.validation.score(self.accelerator.device, self.progress.validate)
 
     def _tell(self, record: EpochRecord) -> None:
         """One line about an epoch, and a warning when the head begins to ignore the picture."""
         self.progress.say(
             f"epoch {record.epoch}: loss {record.train_loss:.3f}, validation mIoU "
-            f"{record.validation_miou:.2%} (best prior: {self.prior}, {self.prior_miou:.2%}), "
+            f"{record.validation_miou:.2%} (best prior: {self.validation.prior}, {self.validation.prior_miou:.2%}), "
             f"{record.seconds:.0f} s"
         )
         before = self.records[-2].ignores_query if len(self.records) > 1 else False

@@ -40,6 +40,7 @@ class TrainingProgress:
         )
         self._task = self._bar.add_task("", visible=False, loss=math.nan)
         self._last_line = time.perf_counter()
+        self._epoch = self._num_steps = self._done = 0
 
     def __enter__(self) -> "TrainingProgress":
         self._bar.start()
