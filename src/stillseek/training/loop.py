@@ -282,10 +282,10 @@ class _Run:
 
     def _tell(self, record: EpochRecord) -> None:
         """One line about an epoch, and a warning when the head begins to ignore the picture."""
+        prior = f"{self.validation.prior}, {self.validation.prior_miou:.2%}"
         self.progress.say(
             f"epoch {record.epoch}: loss {record.train_loss:.3f}, validation mIoU "
-            f"{record.validation_miou:.2%} (best prior: {self.validation.prior}, {self.validation.prior_miou:.2%}), "
-            f"{record.seconds:.0f} s"
+            f"{record.validation_miou:.2%} (best prior: {prior}), {record.seconds:.0f} s"
         )
         before = self.records[-2].ignores_query if len(self.records) > 1 else False
         if record.ignores_query and not before:
