@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from stillseek.files import replacing
+from stillseek.files import remove_left_over, replacing
 
 
 def test_a_file_is_whole_when_the_block_ends(tmp_path: Path) -> None:
@@ -41,3 +41,17 @@ def test_the_neighbour_has_the_suffix_that_formats_are_known_by(tmp_path: Path) 
     with replacing(tmp_path / "plot.png") as place:
         assert place.suffix == ".png"
         place.touch()
+
+
+def test_what_a_killed_writer_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    with replacing(tmp_path / "plot.png") as place:
+        place.write_text("all")
+        left = tmp_path / place.name
+        (tmp_path / ".mine.tmp").touch()
+        kept = left.read_text()
+    left.write_text(kept)
+
+    remove_left_over(tmp_path)
+    remove_left_over(tmp_path / "nowhere")
+
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".mine.tmp", "plot.png"]

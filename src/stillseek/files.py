@@ -45,3 +45,13 @@ def _sync_folder(folder: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+LEFT_OVER = f".{'[0-9a-f]' * 16}.tmp*"
+"""Pattern of the names that `replacing` gives its hidden neighbours: nobody else's files."""
+
+
+def remove_left_over(folder: Path) -> None:
+    """Removes what writers that were killed left in a folder; nobody may be writing there now."""
+    for path in folder.glob(LEFT_OVER):
+        path.unlink(missing_ok=True)

@@ -114,7 +114,7 @@ def test_wrong_requests(small_head: Path, tmp_path: Path, capsys) -> None:
             "--model\n"
         )
     assert main(["export", str(tmp_path / "no"), *out]) == 1
-    assert capsys.readouterr().err.startswith(f"error: cannot read {tmp_path / 'no'}")
+    assert capsys.readouterr().err.startswith(f"error: {tmp_path / 'no'} is no folder with a ")
     head = load_checkpoint(small_head, recipe_fingerprint=None)
     sst = Sst(SstConfig(**WIDTHS, hidden_dim=5, num_proposals=3))
     save_checkpoint(tmp_path / "sst", replace(head, model=sst))

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from stillseek.localize import report
 from stillseek.localize.localization import Localization
 from stillseek.localize.report import write_report
 from stillseek.timeline import Moment, Segment
@@ -91,3 +92,18 @@ def test_report_lists_several_moments(found: Localization, tmp_path: Path) -> No
     text = Page(tmp_path / "r.html").text
     assert "All moments" in text
     assert "0:02.0 to 0:05.0 3.0 s 0.5 0:06.0 to 0:08.5 2.5 s 0.25" in text
+
+
+def test_whoever_dies_while_writing_leaves_a_whole_page(
+    found: Localization, tmp_path: Path, dying_writes, monkeypatch
+) -> None:
+    # Not written here, and slow.
+    for name in ("_queries", "_frames"):
+        monkeypatch.setattr(report, name, lambda *_: [])
+    monkeypatch.setattr(report, "_plot_uri", lambda *_: "data:,")
+    path = tmp_path / "report.html"
+    write_report(found, path)
+    whole = path.read_bytes()
+
+    for _ in dying_writes(lambda: write_report(found, path)):
+        assert path.read_bytes() == whole

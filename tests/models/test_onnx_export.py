@@ -1,4 +1,5 @@
 import json
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import fields
@@ -226,16 +227,24 @@ def test_a_failed_write_leaves_the_old_file(ready, tmp_path, monkeypatch) -> Non
     path = tmp_path / "head.onnx"
     path.write_bytes(b"old")
 
-    def fail(path: Path, data: bytes) -> None:
-        path.write_bytes(data[: len(data) // 2])
+    def fail(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(onnx_export, "write_durably", fail)
+    monkeypatch.setattr(os, "fsync", fail)
 
     with pytest.raises(CheckpointError, match="No space left on device; check the directory"):
         write_onnx(path, ready)
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_whoever_dies_while_writing_leaves_a_whole_file(ready, tmp_path, dying_writes) -> None:
+    path = tmp_path / "head.onnx"
+    write_onnx(path, ready)
+    whole = path.read_bytes()
+
+    for _ in dying_writes(lambda: write_onnx(path, ready)):
+        assert path.read_bytes() == whole
 
 
 def test_another_suffix_is_refused(tmp_path) -> None:

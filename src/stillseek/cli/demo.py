@@ -19,7 +19,7 @@ def demo(
     *,
     out: Path = _OUT,
     seed: int = 6,
-    recipe: str = "pocket",
+    recipe: str | None = None,
     options: Annotated[RecipeOptions, Parameter(name="*")] = _DEFAULTS,
     checkpoint: Path | None = None,
 ) -> None:
@@ -30,8 +30,8 @@ def demo(
     Args:
         out: Folder for the video, the query image, the plot and the HTML report.
         seed: Another number renders another video.
-        recipe: How pixels become features.
-        options: How the recipe is loaded.
+        recipe: How pixels become features; that of the checkpoint, or pocket, where not given.
+        options: How the recipe is loaded; as the checkpoint says, where not given.
         checkpoint: Use this trained head instead of the shipped one.
     """
     from stillseek.data.rendered.dataset import write_stream

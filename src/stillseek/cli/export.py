@@ -23,8 +23,8 @@ def export(
     """Write a head as one ONNX file.
 
     Args:
-        checkpoint: Folder of a trained SAIL, FLP or matching head; the shipped head where not
-            given.
+        checkpoint: Folder of a trained SAIL, FLP or matching head, or of the training run that
+            made it; the shipped head where not given.
         out: The file to write (.onnx), for stillseek locate --checkpoint and other programs. Takes
             some ten seconds, and the packages of stillseek[onnx].
         recipe: Recipe whose shipped head is written; pocket where not given.

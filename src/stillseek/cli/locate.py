@@ -27,7 +27,7 @@ def locate(
     report: Path | None = None,
     clips: Path | None = None,
     edl: Path | None = None,
-    recipe: str = "pocket",
+    recipe: str | None = None,
     recipe_options: Annotated[RecipeBesideHead, Parameter(name="*")] = _RECIPE,
     checkpoint: Path | None = None,
     model: Literal["sail", "matching"] | None = None,
@@ -51,10 +51,10 @@ def locate(
         report: Write the result as one self-contained HTML page.
         clips: Cut the moments into files in this folder.
         edl: Write the moments as a CMX 3600 edit decision list.
-        recipe: How pixels become features.
-        recipe_options: How the recipe is loaded.
-        checkpoint: Use this trained head instead of the shipped one: a folder, or a file of
-            stillseek export (.onnx).
+        recipe: How pixels become features; that of the checkpoint, or pocket, where not given.
+        recipe_options: How the recipe is loaded; as the checkpoint says, where not given.
+        checkpoint: Use this trained head instead of the shipped one: the folder of stillseek train
+            --out, that of a head, or a file of stillseek export (.onnx).
         model: The shipped SAIL head, or matching, which compares clips and picture and needs no
             training. Where no head is shipped for the recipe, matching is the default.
         engine: What computes the head: torch, or onnx (ONNX Runtime, of stillseek[onnx]), which is

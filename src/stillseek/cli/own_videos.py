@@ -98,6 +98,8 @@ def _describe_import(out: Path, made: "ImportedVideos") -> Iterator[str]:
         yield f"joined to another activity of the same label that they overlap: {made.num_joined}"
     if made.num_cut:
         yield f"cut to the end of their video: {made.num_cut}"
+    if made.num_unlabelled:
+        yield f"without annotations, and left out: {_count(made.num_unlabelled, 'video')}"
     if made.skipped:
         yield f"skipped as broken: {len(made.skipped)}"
     if made.unread:

@@ -8,14 +8,12 @@ from cyclopts import Parameter
 
 from stillseek.cli.model_options import ModelOptions, TrainableName
 from stillseek.cli.recipe_options import RecipeBesideHead
+from stillseek.models.checkpoint_header import HEAD_FOLDER
 from stillseek.training.config import TrainConfig
 
 if TYPE_CHECKING:
     from stillseek.data.manifest import Manifest
     from stillseek.training.config import TrainResult
-
-HEAD_FOLDER = "head"
-
 
 # As the paper's tables call them.
 _TABLE_NAMES: dict[TrainableName, str] = {
@@ -67,7 +65,7 @@ def train(
     Args:
         dataset: Folder of the data set.
         store: Folder of the feature store, filled by stillseek extract --dataset.
-        out: Folder of the run; the trained head is its folder "head".
+        out: Folder of the run, and what --checkpoint takes; the trained head is its folder "head".
         model: What to train: SAIL, or a baseline of the paper (FLP, SST+, TAL+).
         recipe: Recipe of the features.
         recipe_options: How the recipe was loaded when they were made.
@@ -80,6 +78,7 @@ def train(
         config: How it is trained.
     """
     import torch
+    from accelerate import PartialState
 
     from stillseek.cli.dataset_features import check_store, open_features
     from stillseek.data.example import ExampleSet
@@ -108,10 +107,16 @@ def train(
         recipe_name=features.name,
         recipe_fingerprint=features.fingerprint,
         training=_summary(name or _table_name(model, options, config), config, manifest, result),
+        recipe_options=loading,
     )
+    if not PartialState().is_main_process:
+        return
     save_checkpoint(out / HEAD_FOLDER, checkpoint)
-    print(f"best epoch {result.best_epoch}: validation mIoU {100 * result.best_miou:.2f}%")
-    print(f"wrote {out / HEAD_FOLDER}; use it with --checkpoint {out / HEAD_FOLDER}")
+    print(
+        f"best epoch {result.best_epoch}: validation mIoU {result.best_miou:.2%} (best prior: "
+        f"{result.prior}, {result.prior_miou:.2%})"
+    )
+    print(f"wrote {out / HEAD_FOLDER}; use it with --checkpoint {out}")
 
 
 def _table_name(model: TrainableName, options: ModelOptions, config: TrainConfig) -> str:
@@ -135,4 +140,5 @@ def _summary(
         "num_epochs": len(result.epochs),
         "best_epoch": result.best_epoch,
         "best_validation_miou": result.best_miou,
+        "best_prior": {"name": result.prior, "validation_miou": result.prior_miou},
     }

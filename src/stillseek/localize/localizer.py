@@ -27,6 +27,7 @@ from stillseek.localize.head import (
     installed_head,
     matching_head,
     read_head,
+    recipe_of,
     with_engine,
 )
 from stillseek.localize.localization import Localization
@@ -98,7 +99,7 @@ class Localizer:
     @classmethod
     def load(
         cls,
-        recipe: str | Recipe = "pocket",
+        recipe: str | Recipe | None = None,
         *,
         recipe_options: RecipeOptions | None = None,
         checkpoint: Path | str | None = None,
@@ -112,9 +113,12 @@ class Localizer:
         """A localizer from what is installed.
 
         Args:
-            recipe: Name of the recipe, or a recipe, which stays on the device that it is on.
-            recipe_options: How the recipe of a name is loaded, on ``device``.
-            checkpoint: Folder of a trained head, of any model, or a file of ``stillseek export``.
+            recipe: Name of the recipe, or a recipe, which stays on the device that it is on; None
+                takes that of the checkpoint, or pocket.
+            recipe_options: How the recipe of a name is loaded, on ``device``; what is left at its
+                default is taken from the checkpoint, if it is for this recipe.
+            checkpoint: Folder of a trained head, of any model, or of the training run that made
+                it, or a file of ``stillseek export``.
             model: Which head to take where no checkpoint is given: ``sail`` is the one shipped
                 for the recipe, ``matching`` compares clips and picture without training. None
                 takes the shipped one, and matching where none is shipped.
@@ -151,13 +155,16 @@ class Localizer:
             if threads < 1:
                 raise UsageError(f"threads must be at least 1, got {threads}")
             torch.set_num_threads(threads)
-        encoder, loaded_with = _load_recipe(recipe, recipe_options, device)
         if checkpoint is None:
+            encoder, _ = _load_recipe(recipe or "pocket", recipe_options, device)
             head, name = installed_head(encoder, model), encoder.name
+            head, kind = with_engine(head, engine)
         else:
             head, name = read_head(Path(checkpoint))
-        head, kind = with_engine(head, engine)
-        if checkpoint is not None:
+            if not isinstance(recipe, Recipe):
+                recipe, recipe_options = recipe_of(head, checkpoint, recipe, recipe_options)
+            head, kind = with_engine(head, engine)
+            encoder, loaded_with = _load_recipe(recipe, recipe_options, device)
             check_recipe(head, checkpoint, encoder.name, encoder.fingerprint, loaded_with)
         return cls(
             recipe=encoder,

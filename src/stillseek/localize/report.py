@@ -10,6 +10,7 @@ from jaxtyping import UInt8
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
+from stillseek.files import replacing
 from stillseek.localize.localization import Localization, format_span, format_time
 from stillseek.localize.plot import draw_localization
 from stillseek.media import frames_at, read_image
@@ -49,8 +50,8 @@ def write_report(
         frames=[] if found is None else _frames(localization.video, found),
         facts=_facts(localization),
     )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(page, encoding="utf-8")
+    with replacing(path) as place:
+        place.write_text(page, encoding="utf-8")
 
 
 def _moment_row(moment: Moment) -> dict[str, str]:

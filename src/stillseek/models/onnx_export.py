@@ -6,7 +6,6 @@ the square of the number of clips.
 """
 
 import json
-import tempfile
 import warnings
 from copy import deepcopy
 from dataclasses import asdict
@@ -19,9 +18,10 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from stillseek.errors import CheckpointError, InstallationError, UsageError
+from stillseek.files import replacing
 from stillseek.models import plain
 from stillseek.models.catalog import model_name
-from stillseek.models.checkpoint import Checkpoint, write_durably
+from stillseek.models.checkpoint import Checkpoint
 from stillseek.models.flp import Flp
 from stillseek.models.matching import Matching
 from stillseek.models.onnx_session import FORMAT_VERSION, INPUT_NAMES
@@ -53,11 +53,8 @@ def write_onnx(path: Path, checkpoint: Checkpoint) -> None:
         raise UsageError(f"{path} does not end in .onnx; give a file name that does")
     data = onnx_bytes(checkpoint)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as temporary:
-            fresh = Path(temporary) / path.name
-            write_durably(fresh, data)
-            fresh.replace(path)
+        with replacing(path) as place:
+            place.write_bytes(data)
     except OSError as error:
         raise CheckpointError(
             f"cannot write {path}: {error.strerror}; check the directory and the free space"

@@ -28,6 +28,7 @@ from stillseek.data.manifest import Manifest, Split, write_manifest
 from stillseek.data.processes import check_workers
 from stillseek.data.records import write_text_atomic
 from stillseek.errors import UsageError
+from stillseek.files import replacing
 from stillseek.media import VideoWriter
 
 # In these videos similar classes may follow each other. The others can have Difficult queries.
@@ -284,7 +285,5 @@ def _copy(source: Path, path: Path) -> None:
     """Copies a file in one step; what is there is kept."""
     if path.exists():
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    shutil.copyfile(source, part)
-    part.replace(path)
+    with replacing(path) as temporary:
+        shutil.copyfile(source, temporary)

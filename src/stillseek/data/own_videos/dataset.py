@@ -79,6 +79,7 @@ class ImportedVideos:
         num_joined: Activities that became part of one of the same label that they overlap.
         num_shared_videos: Videos that are searched in more than one split.
         cleaning: What reading ActivityNet's layout mended or dropped.
+        num_unlabelled: Videos of ActivityNet's layout that have no annotations.
     """
 
     manifest: Manifest
@@ -92,6 +93,7 @@ class ImportedVideos:
     num_joined: int
     num_shared_videos: int
     cleaning: Cleaning | None
+    num_unlabelled: int
 
 
 class BrokenAnnotationsError(DatasetError):
@@ -184,6 +186,7 @@ def import_videos(
         num_joined=found.num_joined,
         num_shared_videos=_num_shared_videos(questions),
         cleaning=read.cleaning,
+        num_unlabelled=read.num_unlabelled,
     )
 
 
