@@ -7,7 +7,6 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn.functional import max_pool1d
-from torchvision.ops import nms
 
 from stillseek.errors import UsageError
 from stillseek.models.attention import MultiHead
@@ -196,8 +195,10 @@ class Tal(nn.Module):
         """Initialises every weight; the only place that does.
 
         Matrices are Xavier uniform and biases 0; regression starts near no move at all (normal,
-        0.01), as in Faster R-CNN.
+        0.01), as in Faster R-CNN. Nothing on the meta device, as in SAIL (there for normal_).
         """
+        if self.project.weight.is_meta:
+            return
         for name, module in self.named_modules():
             if isinstance(module, nn.Linear | nn.Conv1d):
                 if name.endswith("regression"):
@@ -255,6 +256,9 @@ class Tal(nn.Module):
 
         Missing ones are the whole video. No gradient comes back through them.
         """
+        # torchvision takes a second to import, and no other head needs it.
+        from torchvision.ops import nms
+
         num_clips = clip_mask.sum(dim=1)
         whole = torch.stack([torch.zeros_like(num_clips), num_clips], dim=-1).to(first.segments)
         proposals = whole[:, None].repeat(1, self.config.num_proposals, 1)
