@@ -1,10 +1,12 @@
 """Breaks small videos, pictures, annotations, data sets, heads and store entries, and reads them.
 
-    python tests/fuzz [--runs 3000] [--seed 0] [--first 0] [--workers 2] [--keep runs/fuzz] [--json]
+    python tests/fuzz [--runs 3000] [--seed 0] [--first 0] [--kind onnx] [--workers 2]
+        [--seconds 60] [--keep runs/fuzz] [--json]
 
 Every run must end in an answer or in one clear line, within --seconds and 3 GiB. Seed and number of
 a run decide what it does: --first N --runs 1 is that run again. Inputs of runs that end otherwise
-are kept, and the command exits with 1.
+are kept, and the command exits with 1. What libraries print or warn of is counted as a notice, and
+is no fault.
 """
 
 import argparse
@@ -13,6 +15,7 @@ import os
 import queue
 import select
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -21,12 +24,15 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from kinds import SHARES, kind_of
+
 HERE = Path(__file__).parent
-FINE = ("answer", "error")
-# As tables show them; "lines" is an error of several lines, "notice" a warning that is not ours.
-OUTCOMES = (*FINE, "traceback", "crash", "hang", "memory", "lines", "notice")
+FINE = ("answer", "error", "notice")
+# As tables show them; "lines" is an error of several lines.
+OUTCOMES = (*FINE, "traceback", "crash", "hang", "memory", "lines")
 # A worker imports PyTorch before its first answer.
 _START_SECONDS = 300.0
+_DYING_SECONDS = 10.0
 
 
 class Worker:
@@ -44,21 +50,27 @@ class Worker:
         if self._process.poll() is not None:
             self._start()
         assert self._process.stdin is not None
-        assert self._process.stdout is not None
         self._process.stdin.write(b"%d\n" % index)
         self._process.stdin.flush()
-        limit = self._seconds if self._is_warm else self._seconds + _START_SECONDS
-        ready, _, _ = select.select([self._process.stdout], [], [], limit)
-        answer = self._process.stdout.readline() if ready else b""
-        self._is_warm = True
+        if not self._is_ready and self._next_line(_START_SECONDS) != b"ready\n":
+            raise RuntimeError(f"a worker did not start:\n{self._last_words()}")
+        self._is_ready = True
+        answer = self._next_line(self._seconds)
         if answer:
             return {"index": index, **json.loads(answer)}
-        outcome = "crash" if ready else "hang"
-        if not ready:
+        outcome = "crash"
+        if answer is None:
+            outcome = "hang"
+            self._process.send_signal(signal.SIGABRT)  # its last words say where it is
+        try:
+            code = self._process.wait(_DYING_SECONDS)
+        except subprocess.TimeoutExpired:
             self._process.kill()
-        code = self._process.wait()
+            code = self._process.wait()
         detail = f"exit code {code}\n{self._last_words()}"
-        return {"index": index, "kind": "", "file": "", "outcome": outcome, "detail": detail}
+        kind, names = kind_of(index), sorted(path.name for path in self.work.glob("*"))
+        file = next((name for name in names if name != "out"), "")
+        return {"index": index, "kind": kind, "file": file, "outcome": outcome, "detail": detail}
 
     def stop(self) -> None:
         """Ends the process."""
@@ -66,8 +78,14 @@ class Worker:
         self._process.wait()
         self._errors.close()
 
+    def _next_line(self, seconds: float) -> bytes | None:
+        """What the process says next: nothing where it ended, None where it takes longer."""
+        assert self._process.stdout is not None
+        ready, _, _ = select.select([self._process.stdout], [], [], seconds)
+        return self._process.stdout.readline() if ready else None
+
     def _start(self) -> None:
-        self._is_warm = False
+        self._is_ready = False
         self._errors.truncate(0)
         self._process = subprocess.Popen(
             self._command,
@@ -89,6 +107,7 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=3000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--first", type=int, default=0, help="number of the first run")
+    parser.add_argument("--kind", choices=SHARES, help="skip the runs of all other kinds")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=60.0, help="after which a run hangs")
     parser.add_argument("--keep", type=Path, default=Path("runs/fuzz"))
@@ -112,7 +131,8 @@ def fuzz(options: argparse.Namespace, folder: Path) -> list[dict[str, Any]]:
     """All runs, in order of their numbers."""
     corpus, waiting = folder / "corpus", queue.SimpleQueue[int]()
     for index in range(options.first, options.first + options.runs):
-        waiting.put(index)
+        if options.kind in (None, kind_of(index)):
+            waiting.put(index)
     results: list[dict[str, Any]] = []
     # Workers import PyTorch while this process does, and makes the corpus.
     workers = [
@@ -152,11 +172,6 @@ def describe(result: dict[str, Any], options: argparse.Namespace, work: Path) ->
     kept = options.keep / f"{options.seed}-{index}"
     shutil.rmtree(kept, ignore_errors=True)
     shutil.copytree(work, kept, ignore=shutil.ignore_patterns("out"))
-    if not result["kind"]:  # the worker died before it could say
-        from worker import kind_of
-
-        result["kind"] = kind_of(index)
-        result["file"] = ", ".join(sorted(path.name for path in kept.iterdir()))
     result["again"] = f"python tests/fuzz --seed {options.seed} --first {index} --runs 1"
 
 

@@ -106,7 +106,9 @@ def _write_video(
         out.mux(stream.encode(None))
         if noise is not None:
             samples = np.random.default_rng(1).integers(-999, 999, (1, round(48000 * seconds)))
-            chunk = av.AudioFrame.from_ndarray(samples.astype(np.int16), format="s16", layout="mono")
+            chunk = av.AudioFrame.from_ndarray(
+                samples.astype(np.int16), format="s16", layout="mono"
+            )
             chunk.sample_rate = 48000
             for part in _in_frames(chunk, noise):
                 out.mux(noise.encode(part))

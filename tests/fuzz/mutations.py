@@ -10,13 +10,26 @@ Mutation = Callable[[bytes, Random], bytes]
 _LENGTHS = (0, 1, 0x7F, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
 _NUMBERS = (0, -1, 1, 2**31, 10**9, 10**30, 1e-300, 1e308, float("nan"), float("inf"), 0.5)
 _VALUES = (*_NUMBERS, None, True, "", "x", "\u2028\n", "/", "../..", "\ud800", "a" * 5000, [], {})
-_TOKENS = (b"", b"-1", b"1e400", b"NaN", b"null", b'"', b",", b"{}", b"[", b"\xff\xfe", b"\0", b"..")
+_TOKENS = (
+    b"",
+    b"-1",
+    b"1e400",
+    b"NaN",
+    b"null",
+    b'"',
+    b",",
+    b"{}",
+    b"[",
+    b"\xff\xfe",
+    b"\0",
+    b"..",
+)
 
 
 def mutate(data: bytes, random: Random, *, text: bool) -> bytes:
-    """A few mutations, one after the other; of text files half by what the text says."""
+    """A few mutations, one after the other; of text files mostly by what the text says."""
     for _ in range(random.choice((1, 1, 1, 2, 4))):
-        chosen = random.choice(_OF_TEXT if text and random.random() < 0.5 else _OF_BYTES)
+        chosen = random.choice(_OF_TEXT if text and random.random() < 0.7 else _OF_BYTES)
         data = chosen(data, random)
     return data
 
@@ -132,6 +145,8 @@ def _change_inside(value: Any, random: Random) -> None:
             del holder[key]
         case 1 if isinstance(holder, dict):
             holder[random.choice(("", "x", f"{key} "))] = holder.pop(key)
+        case 2 if type(holder[key]) is int:
+            holder[key] = random.choice((holder[key] + 1, 2 * holder[key], 1, 2**20))
         case 2:
             other, name = random.choice(places)
             holder[key] = json.loads(json.dumps(other[name]))

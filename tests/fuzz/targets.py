@@ -17,18 +17,6 @@ from stillseek.localize import Localizer
 from stillseek.localize.export import cut_moments
 from stillseek.timeline import Segment
 
-# Kinds by how many of 30 runs they get.
-SHARES = {
-    "video": 8,
-    "image": 6,
-    "annotations": 5,
-    "taxonomy": 1,
-    "manifest": 2,
-    "predictions": 1,
-    "checkpoint": 3,
-    "store": 2,
-    "onnx": 2,
-}
 TEXTS = frozenset({".csv", ".json", ".jsonl"})
 
 

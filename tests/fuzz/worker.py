@@ -15,12 +15,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 
+from kinds import kind_of
 from mutations import mutate
-from targets import SHARES, TEXTS, Targets, fit_hash
+from targets import TEXTS, Targets, fit_hash
 
 from stillseek.errors import StillseekError
 
-_KINDS = tuple(kind for kind, share in SHARES.items() for _ in range(share))
 _MEMORY_BYTES = 3 * 2**30
 _LARGEST_FILE_BYTES = 2**28
 
@@ -37,15 +37,11 @@ def main() -> None:
         if targets is None:  # the corpus may be made while this process imports
             targets = Targets(corpus, work / "out")
             _limit_memory()
+            print("ready", file=answers)
         index = int(line)
         shutil.rmtree(work, ignore_errors=True)
         (work / "out").mkdir(parents=True)
         print(json.dumps(run(targets, corpus, work, seed, index)), file=answers)
-
-
-def kind_of(index: int) -> str:
-    """What a run breaks."""
-    return _KINDS[index * 7 % len(_KINDS)]  # 7: neighbours are of different kinds
 
 
 def run(targets: Targets, corpus: Path, work: Path, seed: str, index: int) -> dict[str, str]:
@@ -62,12 +58,17 @@ def run(targets: Targets, corpus: Path, work: Path, seed: str, index: int) -> di
     broken.write_bytes(content)
     if random.random() < 0.5:
         fit_hash(kind, path, broken)
+    printed = os.fstat(1).st_size
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         outcome, detail = _read(targets, kind, path, random)
     foreign = [each for each in caught if not each.category.__module__.startswith("stillseek.")]
-    if foreign and outcome in ("answer", "error"):
-        outcome, detail = "notice", f"{foreign[0].filename}: {foreign[0].message}"
+    if outcome in ("answer", "error"):
+        sys.stdout.flush()
+        if os.fstat(1).st_size > printed:
+            outcome, detail = "notice", os.pread(1, 500, printed).decode(errors="replace")
+        elif foreign:
+            outcome, detail = "notice", f"{foreign[0].filename}: {foreign[0].message}"
     return {"kind": kind, "file": source.name, "outcome": outcome, "detail": detail}
 
 

@@ -34,7 +34,7 @@ def read_image(path: str | Path) -> UInt8[np.ndarray, "height width 3"]:
     except UnidentifiedImageError as error:
         raise faults.not_an_image(path, "no known format") from error
     # Pillow's decoders raise each of these on broken data.
-    except (OSError, ValueError, SyntaxError, EOFError) as error:
+    except (OSError, ValueError, SyntaxError, EOFError, RuntimeError) as error:
         raise faults.not_an_image(path, str(error)) from error
 
 

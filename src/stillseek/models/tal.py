@@ -11,7 +11,7 @@ from torch.nn.functional import max_pool1d
 from stillseek.errors import UsageError
 from stillseek.models.attention import MultiHead
 from stillseek.models.decoding import DecodeMethod
-from stillseek.models.inputs import check_config, check_inputs
+from stillseek.models.inputs import LARGEST_SIZE, check_config, check_inputs
 from stillseek.models.local_transformer import Fusion
 from stillseek.models.outputs import at_least_float32, segment_scores_output
 from stillseek.models.segments import pooling_weights, regress
@@ -57,9 +57,11 @@ class TalConfig:
         """Refuses values that make no model."""
         check_config(self)
         scales = self.anchor_scales
-        if not scales or scales[0] < 1 or list(scales) != sorted(set(scales)):
+        if not scales or list(scales) != sorted(set(scales)):
+            raise UsageError(f"anchor_scales must be increasing lengths, got {scales}")
+        if scales[0] < 1 or scales[-1] > LARGEST_SIZE:
             raise UsageError(
-                f"anchor_scales must be increasing lengths of at least 1 step, got {scales}"
+                f"anchor_scales must be lengths of 1 to {LARGEST_SIZE} steps, got {scales}"
             )
 
 
