@@ -142,6 +142,7 @@ def test_file_says_what_it_is(matching_onnx: bytes) -> None:
     properties = session.get_modelmeta().custom_metadata_map
     config = json.loads(properties.pop("stillseek.config"))
     assert MatchingConfig(**config) == MatchingConfig(**ONE_SPACE)
+    assert len(properties.pop("stillseek.sha256")) == 64
     assert properties == {
         "stillseek.format_version": "1",
         "stillseek.version": stillseek.__version__,

@@ -71,9 +71,10 @@ def locate(
         cache: Keep the video's features in this folder and use them again.
     """
     from stillseek.localize import Localizer
-    from stillseek.localize.plot import check_plot_path
 
     if plot is not None:
+        from stillseek.localize.plot import check_plot_path
+
         check_plot_path(plot)
     localizer = Localizer.load(
         recipe,
@@ -126,13 +127,25 @@ def _write_outputs(
     clips: Path | None,
     edl: Path | None,
 ) -> list[Path]:
-    from stillseek.localize.export import cut_moments, write_edl
-    from stillseek.localize.plot import plot_localization
-    from stillseek.localize.report import write_report
+    # Drawing and pages take seconds to import: only who asks for them pays.
+    written = []
+    if clips is not None:
+        from stillseek.localize.export import cut_moments
 
-    written = [] if clips is None else cut_moments(found, clips)
-    for path, write in ((plot, plot_localization), (report, write_report), (edl, write_edl)):
-        if path is not None:
-            write(found, path)
-            written.append(path)
+        written += cut_moments(found, clips)
+    if plot is not None:
+        from stillseek.localize.plot import plot_localization
+
+        plot_localization(found, plot)
+        written.append(plot)
+    if report is not None:
+        from stillseek.localize.report import write_report
+
+        write_report(found, report)
+        written.append(report)
+    if edl is not None:
+        from stillseek.localize.export import write_edl
+
+        write_edl(found, edl)
+        written.append(edl)
     return written

@@ -1,7 +1,6 @@
 """A model's answers to examples."""
 
 from collections.abc import Callable, Sequence
-from typing import Literal
 
 import torch
 from torch import nn
@@ -10,9 +9,7 @@ from stillseek.data.batching import BatchLoader, batch_indices
 from stillseek.data.example import Example
 from stillseek.evaluation.predictions import Prediction, prediction_of_positions
 from stillseek.models.decoding import DecodeMethod, decode
-from stillseek.models.inputs import blind_query
-
-Precision = Literal["fp32", "bf16"]
+from stillseek.models.inputs import HeadPrecision, blind_query
 
 
 def predict(
@@ -21,7 +18,7 @@ def predict(
     *,
     methods: Sequence[DecodeMethod] = ("joint",),
     batch_size: int = 16,
-    precision: Precision = "fp32",
+    precision: HeadPrecision = "fp32",
     query_blind: bool = False,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> dict[DecodeMethod, tuple[Prediction, ...]]:

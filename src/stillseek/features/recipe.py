@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Literal, get_args
 
 import numpy as np
 from jaxtyping import Float32, UInt8
 
 from stillseek.errors import FeatureError, UsageError
+from stillseek.features.options import Precision, RecipeOptions
 from stillseek.timeline import ClipGrid
 
 FORMAT_VERSION = 1
@@ -35,7 +35,8 @@ RECIPE_NAMES = (
     "c3d-vgg16",
 )
 
-Precision = Literal["auto", "fp32", "bf16"]
+CLIPS_OF_FILE = "hdf5+"
+"""Begins the name of features whose clips are a file's; the recipe of their queries follows."""
 
 # A box is drawn tightly around the actor; what is around it (the ball, the water) names the
 # activity as well, so each side moves out by this share of the box's size.
@@ -261,38 +262,6 @@ def fingerprint_of(
     for key in sorted(weights):
         digest.update(np.ascontiguousarray(weights[key]).tobytes())
     return digest.hexdigest()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecipeOptions:
-    """How a recipe is loaded; each recipe says which of these it can use.
-
-    Attributes:
-        weights: File with the encoder's weights, or folder that holds the files under their
-            published names; None takes the recipe's own.
-        detector: File with the weights of the detector that finds regions, or for mobilenet
-            torchvision:NAME, one that torchvision publishes; None has none.
-        device: Where the encoder computes: ``cpu``, ``cuda`` or ``cuda:N``.
-        precision: Number format of the encoder; ``auto`` is what the recipe finds best here.
-        reduction: File that ``stillseek fit-pca`` wrote, which narrows clip features; None leaves
-            them as they are.
-
-    Raises:
-        UsageError: The precision is none of the three.
-    """
-
-    weights: Path | None = None
-    detector: Path | None = None
-    device: str = "cpu"
-    precision: Precision = "auto"
-    reduction: Path | None = None
-
-    def __post_init__(self) -> None:
-        """Refuses a precision that does not exist."""
-        if self.precision not in get_args(Precision):
-            raise UsageError(
-                f"there is no precision {self.precision!r}; use {', '.join(get_args(Precision))}"
-            )
 
 
 def load_recipe(name: str, options: RecipeOptions | None = None) -> Recipe:

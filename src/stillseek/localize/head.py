@@ -5,9 +5,9 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Literal
 
-from stillseek.data.hdf5 import CLIPS_OF_FILE
 from stillseek.errors import CheckpointError, UsageError
 from stillseek.features import Recipe, RecipeOptions, precision_of
+from stillseek.features.recipe import CLIPS_OF_FILE
 from stillseek.models.catalog import model_name
 from stillseek.models.checkpoint import Checkpoint, load_checkpoint
 from stillseek.models.checkpoint_header import HEAD_FOLDER, find_checkpoint

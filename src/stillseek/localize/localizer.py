@@ -9,9 +9,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from stillseek.data.example import MAX_STEPS
 from stillseek.errors import UsageError
-from stillseek.evaluation.inference import Precision
 from stillseek.features import (
     FeatureStore,
     QueryFeatures,
@@ -40,9 +38,10 @@ from stillseek.models.decoding import (
     boundary_probabilities,
     check_decoding,
 )
+from stillseek.models.inputs import HeadPrecision
 from stillseek.models.matching import Matching
 from stillseek.models.onnx_session import OnnxCheckpoint
-from stillseek.timeline import ClipGrid
+from stillseek.timeline import MAX_STEPS, ClipGrid
 
 
 class Localizer:
@@ -77,7 +76,7 @@ class Localizer:
         checkpoint: Checkpoint | OnnxCheckpoint,
         name: str,
         device: torch.device | str = "cpu",
-        precision: Precision = "fp32",
+        precision: HeadPrecision = "fp32",
         store: FeatureStore | None = None,
     ) -> None:
         if isinstance(checkpoint, OnnxCheckpoint):
@@ -88,7 +87,7 @@ class Localizer:
         self.recipe = recipe
         self.name = name
         self.device = torch.device(device)
-        self._precision: Precision = precision
+        self._precision: HeadPrecision = precision
         self.model = checkpoint.model.to(self.device).eval()
         # The head that finds places in long videos, where clips and pictures share a space.
         self._matching = None
@@ -106,7 +105,7 @@ class Localizer:
         model: HeadName | None = None,
         engine: EngineName | None = None,
         device: str = "cpu",
-        precision: Precision = "fp32",
+        precision: HeadPrecision = "fp32",
         threads: int | None = None,
         cache: Path | str | None = None,
     ) -> "Localizer":
@@ -147,7 +146,7 @@ class Localizer:
             )
         _check_choice("model", model, HeadName)
         _check_choice("engine", engine, EngineName)
-        _check_choice("precision", precision, Precision)
+        _check_choice("precision", precision, HeadPrecision)
         if engine == "onnx":
             _check_onnx_precision(precision)
         place = find_device(device)
@@ -340,6 +339,6 @@ def _check_choice(name: str, value: str | None, choices: Any) -> None:
         raise UsageError(f"{name} must be one of {known}, got {value!r}")
 
 
-def _check_onnx_precision(precision: Precision) -> None:
+def _check_onnx_precision(precision: HeadPrecision) -> None:
     if precision == "bf16":
         raise UsageError("the onnx engine computes in float32; use precision fp32, or torch")

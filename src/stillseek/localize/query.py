@@ -9,10 +9,10 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from stillseek.evaluation.inference import Precision
 from stillseek.features import QueryFeatures
 from stillseek.localize.search import Scorer
 from stillseek.models.catalog import LocalizerModel
+from stillseek.models.inputs import HeadPrecision
 from stillseek.models.onnx_session import OnnxModel
 from stillseek.models.outputs import (
     at_least_float32,
@@ -50,7 +50,7 @@ def encode(
     queries: Sequence[QueryFeatures],
     device: torch.device,
     *,
-    precision: Precision = "fp32",
+    precision: HeadPrecision = "fp32",
 ) -> Scorer:
     """A head with query images in it; what it says is averaged over the images."""
     scorers = [_encode_one(head, query, device, precision) for query in queries]
@@ -64,7 +64,7 @@ def encode(
 
 
 def _encode_one(
-    head: Head, query: QueryFeatures, device: torch.device, precision: Precision
+    head: Head, query: QueryFeatures, device: torch.device, precision: HeadPrecision
 ) -> Scorer:
     """A head with one query image in it; SAIL encodes the image here, once."""
 

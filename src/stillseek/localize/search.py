@@ -10,11 +10,10 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from stillseek.data.example import MAX_STEPS, pool_steps
 from stillseek.errors import FeatureError
 from stillseek.models.decoding import DecodeMethod, decode
-from stillseek.tensors import LocalizerOutput
-from stillseek.timeline import ClipGrid, Moment, Segment
+from stillseek.tensors import LocalizerOutput, pool_steps
+from stillseek.timeline import MAX_STEPS, ClipGrid, Moment, Segment
 
 SearchMethod = Literal["refined", "exhaustive", "pooled"]
 """How a video of more than 200 clips is searched by a head that was trained on shorter ones.

@@ -216,11 +216,13 @@ def _read_model(path: Path, header: dict[str, Any]) -> LocalizerModel:
         model = model_class(config)
     try:
         tensors = {name: t.float() for name, t in safetensors.torch.load(data).items()}
-        model.load_state_dict(tensors, assign=True)
-    except (SafetensorError, RuntimeError) as error:
+        _refuse_misfits(model, tensors)
+    except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise CheckpointError(
-            f"{path / WEIGHTS_FILE} does not fit the config in {HEADER_FILE}: {error}"
+            f"{path / WEIGHTS_FILE} does not fit the config in {HEADER_FILE}: {error}; copy the "
+            "checkpoint again"
         ) from error
+    model.load_state_dict(tensors, assign=True)
     return model.eval()
 
 
@@ -235,3 +237,20 @@ def _read_weights(path: Path, sha256: str) -> bytes:
         f"{path / WEIGHTS_FILE} is not the file that {HEADER_FILE} was written with; copy the "
         "checkpoint again"
     )
+
+
+def _refuse_misfits(model: LocalizerModel, tensors: Mapping[str, Tensor]) -> None:
+    """Names the first weight that is not as expected; PyTorch would list them all, a line each.
+
+    Raises:
+        ValueError: There is one.
+    """
+    wanted, found = (
+        {name: tuple(tensor.shape) for name, tensor in each.items()}
+        for each in (model.state_dict(), tensors)
+    )
+    for name in sorted(wanted.keys() | found.keys()):
+        if found.get(name) != wanted.get(name):
+            raise ValueError(
+                f"weight {name!r} has shape {found.get(name)}, expected {wanted.get(name)}"
+            )

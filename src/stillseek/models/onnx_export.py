@@ -24,7 +24,7 @@ from stillseek.models.catalog import model_name
 from stillseek.models.checkpoint import Checkpoint
 from stillseek.models.flp import Flp
 from stillseek.models.matching import Matching
-from stillseek.models.onnx_session import FORMAT_VERSION, INPUT_NAMES
+from stillseek.models.onnx_session import FORMAT_VERSION, INPUT_NAMES, seal
 from stillseek.models.sail import Sail
 from stillseek.tensors import LocalizerInput, LocalizerOutput
 
@@ -82,7 +82,7 @@ def onnx_bytes(checkpoint: Checkpoint) -> bytes:
         del part.metadata_props[:]
     for key, value in properties.items():
         proto.metadata_props.add(key=key, value=value)
-    return proto.SerializeToString(deterministic=True)
+    return seal(proto.SerializeToString(deterministic=True))
 
 
 class _Head(nn.Module):
