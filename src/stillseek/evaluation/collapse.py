@@ -7,8 +7,9 @@ import numpy as np
 from torch import nn
 
 from stillseek.data.example import Example, samples_of
-from stillseek.evaluation.inference import Precision, predict
+from stillseek.evaluation.inference import predict
 from stillseek.evaluation.predictions import Prediction
+from stillseek.models.inputs import HeadPrecision
 
 # Enough to tell, and few enough to ask after every epoch.
 _MOST_QUESTIONS = 32
@@ -41,7 +42,7 @@ class PictureSwap:
                 )
                 self._pairs.append((asked, swapped))
 
-    def is_ignored(self, model: nn.Module, *, precision: Precision = "fp32") -> bool:
+    def is_ignored(self, model: nn.Module, *, precision: HeadPrecision = "fp32") -> bool:
         """Whether a model gives (almost) all questions the same segment with either picture."""
         if not self._pairs:
             return False
