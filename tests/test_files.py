@@ -20,9 +20,13 @@ def test_an_error_leaves_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "table.json"
     path.write_text("old")
 
-    with pytest.raises(ZeroDivisionError), replacing(path) as place:
-        place.write_text("half")
-        _ = 1 / 0
+    def fail() -> None:
+        with replacing(path) as place:
+            place.write_text("half")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
 
     assert path.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["table.json"]
