@@ -122,7 +122,10 @@ def test_box_goes_with_its_image(command: list[str], write_picture, capsys) -> N
         (["--box", "1,2,3"], "--box 1,2,3 is not x,y,w,h; give four whole numbers of pixels"),
         (["--box", "-1,2,3,4"], "--box -1,2,3,4 needs x and y of at least 0"),
         (["--box", "50,0,20,10"], "box 50,0,20,10 (x,y,width,height) does not lie inside"),
-        (["--plot", "p.doc"], "cannot draw a plot to p.doc: its name must end in one of .png"),
+        (
+            ["--plot", "p.doc"],
+            "--plot p.doc has a name of another format; it must end in .png, .jpg",
+        ),
         (["--threads", "0"], "threads must be at least 1, got 0"),
         (["--device", "abacus"], "there is no device 'abacus'; use cpu, cuda or cuda:N"),
         (["--top", "0"], "top must be at least 1, got 0"),
@@ -165,13 +168,16 @@ def test_truncated_video_warns_and_is_searched(command: list[str], write_clip, c
     assert json.loads(captured.out)["duration_seconds"] < 9.0
 
 
-def test_output_that_cannot_be_written_exits_with_1(
+def test_output_that_cannot_be_written_exits_with_2(
     command: list[str], tmp_path: Path, capsys
 ) -> None:
     (tmp_path / "file").touch()
 
-    assert main([*command, "--edl", str(tmp_path / "file" / "c.edl")]) == 1
-    assert capsys.readouterr().err == f"error: {tmp_path / 'file'}: File exists\n"
+    assert main([*command, "--edl", str(tmp_path / "file" / "c.edl")]) == 2
+    assert capsys.readouterr().err == (
+        f"error: --edl {tmp_path}/file/c.edl needs a folder where the file {tmp_path}/file is; "
+        "give another\n"
+    )
 
 
 def test_independent_decoding_can_find_nothing(command: list[str], monkeypatch, capsys) -> None:

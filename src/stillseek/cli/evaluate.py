@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from stillseek.cli.recipe_options import RecipeBesideHead
+from stillseek.cli.recipe_options import RecipeBesideHead, files_of
 from stillseek.data.manifest import Split
 from stillseek.errors import DatasetError, UsageError
+from stillseek.files import Output, check_outputs, replacing
 
 if TYPE_CHECKING:
     from stillseek.cli.dataset_features import DatasetFeatures
@@ -41,6 +42,7 @@ def evaluate(
     recipe_options: Annotated[RecipeBesideHead, Parameter(name="*")] = _RECIPE,
     clip_features: Path | None = None,
     device: str = "cpu",
+    overwrite: bool = False,
 ) -> None:
     """Score heads on a data set and print the tables.
 
@@ -59,7 +61,16 @@ def evaluate(
         clip_features: HDF5 file in the layout of ActivityNet's C3D features: clips come from it,
             queries from the store.
         device: Where the heads run: cpu, cuda, cuda:1.
+        overwrite: Replace files that stillseek did not write.
     """
+    output = Output(
+        name="--out",
+        path=out,
+        holds=("tables.md", "tables.json", "predictions/*.jsonl"),
+        signs=(("predictions/*.jsonl", '"decode"'),),
+    )
+    inputs = [dataset, store, clip_features, *checkpoint, *files_of(recipe_options)]
+    check_outputs([output], inputs=inputs, overwrite=overwrite)
     from stillseek.cli.dataset_features import check_store, open_features
     from stillseek.data.manifest import read_manifest
     from stillseek.evaluation.predictions import read_predictions, write_predictions
@@ -202,12 +213,14 @@ def _write_tables(
     if swaps:
         text += "\n" + _swap_table(swaps)
     print(text, end="")
-    (out / "tables.md").write_text(text, encoding="utf-8")
+    with replacing(out / "tables.md") as place:
+        place.write_text(text, encoding="utf-8")
     values = {
         "scores": [asdict(row) for row in rows],
         "swap_accuracy": {name: asdict(swap) for name, swap in swaps.items()},
     }
-    (out / "tables.json").write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
+    with replacing(out / "tables.json") as place:
+        place.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
 
 
 def _swap_table(swaps: "Mapping[str, SwapAccuracy]") -> str:

@@ -1,6 +1,7 @@
 """``stillseek locate``: find where in a video the activity of a picture happens."""
 
 import json as json_format
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -8,7 +9,14 @@ from cyclopts import Parameter
 
 from stillseek.cli.console import progress_bar
 from stillseek.cli.queries import Queries
-from stillseek.cli.recipe_options import RecipeBesideHead
+from stillseek.cli.recipe_options import RecipeBesideHead, files_of
+from stillseek.files import (
+    EDL_SUFFIXES,
+    FIGURE_SUFFIXES,
+    REPORT_SUFFIXES,
+    Output,
+    check_outputs,
+)
 
 if TYPE_CHECKING:
     from stillseek.localize.localization import Localization
@@ -38,6 +46,7 @@ def locate(
     precision: Literal["fp32", "bf16"] = "fp32",
     threads: int | None = None,
     cache: Path | None = None,
+    overwrite: bool = False,
 ) -> None:
     """Find where in a video the activity of a picture happens.
 
@@ -69,12 +78,13 @@ def locate(
         precision: Of the head: bf16 is faster for large heads on processors that have it.
         threads: Processor threads; all where not given.
         cache: Keep the video's features in this folder and use them again.
+        overwrite: Replace files that stillseek did not write.
     """
+    outputs = _Outputs(plot=plot, report=report, clips=clips, edl=edl, overwrite=overwrite)
+    images = [query.image for query in queries]
+    outputs.check(video, cache, inputs=[*images, checkpoint, *files_of(recipe_options)])
     from stillseek.localize import Localizer
-    from stillseek.localize.plot import check_plot_path
 
-    if plot is not None:
-        check_plot_path(plot)
     localizer = Localizer.load(
         recipe,
         recipe_options=recipe_options.options(),
@@ -89,7 +99,7 @@ def locate(
     with progress_bar(f"reading {video.name}") as advance:
         found = localizer.locate(
             video,
-            [query.image for query in queries],
+            images,
             boxes=[query.box for query in queries],
             top=top,
             decode=decode,
@@ -100,7 +110,7 @@ def locate(
         print(json_format.dumps(found.to_json_dict(), ensure_ascii=False))
     else:
         _print_moments(found)
-    for path in _write_outputs(found, plot=plot, report=report, clips=clips, edl=edl):
+    for path in outputs.write(found):
         if not json:
             print(f"wrote {path}")
 
@@ -118,21 +128,49 @@ def _print_moments(found: "Localization") -> None:
         print(f"  {format_span(moment.segment)}  score {moment.score:.2g}")
 
 
-def _write_outputs(
-    found: "Localization",
-    *,
-    plot: Path | None,
-    report: Path | None,
-    clips: Path | None,
-    edl: Path | None,
-) -> list[Path]:
-    from stillseek.localize.export import cut_moments, write_edl
-    from stillseek.localize.plot import plot_localization
-    from stillseek.localize.report import write_report
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Outputs:
+    """The files that are asked for beside what is printed."""
 
-    written = [] if clips is None else cut_moments(found, clips)
-    for path, write in ((plot, plot_localization), (report, write_report), (edl, write_edl)):
-        if path is not None:
-            write(found, path)
-            written.append(path)
-    return written
+    plot: Path | None
+    report: Path | None
+    clips: Path | None
+    edl: Path | None
+    overwrite: bool
+
+    def check(self, video: Path, cache: Path | None, *, inputs: list[Path | None]) -> None:
+        """Refuses what cannot or may not be written, before any work."""
+        outputs = [
+            Output(name=name, path=path, suffixes=suffixes)
+            for name, path, suffixes in (
+                ("--plot", self.plot, FIGURE_SUFFIXES),
+                ("--report", self.report, REPORT_SUFFIXES),
+                ("--edl", self.edl, EDL_SUFFIXES),
+                ("--cache", cache, None),
+            )
+            if path is not None
+        ]
+        if self.clips is not None:
+            from stillseek.localize.export import clips_output
+
+            outputs.append(clips_output(video, self.clips, name="--clips"))
+        check_outputs(outputs, inputs=[video, *inputs], overwrite=self.overwrite)
+
+    def write(self, found: "Localization") -> list[Path]:
+        """Writes them; returns their paths."""
+        from stillseek.localize.export import cut_moments, write_edl
+        from stillseek.localize.plot import plot_localization
+        from stillseek.localize.report import write_report
+
+        written = []
+        if self.clips is not None:
+            written += cut_moments(found, self.clips, overwrite=self.overwrite)
+        for path, write in (
+            (self.plot, plot_localization),
+            (self.report, write_report),
+            (self.edl, write_edl),
+        ):
+            if path is not None:
+                write(found, path, overwrite=self.overwrite)
+                written.append(path)
+        return written

@@ -1,7 +1,6 @@
 """The files of a feature store: the one place that knows where a store lies and how to reach it."""
 
 import os
-import re
 import secrets
 import time
 from abc import ABC, abstractmethod
@@ -11,12 +10,11 @@ from pathlib import Path
 
 from stillseek.errors import FeatureError
 from stillseek.features.keys import is_entry_name
+from stillseek.files import URL
 
 SUFFIX = ".safetensors"
 # `.` and sixteen hexadecimal digits: nobody else's hidden file.
 _TEMPORARY = f".{'[0-9a-f]' * 16}.tmp"
-# pathlib makes one slash of two. A single letter is a drive of Windows.
-_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/+(.*)", re.DOTALL)
 
 
 class StoreFiles(ABC):
@@ -91,7 +89,7 @@ def open_files(root: Path | str) -> StoreFiles:
         UsageError: The URL is of no known kind.
         InstallationError: What reaches it is not installed.
     """
-    match = _URL.fullmatch(str(root))
+    match = URL.fullmatch(str(root))
     if match is None:
         return LocalFiles(Path(root))
     if match[1] in ("file", "local"):

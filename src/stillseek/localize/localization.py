@@ -54,6 +54,11 @@ class Localization:
         """The best moment's segment; None where there is no moment."""
         return self.moments[0].segment if self.moments else None
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """What was read: the video and the query images."""
+        return self.video, *self.images
+
     def to_json_dict(self) -> dict[str, object]:
         """The result as ``stillseek locate --json`` prints it; the keys are a public contract."""
         return {

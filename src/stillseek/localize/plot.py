@@ -10,12 +10,11 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, MultipleLocator
 from PIL import Image
 
-from stillseek.errors import UsageError
+from stillseek.files import FIGURE_SUFFIXES, Output, check_outputs
 from stillseek.localize.localization import Localization, format_span, format_time
 from stillseek.media import frames_at, read_image
+from stillseek.media.picture_files import save_figure
 from stillseek.timeline import Moment, Segment
-
-PLOT_SUFFIXES = (".png", ".jpg", ".svg", ".pdf", ".webp")
 
 # Places in inches, from the lower left corner: left, bottom, width, height. They are fixed, so
 # that thumbnails are cut for exactly the strip that they fill. Rows of bars beyond two make the
@@ -50,36 +49,31 @@ _TICK_SECONDS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 
 _MAX_TICKS = 12
 
 
-def check_plot_path(path: Path) -> None:
-    """Refuses a picture format that can't be drawn, before any work is done.
-
-    Raises:
-        UsageError: The file name does not end in one of `PLOT_SUFFIXES`.
-    """
-    if path.suffix.lower() not in PLOT_SUFFIXES:
-        raise UsageError(
-            f"cannot draw a plot to {path}: its name must end in one of {', '.join(PLOT_SUFFIXES)}"
-        )
-
-
 def plot_localization(
-    localization: Localization, path: Path, *, true_segment: Segment | None = None
+    localization: Localization,
+    path: Path,
+    *,
+    true_segment: Segment | None = None,
+    overwrite: bool = False,
 ) -> None:
     """Draws a result to a file.
 
     Args:
         localization: The result; its video and images are read again for the pictures.
-        path: Where to; the suffix chooses the format (one of `PLOT_SUFFIXES`).
+        path: Where to; the suffix chooses the format (one of `FIGURE_SUFFIXES`).
         true_segment: The annotated segment, where it is known.
+        overwrite: Whether a file that stillseek did not write may be replaced.
 
     Raises:
-        UsageError: The suffix is not one of `PLOT_SUFFIXES`.
+        UsageError: The suffix is not one of `FIGURE_SUFFIXES`, the file is the video or an image,
+            or it exists and may not be replaced.
         MediaError: The video or an image can no longer be read.
+        OSError: The file can't be written.
     """
-    check_plot_path(path)
+    output = Output(name="plot", path=path, suffixes=FIGURE_SUFFIXES)
+    check_outputs([output], inputs=localization.files, overwrite=overwrite)
     figure = draw_localization(localization, true_segment=true_segment)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=_DPI, facecolor="white")
+    save_figure(figure, path, dpi=_DPI)
 
 
 def draw_localization(localization: Localization, *, true_segment: Segment | None = None) -> Figure:

@@ -10,6 +10,7 @@ from jaxtyping import UInt8
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
+from stillseek.files import MADE_BY, REPORT_SUFFIXES, Output, check_outputs, replacing
 from stillseek.localize.localization import Localization, format_span, format_time
 from stillseek.localize.plot import draw_localization
 from stillseek.media import frames_at, read_image
@@ -21,7 +22,11 @@ _PLOT_DPI = 130
 
 
 def write_report(
-    localization: Localization, path: Path, *, true_segment: Segment | None = None
+    localization: Localization,
+    path: Path,
+    *,
+    true_segment: Segment | None = None,
+    overwrite: bool = False,
 ) -> None:
     """Writes the page: query, plot, found segment with its frames, and what found it.
 
@@ -29,11 +34,16 @@ def write_report(
         localization: The result; its video and images are read again for the pictures.
         path: Where to.
         true_segment: The annotated segment, where it is known.
+        overwrite: Whether a file that stillseek did not write may be replaced.
 
     Raises:
+        UsageError: The suffix is not one of `REPORT_SUFFIXES`, the file is the video or an image,
+            or it exists and may not be replaced.
         MediaError: The video or an image can no longer be read.
         OSError: The file can't be written.
     """
+    output = Output(name="report", path=path, suffixes=REPORT_SUFFIXES)
+    check_outputs([output], inputs=localization.files, overwrite=overwrite)
     environment = Environment(
         loader=PackageLoader("stillseek.localize"), autoescape=True, undefined=StrictUndefined
     )
@@ -48,9 +58,10 @@ def write_report(
         plot_uri=_plot_uri(localization, true_segment),
         frames=[] if found is None else _frames(localization.video, found),
         facts=_facts(localization),
+        made_by=MADE_BY,
     )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(page, encoding="utf-8")
+    with replacing(path) as place:
+        place.write_text(page, encoding="utf-8")
 
 
 def _moment_row(moment: Moment) -> dict[str, str]:

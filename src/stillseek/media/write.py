@@ -20,6 +20,7 @@ from av.video.stream import VideoStream
 from jaxtyping import UInt8
 
 from stillseek.errors import UsageError
+from stillseek.files import MADE_BY
 from stillseek.media import faults
 
 # Frames sit on ticks of a whole fraction of the frame, about a hundredth of a millisecond long.
@@ -97,6 +98,7 @@ class VideoWriter:
                 format="mp4",
                 container_options={"movflags": "+faststart"},
             )
+        self._container.metadata["comment"] = MADE_BY
 
     def __enter__(self) -> "VideoWriter":
         return self
