@@ -146,7 +146,8 @@ def test_outputs_that_cannot_be_written(tmp_path: Path) -> None:
     assert "at most 255 bytes" in refusal(output(tmp_path / ("x" * 252 + ".png")))
     assert "no null byte" in refusal(output(Path("a\0.png")))
     assert refusal(output(Path("https://host/p.png"))) == (
-        "--out https:/host/p.png is a URL; give a path on this machine"
+        "--out https://host/p.png is a URL; give a path on this machine (download what is to be "
+        "read)"
     )
     assert refusal(output(tmp_path / "file" / "made", suffixes=None)) == (
         f"--out {tmp_path}/file/made needs a folder where the file {tmp_path}/file is; give another"

@@ -75,6 +75,10 @@ def check_outputs(
         UsageError: An output is refused; the message names it, the reason, and what to do.
     """
     given = [path for path in inputs if path is not None]
+    for path in given:
+        # Stores may lie at other URLs.
+        if str(path).startswith(("http:/", "https:/", "ftp:/")):
+            refuse_url(path, "the input")
     for number, output in enumerate(outputs):
         try:
             _check_place(output)
@@ -98,6 +102,23 @@ def check_outputs(
 def shown_name(name: str) -> str:
     """A name of a file as it can stand in a line of text: without line breaks, and in UTF-8."""
     return "".join("\ufffd" if unicodedata.category(c) in _UNPRINTED else c for c in name)
+
+
+def refuse_url(path: Path, name: str) -> None:
+    """Refuses a URL where a path is needed.
+
+    Args:
+        path: The path, in which pathlib has made one slash of two.
+        name: What people call it.
+
+    Raises:
+        UsageError: It is a URL, and no file has that name.
+    """
+    if (match := URL.fullmatch(str(path))) and not path.exists():
+        raise UsageError(
+            f"{name} {match[1]}://{match[2]} is a URL; give a path on this machine (download what "
+            "is to be read)"
+        )
 
 
 def is_same_place(one: Path, other: Path) -> bool:
@@ -124,8 +145,7 @@ def _is_inside(path: Path, folder: Path) -> bool:
 def _check_place(output: Output) -> None:
     """Refuses what cannot be written."""
     name, path = output.name, output.path
-    if URL.fullmatch(str(path)):
-        raise UsageError(f"{name} {path} is a URL; give a path on this machine")
+    refuse_url(path, name)
     if output.suffixes is not None and path.suffix.lower() not in output.suffixes:
         raise UsageError(
             f"{name} {path} has a name of another format; it must end in "

@@ -21,7 +21,7 @@ from stillseek.cli.extraction_log import (
 from stillseek.cli.recipe_options import files_of
 from stillseek.errors import UsageError
 from stillseek.features import RecipeOptions
-from stillseek.files import Output, check_outputs
+from stillseek.files import Output, check_outputs, refuse_url
 
 if TYPE_CHECKING:
     from stillseek.data.manifest import Manifest
@@ -177,6 +177,7 @@ def find_videos(places: tuple[Path, ...]) -> list[Path]:
 
     found = []
     for place in places:
+        refuse_url(place, "video")
         if not place.is_dir():
             found.append(place)
             continue

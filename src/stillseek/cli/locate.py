@@ -1,6 +1,7 @@
 """``stillseek locate``: find where in a video the activity of a picture happens."""
 
 import json as json_format
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -10,12 +11,14 @@ from cyclopts import Parameter
 from stillseek.cli.console import progress_bar
 from stillseek.cli.queries import Queries
 from stillseek.cli.recipe_options import RecipeBesideHead, files_of
+from stillseek.errors import UsageError
 from stillseek.files import (
     EDL_SUFFIXES,
     FIGURE_SUFFIXES,
     REPORT_SUFFIXES,
     Output,
     check_outputs,
+    refuse_url,
 )
 
 if TYPE_CHECKING:
@@ -25,7 +28,7 @@ _RECIPE = RecipeBesideHead()
 
 
 def locate(
-    video: Path,
+    video: Annotated[Path | None, Parameter(show_default=False)] = None,
     /,
     *,
     queries: Queries,
@@ -52,8 +55,8 @@ def locate(
 
     Args:
         video: The video file.
-        queries: Picture of the activity; several are averaged. A --box x,y,w,h after an --image
-            (pixels from its top left corner) keeps to that part of it.
+        queries: Picture of the activity; several are averaged. A --box x,y,w,h after one (pixels
+            from its top left corner) keeps to that part of it.
         top: Find up to this many moments, best first.
         json: Print one JSON object and nothing else.
         plot: Draw the result to this picture (.png, .jpg, .webp, .svg, .pdf).
@@ -80,8 +83,9 @@ def locate(
         cache: Keep the video's features in this folder and use them again.
         overwrite: Replace files that stillseek did not write.
     """
+    video, images = _split(video, queries)
     outputs = _Outputs(plot=plot, report=report, clips=clips, edl=edl, overwrite=overwrite)
-    images = [query.image for query in queries]
+    _check_inputs(video, images)
     outputs.check(video, cache, inputs=[*images, checkpoint, *files_of(recipe_options)])
     from stillseek.localize import Localizer
 
@@ -100,7 +104,7 @@ def locate(
         found = localizer.locate(
             video,
             images,
-            boxes=[query.box for query in queries],
+            boxes=[query.box for query in queries][: len(images)],
             top=top,
             decode=decode,
             search=search,
@@ -113,6 +117,31 @@ def locate(
     for path in outputs.write(found):
         if not json:
             print(f"wrote {path}")
+
+
+def _split(video: Path | None, queries: Queries) -> tuple[Path, list[Path]]:
+    """The video and the pictures: ``--image PICTURE VIDEO`` has the video last."""
+    images = [query.image for query in queries]
+    if not images:
+        raise UsageError("--image needs a picture: stillseek locate VIDEO --image PICTURE")
+    if video is not None:
+        return video, images
+    if not queries[-1].follows or queries[-1].box is not None:
+        raise UsageError(
+            f"the video is missing: stillseek locate VIDEO --image {shlex.quote(str(images[0]))}"
+        )
+    return images[-1], images[:-1]
+
+
+def _check_inputs(video: Path, images: list[Path]) -> None:
+    """Refuses what cannot be a video or a picture, before anything is loaded."""
+    from stillseek.media.faults import check_file
+
+    refuse_url(video, "video")
+    check_file(video, "video")
+    for image in images:
+        refuse_url(image, "--image")
+        check_file(image, "image")
 
 
 def _print_moments(found: "Localization") -> None:

@@ -230,7 +230,8 @@ def _best_free_pair(
         begins = starts[:, None].to(log_end.dtype)
         log_scores = (log_start[starts, None] + log_end).masked_fill_(ends <= begins, -torch.inf)
         for segment in chosen:
-            log_scores.masked_fill_(_clash(begins, ends, *segment, max_overlap), -torch.inf)
+            clash = _clash(begins, ends, segment[0], segment[1], max_overlap)
+            log_scores.masked_fill_(clash, -torch.inf)
         log_score, place = log_scores.flatten().max(dim=0)
         if log_score > best_log_score:
             row, column = place // len(log_end), place % len(log_end)
