@@ -36,7 +36,6 @@ def test_box_belongs_to_the_image_before_it() -> None:
         (("--image", "a", "--box", "1,2,3.5,4"), "--box 1,2,3.5,4 is not x,y,w,h; give four"),
         (("--image", "a", "--box", "-1,2,3,4"), "--box -1,2,3,4 needs x and y of at least 0, and"),
         (("--image", "a", "--box", "1,2,0,4"), "--box 1,2,0,4 needs x and y of at least 0, and a"),
-        (("--image", "a", "--box", "1,2,8,7"), "--box 1,2,8,7 needs .* of at least 8 pixels"),
     ],
 )
 def test_wrong_boxes_are_explained(words: tuple[str, ...], message: str) -> None:

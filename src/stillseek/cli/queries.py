@@ -8,8 +8,6 @@ from typing import Annotated
 
 from cyclopts import Parameter, Token
 
-from stillseek.features.recipe import MIN_BOX_PIXELS
-
 _IMAGE, _BOX = "--image", "--box"
 _NEGATIVE = re.compile(r"-\d")
 
@@ -72,10 +70,9 @@ def _parse_box(text: str) -> tuple[int, int, int, int]:
         raise ValueError(
             f"--box {text} is not x,y,w,h; give four whole numbers of pixels, e.g. 40,25,200,120"
         ) from None
-    if left < 0 or top < 0 or min(width, height) < MIN_BOX_PIXELS:
+    if left < 0 or top < 0 or width < 1 or height < 1:
         raise ValueError(
-            f"--box {text} needs x and y of at least 0, and a width and height of at least "
-            f"{MIN_BOX_PIXELS} pixels"
+            f"--box {text} needs x and y of at least 0, and a width and height of at least 1"
         )
     return left, top, width, height
 

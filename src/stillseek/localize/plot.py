@@ -12,7 +12,8 @@ from PIL import Image
 
 from stillseek.files import FIGURE_SUFFIXES, Output, check_outputs
 from stillseek.localize.localization import Localization, format_span, format_time
-from stillseek.media import frames_at, read_image
+from stillseek.localize.query_image import pixels_of
+from stillseek.media import frames_at
 from stillseek.media.picture_files import save_figure
 from stillseek.timeline import Moment, Segment
 
@@ -138,11 +139,11 @@ def _draw_queries(figure: Figure, localization: Localization, lift: float) -> No
     images = localization.images[:_QUERIES_SHOWN]
     left, bottom, width, height = _QUERY_PLACE
     slot = (height + _QUERY_GAP_INCHES) / len(images)
-    for row, (path, box) in enumerate(zip(images, localization.boxes, strict=False)):
+    for row, (image, box) in enumerate(zip(images, localization.boxes, strict=False)):
         side = slot - _QUERY_GAP_INCHES
         place = (left, bottom + height - row * slot - side, width, side)
         axes = _add_axes(figure, place, lift=lift)
-        axes.imshow(read_image(path), interpolation="antialiased")
+        axes.imshow(pixels_of(image), interpolation="antialiased")
         axes.set_anchor("NW")
         axes.set_xticks([])
         axes.set_yticks([])

@@ -10,15 +10,18 @@ from jaxtyping import UInt8
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
-from stillseek.files import MADE_BY, REPORT_SUFFIXES, Output, check_outputs, replacing
+from stillseek.files import MADE_BY, REPORT_SUFFIXES, Output, check_outputs, replacing, shown_name
 from stillseek.localize.localization import Localization, format_span, format_time
 from stillseek.localize.plot import draw_localization
-from stillseek.media import frames_at, read_image
+from stillseek.localize.query_image import pixels_of
+from stillseek.media import frames_at
 from stillseek.timeline import Moment, Segment
 
 _FRAMES_SHOWN = 6
 _QUERY_PIXELS, _FRAME_PIXELS = 480, 320
 _PLOT_DPI = 130
+# Enough to compare by eye: as stillseek store ls shows it.
+_FINGERPRINT_DIGITS = 16
 
 
 def write_report(
@@ -49,7 +52,7 @@ def write_report(
     )
     found = localization.best
     page = environment.get_template("report.html").render(
-        video_name=localization.video.name,
+        video_name=shown_name(localization.video.name),
         duration=format_time(localization.duration_seconds),
         presence=None if localization.presence is None else f"{localization.presence:.2f}",
         moments=[_moment_row(moment) for moment in localization.moments],
@@ -82,11 +85,11 @@ def _truth(true: Segment | None, found: Segment | None) -> dict[str, str] | None
 def _queries(localization: Localization) -> list[dict[str, str | None]]:
     return [
         {
-            "name": path.name,
-            "uri": _picture_uri(read_image(path), _QUERY_PIXELS),
+            "name": shown_name(image.name) if isinstance(image, Path) else "picture",
+            "uri": _picture_uri(pixels_of(image), _QUERY_PIXELS),
             "box": None if box is None else ",".join(map(str, box)),
         }
-        for path, box in zip(localization.images, localization.boxes, strict=True)
+        for image, box in zip(localization.images, localization.boxes, strict=True)
     ]
 
 
@@ -102,11 +105,11 @@ def _frames(video: Path, segment: Segment) -> list[dict[str, str]]:
 
 def _facts(localization: Localization) -> dict[str, str]:
     return {
-        "video": str(localization.video),
+        "video": shown_name(localization.video.name),
         "duration": f"{localization.duration_seconds:.1f} s",
         "model": localization.model,
         "recipe": localization.recipe,
-        "fingerprint": localization.fingerprint,
+        "fingerprint": localization.fingerprint[:_FINGERPRINT_DIGITS],
         "stillseek": version("stillseek"),
     }
 
