@@ -3,6 +3,7 @@
 Every room writes through here.
 """
 
+import json
 import os
 import re
 import secrets
@@ -30,6 +31,7 @@ URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/+(.*)", re.DOTALL)
 # Where formats keep their metadata: at the beginning or at the end.
 _ENDS_BYTES = 1 << 16
 _LONGEST_NAME_BYTES = 255
+_NO_TEXT = re.compile("[\ud800-\udfff]")
 # Control characters, bytes that are no text, and line breaks of Unicode.
 _UNPRINTED = ("Cc", "Cs", "Zl", "Zp")
 
@@ -97,6 +99,15 @@ def check_outputs(
                 )
         if not overwrite:
             _check_existing(output, can_overwrite=overwrite is not None)
+
+
+def json_text(value: object, *, indent: int | None = None) -> str:
+    """JSON that people can read and every reader takes, also with names that are no text.
+
+    Bytes of a name that are not UTF-8 stay as escapes, which Python reads as the same name.
+    """
+    text = json.dumps(value, ensure_ascii=False, indent=indent)
+    return _NO_TEXT.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def shown_name(name: str) -> str:

@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -357,3 +358,61 @@ def test_a_terminal_gets_a_progress_bar(monkeypatch, capsys) -> None:
     assert captured.out == ""
     assert "reading match.mp4" in captured.err
     assert "25%" in captured.err
+
+
+NAMES = {
+    "formula": "tex$\\frac{1}$.mp4",
+    "broken formula": "a$\\frac{$ _^.mp4",
+    "not UTF-8": os.fsdecode(b"latin\xe9.mp4"),
+    "line breaks": "two\nlines\r\n.mp4",
+    "long": "\u00e9" * 124 + ".mp4",
+    "dash": "-x.mp4",
+    "CJK": "\u30c6\u30cb\u30b9\u3000\uc815\uad6c.mp4",
+    "emoji": "\U0001f3be\U0001f468\u200d\U0001f469\u200d\U0001f467.mp4",
+    "right to left": "\u0643\u0631\u0629.mp4",
+    "markup": "[bold]<b>&amp;{{ 7 }}[.mp4",
+    "percent": "%s%d%%.mp4",
+}
+
+
+@pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)
+def test_every_output_is_made_of_every_name(
+    command: list[str], name: str, tmp_path: Path, monkeypatch, capsys
+) -> None:
+    Path(command[1]).rename(tmp_path / name)
+    image, checkpoint = (Path(place) for place in (command[3], command[5]))
+    image.rename(tmp_path / f"{name[:50]}.png")
+    checkpoint.rename(tmp_path / f"{name[:50]}.head")
+    monkeypatch.chdir(tmp_path)
+    words = [f"./{name}", "--image", f"./{name[:50]}.png", "--checkpoint", f"./{name[:50]}.head"]
+    outputs = ["--plot", "p.png", "--report", "r.html", "--edl", "c.edl", "--clips", "clips"]
+
+    assert main(["locate", *words, *outputs, "--json"]) == 0
+
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    assert captured.out.encode()
+    found = json.loads(captured.out)
+    assert (found["video"], found["image"]) == (name, [f"{name[:50]}.png"])
+    (clip,) = Path("clips").iterdir()
+    assert clip.name.startswith(name.removesuffix(".mp4")[:50])
+    lines = Path("c.edl").read_text(encoding="utf-8").split("\n")
+    assert len(lines) == 8
+    assert "<img" in Path("r.html").read_text(encoding="utf-8")
+    assert Path("p.png").stat().st_size > 0
+
+
+def test_the_log_and_the_screen_take_names_that_are_no_text(
+    write_clip, tmp_path: Path, capfdbinary
+) -> None:
+    write_clip().rename(path := tmp_path / os.fsdecode(b"latin\xe9.mp4"))
+    words = [*("extract", path, "--out", tmp_path / "store", "--log"), tmp_path / "log.json"]
+    source = "import sys; from stillseek.__main__ import main; sys.argv[0] = 'stillseek'; main()"
+    environment = {**os.environ, "PYTHONUTF8": "1"}
+
+    for command in (words, ["locate", path, "--image", path, "--model", "matching"]):
+        subprocess.run([sys.executable, "-c", source, *command], env=environment, check=False)
+        captured = capfdbinary.readouterr()
+        assert b"Traceback" not in captured.err
+        assert captured.out or b"latin\\udce9" in captured.err
+    assert json.loads((tmp_path / "log.json").read_text())["videos"][0]["path"] == str(path)

@@ -1,6 +1,5 @@
 """What ``stillseek extract`` tells: progress, a summary, and a JSON file with every video."""
 
-import json
 import secrets
 import sys
 import time
@@ -25,7 +24,7 @@ from stillseek.features import (
 )
 from stillseek.features.files import LocalFiles
 from stillseek.features.outcomes import Status
-from stillseek.files import MADE_BY
+from stillseek.files import MADE_BY, json_text
 
 if TYPE_CHECKING:
     from stillseek.data.stored import QueryOutcome
@@ -142,7 +141,7 @@ class ExtractionLog:
             },
             "videos": [asdict(o) | {"path": str(o.path)} for o in report.outcomes],
         }
-        text = json.dumps(facts, indent=1, ensure_ascii=False) + "\n"
+        text = json_text(facts, indent=1) + "\n"
         try:
             self._files.write(self._name, text.encode())
         except FeatureError as failure:

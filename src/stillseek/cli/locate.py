@@ -1,6 +1,5 @@
 """``stillseek locate``: find where in a video the activity of a picture happens."""
 
-import json as json_format
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from stillseek.files import (
     REPORT_SUFFIXES,
     Output,
     check_outputs,
+    json_text,
     refuse_url,
 )
 
@@ -111,7 +111,7 @@ def locate(
             on_progress=advance,
         )
     if json:
-        print(json_format.dumps(found.to_json_dict(), ensure_ascii=False))
+        print(json_text(found.to_json_dict()))
     else:
         _print_moments(found)
     for path in outputs.write(found):

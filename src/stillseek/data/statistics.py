@@ -12,6 +12,7 @@ from matplotlib.ticker import PercentFormatter
 
 from stillseek.data.manifest import Manifest, Sample
 from stillseek.files import FIGURE_SUFFIXES, Output, check_outputs
+from stillseek.media.lettering import lettering
 from stillseek.media.picture_files import save_figure
 
 # Okabe and Ito's palette: told apart by colour-blind readers too.
@@ -126,7 +127,8 @@ def draw_histograms(
         for split in _splits(samples)
     }
     figure = Figure(figsize=(11, 6.4), layout="constrained")
-    figure.suptitle(title, color=_INK)
+    drawn, families = lettering(title)
+    figure.suptitle(drawn, color=_INK, fontfamily=families, parse_math=False)
     labels = (
         "length of the video in seconds",
         "length of the target in seconds",

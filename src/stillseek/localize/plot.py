@@ -14,6 +14,7 @@ from stillseek.files import FIGURE_SUFFIXES, Output, check_outputs
 from stillseek.localize.localization import Localization, format_span, format_time
 from stillseek.localize.query_image import pixels_of
 from stillseek.media import frames_at
+from stillseek.media.lettering import lettering
 from stillseek.media.picture_files import save_figure
 from stillseek.timeline import Moment, Segment
 
@@ -30,6 +31,7 @@ _TITLE_INCHES = 4.62
 _BAR_INCHES = 0.3
 
 _QUERIES_SHOWN, _MOMENTS_SHOWN = 3, 10
+_LONGEST_NAME = 60
 _QUERY_GAP_INCHES = 0.12
 _THUMBNAIL_GAP_PIXELS = 3
 # Wide frames lose their sides: twice as many thumbnails say more than their corners.
@@ -120,18 +122,29 @@ def _write_titles(figure: Figure, localization: Localization) -> None:
     all_width, all_height = figure.get_size_inches()
     for text, inches, align, color, size, weight in (
         (query, _QUERY_PLACE[0], "left", _INK, 12, "bold"),
-        (localization.video.name, left, "left", _INK, 12, "bold"),
+        (_shortened(localization.video.name), left, "left", _INK, 12, "bold"),
         (heads, left + width, "right", _FAINT, 9, "normal"),
     ):
+        drawn, families = lettering(text)
         figure.text(
             inches / all_width,
             1 - (_SIZE[1] - _TITLE_INCHES) / all_height,
-            text,
+            drawn,
+            fontfamily=families,
+            parse_math=False,
             ha=align,
             color=color,
             fontsize=size,
             fontweight=weight,
         )
+
+
+def _shortened(name: str) -> str:
+    """A name with its middle left out where it would run into what stands beside it."""
+    if len(name) <= _LONGEST_NAME:
+        return name
+    half = _LONGEST_NAME // 2
+    return f"{name[: half - 1]}\u2026{name[-half:]}"
 
 
 def _draw_queries(figure: Figure, localization: Localization, lift: float) -> None:

@@ -107,7 +107,7 @@ def _facts(localization: Localization) -> dict[str, str]:
     return {
         "video": shown_name(localization.video.name),
         "duration": f"{localization.duration_seconds:.1f} s",
-        "model": localization.model,
+        "model": shown_name(localization.model),
         "recipe": localization.recipe,
         "fingerprint": localization.fingerprint[:_FINGERPRINT_DIGITS],
         "stillseek": version("stillseek"),
