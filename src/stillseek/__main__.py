@@ -13,6 +13,10 @@ def main() -> None:
         # Names may hold what the terminal, or no encoding at all, has letters for.
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
+        from stillseek.cli.quiet import VERBOSE, silence_libraries
+
+        if VERBOSE not in sys.argv:
+            silence_libraries()
         from stillseek.cli.app import main as run
 
         code = run()

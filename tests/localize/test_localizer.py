@@ -391,7 +391,7 @@ def test_threads_are_set(small_head) -> None:
         assert torch.get_num_threads() == 1
     finally:
         torch.set_num_threads(before)
-    with pytest.raises(UsageError, match="threads must be at least 1, got 0"):
+    with pytest.raises(UsageError, match="threads must be at least 1, at most 4096, got 0"):
         Localizer.load(checkpoint=small_head, threads=0)
 
 

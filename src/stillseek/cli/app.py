@@ -28,6 +28,7 @@ from cyclopts import (
 )
 
 from stillseek.cli.queries import with_negative_boxes
+from stillseek.cli.quiet import VERBOSE, is_own
 from stillseek.errors import StillseekError, TruncatedMediaWarning, UsageError
 
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
@@ -36,6 +37,7 @@ app = App(
     name="stillseek",
     help="Show it a picture, and it finds the moment in the video.",
     help_format="rst",
+    help_epilogue="--verbose, with any verb, shows what libraries say, too.",
     version=lambda: version("stillseek"),
     default_parameter=Parameter(negative=()),
     suppress_keyboard_interrupt=False,
@@ -80,10 +82,12 @@ def main(tokens: Sequence[str] | None = None) -> int:
         The exit code: 0 done, 1 the work failed, 2 wrong usage, 130 interrupted.
     """
     words = with_negative_boxes(sys.argv[1:] if tokens is None else tokens)
+    verbose = VERBOSE in words
+    words = [word for word in words if word != VERBOSE]
     with warnings.catch_warnings():
         # Once a file, however many readers it has.
         warnings.simplefilter("default", TruncatedMediaWarning)
-        warnings.showwarning = _show_warning
+        warnings.showwarning = _show_any_warning if verbose else _show_warning
         try:
             code = app(
                 words,
@@ -156,5 +160,10 @@ def _show_warning(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
-    """Prints a warning as one line, without the place in the code that raised it."""
+    """Prints a warning of this program as one line, without the place in the code."""
+    if is_own(category, filename):
+        _show_any_warning(message, category, filename, lineno)
+
+
+def _show_any_warning(message: Warning | str, *_: object) -> None:
     print(f"warning: {' '.join(str(message).split())}", file=sys.stderr)

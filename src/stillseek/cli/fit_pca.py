@@ -39,6 +39,8 @@ def fit_pca(
     """
     output = Output(name="--out", path=out, suffixes=(".safetensors",))
     check_outputs([output], inputs=[dataset, store, *files_of(options)], overwrite=overwrite)
+    if components < 1:
+        raise UsageError(f"components must be at least 1, got {components}")
     if options.reduction is not None:
         raise UsageError("fit-pca takes features that are not reduced; leave --reduction out")
     from stillseek.data.manifest import read_manifest

@@ -45,6 +45,9 @@ from stillseek.models.matching import Matching
 from stillseek.models.onnx_session import OnnxCheckpoint
 from stillseek.timeline import ClipGrid
 
+# No processor has more; the system may refuse so many.
+_MOST_THREADS = 4096
+
 
 class Localizer:
     """Finds where in a video the activity of a query image happens.
@@ -156,8 +159,10 @@ class Localizer:
         place = find_device(device)
         if threads is not None:
             _check_whole("threads", threads)
-            if threads < 1:
-                raise UsageError(f"threads must be at least 1, got {threads}")
+            if not 1 <= threads <= _MOST_THREADS:
+                raise UsageError(
+                    f"threads must be at least 1, at most {_MOST_THREADS}, got {threads}"
+                )
             torch.set_num_threads(threads)
         encoder, loaded_with = _load_recipe(recipe, recipe_options, device)
         if checkpoint is None:
