@@ -106,7 +106,7 @@ def test_wrong_requests(small_head: Path, tmp_path: Path, capsys) -> None:
 
     assert main(["export", str(small_head), "--out", str(tmp_path / "head.pb")]) == 2
     assert capsys.readouterr().err == (
-        f"error: {tmp_path / 'head.pb'} does not end in .onnx; give a file name that does\n"
+        f"error: --out {tmp_path / 'head.pb'} has a name of another format; it must end in .onnx\n"
     )
     for words in (["--recipe", "pocket"], ["--model", "sail"]):
         assert main(["export", str(small_head), *out, *words]) == 2

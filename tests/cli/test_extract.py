@@ -108,18 +108,16 @@ def test_log_that_cannot_be_written_is_refused_before_any_work(
     (tmp_path / "runs").mkdir()
 
     assert main([*command, "--log", str(tmp_path / "notes/a.json")]) == 2
-    assert re.fullmatch(
-        rf"error: cannot write the log {tmp_path}/notes/a\.json \(.*\); give --log a file in a "
-        r"folder that can be written to\n",
-        capsys.readouterr().err,
-    )
-    assert main([*command, "--log", str(tmp_path / "runs")]) == 2
     assert capsys.readouterr().err == (
-        f"error: cannot write the log {tmp_path}/runs, which is a folder; give --log a file\n"
+        f"error: --log {tmp_path}/notes/a.json needs a folder where the file {tmp_path}/notes is; "
+        "give another\n"
+    )
+    (tmp_path / "runs" / "a.json").mkdir()
+    assert main([*command, "--log", str(tmp_path / "runs" / "a.json")]) == 2
+    assert capsys.readouterr().err == (
+        f"error: --log {tmp_path}/runs/a.json is a folder; give the name of a file\n"
     )
     assert not (tmp_path / "store").exists()
-    extraction_log.check_log(tmp_path / "runs/a.json")
-    assert not list((tmp_path / "runs").iterdir())
 
 
 def test_log_that_cannot_be_written_in_the_end_leaves_the_summary(
@@ -135,6 +133,7 @@ def test_log_that_cannot_be_written_in_the_end_leaves_the_summary(
     monkeypatch.setattr(small_recipe, "encode_units", lose_the_folder)
     path = write_clip(name="one.mp4", seconds=1.0)
     command = ["extract", str(path), "--out", str(tmp_path / "store")]
+    runs.mkdir()
 
     assert main([*command, "--log", str(runs / "a.json")]) == 1
     captured = capsys.readouterr()

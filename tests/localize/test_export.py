@@ -63,13 +63,16 @@ def test_edl_joins_the_moments(write_clip: Callable[..., Path], tmp_path: Path) 
         "002  AX       V     C        00:00:07:00 00:00:09:00 00:00:03:05 00:00:05:05\n"
         "* FROM CLIP NAME: match.mp4\n"
         "* COMMENT: SCORE 0.125\n"
+        "* COMMENT: made by stillseek\n"
     )
 
 
 def test_edl_without_a_moment_has_no_event(write_clip: Callable[..., Path], tmp_path: Path) -> None:
     write_edl(found_in(write_clip()), tmp_path / "cut.edl")
 
-    assert (tmp_path / "cut.edl").read_text() == "TITLE: match\nFCM: NON-DROP FRAME\n\n"
+    assert (tmp_path / "cut.edl").read_text() == (
+        "TITLE: match\nFCM: NON-DROP FRAME\n\n* COMMENT: made by stillseek\n"
+    )
 
 
 def test_cut_moments_writes_one_file_each(write_clip: Callable[..., Path], tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from cyclopts import App, Parameter
 
 from stillseek.cli.console import progress_bar
 from stillseek.data.rendered.dataset import RenderedConfig
+from stillseek.files import IMAGE_SUFFIXES, Output, check_outputs
 
 dataset = App(name="dataset")
 dataset.command(
@@ -57,16 +58,19 @@ def render(
 
 
 @dataset.command
-def sheet(folder: Path, /, *, out: Path, videos: int = 12) -> None:
+def sheet(folder: Path, /, *, out: Path, videos: int = 12, overwrite: bool = False) -> None:
     """Draw a contact sheet: queries of some videos, and frames over time with what happens.
 
     Args:
         folder: Folder of the data set.
         out: The picture, such as sheet.png.
         videos: Most videos on it; they are taken evenly from all.
+        overwrite: Replace a file that stillseek did not write.
     """
+    output = Output(name="--out", path=out, suffixes=IMAGE_SUFFIXES)
+    check_outputs([output], inputs=[folder], overwrite=overwrite)
     from stillseek.data.manifest import read_manifest
     from stillseek.data.sheet import write_sheet
 
-    number = write_sheet(read_manifest(folder), out, videos=videos)
+    number = write_sheet(read_manifest(folder), out, videos=videos, overwrite=overwrite)
     print(f"wrote {out}: {number} videos")

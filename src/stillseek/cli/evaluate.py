@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from stillseek.cli.recipe_options import RecipeBesideHead
+from stillseek.cli.recipe_options import RecipeBesideHead, files_of
 from stillseek.data.manifest import Split
 from stillseek.errors import DatasetError, UsageError
-from stillseek.files import replacing
+from stillseek.files import Output, check_outputs, replacing
 
 if TYPE_CHECKING:
     from stillseek.data.example import FeatureSource
@@ -40,6 +40,7 @@ def evaluate(
     recipe_options: Annotated[RecipeBesideHead, Parameter(name="*")] = _RECIPE,
     clip_features: Path | None = None,
     device: str = "cpu",
+    overwrite: bool = False,
 ) -> None:
     """Score heads on a data set and print the tables.
 
@@ -59,7 +60,16 @@ def evaluate(
         clip_features: HDF5 file in the layout of ActivityNet's C3D features: clips come from it,
             queries from the store.
         device: Where the heads run: cpu, cuda, cuda:1.
+        overwrite: Replace files that stillseek did not write.
     """
+    output = Output(
+        name="--out",
+        path=out,
+        holds=("tables.md", "tables.json", "predictions/*.jsonl"),
+        signs=(("predictions/*.jsonl", '"decode"'),),
+    )
+    inputs = [dataset, store, clip_features, *checkpoint, *files_of(recipe_options)]
+    check_outputs([output], inputs=inputs, overwrite=overwrite)
     from stillseek.cli.dataset_features import check_store, open_features
     from stillseek.data.manifest import read_manifest
     from stillseek.evaluation.predictions import read_predictions, write_predictions

@@ -9,6 +9,7 @@ from cyclopts import Parameter
 
 from stillseek.cli.console import MOST_LISTED, print_some, progress_bar
 from stillseek.data.own_videos.dataset import OwnVideosConfig
+from stillseek.files import check_outputs
 
 if TYPE_CHECKING:
     from stillseek.data.own_videos.dataset import ImportedVideos
@@ -41,8 +42,11 @@ def import_(
             ActivityNet's; for Difficult queries.
         config: Settings of the data set.
     """
+    from stillseek.data.manifest import dataset_output
     from stillseek.data.own_videos.dataset import BrokenAnnotationsError, import_videos
 
+    output = dataset_output(out, name="--out")
+    check_outputs([output], inputs=[annotations, videos, images, taxonomy])
     try:
         with progress_bar("videos") as advance:
             made = import_videos(

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from stillseek.cli.model_options import ModelOptions, TrainableName
-from stillseek.cli.recipe_options import RecipeBesideHead
+from stillseek.cli.recipe_options import RecipeBesideHead, files_of
+from stillseek.files import Output, check_outputs
 from stillseek.models.checkpoint_header import HEAD_FOLDER
 from stillseek.training.config import TrainConfig
 
@@ -77,6 +78,14 @@ def train(
         options: Sizes and ablations of the model.
         config: How it is trained.
     """
+    output = Output(
+        name="--out",
+        path=out,
+        holds=("config.json", "epochs.jsonl", "*.safetensors", HEAD_FOLDER),
+        signs=(("config.json", '"max_epochs"'),),
+    )
+    inputs = [dataset, store, clip_features, *files_of(recipe_options)]
+    check_outputs([output], inputs=inputs)
     import torch
     from accelerate import PartialState
 

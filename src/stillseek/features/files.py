@@ -9,11 +9,9 @@ from pathlib import Path
 
 from stillseek.errors import FeatureError, UsageError
 from stillseek.features.keys import is_entry_name
-from stillseek.files import LEFT_OVER, replacing
+from stillseek.files import LEFT_OVER, URL, replacing
 
 SUFFIX = ".safetensors"
-# pathlib makes one slash of two. A single letter is a drive of Windows.
-_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/+(.*)", re.DOTALL)
 # fsspec's way to put one file system into another, such as simplecache::s3://bucket/store.
 _CHAIN = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*(::/|::.*:/|:/.*::)", re.DOTALL)
 
@@ -96,7 +94,7 @@ def open_files(root: Path | str) -> StoreFiles:
             f"a store cannot lie at {root}, which chains file systems; give the address of the "
             "store itself, such as s3://bucket/store"
         )
-    match = _URL.fullmatch(str(root))
+    match = URL.fullmatch(str(root))
     if match is None:
         return LocalFiles(Path(root))
     if match[1] in ("file", "local"):

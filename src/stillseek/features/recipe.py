@@ -41,6 +41,8 @@ CLIPS_OF_FILE = "hdf5+"
 # A box is drawn tightly around the actor; what is around it (the ball, the water) names the
 # activity as well, so each side moves out by this share of the box's size.
 BOX_CONTEXT = 0.1
+MIN_BOX_PIXELS = 8
+"""Least width and height of the part of a picture that is meant: less shows nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -224,15 +226,17 @@ def crop_to_box(
     """The part of an image that a box shows, with ``BOX_CONTEXT`` around it where there is any.
 
     Raises:
-        UsageError: The box does not lie inside the image.
+        UsageError: The box does not lie inside the image, or is smaller than `MIN_BOX_PIXELS`.
     """
     left, top, width, height = box
     image_height, image_width = image.shape[:2]
     inside = left >= 0 and top >= 0 and left + width <= image_width and top + height <= image_height
-    if not inside or width < 1 or height < 1:
+    if not inside or min(width, height) < MIN_BOX_PIXELS:
+        wrong = "is too small" if inside else "does not lie inside the image"
         raise UsageError(
-            f"box {left},{top},{width},{height} (x,y,width,height) does not lie inside the image "
-            f"of {image_width} x {image_height} pixels; give a box of at least one pixel inside it"
+            f"box {left},{top},{width},{height} (x,y,width,height) {wrong}; give a box of at least "
+            f"{MIN_BOX_PIXELS} x {MIN_BOX_PIXELS} pixels inside the image of {image_width} x "
+            f"{image_height} pixels"
         )
     margin_x, margin_y = round(width * BOX_CONTEXT), round(height * BOX_CONTEXT)
     return image[

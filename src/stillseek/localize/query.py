@@ -3,13 +3,13 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
 from stillseek.features import QueryFeatures
+from stillseek.localize.query_image import QueryImage
 from stillseek.localize.search import Scorer
 from stillseek.models.catalog import LocalizerModel
 from stillseek.models.inputs import HeadPrecision
@@ -31,14 +31,14 @@ class EncodedQuery:
     """The pictures of one activity as a localizer's head reads them, for any number of videos.
 
     Attributes:
-        images: The query images.
+        images: The query images: files, or the pixels of pictures that are none.
         boxes: The part of each that is meant; None is the whole image.
         head: The head that reads them.
         score: What the head says to windows of a video.
         likeness: How like the pictures the clips are; None where clips and pictures do not compare.
     """
 
-    images: tuple[Path, ...]
+    images: tuple[QueryImage, ...]
     boxes: tuple[Box | None, ...]
     head: Head
     score: Scorer

@@ -19,7 +19,7 @@ from av.video.stream import VideoStream
 from jaxtyping import UInt8
 
 from stillseek.errors import UsageError
-from stillseek.files import replacing
+from stillseek.files import MADE_BY, replacing
 from stillseek.media import faults
 
 # Frames sit on ticks of a whole fraction of the frame, about a hundredth of a millisecond long.
@@ -99,6 +99,7 @@ class VideoWriter:
                 format="mp4",
                 container_options={"movflags": "+faststart"},
             )
+            self._container.metadata["comment"] = MADE_BY
             self._replacing = stack.pop_all()
 
     def __enter__(self) -> "VideoWriter":

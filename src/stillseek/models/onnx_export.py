@@ -18,7 +18,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from stillseek.errors import CheckpointError, InstallationError, UsageError
-from stillseek.files import replacing
+from stillseek.files import MADE_BY, Output, check_outputs, replacing
 from stillseek.models import plain
 from stillseek.models.catalog import model_name
 from stillseek.models.checkpoint import Checkpoint
@@ -39,18 +39,24 @@ _AXES = {
 }
 
 
-def write_onnx(path: Path, checkpoint: Checkpoint) -> None:
+def write_onnx(path: Path, checkpoint: Checkpoint, *, overwrite: bool = False) -> None:
     """Writes a head as one ONNX file, weights inside, whole or not at all; takes seconds.
 
     The file takes any number of videos, clips and regions.
 
+    Args:
+        path: Where to, ending in ``.onnx``.
+        checkpoint: The head.
+        overwrite: Whether a file that stillseek did not write may be replaced.
+
     Raises:
-        UsageError: The path does not end in ``.onnx``, or the model cannot be exported.
+        UsageError: The path does not end in ``.onnx``, the file exists and may not be replaced, or
+            the model cannot be exported.
         CheckpointError: The disk refuses, or a summary is not JSON.
         InstallationError: onnx or onnxscript is not installed.
     """
-    if path.suffix != ".onnx":
-        raise UsageError(f"{path} does not end in .onnx; give a file name that does")
+    output = Output(name="out", path=path, suffixes=(".onnx",))
+    check_outputs([output], inputs=(), overwrite=overwrite)
     data = onnx_bytes(checkpoint)
     try:
         with replacing(path) as place:
@@ -80,6 +86,7 @@ def onnx_bytes(checkpoint: Checkpoint) -> bytes:
     # Names of source files and lines on this machine: nobody else's business.
     for part in (proto.graph, *proto.graph.node, *proto.graph.value_info):
         del part.metadata_props[:]
+    proto.doc_string = MADE_BY
     for key, value in properties.items():
         proto.metadata_props.add(key=key, value=value)
     return seal(proto.SerializeToString(deterministic=True))
