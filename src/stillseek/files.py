@@ -185,7 +185,7 @@ def _check_input(output: Output, path: Path) -> None:
     name = f"{output.name} {output.path}"
     if is_same_place(output.path, path):
         raise UsageError(f"{name} would overwrite the input {path}; give another path")
-    if path.is_dir() and _is_inside(output.path, path):
+    if _is_inside(output.path, path):
         if output.suffixes is None:
             raise UsageError(f"{name} lies in the input folder {path}; give a folder outside")
         if output.path.exists() and not is_own(output.path):

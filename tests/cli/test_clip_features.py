@@ -101,7 +101,8 @@ def test_train_and_evaluate_on_clips_of_a_file(
     assert refused([*evaluate, *checkpoint]).endswith(
         "; its clips are those of a file: use stillseek evaluate with --clip-features FILE\n"
     )
-    search = ["locate", str(tmp_path / "clips/v_harp0.mp4"), "--image", "no.png"]
+    (tmp_path / "there").write_text("looked at later")
+    search = ["locate", str(tmp_path / "there"), "--image", str(tmp_path / "there")]
     assert "use stillseek evaluate with --clip-features" in refused([*search, *checkpoint])
     assert refused([*evaluate, *clips, "--checkpoint", str(small_head)]).endswith(
         "; its clips are those of videos: leave --clip-features out\n"

@@ -1,4 +1,5 @@
 import json
+import os
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -391,3 +392,13 @@ def test_ray_engine_gets_the_work_and_how_to_load_the_recipe(
     }
     assert main([*command, "--engine", "ray", "--device", "cuda:1"]) == 2
     assert "use --device cuda, not cuda:1" in capsys.readouterr().err
+
+
+def test_the_log_names_files_whose_names_are_no_text(write_clip, tmp_path: Path, capsys) -> None:
+    path = write_clip(seconds=1.0).rename(tmp_path / os.fsdecode(b"latin\xe9.mp4"))
+    words = [str(path), "--out", str(tmp_path / "store"), "--log", str(tmp_path / "log.json")]
+
+    assert main(["extract", *words]) == 0
+
+    (video,) = json.loads((tmp_path / "log.json").read_text(encoding="utf-8"))["videos"]
+    assert video["path"] == str(path)

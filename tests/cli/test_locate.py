@@ -400,19 +400,3 @@ def test_every_output_is_made_of_every_name(
     assert len(lines) == 8
     assert "<img" in Path("r.html").read_text(encoding="utf-8")
     assert Path("p.png").stat().st_size > 0
-
-
-def test_the_log_and_the_screen_take_names_that_are_no_text(
-    write_clip, tmp_path: Path, capfdbinary
-) -> None:
-    write_clip().rename(path := tmp_path / os.fsdecode(b"latin\xe9.mp4"))
-    words = [*("extract", path, "--out", tmp_path / "store", "--log"), tmp_path / "log.json"]
-    source = "import sys; from stillseek.__main__ import main; sys.argv[0] = 'stillseek'; main()"
-    environment = {**os.environ, "PYTHONUTF8": "1"}
-
-    for command in (words, ["locate", path, "--image", path, "--model", "matching"]):
-        subprocess.run([sys.executable, "-c", source, *command], env=environment, check=False)
-        captured = capfdbinary.readouterr()
-        assert b"Traceback" not in captured.err
-        assert captured.out or b"latin\\udce9" in captured.err
-    assert json.loads((tmp_path / "log.json").read_text())["videos"][0]["path"] == str(path)

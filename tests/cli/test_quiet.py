@@ -43,6 +43,20 @@ def test_libraries_are_heard_only_where_wanted(words: list[str]) -> None:
         assert done.stderr == OWN
 
 
+def test_the_screen_takes_names_that_are_no_text() -> None:
+    source = (
+        "import os\n"
+        "from stillseek.__main__ import main\n"
+        "from stillseek.cli import doctor\n"
+        "doctor.examine = lambda: print(os.fsdecode(b'latin\\xe9')) or exit()\n"
+        "main()"
+    )
+
+    done = subprocess.run([sys.executable, "-c", source, "doctor"], capture_output=True)
+
+    assert (done.stdout, done.stderr) == (b"latin\\udce9\n", b"")
+
+
 def test_a_closed_error_stream_is_no_failure() -> None:
     source = "import os; os.close(2)\nfrom stillseek.__main__ import main\nmain()"
 

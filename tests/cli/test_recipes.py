@@ -136,8 +136,13 @@ OPTIONS = RecipeOptions(
         (("demo",), "--precision bf16", {}),
     ],
 )
-def test_options_reach_the_recipe(verb, given, expected, dataset, monkeypatch, capsys) -> None:
+def test_options_reach_the_recipe(
+    verb, given, expected, dataset, tmp_path, monkeypatch, capsys
+) -> None:
     seen = []
+    monkeypatch.chdir(tmp_path)
+    for name in ("v.mp4", "i.png"):
+        Path(name).write_text("looked at later")
 
     def load(name: str, options: RecipeOptions) -> Recipe:
         seen.append((name, options))

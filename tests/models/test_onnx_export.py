@@ -216,9 +216,12 @@ def ready(monkeypatch, matching_onnx: bytes) -> Checkpoint:
 def test_file_is_written_into_a_new_folder_and_replaced(ready, matching_onnx, tmp_path) -> None:
     path = tmp_path / "new" / "head.onnx"
     write_onnx(path, ready)
+    write_onnx(path, ready)
     path.write_bytes(b"old")
 
-    write_onnx(path, ready)
+    with pytest.raises(UsageError, match=r"head\.onnx exists, and stillseek did not write it; "):
+        write_onnx(path, ready)
+    write_onnx(path, ready, overwrite=True)
 
     assert path.read_bytes() == matching_onnx
     assert list(path.parent.iterdir()) == [path]
@@ -234,7 +237,7 @@ def test_a_failed_write_leaves_the_old_file(ready, tmp_path, monkeypatch) -> Non
     monkeypatch.setattr(os, "fsync", fail)
 
     with pytest.raises(CheckpointError, match="No space left on device; check the directory"):
-        write_onnx(path, ready)
+        write_onnx(path, ready, overwrite=True)
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
 
@@ -249,5 +252,5 @@ def test_whoever_dies_while_writing_leaves_a_whole_file(ready, tmp_path, dying_w
 
 
 def test_another_suffix_is_refused(tmp_path) -> None:
-    with pytest.raises(UsageError, match=r"head\.pb does not end in \.onnx"):
+    with pytest.raises(UsageError, match=r"head\.pb has a name of another format; it must "):
         write_onnx(tmp_path / "head.pb", checkpoint_of(HEADS["matching"]()))

@@ -145,7 +145,7 @@ class Localizer:
             CheckpointError: The head is missing, corrupt, or of another recipe.
             InstallationError: The engine is not installed.
         """
-        _check_type("recipe", recipe, str | Recipe, "a name or a recipe")
+        _check_type("recipe", recipe, str | Recipe | None, "a name or a recipe")
         _check_type("recipe_options", recipe_options, RecipeOptions | None, "RecipeOptions")
         _check_type("checkpoint", checkpoint, Path | str | None, "a path")
         _check_type("cache", cache, Path | str | None, "a path")
