@@ -8,7 +8,7 @@ BASE := $(VENV)/.stamp-base
 DEV := $(VENV)/.stamp-dev
 MARKERS := not gpu and not compiled and not web
 
-.PHONY: help setup demo test test-slow test-compiled test-gpu check lint types imports docs bench clean
+.PHONY: help setup demo test test-slow test-compiled test-gpu fuzz check lint types imports docs bench clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -42,6 +42,9 @@ test-compiled: $(DEV)  ## run the tests of compiled code, without the hook that 
 
 test-gpu: $(DEV)  ## run the tests that need CUDA
 	$(BIN)/python -m pytest -m gpu -o addopts="--strict-markers --import-mode=importlib"
+
+fuzz: $(DEV)  ## break 3,000 small files and read them; bad inputs are kept in runs/fuzz/
+	$(BIN)/python tests/fuzz
 
 check: lint types imports docs  ## run every static check and build the documentation
 

@@ -21,11 +21,12 @@ import torch
 from lite_domains import INTERVAL_SECONDS, Question, of_dataset, of_photographs, of_recordings
 from lite_projection import photographs_of, views
 
-from stillseek.evaluation.calibration import Calibration, auroc, doublings, fit_logistic
+from stillseek.evaluation.calibration import auroc, fit_logistic
 from stillseek.evaluation.overlap import temporal_iou
 from stillseek.features import Recipe, load_recipe
 from stillseek.files import replacing
 from stillseek.media import read_image
+from stillseek.models.calibration import Calibration, doublings
 from stillseek.models.checkpoint import Checkpoint, save_checkpoint
 from stillseek.models.decoding import decode
 from stillseek.models.evidence import unit

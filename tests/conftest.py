@@ -1,6 +1,7 @@
 """A small video, pictures and a small untrained head: what the upper rooms are tested with."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -23,6 +24,47 @@ def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
     for name in ("STILLSEEK_CACHE", "STILLSEEK_OFFLINE", "RAY_ADDRESS"):
         monkeypatch.delenv(name, raising=False)
+
+
+class Killed(BaseException):
+    """A process that is killed does nothing any more: nobody may catch it."""
+
+
+@pytest.fixture
+def dying_writes(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]], Iterator]:
+    """Does some writing again and again; it dies at the first step, then at the second, and so on.
+
+    Yields after each death, and a last time when the work was done.
+    """
+    steps = ((os, "fsync"), *((Path, name) for name in ("replace", "rename", "unlink", "mkdir")))
+
+    def run(work: Callable[[], object]) -> Iterator[None]:
+        for last_step in range(100):
+            left = iter(range(last_step))
+
+            def mortal(call, left=left):
+                def step(*values, **named):
+                    if next(left, None) is None:
+                        raise Killed
+                    return call(*values, **named)
+
+                return step
+
+            with monkeypatch.context() as patch:
+                for owner, name in steps:
+                    patch.setattr(owner, name, mortal(getattr(owner, name)))
+                try:
+                    work()
+                    is_done = True
+                except Killed:
+                    is_done = False
+            yield
+            if is_done:
+                assert last_step > 3  # it died in the middle, too
+                return
+        raise AssertionError
+
+    return run
 
 
 @pytest.fixture

@@ -1,18 +1,85 @@
-"""stillseek: show it a picture, and it finds the moment in the video."""
+"""stillseek: show it a picture, and it finds the moment in the video.
 
+    from stillseek import Localizer
+
+    found = Localizer.load().locate("match.mp4", "handball.jpg")
+    print(found.moments[0].start_seconds)
+
+Names are imported, and what they need with them, when they are first used.
+"""
+
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from stillseek.errors import (
+        CheckpointError,
+        CorruptFeaturesError,
+        DatasetError,
+        FeatureError,
+        InstallationError,
+        MediaError,
+        StillseekError,
+        TruncatedMediaWarning,
+        UnusableFeaturesError,
+        UsageError,
+    )
+    from stillseek.features import RecipeOptions
+    from stillseek.localize.export import cut_moments, write_edl
+    from stillseek.localize.localization import Localization
     from stillseek.localize.localizer import Localizer
+    from stillseek.localize.plot import plot_localization
+    from stillseek.localize.query import EncodedQuery
+    from stillseek.localize.report import write_report
+    from stillseek.timeline import Moment, Segment
 
 __version__ = "0.1.0"
-__all__ = ["Localizer", "__version__"]
+__all__ = [
+    "CheckpointError",
+    "CorruptFeaturesError",
+    "DatasetError",
+    "EncodedQuery",
+    "FeatureError",
+    "InstallationError",
+    "Localization",
+    "Localizer",
+    "MediaError",
+    "Moment",
+    "RecipeOptions",
+    "Segment",
+    "StillseekError",
+    "TruncatedMediaWarning",
+    "UnusableFeaturesError",
+    "UsageError",
+    "__version__",
+    "cut_moments",
+    "plot_localization",
+    "write_edl",
+    "write_report",
+]
+
+# Where names are that are no errors.
+_PLACES = {
+    "EncodedQuery": "localize.query",
+    "Localization": "localize.localization",
+    "Localizer": "localize.localizer",
+    "Moment": "timeline",
+    "RecipeOptions": "features",
+    "Segment": "timeline",
+    "cut_moments": "localize.export",
+    "plot_localization": "localize.plot",
+    "write_edl": "localize.export",
+    "write_report": "localize.report",
+}
 
 
 def __getattr__(name: str) -> object:
-    """Imports `Localizer`, and torch with it, on first use only."""
-    if name == "Localizer":
-        from stillseek.localize.localizer import Localizer
+    """Imports a public name on first use."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_PLACES.get(name, 'errors')}"), name)
 
-        return Localizer
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+def __dir__() -> list[str]:
+    """The public names."""
+    return sorted(__all__)

@@ -1,5 +1,6 @@
 """Entry point of ``stillseek`` and ``python -m stillseek``."""
 
+import io
 import signal
 import sys
 
@@ -8,7 +9,14 @@ _EXIT_INTERRUPTED = 130
 
 def main() -> None:
     """Runs the command line and exits with its code."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # Names may hold what the terminal, or no encoding at all, has letters for.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
+        from stillseek.cli.quiet import VERBOSE, silence_libraries
+
+        if VERBOSE not in sys.argv:
+            silence_libraries()
         from stillseek.cli.app import main as run
 
         code = run()

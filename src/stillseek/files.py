@@ -1,10 +1,226 @@
-"""Files that appear whole or not at all; every room writes through here."""
+"""Files that appear whole or not at all, and never over what was given.
 
+Every room writes through here.
+"""
+
+import json
 import os
+import re
 import secrets
-from collections.abc import Iterator
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
+
+from stillseek.errors import UsageError
+
+MADE_BY = "made by stillseek"
+"""Stands in the metadata of what this tool writes: only that is replaced without being asked."""
+
+# What the names of files end in, by what is in them.
+FIGURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".svg", ".pdf")
+# Pillow knows more, but some hold no colours, or no tall pictures.
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
+REPORT_SUFFIXES = (".html", ".htm")
+EDL_SUFFIXES = (".edl",)
+
+# pathlib makes one slash of two. A single letter is a drive of Windows.
+URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/+(.*)", re.DOTALL)
+
+# Where formats keep their metadata: at the beginning or at the end.
+_ENDS_BYTES = 1 << 16
+_LONGEST_NAME_BYTES = 255
+_NO_TEXT = re.compile("[\ud800-\udfff]")
+# Control characters, bytes that are no text, and line breaks of Unicode.
+_UNPRINTED = ("Cc", "Cs", "Zl", "Zp")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """A file or folder that is about to be written.
+
+    Attributes:
+        name: What people call it: an option such as ``--plot``, or an argument.
+        path: Where it goes.
+        suffixes: What the name of a file may end in, in lower case; None for a folder.
+        holds: Names, or patterns of names, of what is written right in a folder and replaces what
+            has them.
+        signs: Patterns of files in the folder, each with text in them, of which any says that this
+            tool wrote the folder: then all that it ``holds`` may be replaced.
+    """
+
+    name: str
+    path: Path
+    suffixes: Sequence[str] | None = None
+    holds: Sequence[str] = ()
+    signs: Sequence[tuple[str, str]] = ()
+
+
+def check_outputs(
+    outputs: Sequence[Output], *, inputs: Iterable[Path | None], overwrite: bool | None = None
+) -> None:
+    """Refuses outputs that would cost something; to be called before any work.
+
+    No output may be an input, by any name: links, hard links and names that differ in case or in
+    the form of an accent count as the same. A folder that is written may not lie in a folder that
+    is read, nor replace a file that is read. What exists is replaced only where this tool wrote it
+    (`MADE_BY`) or ``overwrite`` says so.
+
+    Args:
+        outputs: All that will be written.
+        inputs: All that is read, files and folders; None is passed over.
+        overwrite: Whether files that this tool did not write may be replaced; None where there is
+            no such option.
+
+    Raises:
+        UsageError: An output is refused; the message names it, the reason, and what to do.
+    """
+    given = [path for path in inputs if path is not None]
+    for path in given:
+        # Stores may lie at other URLs.
+        if str(path).startswith(("http:/", "https:/", "ftp:/")):
+            refuse_url(path, "the input")
+    for number, output in enumerate(outputs):
+        try:
+            _check_place(output)
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise UsageError(
+                f"{output.name} {output.path} cannot be written ({reason}); give another path"
+            ) from error
+        for path in given:
+            _check_input(output, path)
+        for other in outputs[:number]:
+            if is_same_place(output.path, other.path):
+                raise UsageError(
+                    f"{output.name} {output.path} is also the path of {other.name}; give each its "
+                    "own"
+                )
+        if not overwrite:
+            _check_existing(output, can_overwrite=overwrite is not None)
+
+
+def json_text(value: object, *, indent: int | None = None) -> str:
+    """JSON that people can read and every reader takes, also with names that are no text.
+
+    Bytes of a name that are not UTF-8 stay as escapes, which Python reads as the same name.
+    """
+    text = json.dumps(value, ensure_ascii=False, indent=indent)
+    return _NO_TEXT.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
+def shown_name(name: str) -> str:
+    """A name of a file as it can stand in a line of text: without line breaks, and in UTF-8."""
+    return "".join("\ufffd" if unicodedata.category(c) in _UNPRINTED else c for c in name)
+
+
+def refuse_url(path: Path, name: str) -> None:
+    """Refuses a URL where a path is needed.
+
+    Args:
+        path: The path, in which pathlib has made one slash of two.
+        name: What people call it.
+
+    Raises:
+        UsageError: It is a URL, and no file has that name.
+    """
+    if (match := URL.fullmatch(str(path))) and not path.exists():
+        raise UsageError(
+            f"{name} {match[1]}://{match[2]} is a URL; give a path on this machine (download what "
+            "is to be read)"
+        )
+
+
+def is_same_place(one: Path, other: Path) -> bool:
+    """Whether two paths lead to one file, or would where systems do not tell cases apart."""
+    with suppress(OSError):
+        if one.samefile(other):
+            return True
+    return _key(one) == _key(other)
+
+
+def is_own(path: Path) -> bool:
+    """Whether this tool wrote a file: `MADE_BY` stands in its metadata."""
+    return _has_text(path, MADE_BY)
+
+
+def _key(path: Path) -> str:
+    return unicodedata.normalize("NFC", os.path.realpath(path)).casefold()
+
+
+def _is_inside(path: Path, folder: Path) -> bool:
+    return _key(path).startswith(_key(folder).rstrip(os.sep) + os.sep)
+
+
+def _check_place(output: Output) -> None:
+    """Refuses what cannot be written."""
+    name, path = output.name, output.path
+    refuse_url(path, name)
+    if output.suffixes is not None and path.suffix.lower() not in output.suffixes:
+        raise UsageError(
+            f"{name} {path} has a name of another format; it must end in "
+            f"{', '.join(output.suffixes)}"
+        )
+    if len(os.fsencode(path.name)) > _LONGEST_NAME_BYTES or "\0" in str(path):
+        raise UsageError(
+            f"{name} {path.name[:40]!r}... is no name of a file: names have at most "
+            f"{_LONGEST_NAME_BYTES} bytes, and no null byte; give another"
+        )
+    if output.suffixes is not None and path.is_dir():
+        raise UsageError(f"{name} {path} is a folder; give the name of a file")
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise UsageError(f"{name} {path} is a device or pipe; give the name of a file")
+    place = path if output.suffixes is None else path.parent
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    if not place.is_dir():
+        raise UsageError(f"{name} {path} needs a folder where the file {place} is; give another")
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise UsageError(f"{name} {path}: the folder {place} is not writable; give another")
+
+
+def _check_input(output: Output, path: Path) -> None:
+    """Refuses an output that touches an input."""
+    name = f"{output.name} {output.path}"
+    if is_same_place(output.path, path):
+        raise UsageError(f"{name} would overwrite the input {path}; give another path")
+    if _is_inside(output.path, path):
+        if output.suffixes is None:
+            raise UsageError(f"{name} lies in the input folder {path}; give a folder outside")
+        if output.path.exists() and not is_own(output.path):
+            raise UsageError(f"{name} is a file of the input {path}; give another path")
+    for pattern in output.holds:
+        for place in (output.path / pattern, *output.path.glob(pattern)):
+            if is_same_place(place, path) or _is_inside(path, place):
+                raise UsageError(
+                    f"{name}: the input {path} has the place of what would be written there; "
+                    "give another folder"
+                )
+
+
+def _check_existing(output: Output, *, can_overwrite: bool) -> None:
+    """Refuses to replace what this tool did not write."""
+    for pattern, text in output.signs:
+        if any(_has_text(place, text) for place in output.path.glob(pattern)):
+            return
+    places = [output.path] if output.suffixes is not None else []
+    places += [found for pattern in output.holds for found in sorted(output.path.glob(pattern))]
+    for place in places:
+        if place.exists() and not is_own(place):
+            ways = ", or --overwrite (overwrite=True) to replace it" if can_overwrite else ""
+            raise UsageError(
+                f"{output.name}: {place} exists, and stillseek did not write it; give another "
+                f"path{ways}"
+            )
+
+
+def _has_text(path: Path, text: str) -> bool:
+    with suppress(OSError), path.open("rb") as file:
+        head = file.read(_ENDS_BYTES)
+        file.seek(max(0, file.seek(0, os.SEEK_END) - _ENDS_BYTES))
+        return text.encode() in head or text.encode() in file.read()
+    return False
 
 
 @contextmanager
@@ -45,3 +261,13 @@ def _sync_folder(folder: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+LEFT_OVER = f".{'[0-9a-f]' * 16}.tmp*"
+"""Pattern of the names that `replacing` gives its hidden neighbours: nobody else's files."""
+
+
+def remove_left_over(folder: Path) -> None:
+    """Removes what writers that were killed left in a folder; nobody may be writing there now."""
+    for path in folder.glob(LEFT_OVER):
+        path.unlink(missing_ok=True)

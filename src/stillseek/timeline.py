@@ -10,6 +10,9 @@ from stillseek.errors import UsageError
 # lies on it. A microsecond is far below any frame interval.
 _SNAP_SECONDS = 1e-6
 
+# Section 6.1: "we downsample overlong features sequences to 200".
+MAX_STEPS = 200
+
 
 @dataclass(frozen=True, slots=True)
 class Segment:

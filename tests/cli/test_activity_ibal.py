@@ -207,14 +207,31 @@ def test_query_frames_by_hand_and_typical_ones(annotations, tmp_path, write_clip
 def test_a_data_set_of_another_source_is_not_replaced(annotations, tmp_path, capsys) -> None:
     out = tmp_path / "other"
     out.mkdir()
-    (out / "manifest.json").write_text('{"source": "composed streams"}')
+    header = '{"source": "composed streams", "samples_sha256": "0"}'
+    (out / "manifest.json").write_text(header)
 
     assert build(annotations, out) == 2
     assert "holds a data set of composed streams" in capsys.readouterr().err
-    assert (out / "manifest.json").read_text() == '{"source": "composed streams"}'
+    assert (out / "manifest.json").read_text() == header
+
+
+def test_a_manifest_of_another_tool_is_not_replaced(annotations, tmp_path, capsys) -> None:
+    out = tmp_path / "app"
+    out.mkdir()
+    (out / "manifest.json").write_text('{"name": "my app"}')
+
+    assert build(annotations, out) == 2
+    assert capsys.readouterr().err == (
+        f"error: OUT: {out}/manifest.json exists, and stillseek did not write it; give another "
+        "path\n"
+    )
+    assert (out / "manifest.json").read_text() == '{"name": "my app"}'
 
 
 def test_a_figure_of_an_unknown_format_is_refused(annotations, tmp_path, capsys) -> None:
     assert build(annotations, tmp_path / "ibal") == 0
     assert main(["dataset", "stats", str(tmp_path / "ibal"), "--figure", "f.xyz"]) == 2
-    assert "cannot draw a figure as 'f.xyz'" in capsys.readouterr().err
+    assert (
+        "--figure f.xyz has a name of another format; it must end in .png"
+        in capsys.readouterr().err
+    )

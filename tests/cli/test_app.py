@@ -2,6 +2,7 @@ import re
 import subprocess
 import sys
 import warnings
+from pathlib import Path
 
 import pytest
 
@@ -62,8 +63,9 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     ("tokens", "message"),
     [
         (["find"], 'Unknown command "find". Available commands: '),
-        (["locate"], 'Command "locate" parameter VIDEO requires an argument; see '),
-        (["locate", "v.mp4"], 'Command "locate" parameter --image requires an argument; see '),
+        (["locate"], "the picture is missing: stillseek locate VIDEO --image PICTURE; see "),
+        (["locate", "v.mp4"], "the picture is missing: stillseek locate v.mp4 --image PICTURE; "),
+        (["export"], 'Command "export" parameter --out requires an argument; see '),
         (["locate", "v.mp4", "--image", "q.png", "--plto", "p.png"], "Unknown option: --plto. "),
         (["locate", "v.mp4", "w.mp4", "--image", "q"], "unexpected argument 'w.mp4'; see "),
         (["locate", "v.mp4", "--image", "q.png", "--threads", "two"], "Invalid value for --thr"),
@@ -79,7 +81,7 @@ def test_wrong_usage_exits_with_2_and_one_line(
     assert captured.out == ""
     assert captured.err.startswith(f"error: {message}")
     assert captured.err.count("\n") == 1
-    assert re.search(r"; see stillseek( locate)? --help\n$", captured.err)
+    assert re.search(r"; see stillseek( locate| export)? --help\n$", captured.err)
 
 
 class _Fails:
@@ -95,8 +97,21 @@ class _Fails:
     [
         (UsageError("threads must be at least 1,\n got 0"), 2, "threads must be at least 1, got 0"),
         (MediaError("v.mp4 is empty"), 1, "v.mp4 is empty"),
-        (PermissionError(13, "Permission denied", "p.png"), 1, "p.png: Permission denied"),
-        (OSError("no space"), 1, "files: no space"),
+        (
+            PermissionError(13, "Permission denied", "p.png"),
+            1,
+            "cannot use p.png (Permission denied); check the rights, or give a path elsewhere",
+        ),
+        (
+            OSError(28, "No space left on device", Path("p.png")),
+            1,
+            "cannot use p.png (No space left on device); make room on its disk",
+        ),
+        (
+            OSError("no luck"),
+            1,
+            "cannot use a file (no luck); check the path, its rights and its disk",
+        ),
         (KeyboardInterrupt(), 130, "interrupted"),
     ],
 )

@@ -101,7 +101,8 @@ def test_train_and_evaluate_on_clips_of_a_file(
     assert refused([*evaluate, *checkpoint]).endswith(
         "; its clips are those of a file: use stillseek evaluate with --clip-features FILE\n"
     )
-    search = ["locate", str(tmp_path / "clips/v_harp0.mp4"), "--image", "no.png"]
+    (tmp_path / "there").write_text("looked at later")
+    search = ["locate", str(tmp_path / "there"), "--image", str(tmp_path / "there")]
     assert "use stillseek evaluate with --clip-features" in refused([*search, *checkpoint])
     assert refused([*evaluate, *clips, "--checkpoint", str(small_head)]).endswith(
         "; its clips are those of videos: leave --clip-features out\n"
@@ -132,14 +133,14 @@ def test_lengths_are_those_of_whole_videos(dataset: Path, capsys) -> None:
 
 
 def test_lengths_of_another_data_set_are_refused(
-    dataset: Path, store: Path, tmp_path: Path, capsys
+    dataset: Path, store: Path, small_head: Path, tmp_path: Path, capsys
 ) -> None:
     path = dataset / "durations.json"
     path.write_text(path.read_text().replace("12.0", "13.0", 1))
     features = write_features(tmp_path / "c3d.h5")
     command = ["evaluate", "--dataset", str(dataset), "--store", str(store), "--out", "out"]
 
-    assert main([*command, "--checkpoint", "head", "--clip-features", str(features)]) == 1
+    assert main([*command, "--checkpoint", str(small_head), "--clip-features", str(features)]) == 1
     assert capsys.readouterr().err == (
         f"error: {path} does not belong to its manifest; build the dataset again\n"
     )

@@ -107,7 +107,10 @@ def test_wrong_usage_is_one_line(words, code, message, photographs, tmp_path, ca
 
 
 def test_a_folder_without_classes_exits_with_1(tmp_path, capsys) -> None:
-    assert main(["dataset", "compose", str(tmp_path), "--out", str(tmp_path / "made")]) == 1
+    (tmp_path / "photographs").mkdir()
+    words = [str(tmp_path / "photographs"), "--out", str(tmp_path / "made")]
+
+    assert main(["dataset", "compose", *words]) == 1
 
     assert "has no classes, no image at all; expected FOLDER/CLASS" in capsys.readouterr().err
 

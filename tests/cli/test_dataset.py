@@ -1,11 +1,22 @@
 import json
+import re
 
+import numpy as np
 import pytest
 
 from stillseek.cli.app import main
 from stillseek.data.rendered import dataset as rendered
 from stillseek.data.rendered.dataset import RenderedConfig
+from stillseek.features import (
+    FeatureStore,
+    QueryFeatures,
+    QueryKey,
+    VideoFeatures,
+    VideoKey,
+    content_hash,
+)
 from stillseek.media import read_image
+from stillseek.timeline import ClipGrid
 
 
 def test_render_passes_its_settings_on_and_counts(tmp_path, dataset, monkeypatch, capsys) -> None:
@@ -48,7 +59,7 @@ def test_wrong_settings_exit_with_2(words, message, tmp_path, capsys) -> None:
 
 
 def test_check_finds_what_extract_has_not_made_yet(
-    use_small_recipe, dataset, tmp_path, capsys
+    use_small_recipe, small_recipe, dataset, tmp_path, capsys
 ) -> None:
     store = tmp_path / "store"
     command = ["dataset", "check", str(dataset), "--store", str(store)]
@@ -58,15 +69,20 @@ def test_check_finds_what_extract_has_not_made_yet(
     assert main(command) == 1
     captured = capsys.readouterr()
     count = 12 + len(list_queries(dataset))
-    entries = f"{count} entries of the store: {count} problems"
-    assert captured.out == f"{dataset}: 17 samples, 12 files, {entries}\n"
-    lines = captured.err.splitlines()
-    assert len(lines) == 22
-    assert lines[20] == f"error: ... and {count - 20} more"
-    assert lines[21] == (
-        "what is missing for recipe pocket comes with: "
-        f"stillseek extract --dataset {dataset} --out {store} --recipe pocket"
+    digits = small_recipe.fingerprint[:16]
+    entries = f"{count} entries of recipe pocket ({digits})"
+    assert captured.out == (
+        f"{store}: features of no recipe\n"
+        f"{dataset}: 17 samples, 12 files, {entries}: {count} problems\n"
     )
+    assert captured.err.splitlines() == [
+        f"error: not in the store: {count} entries; the first three:",
+        f"error:   {dataset}/videos/train-a1.mp4: no features of the video",
+        f"error:   {dataset}/videos/train-a1.mp4: no features of the frame at 2.50 s",
+        f"error:   {dataset}/videos/train-a2.mp4: no features of the video",
+        "what is missing for recipe pocket comes with: "
+        f"stillseek extract --dataset {dataset} --out {store} --recipe pocket",
+    ]
 
     assert main(["extract", "--dataset", str(dataset), "--out", str(store)]) == 0
     assert main([*command, "--recipe", "pocket"]) == 0
@@ -75,6 +91,9 @@ def test_check_finds_what_extract_has_not_made_yet(
     assert main([*command, "--json"]) == 1
     found = json.loads(capsys.readouterr().out)
     assert (found["num_samples"], found["num_entries"]) == (17, count)
+    assert found["fingerprint"] == small_recipe.fingerprint
+    (held,) = found["recipes"]
+    assert (held["recipe"], held["videos"], held["queries"]) == ("pocket", 12, count - 12)
     assert found["problems"] == [
         {
             "kind": "file",
@@ -82,6 +101,84 @@ def test_check_finds_what_extract_has_not_made_yet(
             "message": "there is no such file",
         }
     ]
+
+
+def fill(store, dataset, recipe: str, fingerprint: str, *, queries: bool = True) -> None:
+    """Made-up features of another recipe, for every video and every query."""
+    place = FeatureStore(store)
+    grid = ClipGrid(stride_seconds=1.0, length_seconds=1.0, duration_seconds=7.0)
+    clips = VideoFeatures(clips=np.zeros((7, 3), np.float32), grid=grid, fingerprint=fingerprint)
+    query = QueryFeatures(
+        regions=np.zeros((2, 3), np.float32),
+        boxes=np.zeros((2, 4), np.float32),
+        global_feature=np.zeros(3, np.float32),
+        fingerprint=fingerprint,
+    )
+    contents = {path.stem: content_hash(path) for path in (dataset / "videos").iterdir()}
+    for content in contents.values():
+        key = VideoKey(content=content, fingerprint=fingerprint)
+        place.put(key, clips, source="v.mp4", recipe=recipe)
+    for video, seconds in list_queries(dataset) if queries else ():
+        key = QueryKey(content=contents[video], fingerprint=fingerprint, frame_seconds=seconds)
+        place.put_query(key, query, source="v.mp4", recipe=recipe)
+
+
+@pytest.fixture
+def no_recipe_loads(monkeypatch) -> None:
+    def load(name, options=None):
+        raise AssertionError
+
+    monkeypatch.setattr("stillseek.features.load_recipe", load)
+
+
+@pytest.mark.usefixtures("no_recipe_loads")
+def test_check_looks_for_the_recipe_that_the_store_holds(dataset, tmp_path, capsys) -> None:
+    store, count = tmp_path / "store", len(list_queries(dataset))
+    command = ["dataset", "check", str(dataset), "--store", str(store)]
+    fill(store, dataset, "mobilenet", "a1" * 32)
+
+    assert main(command) == 0
+
+    held = f"{store}: features of mobilenet ({'a1' * 8}): 12 videos, {count} queries"
+    entries = f"{12 + count} entries of recipe mobilenet ({'a1' * 8})"
+    lines = f"{held}\n{dataset}: 17 samples, 12 files, {entries}: all there\n"
+    assert capsys.readouterr() == (lines, "")
+
+    fill(store, dataset, "hub:dinov2-small", "b2" * 32, queries=False)
+    assert main(command) == 2
+    (error,) = capsys.readouterr().err.splitlines()
+    assert error.startswith(f"error: the store {store} has features of ")
+    assert f"hub:dinov2-small ({'b2' * 8}): 12 videos, 0 queries" in error
+    assert error.endswith("; say which to check with --recipe NAME, and its options")
+
+
+@pytest.mark.usefixtures("no_recipe_loads")
+def test_like_problems_stand_together_without_long_hashes(dataset, tmp_path, capsys) -> None:
+    store, videos = tmp_path / "store", dataset / "videos"
+    fill(store, dataset, "mobilenet", "a1" * 32)
+    entries = sorted(path for path in store.rglob("*.safetensors") if path.is_file())
+    for path in entries[:5]:
+        path.write_bytes(path.read_bytes()[:-2])
+    gone = content_hash(videos / "test-b2.mp4")
+    removed = [path for path in store.rglob(f"queries/*/{gone}*") if path not in entries[:5]]
+    for path in removed:
+        path.unlink()
+    (videos / "train-a1.mp4").unlink()
+    (videos / "train-a2.mp4").write_bytes(b"no video")
+
+    assert main(["dataset", "check", str(dataset), "--store", str(store)]) == 1
+
+    lines = capsys.readouterr().err.splitlines()
+    heads = [line for line in lines if line.startswith("error: ") and line[7] != " "]
+    assert heads[0] == "error: not there: 1 file:"
+    assert lines[1] == f"error:   {videos}/train-a1.mp4: there is no such file"
+    assert heads[1] == "error: cannot be read: 1 video:"
+    assert any(re.fullmatch(r"error: corrupt in the store: \d+ entr(y|ies).*:", h) for h in heads)
+    assert not re.search(r"[0-9a-f]{17}", "\n".join(lines))
+    for place, line in enumerate(lines):
+        if line.endswith("the first three:"):
+            assert all(each.startswith("error:   ") for each in lines[place + 1 : place + 4])
+            assert not lines[place + 4].startswith("error:   ")
 
 
 def list_queries(dataset) -> set[tuple[str | None, float | None]]:

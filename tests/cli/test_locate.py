@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -122,8 +123,11 @@ def test_box_goes_with_its_image(command: list[str], write_picture, capsys) -> N
         (["--box", "1,2,3"], "--box 1,2,3 is not x,y,w,h; give four whole numbers of pixels"),
         (["--box", "-1,2,3,4"], "--box -1,2,3,4 needs x and y of at least 0"),
         (["--box", "50,0,20,10"], "box 50,0,20,10 (x,y,width,height) does not lie inside"),
-        (["--plot", "p.doc"], "cannot draw a plot to p.doc: its name must end in one of .png"),
-        (["--threads", "0"], "threads must be at least 1, got 0"),
+        (
+            ["--plot", "p.doc"],
+            "--plot p.doc has a name of another format; it must end in .png, .jpg",
+        ),
+        (["--threads", "0"], "threads must be at least 1, at most 4096, got 0"),
         (["--device", "abacus"], "there is no device 'abacus'; use cpu, cuda or cuda:N"),
         (["--top", "0"], "top must be at least 1, got 0"),
         (["--top", "2", "--decode", "independent"], "gives one moment, not 2; use 'joint'"),
@@ -165,13 +169,156 @@ def test_truncated_video_warns_and_is_searched(command: list[str], write_clip, c
     assert json.loads(captured.out)["duration_seconds"] < 9.0
 
 
-def test_output_that_cannot_be_written_exits_with_1(
+def test_output_that_cannot_be_written_exits_with_2(
     command: list[str], tmp_path: Path, capsys
 ) -> None:
     (tmp_path / "file").touch()
 
-    assert main([*command, "--edl", str(tmp_path / "file" / "c.edl")]) == 1
-    assert capsys.readouterr().err == f"error: {tmp_path / 'file'}: File exists\n"
+    assert main([*command, "--edl", str(tmp_path / "file" / "c.edl")]) == 2
+    assert capsys.readouterr().err == (
+        f"error: --edl {tmp_path}/file/c.edl needs a folder where the file {tmp_path}/file is; "
+        "give another\n"
+    )
+
+
+def test_pictures_may_stand_behind_one_image_option(
+    command: list[str], write_picture, capsys
+) -> None:
+    second, third = (str(write_picture(f"{seed}.png", seed=seed)) for seed in (3, 4))
+    head, found = command[4:], []
+
+    for words in (
+        [command[1], "--image", command[3], second, "--image", third],
+        [command[1], "--image", command[3], second, third],
+        ["--image", command[3], second, third, command[1]],
+        ["--image", command[3], second, third, "--top", "1", command[1]],
+        ["--image", command[3], second, "--top", "1", "--image", third, command[1]],
+    ):
+        assert main(["locate", *words, *head, "--json"]) == 0
+        found.append(json.loads(capsys.readouterr().out))
+
+    assert found[0]["image"] == [command[3], second, third]
+    assert all(each == found[0] for each in found)
+
+
+def test_a_box_behind_several_pictures_is_of_the_last(
+    command: list[str], write_picture, capsys
+) -> None:
+    second, box = str(write_picture("second.png", seed=3)), ["--box", "3,5,11,13"]
+    found = []
+
+    for words in ([second, *box], ["--image", second, *box]):
+        assert main([*command[:4], *words, *command[4:], "--json"]) == 0
+        found.append(json.loads(capsys.readouterr().out)["moments"])
+
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "the picture is missing: stillseek locate VIDEO --image PICTURE"),
+        (["v.mp4"], "the picture is missing: stillseek locate v.mp4 --image PICTURE"),
+        (
+            ["my v.mp4", "q.jpg", "--top", "3"],
+            "the picture is missing: stillseek locate 'my v.mp4' --image q.jpg",
+        ),
+        (["--image", "q.jpg"], "the video is missing: stillseek locate VIDEO --image q.jpg"),
+        (
+            ["--image", "q.jpg", "--image", "r.jpg"],
+            "the video is missing: stillseek locate VIDEO --image q.jpg",
+        ),
+        (["v.mp4", "--image"], "--image needs a picture: stillseek locate VIDEO --image PICTURE"),
+        (["v.mp4", "--image", "q.jpg", "--box"], "--box needs x,y,w,h behind it, four whole"),
+        (["v.mp4", "--image", "q.jpg", "--box", "1,2,9,9", "r.jpg"], "--box takes one x,y,w,h; "),
+        (["-x.mp4", "--image", "q.jpg"], "-x.mp4 is no option; write ./-x.mp4 for the file of "),
+        (
+            ["http://host/v.mp4", "--image", "q.jpg"],
+            "video http://host/v.mp4 is a URL; give a path on this machine (download what is",
+        ),
+        (
+            ["-x.mp4.txt", "--image", "q.jpg"],
+            "Unknown option: -x.mp4.txt",
+        ),
+    ],
+)
+def test_what_is_missing_is_said(
+    words: list[str], message: str, tmp_path: Path, monkeypatch, capsys
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("-x.mp4").touch()
+
+    assert main(["locate", *words]) == 2
+
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith(f"error: {message}")
+    assert captured.err.count("\n") == 1
+
+
+def test_all_is_checked_before_a_frame_is_read(
+    command: list[str], tmp_path: Path, small_recipe, monkeypatch, capsys
+) -> None:
+    monkeypatch.setattr(small_recipe, "open_video", lambda *_: pytest.fail("it read the video"))
+    (tmp_path / "text.jpg").write_text("notes")
+    (tmp_path / "mine.html").write_text("<p>mine</p>")
+    missing, text = str(tmp_path / "no.jpg"), str(tmp_path / "text.jpg")
+
+    for words, code, message in (
+        (["--image", missing], 1, f"no file at {missing}"),
+        (["--image", text], 1, f"{text} is not an image"),
+        (["--image", "https://host/q.jpg"], 2, "--image https://host/q.jpg is a URL"),
+        (["--box", "59,39,9,9"], 2, "box 59,39,9,9 (x,y,width,height) does not lie inside"),
+        (["--top", "0"], 2, "top must be at least 1, got 0"),
+        (["--top", "-3"], 2, "top must be at least 1, got -3"),
+        (["--threads", "-1"], 2, "threads must be at least 1, at most 4096, got -1"),
+        (["--device", "-1"], 2, "there is no device '-1'"),
+        (["--report", str(tmp_path / "mine.html")], 2, f"--report: {tmp_path}/mine.html exists, "),
+        (["--plot", str(tmp_path / "p.gif")], 2, f"--plot {tmp_path}/p.gif has a name of another"),
+        (["--edl", str(tmp_path / "e.html")], 2, f"--edl {tmp_path}/e.html has a name of another"),
+        (["--clips", command[1]], 2, f"--clips {command[1]} needs a folder where the file "),
+        (["--cache", text], 2, f"--cache {text} needs a folder where the file "),
+    ):
+        assert main([*command, *words]) == code
+        captured = capsys.readouterr()
+        assert captured.out == ""
+        assert captured.err.startswith(f"error: {message}")
+        assert captured.err.count("\n") == 1
+
+
+def test_own_outputs_are_replaced_and_others_are_not(
+    command: list[str], tmp_path: Path, capsys
+) -> None:
+    outputs = [
+        *("--plot", str(tmp_path / "out" / "p.svg"), "--report", str(tmp_path / "out" / "r.html")),
+        *("--edl", str(tmp_path / "out" / "c.edl"), "--clips", str(tmp_path / "out")),
+    ]
+
+    assert main([*command, *outputs]) == 0
+    made = sorted((tmp_path / "out").iterdir())
+    assert len(made) == 4
+    assert main([*command, *outputs]) == 0
+    assert sorted((tmp_path / "out").iterdir()) == made
+    for path in made:
+        mine = path.read_bytes()
+        path.write_bytes(b"mine")
+        capsys.readouterr()
+        assert main([*command, *outputs]) == 2
+        assert f"{path} exists, and stillseek did not write it" in capsys.readouterr().err
+        assert path.read_bytes() == b"mine"
+        path.write_bytes(mine)
+    made[0].write_bytes(b"mine")
+    assert main([*command, *outputs, "--overwrite"]) == 0
+    assert made[0].read_bytes() != b"mine"
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".jpeg", ".webp", ".svg", ".pdf"])
+def test_a_plot_of_every_format_is_known_as_own(
+    command: list[str], suffix: str, tmp_path: Path
+) -> None:
+    words = ["--plot", str(tmp_path / f"p{suffix}")]
+
+    assert main([*command, *words]) == main([*command, *words]) == 0
 
 
 def test_independent_decoding_can_find_nothing(command: list[str], monkeypatch, capsys) -> None:
@@ -211,3 +358,45 @@ def test_a_terminal_gets_a_progress_bar(monkeypatch, capsys) -> None:
     assert captured.out == ""
     assert "reading match.mp4" in captured.err
     assert "25%" in captured.err
+
+
+NAMES = {
+    "formula": "tex$\\frac{1}$.mp4",
+    "broken formula": "a$\\frac{$ _^.mp4",
+    "not UTF-8": os.fsdecode(b"latin\xe9.mp4"),
+    "line breaks": "two\nlines\r\n.mp4",
+    "long": "\u00e9" * 124 + ".mp4",
+    "dash": "-x.mp4",
+    "CJK": "\u30c6\u30cb\u30b9\u3000\uc815\uad6c.mp4",
+    "emoji": "\U0001f3be\U0001f468\u200d\U0001f469\u200d\U0001f467.mp4",
+    "right to left": "\u0643\u0631\u0629.mp4",
+    "markup": "[bold]<b>&amp;{{ 7 }}[.mp4",
+    "percent": "%s%d%%.mp4",
+}
+
+
+@pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)
+def test_every_output_is_made_of_every_name(
+    command: list[str], name: str, tmp_path: Path, monkeypatch, capsys
+) -> None:
+    Path(command[1]).rename(tmp_path / name)
+    image, checkpoint = (Path(place) for place in (command[3], command[5]))
+    image.rename(tmp_path / f"{name[:50]}.png")
+    checkpoint.rename(tmp_path / f"{name[:50]}.head")
+    monkeypatch.chdir(tmp_path)
+    words = [f"./{name}", "--image", f"./{name[:50]}.png", "--checkpoint", f"./{name[:50]}.head"]
+    outputs = ["--plot", "p.png", "--report", "r.html", "--edl", "c.edl", "--clips", "clips"]
+
+    assert main(["locate", *words, *outputs, "--json"]) == 0
+
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    assert captured.out.encode()
+    found = json.loads(captured.out)
+    assert (found["video"], found["image"]) == (name, [f"{name[:50]}.png"])
+    (clip,) = Path("clips").iterdir()
+    assert clip.name.startswith(name.removesuffix(".mp4")[:50])
+    lines = Path("c.edl").read_text(encoding="utf-8").split("\n")
+    assert len(lines) == 8
+    assert "<img" in Path("r.html").read_text(encoding="utf-8")
+    assert Path("p.png").stat().st_size > 0

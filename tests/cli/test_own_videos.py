@@ -217,3 +217,17 @@ def test_wrong_options(words, code: int, message: str, folder: Path, capsys) -> 
     assert message in captured.err
     assert captured.err.count("\n") == 1
     assert not (folder / "out").exists()
+
+
+def test_videos_without_annotations_are_told(folder: Path, capsys) -> None:
+    jump = [{"segment": [1, 3], "label": "jump"}]
+    videos = {
+        "garden": {"duration": 12, "annotations": jump},
+        "park": {"duration": 12, "annotations": jump},
+        "later": {"duration": 12, "subset": "testing"},
+    }
+    (folder / "a.json").write_text(json.dumps({"database": videos}))
+
+    assert main(["dataset", "import", "a.json", "--videos", "my-videos", "--out", "made"]) == 0
+
+    assert "\nwithout annotations, and left out: 1 video\n" in capsys.readouterr().out

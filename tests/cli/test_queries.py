@@ -12,9 +12,9 @@ def parse(*words: str) -> tuple[ImageQuery, ...]:
 
 
 def test_box_belongs_to_the_image_before_it() -> None:
-    assert parse("--image", "a", "--image", "b", "--box", "1,2,3,4", "--image", "c") == (
+    assert parse("--image", "a", "--image", "b", "--box", "1,2,30,40", "--image", "c") == (
         ImageQuery(Path("a")),
-        ImageQuery(Path("b"), (1, 2, 3, 4)),
+        ImageQuery(Path("b"), (1, 2, 30, 40)),
         ImageQuery(Path("c")),
     )
 
@@ -22,10 +22,13 @@ def test_box_belongs_to_the_image_before_it() -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--box", "1,2,3,4", "--image", "a"), "--box 1,2,3,4 has no image before it; give one"),
         (
-            ("--image", "a", "--box", "1,2,3,4", "--box", "5,6,7,8"),
-            "--box 5,6,7,8 has a second box for one image; give one --box after its --image",
+            ("--box", "1,2,30,40", "--image", "a"),
+            "--box 1,2,30,40 has no image before it; give",
+        ),
+        (
+            ("--image", "a", "--box", "1,2,30,40", "--box", "5,6,70,80"),
+            "--box 5,6,70,80 has a second box for one image; give one --box after its --image",
         ),
         (("--image", "a", "--box", "1,2,3"), "--box 1,2,3 is not x,y,w,h; give four whole numbers"),
         (("--image", "a", "--box", "1,2,3,4,5"), "--box 1,2,3,4,5 is not x,y,w,h; give four"),

@@ -136,8 +136,13 @@ OPTIONS = RecipeOptions(
         (("demo",), "--precision bf16", {}),
     ],
 )
-def test_options_reach_the_recipe(verb, given, expected, dataset, monkeypatch, capsys) -> None:
+def test_options_reach_the_recipe(
+    verb, given, expected, dataset, tmp_path, monkeypatch, capsys
+) -> None:
     seen = []
+    monkeypatch.chdir(tmp_path)
+    for name in ("v.mp4", "i.png"):
+        Path(name).write_text("looked at later")
 
     def load(name: str, options: RecipeOptions) -> Recipe:
         seen.append((name, options))
@@ -199,11 +204,59 @@ def test_a_head_of_unequal_widths_is_trained_scored_and_used(
     assert "| sail | joint |" in capsys.readouterr().out
 
     assert main([*search, "--recipe", NAME, "--checkpoint", head]) == 0
-    assert f"recipe {NAME}, model sail:head)" in capsys.readouterr().out
+    assert f"recipe {NAME}, model sail:run)" in capsys.readouterr().out
 
     assert main(["dataset", "check", places[1], *places[2:], "--recipe", NAME]) == 0
     assert main(["export", head, "--out", str(tmp_path / "head.onnx")]) == 0
     assert capsys.readouterr().out.endswith(f"for features of recipe {NAME}\n")
+
+
+def test_a_run_finds_its_head_its_recipe_and_the_options_by_itself(
+    dataset: Path, recipes, search: list[str], tmp_path: Path, monkeypatch, capsys
+) -> None:
+    weights, run = tmp_path / "w.pt", str(tmp_path / "run")
+    weights.touch()
+    monkeypatch.chdir(tmp_path)
+    loading = ["--recipe", NAME, "--weights", "w.pt"]
+    places = ["--dataset", str(dataset), "--store", str(tmp_path / "other")]
+    assert main(["extract", "--dataset", str(dataset), "--out", places[3], *loading]) == 0
+    assert main(["train", *places, *loading, "--out", run, *SMALL]) == 0
+    assert capsys.readouterr().out.endswith(f"wrote {run}/head; use it with --checkpoint {run}\n")
+    # From anywhere else.
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+
+    evaluate = ["evaluate", *places, "--out", str(tmp_path / "scores"), "--checkpoint", run]
+    assert main(evaluate) == 0
+    assert "| sail | joint |" in capsys.readouterr().out
+    assert main([*search, "--checkpoint", run]) == 0
+    assert f"recipe {NAME}, model sail:run)" in capsys.readouterr().out
+    assert main(["export", run, "--out", "head.onnx"]) == 0
+    assert main([*search, "--checkpoint", "head.onnx", "--weights", str(weights)]) == 0
+    assert f"recipe {NAME}, model sail:head)" in capsys.readouterr().out
+
+    # What is given wins, and the rest is still the head's.
+    assert "not of 'pocket' with " in error_of([*evaluate, "--recipe", "pocket"], 1, capsys)
+    weights.rename(tmp_path / "moved.pt")
+    assert error_of([*search, "--checkpoint", run], 2, capsys) == (
+        f"error: head '{run}' was trained on features of recipe {NAME!r} with --weights {weights}, "
+        "and that is not there; give --weights with where it is now\n"
+    )
+    assert main([*search, "--checkpoint", run, "--weights", str(tmp_path / "moved.pt")]) == 0
+
+
+def test_a_run_without_a_head_names_resume(dataset: Path, tmp_path: Path, capsys) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "config.json").write_text("{}")
+    places = ["--dataset", str(dataset), "--store", str(tmp_path / "store")]
+    command = ["evaluate", *places, "--out", str(tmp_path / "out"), "--checkpoint", str(run)]
+
+    message = error_of(command, 1, capsys)
+
+    assert message.startswith(f"error: the training run {run} is not finished and has no head yet")
+    assert message.endswith(f"stillseek train ... --out {run} --resume\n")
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.usefixtures("recipes")
@@ -265,7 +318,7 @@ def test_a_head_of_another_recipe_is_refused(
 
     for command in (evaluate, search):
         command = [*command, "--checkpoint", head]
-        message = error_of(command, 1, capsys)
+        message = error_of([*command, "--recipe", "pocket"], 1, capsys)
         assert message.startswith(
             f"error: head '{head}' was trained on features of recipe {NAME!r}"
         )

@@ -9,6 +9,7 @@ import pytest
 
 from stillseek.cli.app import main
 from stillseek.cli.model_options import ModelOptions, TrainableName
+from stillseek.features import RecipeOptions
 from stillseek.models.checkpoint import load_checkpoint
 from stillseek.models.flp import FlpConfig
 from stillseek.models.sail import SailConfig
@@ -79,17 +80,30 @@ def test_trained_heads_are_scored_beside_the_controls(
         loading = ["--no-bucket-by-length", "--num-workers", seed, "--augmentation.crop", "0.5"]
         assert main([*command, *SMALL, *loading, "--no-local-self-attention"]) == 0
         heads.append(str(out / "head"))
+        captured = capsys.readouterr()
+        score = r"validation mIoU \d+\.\d\d% \(best prior: (whole-video|centre), \d+\.\d\d%\)"
         assert re.fullmatch(
-            rf"best epoch 0: validation mIoU \d+\.\d\d%\nwrote {out}/head; use it with "
-            rf"--checkpoint {out}/head\n",
-            capsys.readouterr().out,
+            rf"best epoch 0: {score}\nwrote {out}/head; use it with --checkpoint {out}\n",
+            captured.out,
         )
+        size, line = captured.err.splitlines()[:2]
+        assert re.fullmatch(
+            r"head: \d[\d,]* parameters, \d+% of them in its [a-z ]+; set by num_layers 1, "
+            r"num_heads 1, projection_dim 5, ffn_dim 7, hidden_dim 3 and the widths of the "
+            r"features \(clip 17, region 17, global 17\)",
+            size,
+        )
+        assert re.fullmatch(rf"epoch 0: loss \d+\.\d\d\d, {score}, \d+ s", line)
     head = load_checkpoint(tmp_path / "run1/head", recipe_fingerprint=None)
     assert head.model.config.local_self_attention is False
     assert (head.model.config.clip_dim, head.model.config.hidden_dim) == (17, 3)
     config = head.training["config"]
     assert (head.training["name"], config["seed"]) == ("sail w/o LS", 1)
     assert (config["bucket_by_length"], config["num_workers"]) == (False, 1)
+    assert head.recipe_options == RecipeOptions()
+    prior = head.training["best_prior"]
+    assert prior["name"] in ("whole-video", "centre")
+    assert 0 < prior["validation_miou"] < 1
     assert config["augmentation"] == {"crop": 0.5, "region_drop": 0.0}
 
     out = tmp_path / "scores"
@@ -183,6 +197,7 @@ def test_a_second_run_in_a_folder_needs_resume(places: list[str], tmp_path: Path
     assert capsys.readouterr().err.startswith(f"error: {tmp_path / 'run'} already holds a train")
     assert main([*command, "--max-epochs", "2", "--resume"]) == 0
     assert len((tmp_path / "run/epochs.jsonl").read_text().splitlines()) == 2
+    capsys.readouterr()
     scores = ["--checkpoint", str(tmp_path / "run/head"), "--out", str(tmp_path / "scores")]
     assert main(["evaluate", *places, *scores, "--split", "train"]) == 0
     assert capsys.readouterr().err == (

@@ -126,3 +126,69 @@ def test_broken_files_are_refused_at_their_place(tmp_path: Path, value, message)
 
     with pytest.raises(DatasetError, match=rf"^{path}: (.*: )?.*{message}"):
         read_activitynet(path)
+
+
+@pytest.mark.parametrize(
+    "video",
+    [
+        {"duration": 4, "subset": "testing"},
+        {"duration": 4, "subset": "Test", "annotations": None},
+        {"subset": "testing"},
+        {"duration": 4},
+        {"duration": 4, "subset": None},
+        {"duration": 4, "subset": "testing", "annotations": []},
+    ],
+)
+def test_a_video_that_needs_no_annotations_is_counted(tmp_path: Path, video) -> None:
+    value = copy.deepcopy(OFFICIAL)
+    value["database"]["t"] = video
+
+    found = read_activitynet(write(tmp_path / "a.json", value))
+
+    assert found.num_unlabelled == 2
+    assert [each.video_id for each in found.videos] == ["v_aa", "v_zz"]
+
+
+@pytest.mark.parametrize("subset", ["training", "validation", "Training"])
+@pytest.mark.parametrize("annotations", [{}, {"annotations": None}, {"annotation": []}])
+def test_a_training_video_without_annotations_has_lost_them(
+    tmp_path: Path, subset: str, annotations
+) -> None:
+    value = copy.deepcopy(OFFICIAL)
+    value["database"]["t"] = {"duration": 4, "subset": subset, **annotations}
+
+    with pytest.raises(DatasetError, match=r"'v_t': .*annotations"):
+        read_activitynet(write(tmp_path / "a.json", value))
+
+
+@pytest.mark.parametrize("empty", [None, [], {}])
+def test_an_empty_taxonomy_is_none(tmp_path: Path, empty) -> None:
+    for number, layout in enumerate((OFFICIAL, CONVERTED)):
+        path = write(tmp_path / f"{number}.json", layout | {"taxonomy": empty})
+        found = read_activitynet(path)
+        assert found.taxonomy is None
+        assert len(found.videos) == 2
+    tree = write(tmp_path / "tree.json", NODES)
+    assert read_activitynet(path, taxonomy=tree).taxonomy is not None
+    # Who names a file of classes wants the classes.
+    with pytest.raises(DatasetError, match="expected a taxonomy"):
+        read_activitynet(path, taxonomy=path)
+
+
+@pytest.mark.parametrize("taxonomy", ["", 0, False, [5], "none"])
+def test_a_taxonomy_that_is_something_else_is_refused(tmp_path: Path, taxonomy) -> None:
+    path = write(tmp_path / "a.json", OFFICIAL | {"taxonomy": taxonomy})
+    with pytest.raises(DatasetError, match="taxonomy"):
+        read_activitynet(path)
+
+
+def test_a_video_that_is_there_twice_is_never_lost(tmp_path: Path) -> None:
+    entry = json.dumps(OFFICIAL["database"]["aa"])
+    path = tmp_path / "a.json"
+    for text in (
+        f'{{"database": {{"aa": {entry}, "b": {entry}, "aa": {entry}}}}}',
+        f'{{"database": {{"aa": {entry}}}, "aa": 1, "database": {{"b": {entry}}}}}',
+        f'{{"database": {{"aa": {entry.replace("duration", "subset", 1)[:-1]}, "subset": "x"}}}}}}',
+    ):
+        with pytest.raises(DatasetError, match=rf"{path}: '(aa|database|subset)' is there 2 times"):
+            read_activitynet(write(path, text))

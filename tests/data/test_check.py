@@ -7,6 +7,7 @@ from PIL import Image
 
 from stillseek.data.check import check_dataset
 from stillseek.data.manifest import Manifest, Sample, write_manifest
+from stillseek.errors import FeatureError
 from stillseek.features import (
     FeatureStore,
     QueryFeatures,
@@ -162,10 +163,29 @@ def test_missing_and_corrupt_entries_are_named(manifest: Manifest, tmp_path: Pat
         ("features", "handball.png"),
     ]
     assert missing.fingerprints == (OTHER[:16],)
-    assert all("extract with this recipe first" in each.message for each in missing.problems)
+    assert [each.message for each in missing.problems] == [
+        "no features of the video",
+        "no features of the frame at 3.50 s",
+        "no features of the frame at 1.50 s",
+        "no features of the image",
+    ]
 
     (entry,) = (tmp_path / "store/videos").glob("*/*")
     entry.write_bytes(entry.read_bytes()[:-3])
     (corrupt,) = check_dataset(manifest, features=(store, OTHER)).problems
-    assert (corrupt.kind, corrupt.path.name) == ("features", "long.mp4")
+    assert (corrupt.kind, corrupt.path.name) == ("corrupt", "long.mp4")
     assert "corrupt" in corrupt.message
+
+
+def test_a_store_that_cannot_be_read_is_no_problem_of_the_data(
+    manifest: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = FeatureStore(tmp_path / "store")
+    fill(store, manifest, FINGERPRINT)
+
+    def fail(name: str, start: int = 0, stop: int | None = None) -> bytes:
+        raise FeatureError("cannot read it; check the disk")
+
+    monkeypatch.setattr(store.files, "read", fail)
+    with pytest.raises(FeatureError, match="check the disk"):
+        check_dataset(manifest, features=(store, FINGERPRINT))

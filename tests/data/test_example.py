@@ -5,12 +5,10 @@ import pytest
 import torch
 
 from stillseek.data.example import (
-    MAX_STEPS,
     Example,
     ExampleSet,
     StepTargets,
     collate,
-    pool_steps,
 )
 from stillseek.data.manifest import Sample
 from stillseek.errors import FeatureError
@@ -93,25 +91,7 @@ def test_a_batch_of_one_is_not_padded():
     assert batch.inputs.regions.shape == (1, 1, REGION_DIM)
 
 
-def test_short_sequences_are_not_pooled():
-    clips = np.random.default_rng(0).standard_normal((7, 3))
-    grid = ClipGrid(
-        stride_seconds=1.0, length_seconds=1.0, duration_seconds=7.0, max_steps=MAX_STEPS
-    )
-    assert pool_steps(clips, grid) is clips
-
-
-def test_a_pooled_step_is_the_mean_of_its_clips():
-    clips = np.array([[1.0], [3.0], [5.0], [9.0], [2.0]])
-    grid = ClipGrid(stride_seconds=1.0, length_seconds=1.0, duration_seconds=5.0, max_steps=2)
-    assert [list(grid.clips_of_step(step)) for step in range(2)] == [[0, 1], [2, 3, 4]]
-    np.testing.assert_array_equal(pool_steps(clips, grid), [[2.0], [16 / 3]])
-
-
 def test_features_of_another_length_are_refused():
-    grid = ClipGrid(stride_seconds=1.0, length_seconds=1.0, duration_seconds=5.0)
-    with pytest.raises(FeatureError, match="got 4 clip features for a grid of 5 clips"):
-        pool_steps(np.zeros((4, 3)), grid)
     with pytest.raises(FeatureError, match="'s0' has 5 features for a grid of 6"):
         dataclasses.replace(make_example(0, 6, 2), steps=np.zeros((5, CLIP_DIM)))
 

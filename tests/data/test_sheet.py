@@ -118,7 +118,7 @@ def test_what_cannot_be_drawn_is_refused(make_dataset, tmp_path):
     # The last one is a format of pictures, in black and white.
     for name in ("sheet.txt", "sheet", "sheet.xbm"):
         with pytest.raises(
-            UsageError, match=rf"{name} is no name of a sheet; expected one of .bmp"
+            UsageError, match=rf"{name} has a name of another format; it must end in \.png"
         ):
             write_sheet(manifest, tmp_path / name)
     (manifest.folder / "annotations.json").write_text('{"database": {"v0": {}}}')

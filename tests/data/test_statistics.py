@@ -102,5 +102,7 @@ def test_histograms_are_drawn(tmp_path: Path) -> None:
 
     with Image.open(path) as figure:
         assert figure.size == (1650, 960)
-    with pytest.raises(UsageError, match=r"cannot draw a figure as 'f\.xyz'"):
+    with pytest.raises(
+        UsageError, match=r"f\.xyz has a name of another format; it must end in \.png"
+    ):
         draw_histograms(SAMPLES, tmp_path / "f.xyz", title="")

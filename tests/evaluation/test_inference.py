@@ -115,3 +115,10 @@ def test_a_model_without_weights_answers():
     model = Matching(MatchingConfig(clip_dim=13, region_dim=17, global_dim=13))
 
     assert len(predict(model, data, methods=model.decode_methods)["joint"]) == 3
+
+
+def test_progress_counts_examples():
+    seen = []
+    predict(make_model(), DATA, batch_size=4, on_progress=lambda *at: seen.append(at))
+    assert seen == [(4, len(DATA)), (len(DATA), len(DATA))]
+    assert len(DATA) == 7

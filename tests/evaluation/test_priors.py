@@ -4,6 +4,7 @@ import pytest
 from stillseek.errors import UsageError
 from stillseek.evaluation.overlap import THRESHOLDS, segment_bounds, temporal_iou
 from stillseek.evaluation.priors import (
+    best_prior,
     centre_prior,
     expected_random_scores,
     fit_centre_length,
@@ -104,3 +105,13 @@ def test_shares_add_up_to_the_mean():
     integral = np.mean([random_iou_above(bounds, r) for r in midpoints], axis=0)
     # 500 midpoints leave an error of at most 1e-5.
     np.testing.assert_allclose(random_iou_mean(bounds), integral, atol=1e-5)
+
+
+def test_best_prior_is_what_a_head_has_to_beat(make_sample):
+    # Half of the video in its middle: the centre is exact, and the whole video half right.
+    training = [make_sample(i, start=15.0, end=45.0, split="train") for i in range(3)]
+    middle = [make_sample(9, start=25.0, end=75.0, duration=100.0)]
+    assert best_prior(training, middle) == ("centre", pytest.approx(1.0))
+    # A segment that the centre overlaps by 30 of 80 s: the whole video has 60 of 100.
+    early = [make_sample(9, start=0.0, end=60.0, duration=100.0)]
+    assert best_prior(training, early) == ("whole-video", pytest.approx(0.6))

@@ -60,6 +60,23 @@ def test_whole_box_is_the_whole_frame(encoder: PocketEncoder):
     assert (regions[:, 1] - regions[:, 0]).abs().max() > 0.01
 
 
+def test_regions_are_pooled_by_roi_align(encoder: PocketEncoder, monkeypatch):
+    from torchvision.ops import roi_align
+
+    monkeypatch.setattr(encoder, "embed", lambda pooled: pooled)
+    generator = torch.Generator().manual_seed(4)
+    maps = torch.randn(2, 13, 5, 7, generator=generator)
+    corners = torch.rand(11, 2, 2, generator=generator).sort(dim=1).values
+    boxes = torch.cat((corners.mean(dim=1), corners[:, 1] - corners[:, 0]), dim=1)
+
+    pooled = encoder.embed_regions(maps, boxes)
+
+    on_map = (corners * torch.tensor([7.0, 5.0])).flatten(1)
+    expected = roi_align(maps, [on_map, on_map], output_size=1, sampling_ratio=8, aligned=True)
+    # float32 sums of 64 samples in another order
+    torch.testing.assert_close(pooled, expected.reshape(2, 11, 13), rtol=1e-5, atol=1e-5)
+
+
 def test_region_sees_its_own_part_of_the_map(encoder: PocketEncoder):
     boxes = torch.tensor([[0.25, 0.5, 0.5, 1.0], [0.75, 0.5, 0.5, 1.0]])
     maps = torch.randn(2, 13, 8, 8, generator=torch.Generator().manual_seed(3))

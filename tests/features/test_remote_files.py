@@ -216,3 +216,27 @@ def test_folders_are_made_where_a_file_system_has_them(monkeypatch: pytest.Monke
     key = VideoKey(content="c" * 64, fingerprint="a" * 64)
     store.put(key, features, source="c.mp4")
     assert store.get(key).clips.shape == (2, 3)
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "simplecache::s3://bucket/store",
+        "filecache::memory://bucket/store",
+        "zip://inner::s3://bucket/store.zip",
+        "blockcache::file:///srv/store",
+        "simplecache::/srv/store",
+        "s3://bucket/a::b",
+    ],
+)
+@pytest.mark.parametrize("kind", [str, Path])
+def test_chained_addresses_are_refused(place: str, kind: Callable):
+    with pytest.raises(UsageError, match="chains file systems; give the address of the store its"):
+        FeatureStore(kind(place))
+
+
+@pytest.mark.parametrize("name", ["a::b", "one::two::three", "::"])
+def test_folders_may_have_colons(name: str, tmp_path: Path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert FeatureStore(name).root == Path(name)
+    assert FeatureStore(tmp_path / name).root == tmp_path / name

@@ -137,26 +137,29 @@ def test_entry_that_goes_meanwhile_is_missing(store: FeatureStore, monkeypatch: 
 
 def test_garbage_is_what_nobody_keeps_and_what_dead_writers_left(store: FeatureStore):
     folder = place(store, VIDEOS[0]).parent
-    old, live, other = (
-        folder / f".{'0' * 16}.tmp",
+    # As `replacing` calls them, and as early versions did.
+    old, early, live, other = (
+        folder / f".{'0' * 16}.tmp.safetensors",
         folder / f".{'1' * 16}.tmp",
+        folder / f".{'2' * 16}.tmp.safetensors",
         folder / ".mine.tmp",
     )
-    for path in (old, live, other):
+    for path in (old, early, live, other):
         path.write_bytes(b"12345")
     hour_ago = time.time() - 3700
-    for path in (old, other):
+    for path in (old, early, other):
         os.utime(path, (hour_ago, hour_ago))
 
     assert find_garbage(store).entries == ()
     garbage = find_garbage(store, keep=[A])
     entry = place(store, replace(VIDEOS[0], fingerprint=B))
     assert garbage.entries == (str(entry.relative_to(store.root)),)
-    assert garbage.temporaries == (str(old.relative_to(store.root)),)
-    assert garbage.size_bytes == entry.stat().st_size + 5
+    assert garbage.temporaries == tuple(str(p.relative_to(store.root)) for p in (old, early))
+    assert garbage.size_bytes == entry.stat().st_size + 10
     assert entry.exists()
     remove_garbage(store, garbage)
-    assert [path.exists() for path in (entry, old, live, other)] == [False, False, True, True]
+    assert [path.exists() for path in (entry, old, early)] == [False] * 3
+    assert [path.exists() for path in (live, other)] == [True] * 2
     assert verify(store).intact == 4
     # Somebody else was faster.
     remove_garbage(store, garbage)

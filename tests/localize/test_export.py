@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from stillseek.errors import UsageError
 from stillseek.localize.export import cut_moments, timecode, write_edl
 from stillseek.localize.localization import Localization
 from stillseek.media import probe
@@ -21,6 +22,9 @@ from stillseek.timeline import Moment, Segment
         (30, Fraction(30000, 1001), "00:00:01:00"),
         (25 * 3661 + 7, Fraction(25), "01:01:01:07"),
         (13, Fraction(25, 2), "00:00:01:00"),
+        (30, Fraction(3600000, 119977), "00:00:01:00"),
+        (24 * 60 + 23, Fraction(24000, 1001), "00:01:00:23"),
+        (60, Fraction(60000, 1001), "00:00:01:00"),
     ],
 )
 def test_timecode_counts_frames(frame: int, rate: Fraction, text: str) -> None:
@@ -59,13 +63,16 @@ def test_edl_joins_the_moments(write_clip: Callable[..., Path], tmp_path: Path) 
         "002  AX       V     C        00:00:07:00 00:00:09:00 00:00:03:05 00:00:05:05\n"
         "* FROM CLIP NAME: match.mp4\n"
         "* COMMENT: SCORE 0.125\n"
+        "* COMMENT: made by stillseek\n"
     )
 
 
 def test_edl_without_a_moment_has_no_event(write_clip: Callable[..., Path], tmp_path: Path) -> None:
     write_edl(found_in(write_clip()), tmp_path / "cut.edl")
 
-    assert (tmp_path / "cut.edl").read_text() == "TITLE: match\nFCM: NON-DROP FRAME\n\n"
+    assert (tmp_path / "cut.edl").read_text() == (
+        "TITLE: match\nFCM: NON-DROP FRAME\n\n* COMMENT: made by stillseek\n"
+    )
 
 
 def test_cut_moments_writes_one_file_each(write_clip: Callable[..., Path], tmp_path: Path) -> None:
@@ -76,3 +83,42 @@ def test_cut_moments_writes_one_file_each(write_clip: Callable[..., Path], tmp_p
     assert [path.name for path in paths] == ["match_01_2.0-5.5s.mp4", "match_02_7.0-9.0s.mp4"]
     # One frame of 10 a second more or less: where a frame's display begins is rounded.
     assert [probe(path).duration_seconds for path in paths] == pytest.approx([3.5, 2.0], abs=0.11)
+
+
+@pytest.mark.parametrize(
+    ("rate", "first"),
+    [
+        # Two seconds and five sixths, and four seconds, of rates that count 60, 50, 30, 25 and 24.
+        (60, "00:00:02:50 00:00:04:00"),
+        (240, "00:00:02:50 00:00:04:00"),
+        (120, "00:00:02:50 00:00:04:00"),
+        (100, "00:00:02:42 00:00:04:00"),
+        (90, "00:00:02:25 00:00:04:00"),
+        (75, "00:00:02:21 00:00:04:00"),
+        (72, "00:00:02:20 00:00:04:00"),
+    ],
+)
+def test_edl_counts_fast_videos_in_a_base_that_editors_have(
+    rate: int, first: str, write_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    video = write_clip(rate=rate, seconds=5.0)
+
+    write_edl(found_in(video, Moment(2 + 5 / 6, 4.0, 0.5)), tmp_path / "cut.edl")
+
+    assert f"  C        {first} " in (tmp_path / "cut.edl").read_text()
+
+
+def test_edl_of_a_rate_that_no_timecode_counts_is_refused(
+    write_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    video = write_clip(rate=77, seconds=2.0)
+
+    with pytest.raises(UsageError) as failure:
+        write_edl(found_in(video, Moment(0.5, 1.0, 0.5)), tmp_path / "cut.edl")
+
+    assert str(failure.value) == (
+        f"{video} has 77 frames a second, which an edit decision list cannot count; expected at "
+        "most 60, or a multiple of 24, 25, 30, 48, 50 or 60: cut clips instead, or convert the "
+        "video"
+    )
+    assert not (tmp_path / "cut.edl").exists()

@@ -10,7 +10,6 @@ from PIL import Image
 from stillseek.errors import UsageError
 from stillseek.localize.localization import Localization
 from stillseek.localize.plot import (
-    check_plot_path,
     cover,
     draw_localization,
     filmstrip,
@@ -115,11 +114,11 @@ def test_time_axis_reads_minutes_and_seconds(found: Localization) -> None:
     assert chances.get_xlim() == (0.0, 9.0)
 
 
-def test_unknown_suffix_is_refused_before_any_work() -> None:
+def test_unknown_suffix_is_refused_before_any_work(found: Localization) -> None:
     with pytest.raises(
-        UsageError, match=r"plot\.doc: its name must end in one of \.png, \.jpg, \.svg, \.pdf"
+        UsageError, match=r"plot\.doc has a name of another format; it must end in \.png, \.jpg"
     ):
-        check_plot_path(Path("plot.doc"))
+        plot_localization(found, Path("plot.doc"))
 
 
 def test_filmstrip_shows_each_time_in_its_place(write_clip: Callable[..., Path]) -> None:

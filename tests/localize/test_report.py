@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from stillseek.localize import report
 from stillseek.localize.localization import Localization
 from stillseek.localize.report import write_report
 from stillseek.timeline import Moment, Segment
@@ -71,7 +72,10 @@ def test_report_says_what_was_found_and_by_what(found: Localization, tmp_path: P
     assert "The true segment is 0:02.0 to 0:06.0; IoU 0.75." in text
     assert "second.png, box 5,7,31,23" in text
     assert "a <b> & c.mp4" in text
-    assert found.fingerprint in text
+    assert found.fingerprint[:16] in text
+    # Nothing that only this machine knows, or that nobody reads.
+    assert found.fingerprint not in text
+    assert str(found.video.parent) not in text
     # Frames from the middle of six equal parts.
     for time in ("0:02.2", "0:02.8", "0:03.2", "0:03.8", "0:04.2", "0:04.8"):
         assert time in text
@@ -91,3 +95,18 @@ def test_report_lists_several_moments(found: Localization, tmp_path: Path) -> No
     text = Page(tmp_path / "r.html").text
     assert "All moments" in text
     assert "0:02.0 to 0:05.0 3.0 s 0.5 0:06.0 to 0:08.5 2.5 s 0.25" in text
+
+
+def test_whoever_dies_while_writing_leaves_a_whole_page(
+    found: Localization, tmp_path: Path, dying_writes, monkeypatch
+) -> None:
+    # Not written here, and slow.
+    for name in ("_queries", "_frames"):
+        monkeypatch.setattr(report, name, lambda *_: [])
+    monkeypatch.setattr(report, "_plot_uri", lambda *_: "data:,")
+    path = tmp_path / "report.html"
+    write_report(found, path)
+    whole = path.read_bytes()
+
+    for _ in dying_writes(lambda: write_report(found, path)):
+        assert path.read_bytes() == whole

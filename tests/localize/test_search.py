@@ -1,11 +1,15 @@
+import itertools
+
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from stillseek.errors import FeatureError
-from stillseek.localize.search import find_moments
-from stillseek.models.outputs import clip_scores_output
-from stillseek.tensors import LocalizerOutput
+from stillseek.localize.search import SearchMethod, find_moments
+from stillseek.models.outputs import clip_scores_output, segment_scores_output
+from stillseek.tensors import LocalizerOutput, SegmentScores
 from stillseek.timeline import ClipGrid
 
 # Clips of 2 s every second; what they show is their first number: 1 inside the moment.
@@ -167,3 +171,68 @@ def test_exhaustive_windows_overlap_by_half_and_reach_the_end() -> None:
 
     assert sum(rows for rows, _ in head.windows[1:]) == 10  # 0, 100, .., 800 and 803
     assert {steps for _, steps in head.windows} == {200}
+
+
+def nonsense(seed: int, kind: str):
+    """A head that scores at random, the same window always alike."""
+
+    def score(clips: torch.Tensor, mask: torch.Tensor) -> LocalizerOutput:
+        generator = torch.Generator().manual_seed(seed + clips.shape[1])
+        first, second = torch.randn(2, *mask.shape, generator=generator) * 3
+        if kind == "clips":
+            return clip_scores_output(first, mask)
+        if kind == "boundaries":
+            return LocalizerOutput(start_logits=first, end_logits=second)
+        bounds = torch.rand(*mask.shape, 2, generator=generator).sort(dim=-1).values
+        segments = bounds * (mask.shape[1] - 0.2) + torch.tensor([0.0, 0.1])
+        return segment_scores_output((SegmentScores(segments=segments, logits=first),), mask)
+
+    return score
+
+
+@pytest.mark.parametrize("kind", ["boundaries", "clips", "segments"])
+@given(
+    seed=st.integers(0, 2**30),
+    num_clips=st.integers(1, 411),
+    length=st.sampled_from([1.0, 2.0, 3.5]),
+    cut=st.floats(0.0, 0.9),
+    search=st.sampled_from(["refined", "exhaustive", "pooled"]),
+    top=st.integers(1, 13),
+    placed=st.booleans(),
+)
+@settings(max_examples=40)
+def test_no_moment_lies_in_another(
+    kind: str,
+    seed: int,
+    num_clips: int,
+    length: float,
+    cut: float,
+    search: SearchMethod,
+    top: int,
+    placed: bool,
+) -> None:
+    clips = np.zeros((num_clips, 3), dtype=np.float32)
+    grid = ClipGrid(stride_seconds=1.0, length_seconds=length, duration_seconds=num_clips - cut)
+    similar = nonsense(seed + 1, "clips") if placed else None
+
+    _, moments = find_moments(
+        nonsense(seed, kind), clips, grid, similar=similar, search=search, top=top
+    )
+
+    assert 1 <= len(moments) <= top
+    assert [m.score for m in moments] == sorted((m.score for m in moments), reverse=True)
+    for first, second in itertools.combinations(moments, 2):
+        assert (first.start_seconds < second.start_seconds) == (
+            first.end_seconds < second.end_seconds
+        )
+        assert first.start_seconds != second.start_seconds
+        assert first.end_seconds != second.end_seconds
+        assert first.segment.iou(second.segment) <= 0.3 + 1e-6
+
+
+def test_more_moments_than_there_can_be_cost_nothing() -> None:
+    clips, grid = video(7, range(2, 4))
+
+    _, moments = find_moments(Boundaries(), clips, grid, top=10**12)
+
+    assert 1 <= len(moments) <= 7

@@ -10,6 +10,7 @@ import pytest
 from stillseek.errors import TruncatedMediaWarning, UsageError
 from stillseek.media import decode, frame_at, frames_at, probe, sample
 from stillseek.media import pixels as pixels_module
+from stillseek.media.container import packets_of
 from stillseek.media.source import VideoSource
 
 CONTAINERS = [
@@ -190,7 +191,7 @@ def test_untagged_colours_follow_the_size(size, matrix, make_video):
 def test_broken_packets_are_skipped(make_video, indices):
     path = make_video("v.mkv", codec="mpeg4", options={"b": "4M", "g": "5"}, noise=255)
     with VideoSource(path) as source:
-        packets = [p for p in source._packets(source.stream) if p.size]
+        packets = list(packets_of(source.reader.container, source.stream))
         broken = [(p.pos, p.size) for p in packets[12:14]]
     data = bytearray(path.read_bytes())
     for position, length in broken:

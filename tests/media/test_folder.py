@@ -16,6 +16,7 @@ def test_folder_without_videos_has_none(tmp_path: Path) -> None:
     touch(tmp_path, "notes.txt", "mp4")
 
     assert videos_below(tmp_path) == []
+    assert videos_below(tmp_path / "nowhere") == []
 
 
 def test_videos_are_found_below_a_folder_in_order(tmp_path: Path) -> None:
@@ -63,3 +64,34 @@ def test_folder_is_listed_again_when_it_changes_and_not_before(tmp_path: Path, m
     # The clock of the file system may be too coarse to tell the two moments apart.
     os.utime(tmp_path, ns=(1, 1))
     assert find_video(tmp_path, "three") == tmp_path / "three.mov"
+
+
+def test_side_files_of_macos_are_no_videos(tmp_path: Path) -> None:
+    touch(tmp_path, "a.mp4", "._a.mp4", "b/._c.mov", ".hidden.mp4", "._d.mkv")
+
+    assert videos_below(tmp_path) == [tmp_path / ".hidden.mp4", tmp_path / "a.mp4"]
+    assert find_video(tmp_path, "._d") == tmp_path / "._d.mp4"
+
+
+@pytest.mark.parametrize("suffix", [".mxf", ".VOB", ".gif", ".asf", ".3g2", ".f4v", ".m2v"])
+def test_less_common_suffixes_count(suffix: str, tmp_path: Path) -> None:
+    touch(tmp_path, f"match{suffix}")
+
+    assert videos_below(tmp_path) == [tmp_path / f"match{suffix}"]
+    assert find_video(tmp_path, "match") == tmp_path / f"match{suffix}"
+
+
+def test_linked_folders_are_looked_into_once(tmp_path: Path) -> None:
+    inside, outside = tmp_path / "videos", tmp_path / "disk"
+    touch(inside, "z/one.mp4")
+    touch(outside, "two.mp4", "deep/three.mp4")
+    (inside / "a").symlink_to(outside)
+    (inside / "again").symlink_to(outside)
+    (inside / "b").symlink_to(inside / "z")
+    (inside / "z" / "loop").symlink_to(inside)
+    (outside / "deep" / "back").symlink_to(outside)
+    (inside / "gone").symlink_to(tmp_path / "nowhere")
+
+    found = [path.relative_to(inside).as_posix() for path in videos_below(inside)]
+
+    assert found == ["a/deep/three.mp4", "a/two.mp4", "z/one.mp4"]

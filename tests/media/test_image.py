@@ -5,7 +5,7 @@ import zlib
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps, PngImagePlugin
 
 from stillseek.errors import MediaError
 from stillseek.media import read_image
@@ -149,3 +149,111 @@ def test_what_is_no_image_is_refused_in_one_line(case, tmp_path):
         read_image(path)
     assert str(failure.value) == message.format(path)
     assert "\n" not in message
+
+
+def test_orientation_is_applied_beside_an_odd_tag(save):
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)
+    # The resolution as a text, which Pillow reads and cannot write.
+    raw = (
+        b"Exif\0\0MM\0\x2a\0\0\0\x08\0\x02"
+        b"\x01\x12\0\x03\0\0\0\x01\0\x06\0\0"
+        b"\x01\x1a\0\x02\0\0\0\x03" + b"72\0\0" + b"\0\0\0\0"
+    )
+    path = save(Image.fromarray(pixels), "a.png", exif=raw)
+    with Image.open(path) as image, pytest.raises(TypeError):
+        ImageOps.exif_transpose(image)
+    np.testing.assert_array_equal(read_image(path), np.rot90(pixels, -1))
+
+
+def test_metadata_that_cannot_be_read_is_ignored(save):
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)
+    path = save(Image.fromarray(pixels), "a.png", exif=b"Exif\0\0nonsense")
+    np.testing.assert_array_equal(read_image(path), pixels)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (np.array([[0.0, 0.25, 1.0]], np.float32), [0, 64, 255]),
+        (np.array([[0.0, 64.5, 255.0]], np.float32), [0, 64, 255]),
+        (np.array([[0.5, 32768.0, 65535.0]], np.float32), [0, 128, 255]),
+        (np.array([[-3.0, 0.0, 3.0]], np.float32), [0, 128, 255]),
+        (np.array([[np.nan, 0.5, 1.0]], np.float32), [0, 128, 255]),
+        (np.array([[0, 2048, 4095]], np.uint16), [0, 128, 255]),
+        (np.array([[0, 512, 1023]], np.uint16), [0, 128, 255]),
+        (np.array([[0, 8192, 16383]], np.uint16), [0, 128, 255]),
+        (np.array([[0, 100, 255]], np.uint16), [0, 100, 255]),
+        (np.array([[0, 0, 0]], np.uint16), [0, 0, 0]),
+        (np.array([[0, 100000, 200000]], np.int32), [0, 128, 255]),
+    ],
+)
+def test_deep_grey_is_scaled_by_its_range(values, expected, save):
+    found = read_image(save(Image.fromarray(values), "a.tiff"))
+    assert found[0, :, 0].tolist() == expected
+
+
+def test_a_large_picture_is_read_without_a_word(save):
+    # More pixels than Pillow is silent about, fewer than are refused.
+    path = save(Image.new("1", (9600, 9400), 1), "large.png")
+    assert read_image(path).shape == (9400, 9600, 3)
+
+
+@pytest.mark.parametrize("fraction", [0.3, 0.5, 0.7, 0.9])
+@pytest.mark.parametrize("name", ["a.avif", "a.webp", "a.jpg", "a.png", "a.tiff", "a.gif"])
+def test_damaged_pictures_are_one_line(name, fraction, save):
+    pixels = np.random.default_rng(0).integers(0, 256, (97, 89, 3), np.uint8)
+    path = save(Image.fromarray(pixels), name)
+    data = bytearray(path.read_bytes())
+    begin = int(len(data) * fraction)
+    data[begin : begin + 40] = np.random.default_rng(1).bytes(40)
+    path.write_bytes(data)
+    try:
+        outcome = str(read_image(path).shape)
+    except MediaError as error:
+        outcome = str(error)
+    assert "\n" not in outcome
+    assert outcome.startswith(("(97, 89, 3)", f"{path} is not an image that can be read ("))
+
+
+def test_whatever_a_decoder_raises_is_one_line(save, monkeypatch):
+    path = save(Image.new("RGB", (7, 5)), "a.png")
+    for error in (RuntimeError("first\nsecond"), TypeError(), IndexError("out"), MemoryError()):
+
+        def fail(*_, error=error):
+            raise error
+
+        monkeypatch.setattr(PngImagePlugin.PngImageFile, "load", fail)
+        with pytest.raises(MediaError) as failure:
+            read_image(path)
+        reason = str(error).split("\n")[0] or type(error).__name__
+        assert (
+            str(failure.value) == f"{path} is not an image that can be read ({reason}); {EXPECTED}"
+        )
+
+
+@pytest.mark.parametrize(
+    ("name", "head", "format_name", "advice"),
+    [
+        ("a.heic", b"\0\0\0\x24ftypheic\0\0\0\0", "HEIC (a phone's)", "export it as JPEG"),
+        ("a.jpg", b"\0\0\0\x24ftypmif1\0\0\0\0", "HEIC (a phone's)", "export it as JPEG"),
+        ("a.jxl", b"\xff\x0a\x12\x34", "JPEG XL", "convert it to JPEG or PNG"),
+        ("b.jxl", b"\0\0\0\x0cJXL \r\n\x87\n", "JPEG XL", "convert it to JPEG or PNG"),
+        ("a.svg", b"<svg xmlns='x'></svg>", "SVG (a drawing)", "export it as PNG"),
+        (
+            "b.svg",
+            b'<?xml version="1.0"?>\n<!-- by hand -->\n<svg></svg>',
+            "SVG (a drawing)",
+            "export it as PNG",
+        ),
+        ("a.pdf", b"%PDF-1.7\n", "PDF", "export its page as PNG"),
+    ],
+)
+def test_formats_that_are_not_read_are_named(name, head, format_name, advice, tmp_path):
+    path = tmp_path / name
+    path.write_bytes(head + bytes(50))
+    with pytest.raises(MediaError) as failure:
+        read_image(path)
+    assert str(failure.value) == (
+        f"{path} is a picture in {format_name} format, which is not read; "
+        f"expected JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF: {advice}"
+    )

@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 from stillseek.errors import MediaError, TruncatedMediaWarning
-from stillseek.media import VideoInfo, decode, frame_at, probe
+from stillseek.media import VideoInfo, container, cut, decode, frame_at, probe
+from stillseek.timeline import Segment
 
 
 def test_facts_of_an_ordinary_video(make_video):
@@ -181,8 +182,32 @@ def _all_broken(folder, make_video):
     )
 
 
+def _url(folder, make_video):
+    return type(folder)("https://example.org/a/match.mp4"), (
+        "https://example.org/a/match.mp4 is a URL; expected a video stored as a file: "
+        "download it and pass the file"
+    )
+
+
+def _bucket(folder, make_video):
+    return type(folder)("s3://videos/match.mp4"), (
+        "s3://videos/match.mp4 is a URL; expected a video stored as a file: "
+        "download it and pass the file"
+    )
+
+
+def _long_name(folder, make_video):
+    return folder / ("x" * 300 + ".mp4"), (
+        "{} cannot be opened (File name too long); expected a readable video: "
+        "check its name and permissions"
+    )
+
+
 CASES = [
     _missing,
+    _url,
+    _bucket,
+    _long_name,
     _directory,
     _empty,
     _device,
@@ -225,3 +250,57 @@ def test_cover_art_is_no_video(tmp_path):
             out.mux(sound.encode())
     with pytest.raises(MediaError, match=r"has no video stream \(it holds audio\)"):
         probe(path)
+
+
+def test_a_name_may_begin_with_a_dash_or_look_like_a_protocol(make_video, monkeypatch):
+    for name in ("-x.mp4", "--image.mp4", "concat:a.mp4", "a?b#c%20.mp4"):
+        path = make_video(name)
+        monkeypatch.chdir(path.parent)
+        assert probe(name).num_frames == 31
+        assert frame_at(name, 1.05).shape == (34, 62, 3)
+
+
+@pytest.mark.parametrize(
+    ("aspect", "size"),
+    [
+        (Fraction(64, 45), (137, 32)),
+        (Fraction(1, 2), (96, 64)),
+        (Fraction(1), (96, 32)),
+        # No lens squeezes by a hundred: the header is broken.
+        (Fraction(100), (96, 32)),
+    ],
+)
+def test_pixels_become_square(aspect, size, make_bars, read_bars, tmp_path):
+    path = make_bars(num_frames=11, aspect=aspect)
+    info = probe(path)
+    assert (info.width, info.height) == size
+    frames = list(decode(path))
+    assert {frame.pixels.shape[:2] for frame in frames} == {size[::-1]}
+    assert read_bars(frames) == list(range(11))
+    assert frame_at(path, 0.1, size=(61, 23)).shape == (23, 61, 3)
+    cut(path, Segment(0.0, 0.4), tmp_path / "clip.mp4")
+    clip = probe(tmp_path / "clip.mp4")
+    # H.264 has even sides.
+    assert (clip.width, clip.height) == (size[0] + size[0] % 2, size[1])
+
+
+def test_pixels_become_square_before_they_turn(make_video):
+    one = 1 << 16
+    path = make_video(matrix=[0, one, 0, -one, 0, 0, 0, 0, 1 << 30], aspect=Fraction(2))
+    info = probe(path)
+    assert (info.width, info.height) == (34, 124)
+    assert frame_at(path, 0.0).shape == (124, 34, 3)
+
+
+def test_videos_have_a_pixel_limit_as_pictures_do(make_video, monkeypatch):
+    path = make_video(num_frames=3)
+    monkeypatch.setattr(container, "MAX_PIXELS", 62 * 34)
+    assert len(list(decode(path))) == 3
+    monkeypatch.setattr(container, "MAX_PIXELS", 62 * 34 - 1)
+    for read in (probe, lambda p: next(decode(p)), lambda p: frame_at(p, 0.0)):
+        with pytest.raises(MediaError) as failure:
+            read(path)
+        assert str(failure.value) == (
+            f"{path} announces more than 2107 pixels; expected fewer, so that a hostile file "
+            "cannot fill the memory: scale it down first"
+        )

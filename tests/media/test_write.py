@@ -7,6 +7,7 @@ import pytest
 
 from stillseek.errors import MediaError, UsageError
 from stillseek.media import VideoWriter, decode, probe
+from stillseek.media.write import AudioFormat
 
 
 def _grey(level, height=34, width=62):
@@ -142,3 +143,37 @@ def test_unwritable_places_are_named(name, reason, tmp_path):
         f"{path} cannot be written ({reason}); expected a writable folder with free space: "
         "check the folder or choose another"
     )
+
+
+def test_frames_larger_than_h264_holds_do_not_blame_the_folder(tmp_path):
+    path = tmp_path / "a.mp4"
+    with pytest.raises(MediaError) as failure, VideoWriter(path, frame_rate=Fraction(10)) as writer:
+        writer.write(_grey(90, height=34, width=17_000))
+    assert str(failure.value) == (
+        f"{path} would have frames of 17000 x 34 pixels; H.264 holds at most 16384 a side: "
+        "scale the video down first"
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_the_encoder_refuses_does_not_blame_the_folder(tmp_path):
+    path = tmp_path / "a.mp4"
+    sound = AudioFormat(sample_rate=6001, layout="mono")
+    with (
+        pytest.raises(MediaError) as failure,
+        VideoWriter(path, frame_rate=Fraction(10), audio=sound) as writer,
+    ):
+        writer.write(_grey(90))
+    assert str(failure.value).startswith(f"{path} cannot be encoded (")
+    assert str(failure.value).endswith(
+        "); expected frames and sound that H.264 and AAC hold: convert the video first"
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_long_name_is_written(tmp_path):
+    path = tmp_path / ("x" * 250 + ".mp4")
+    with VideoWriter(path, frame_rate=Fraction(10)) as writer:
+        writer.write(_grey(90))
+    assert list(tmp_path.iterdir()) == [path]
+    assert probe(path).num_frames == 1

@@ -1,3 +1,5 @@
+import copy
+import dataclasses
 import hashlib
 import json
 import pickle
@@ -9,6 +11,8 @@ import safetensors.torch
 import torch
 
 from stillseek.errors import CheckpointError
+from stillseek.features import RecipeOptions
+from stillseek.models import checkpoint as checkpoint_module
 from stillseek.models.catalog import MODELS, LocalizerModel, model_name
 from stillseek.models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from stillseek.models.sail import Sail
@@ -167,19 +171,78 @@ def test_saving_again_replaces(checkpoint, saved):
 
 
 def test_failed_save_keeps_the_old_checkpoint(checkpoint, saved, monkeypatch):
-    rename = Path.rename
+    replace = Path.replace
 
     def failing(self: Path, target: Path) -> Path:
-        if self.name == "new":
+        if target.name == "checkpoint.json":
             raise OSError("no space left")
-        return rename(self, target)
+        return replace(self, target)
 
-    monkeypatch.setattr(Path, "rename", failing)
+    monkeypatch.setattr(Path, "replace", failing)
     with pytest.raises(CheckpointError, match="no space left"):
-        save_checkpoint(saved, checkpoint)
+        save_checkpoint(saved, fill(checkpoint, 0.25))
 
     load_checkpoint(saved, recipe_fingerprint="f00d")
-    assert [entry.name for entry in saved.parent.iterdir()] == ["sail"]
+    assert sorted(file.name for file in saved.iterdir()) == ["checkpoint.json", "model.safetensors"]
+
+
+def fill(checkpoint: Checkpoint, value: float) -> Checkpoint:
+    """The same model with one number for every weight, and a header that says which."""
+    model = copy.deepcopy(checkpoint.model)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.fill_(value)
+    return dataclasses.replace(checkpoint, model=model, training={"value": value})
+
+
+def test_whoever_dies_while_saving_leaves_the_old_checkpoint_or_the_new_one(
+    checkpoint, tmp_path, dying_writes
+):
+    path = tmp_path / "head"
+    save_checkpoint(path, fill(checkpoint, 0.0))
+    value, seen = 0.0, set()
+
+    def save_another() -> None:
+        nonlocal value
+        value += 1.0
+        save_checkpoint(path, fill(checkpoint, value))
+
+    for _ in dying_writes(save_another):
+        found = load_checkpoint(path, recipe_fingerprint="f00d")
+        weights = {w for p in found.model.parameters() for w in p.flatten().tolist()}
+        assert weights == {found.training["value"]}
+        seen.add(value - found.training["value"])
+
+    assert 0.0 in seen
+    assert len(seen) > 1  # some deaths left the new one, others an older one
+    assert found.training["value"] == value
+    assert sorted(file.name for file in path.iterdir()) == ["checkpoint.json", "model.safetensors"]
+
+
+def test_whoever_dies_while_saving_the_first_leaves_none_or_a_whole_one(
+    checkpoint, tmp_path, dying_writes
+):
+    path, is_there = tmp_path / "head", False
+    for _ in dying_writes(lambda: save_checkpoint(path, checkpoint)):
+        is_there = is_there or (path / "checkpoint.json").exists()
+        if is_there:
+            load_checkpoint(path, recipe_fingerprint="f00d")
+    assert is_there
+
+
+def test_a_reader_meets_a_writer_between_the_two_files(checkpoint, saved, monkeypatch):
+    read = checkpoint_module.read_header
+    writes = iter([fill(checkpoint, 0.5)])
+
+    def read_then_write(path: Path) -> dict[str, Any]:
+        header = read(path)
+        for new in writes:
+            save_checkpoint(path, new)
+        return header
+
+    monkeypatch.setattr(checkpoint_module, "read_header", read_then_write)
+
+    assert load_checkpoint(saved, recipe_fingerprint="f00d").training == {"value": 0.5}
 
 
 def test_saving_into_an_empty_directory_works(checkpoint, tmp_path):
@@ -229,20 +292,21 @@ def test_other_fingerprint_is_refused_with_what_to_do(saved):
         load_checkpoint(saved, recipe_fingerprint="beef")
 
 
-@pytest.mark.parametrize("name", ["checkpoint.json", "model.safetensors"])
-def test_missing_file(saved, name):
-    (saved / name).unlink()
-
-    with pytest.raises(CheckpointError, match=rf"cannot read .*{name}: No such file"):
+def test_missing_file(saved):
+    (saved / "model.safetensors").unlink()
+    with pytest.raises(CheckpointError, match=r"cannot read .*model\.safetensors: No such file"):
+        load_checkpoint(saved, recipe_fingerprint="f00d")
+    (saved / "checkpoint.json").unlink()
+    with pytest.raises(CheckpointError, match=rf"{saved} has no checkpoint\.json; give the folder"):
         load_checkpoint(saved, recipe_fingerprint="f00d")
 
 
 def test_missing_directory(tmp_path):
-    with pytest.raises(CheckpointError, match=r"a checkpoint is a directory with checkpoint\.json"):
+    with pytest.raises(CheckpointError, match=r"none is no folder with a checkpoint\.json; give"):
         load_checkpoint(tmp_path / "none", recipe_fingerprint="f00d")
 
 
-@pytest.mark.parametrize("text", ["", "{", "\udcff"])
+@pytest.mark.parametrize("text", ["", "{", "\udcff", "[" * 100_000])
 def test_broken_json(saved, text):
     (saved / "checkpoint.json").write_bytes(text.encode(errors="surrogateescape"))
 
@@ -270,10 +334,20 @@ def test_other_format(saved, text):
         ("config.num_heads", True, "config key 'num_heads' has the wrong type, got True"),
         ("config.local_self_attention", 0, "'local_self_attention' has the wrong type, got 0"),
         ("config.dropout", "0.1", "config key 'dropout' has the wrong type, got '0.1'"),
-        ("config.ffn_dim", 23, "does not fit the config"),
-        ("config.num_layers", 3, "does not fit the config"),
+        ("config.ffn_dim", 23, r"does not fit the config.*: weight '[^\n]+; copy the check[^\n]+$"),
+        ("config.num_layers", 3, r"shape None, expected \(\d+,\); copy the checkpoint again$"),
+        ("config.num_layers", 10**9, "num_layers must be at most 1000, got 1000000000"),
+        ("config.hidden_dim", 10**30, "hidden_dim must be at most 65536, got 10000"),
         ("config", None, "config has the wrong type"),
         ("training", "good", "training has the wrong type"),
+        ("recipe.options", [], "recipe options must be texts"),
+        ("recipe.options", {"weights": 3}, "recipe options must be texts"),
+        ("recipe.options", {"sampling": "x"}, "unknown recipe option 'sampling'"),
+        (
+            "recipe.options",
+            {"precision": "fp8"},
+            "has the precision 'fp8', expected one of auto, fp32",
+        ),
         ("recipe.name", None, "recipe name and fingerprint must be strings"),
         ("weights_sha256", "0", "is not the file that checkpoint.json was written with"),
     ],
@@ -316,19 +390,45 @@ def test_pickled_weights_are_refused_and_never_run(saved, tmp_path):
     assert not (tmp_path / "sprung").exists()
 
 
-def test_the_folder_of_a_run_points_to_its_head(tmp_path, make_sail):
-    checkpoint = Checkpoint(
-        model=make_sail().float(), recipe_name="r", recipe_fingerprint="f", training={}
-    )
+def test_the_folder_of_a_run_stands_for_its_head(tmp_path, checkpoint):
     save_checkpoint(tmp_path / "head", checkpoint)
+    (tmp_path / "config.json").write_text("{}")
 
-    with pytest.raises(CheckpointError, match=r"the folder of a training run; give .*head"):
-        load_checkpoint(tmp_path, recipe_fingerprint=None)
+    assert load_checkpoint(tmp_path, recipe_fingerprint=None).training == checkpoint.training
+
+
+@pytest.mark.parametrize("name", ["run", "run/head"])
+def test_a_run_that_is_not_finished_names_resume(tmp_path, name):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/config.json").write_text("{}")
+
+    with pytest.raises(CheckpointError) as error:
+        load_checkpoint(tmp_path / name, recipe_fingerprint=None)
+    assert str(error.value) == (
+        f"the training run {tmp_path}/run is not finished and has no head yet; finish it with the "
+        f"command that began it and --resume: stillseek train ... --out {tmp_path}/run --resume"
+    )
 
 
 def test_an_exported_head_is_no_checkpoint(tmp_path):
     file = tmp_path / "head.onnx"
     file.write_bytes(b"")
 
-    with pytest.raises(CheckpointError, match="an exported head can be searched with only"):
+    with pytest.raises(CheckpointError, match=r"an exported head, which can be searched with only"):
         load_checkpoint(file, recipe_fingerprint=None)
+
+
+def test_the_options_of_the_recipe_come_back(checkpoint, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("w.pth").touch()
+    options = RecipeOptions(
+        weights=Path("w.pth"), detector=Path("torchvision:x"), device="cuda", precision="bf16"
+    )
+    save_checkpoint(tmp_path / "a", dataclasses.replace(checkpoint, recipe_options=options))
+
+    found = load_checkpoint(tmp_path / "a", recipe_fingerprint="f00d").recipe_options
+
+    # Wherever it is read, and on whichever device.
+    assert found == dataclasses.replace(options, weights=tmp_path / "w.pth", device="cpu")
+    save_checkpoint(tmp_path / "b", checkpoint)
+    assert load_checkpoint(tmp_path / "b", recipe_fingerprint="f00d").recipe_options is None

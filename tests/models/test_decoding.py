@@ -4,13 +4,13 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from torchvision.ops import nms
 
 from stillseek.errors import UsageError
 from stillseek.models import decoding
 from stillseek.models.decoding import boundary_probabilities, check_decoding, decode
 from stillseek.models.outputs import clip_scores_output
 from stillseek.tensors import LocalizerOutput, SegmentScores
+from stillseek.timeline import Segment
 
 
 def output(start: list[list[float]], end: list[list[float]]) -> LocalizerOutput:
@@ -80,7 +80,9 @@ def brute_force(
     for pair in sorted(pairs, key=lambda pair: -pair[0]):
         shared = [max(0, min(pair[2], e) - max(pair[1], s)) for _, s, e in chosen]
         lengths = [pair[2] - pair[1] + e - s for _, s, e in chosen]
-        if all(o / (n - o) <= max_overlap for o, n in zip(shared, lengths, strict=True)):
+        nested = any((pair[1] - s) * (pair[2] - e) <= 0 for _, s, e in chosen)
+        apart = all(o / (n - o) <= max_overlap for o, n in zip(shared, lengths, strict=True))
+        if apart and not nested:
             chosen.append(pair)
     return chosen[:top]
 
@@ -135,8 +137,8 @@ def test_the_first_of_equals_wins(top):
 
     found = decode(LocalizerOutput(start_logits=logits, end_logits=logits), top=top)
 
-    # After [0, 1), the first start may only go to an end that leaves an overlap of at most 0.3.
-    expected = [[0.0, 1.0], [0.0, 4.0], [1.0, 2.0]]
+    # Whatever else starts with the first clip holds [0, 1).
+    expected = [[0.0, 1.0], [1.0, 2.0], [2.0, 3.0]]
     assert found.segments.tolist() == [expected[:top]] * 2
     torch.testing.assert_close(found.scores, torch.full((2, top), 1 / 121))
 
@@ -230,7 +232,7 @@ def test_the_last_stage_is_the_answer():
     torch.testing.assert_close(found.scores, torch.tensor([[2.0], [3.0]]).sigmoid())
 
 
-def test_segments_are_suppressed_as_by_torchvision():
+def test_segments_are_suppressed_one_after_the_other():
     torch.manual_seed(0)
     start, length = 19 * torch.rand(7, 31), 7 * torch.rand(7, 31) + 0.1
     logits = 20 * torch.randn(7, 31)  # many confidences round to 1
@@ -242,9 +244,18 @@ def test_segments_are_suppressed_as_by_torchvision():
     found = decode(LocalizerOutput(start_logits=steps, end_logits=steps, stages=(stage,)), top=11)
 
     for row in range(7):
-        zeros = torch.zeros(29)
-        boxes = torch.stack([start[row, :29], zeros, (start + length)[row, :29], zeros + 1], dim=1)
-        kept = nms(boxes, logits[row, :29], 0.3)[:11]
+        kept: list[int] = []
+        for place in logits[row, :29].argsort(descending=True, stable=True).tolist():
+            one = Segment(*segments[row, place].tolist())
+            others = [Segment(*segments[row, other].tolist()) for other in kept]
+            nested = any(
+                (one.start_seconds - other.start_seconds) * (one.end_seconds - other.end_seconds)
+                <= 0
+                for other in others
+            )
+            if not nested and all(one.iou(other) <= 0.3 for other in others):
+                kept.append(place)
+        kept = kept[:11]
         assert torch.equal(found.segments[row, : len(kept)], segments[row, kept])
         torch.testing.assert_close(found.scores[row, : len(kept)], logits[row, kept].sigmoid())
         assert found.segments[row, len(kept) :].isnan().all()
@@ -253,9 +264,9 @@ def test_segments_are_suppressed_as_by_torchvision():
 
 def test_an_overlap_on_the_limit_is_kept():
     # 3 of 10 steps are shared: 0.3 in real numbers, a little more or less in some precisions.
-    found = decode(scored([[[0.0, 10.0], [0.0, 3.0], [0.0, 4.0]]], [[2.0, 0.0, 1.0]]), top=3)
+    found = decode(scored([[[0.0, 6.5], [3.5, 10.0], [3.0, 10.0]]], [[2.0, 0.0, 1.0]]), top=3)
 
-    assert found.segments[0, :2].tolist() == [[0.0, 10.0], [0.0, 3.0]]
+    assert found.segments[0, :2].tolist() == [[0.0, 6.5], [3.5, 10.0]]
     assert found.segments[0, 2].isnan().all()
 
 

@@ -1,4 +1,5 @@
 import json
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import fields
@@ -141,6 +142,7 @@ def test_file_says_what_it_is(matching_onnx: bytes) -> None:
     properties = session.get_modelmeta().custom_metadata_map
     config = json.loads(properties.pop("stillseek.config"))
     assert MatchingConfig(**config) == MatchingConfig(**ONE_SPACE)
+    assert len(properties.pop("stillseek.sha256")) == 64
     assert properties == {
         "stillseek.format_version": "1",
         "stillseek.version": stillseek.__version__,
@@ -214,9 +216,12 @@ def ready(monkeypatch, matching_onnx: bytes) -> Checkpoint:
 def test_file_is_written_into_a_new_folder_and_replaced(ready, matching_onnx, tmp_path) -> None:
     path = tmp_path / "new" / "head.onnx"
     write_onnx(path, ready)
+    write_onnx(path, ready)
     path.write_bytes(b"old")
 
-    write_onnx(path, ready)
+    with pytest.raises(UsageError, match=r"head\.onnx exists, and stillseek did not write it; "):
+        write_onnx(path, ready)
+    write_onnx(path, ready, overwrite=True)
 
     assert path.read_bytes() == matching_onnx
     assert list(path.parent.iterdir()) == [path]
@@ -226,18 +231,26 @@ def test_a_failed_write_leaves_the_old_file(ready, tmp_path, monkeypatch) -> Non
     path = tmp_path / "head.onnx"
     path.write_bytes(b"old")
 
-    def fail(path: Path, data: bytes) -> None:
-        path.write_bytes(data[: len(data) // 2])
+    def fail(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(onnx_export, "write_durably", fail)
+    monkeypatch.setattr(os, "fsync", fail)
 
     with pytest.raises(CheckpointError, match="No space left on device; check the directory"):
-        write_onnx(path, ready)
+        write_onnx(path, ready, overwrite=True)
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_whoever_dies_while_writing_leaves_a_whole_file(ready, tmp_path, dying_writes) -> None:
+    path = tmp_path / "head.onnx"
+    write_onnx(path, ready)
+    whole = path.read_bytes()
+
+    for _ in dying_writes(lambda: write_onnx(path, ready)):
+        assert path.read_bytes() == whole
+
+
 def test_another_suffix_is_refused(tmp_path) -> None:
-    with pytest.raises(UsageError, match=r"head\.pb does not end in \.onnx"):
+    with pytest.raises(UsageError, match=r"head\.pb has a name of another format; it must "):
         write_onnx(tmp_path / "head.pb", checkpoint_of(HEADS["matching"]()))

@@ -1,3 +1,4 @@
+import hashlib
 import re
 import sys
 from dataclasses import replace
@@ -7,7 +8,7 @@ import pytest
 import torch
 
 from stillseek.errors import CheckpointError, InstallationError, UsageError
-from stillseek.models.onnx_session import OnnxModel, load_onnx, open_onnx
+from stillseek.models.onnx_session import OnnxModel, load_onnx, open_onnx, seal
 from stillseek.tensors import LocalizerInput
 
 
@@ -81,8 +82,37 @@ def test_what_a_model_would_turn_into_nonsense_is_refused(head: OnnxModel) -> No
 def test_a_cut_file_is_refused(path: Path, keep: int) -> None:
     path.write_bytes(path.read_bytes()[:keep])
 
-    with pytest.raises(CheckpointError, match=r"ONNX Runtime cannot read .*head\.onnx: "):
+    with pytest.raises(
+        CheckpointError, match=r"head\.onnx is not a file of .*, or its end is miss"
+    ):
         load_onnx(path)
+
+
+@pytest.mark.parametrize("place", [3, 700, -200, -1])
+def test_a_damaged_file_is_refused(path: Path, place: int) -> None:
+    data = bytearray(path.read_bytes())
+    data[place] ^= 1
+    path.write_bytes(data)
+
+    with pytest.raises(CheckpointError, match=r"head\.onnx is damaged \(its checksum differs\)"):
+        load_onnx(path)
+
+
+def test_other_programs_see_the_seal_as_a_property(path: Path) -> None:
+    import onnx
+
+    data = path.read_bytes()
+
+    properties = {entry.key: entry.value for entry in onnx.load(path).metadata_props}
+
+    assert data == seal(data[:-86])
+    assert properties["stillseek.sha256"] == hashlib.sha256(data[:-86]).hexdigest()
+
+
+def test_what_the_runtime_refuses_is_one_line() -> None:
+    with pytest.raises(CheckpointError, match="ONNX Runtime cannot read the file: ") as error:
+        open_onnx(seal(b"no graph"), name="the file")
+    assert "\n" not in str(error.value)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
@@ -97,7 +127,7 @@ def test_foreign_onnx_files_are_refused(path: Path) -> None:
     del model.metadata_props[:]
     onnx.save(model, path)
 
-    with pytest.raises(CheckpointError, match="is an ONNX file but not one of stillseek export"):
+    with pytest.raises(CheckpointError, match="is not a file of this version's stillseek export"):
         load_onnx(path)
 
 
@@ -107,7 +137,7 @@ def test_another_format_is_refused(path: Path) -> None:
     model = onnx.load(path)
     (version,) = (p for p in model.metadata_props if p.key == "stillseek.format_version")
     version.value = "2"
-    onnx.save(model, path)
+    path.write_bytes(seal(model.SerializeToString()))
 
     with pytest.raises(CheckpointError, match="has format_version 2, expected 1; export the head"):
         load_onnx(path)

@@ -233,6 +233,8 @@ def test_defaults_are_the_papers_sizes():
     [
         ({"num_heads": 0}, "num_heads must be at least 1, got 0"),
         ({"window": -1}, "window must be at least 1, got -1"),
+        ({"window": 2**16 + 1}, "window must be at most 65536, got 65537"),
+        ({"num_layers": 1001}, "num_layers must be at most 1000, got 1001"),
         ({"dropout": 1.0}, r"dropout must be in \[0, 1\), got 1.0"),
         ({"dropout": float("nan")}, r"dropout must be in \[0, 1\), got nan"),
         ({"num_layers": 1, "multi_level_interaction": False}, "has no effect with num_layers=1"),

@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import re
 
 import pytest
 import torch
@@ -9,7 +10,9 @@ from stillseek.data.augmentation import Augmentation
 from stillseek.data.batching import batch_indices
 from stillseek.data.planted import PlantedConfig, planted_dataset
 from stillseek.errors import CheckpointError, StillseekError, UsageError
+from stillseek.evaluation.priors import best_prior
 from stillseek.models.flp import Flp, FlpConfig
+from stillseek.models.inputs import blind_query
 from stillseek.models.sail import Sail, SailConfig
 from stillseek.models.sst import Sst, SstConfig
 from stillseek.models.tal import Tal, TalConfig
@@ -17,6 +20,7 @@ from stillseek.models.uniform import RandomConfig, RandomSegment
 from stillseek.training import loop
 from stillseek.training.config import TrainConfig
 from stillseek.training.loop import train
+from stillseek.training.state import read_run, save_tensors
 
 PLANTED = PlantedConfig(
     clip_dim=13,
@@ -280,15 +284,98 @@ def test_the_run_folder(tmp_path):
     assert any(path.name.startswith("events") for path in (tmp_path / "tensorboard").iterdir())
 
 
-def test_progress_is_shown_on_a_terminal_only(tmp_path, monkeypatch, capsys):
+def test_a_bar_is_shown_on_a_terminal_only_and_scores_everywhere(tmp_path, monkeypatch, capsys):
     config = dataclasses.replace(CONFIG, max_epochs=1)
     train(make_model(), TRAIN, VALIDATION, config, tmp_path / "pipe")
-    assert capsys.readouterr() == ("", "")
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    size, epoch = shown.err.splitlines()
+    number = sum(parameter.numel() for parameter in make_model().parameters())
+    assert size.startswith(f"head: {number:,} parameters, ")
+    assert re.fullmatch(
+        r"epoch 0: loss \d\.\d\d\d, validation mIoU \d+\.\d\d% \(best prior: whole-video, "
+        r"\d+\.\d\d%\), \d+ s",
+        epoch,
+    )
     monkeypatch.setenv("FORCE_COLOR", "1")
     train(make_model(), TRAIN, VALIDATION, config, tmp_path / "terminal")
     shown = capsys.readouterr()
     assert shown.out == ""
     assert "epoch 0" in shown.err
+    assert "epoch 0, validation" in shown.err
+    train(make_model(), TRAIN, VALIDATION, config, tmp_path / "quiet", quiet=True)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_the_best_prior_stands_beside_every_score(tmp_path):
+    _, result = run(tmp_path)
+    name, miou = best_prior(*([example.sample for example in d] for d in (TRAIN, VALIDATION)))
+    assert {(epoch.prior, epoch.prior_miou) for epoch in result.epochs} == {(name, miou)}
+    assert (result.prior, result.prior_miou) == (name, miou)
+
+
+def deaf_model() -> Sail:
+    """Its boundaries come from the clips alone, whatever the picture."""
+    model = make_model()
+
+    class Deaf(torch.nn.Module):
+        def forward(self, inputs):
+            return original(blind_query(inputs))
+
+    original = model.forward
+    model.forward = Deaf().forward
+    return model
+
+
+def test_a_head_that_ignores_the_picture_is_warned_of_once_and_at_the_end(tmp_path, capsys):
+    train(deaf_model(), TRAIN, VALIDATION, CONFIG, tmp_path / "deaf")
+    lines = capsys.readouterr().err.splitlines()
+    warnings = [line for line in lines if line.startswith("warning: ")]
+    assert [w.partition(" gives the same answer")[0] for w in warnings] == [
+        "warning: epoch 0",
+        f"warning: the epoch that is kept, {max_epoch(tmp_path / 'deaf')},",
+    ]
+    records = (tmp_path / "deaf/epochs.jsonl").read_text().splitlines()
+    assert [json.loads(record)["ignores_query"] for record in records] == [True] * 3
+    # A control that is not to see it is none of these.
+    blind = dataclasses.replace(CONFIG, query_blind=True, max_epochs=1)
+    _, result = run(tmp_path / "blind", blind)
+    assert not result.epochs[0].ignores_query
+    _, result = run(tmp_path / "seeing")
+    assert not result.epochs[-1].ignores_query
+
+
+def max_epoch(folder) -> int:
+    records = [json.loads(line) for line in (folder / "epochs.jsonl").read_text().splitlines()]
+    return max(records, key=lambda record: record["validation_miou"])["epoch"]
+
+
+def test_a_killed_run_resumes_and_leaves_nothing_behind(tmp_path):
+    config = dataclasses.replace(CONFIG, max_epochs=1)
+    run(tmp_path, config)
+    # What a kill in the middle of an epoch's files leaves: half a file, and a log that is behind.
+    left = tmp_path / f".{'3' * 16}.tmp.safetensors"
+    left.write_bytes(b"half")
+    (tmp_path / "epochs.jsonl").unlink()
+
+    run(tmp_path, config, resume=True)
+
+    assert not left.exists()
+    assert len((tmp_path / "epochs.jsonl").read_text().splitlines()) == 1
+
+
+def test_records_of_an_early_version_are_resumed(tmp_path):
+    run(tmp_path, dataclasses.replace(CONFIG, max_epochs=1))
+    path = tmp_path / "state.safetensors"
+    tensors = loop.safetensors.torch.load_file(path)
+    stored = read_run(path)
+    for name in ("prior", "prior_miou", "ignores_query"):
+        del stored["epochs"][0][name]
+    save_tensors(path, tensors, {"run": json.dumps({"format_version": 1, **stored})})
+
+    _, result = run(tmp_path, dataclasses.replace(CONFIG, max_epochs=2), resume=True)
+
+    assert [epoch.prior for epoch in result.epochs] == [None, "whole-video"]
 
 
 def test_a_used_folder_is_refused_without_resume(tmp_path):

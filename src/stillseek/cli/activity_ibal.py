@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 from stillseek.cli.console import progress_bar
+from stillseek.cli.recipe_options import files_of
 from stillseek.data.activity_ibal import CLASS_SPLIT_SEED, SOURCE, ActivityIbalConfig
 from stillseek.data.windows import WindowFilter
 from stillseek.errors import DatasetError, UsageError
 from stillseek.features import RecipeOptions
+from stillseek.files import FIGURE_SUFFIXES, Output, check_outputs
 
 if TYPE_CHECKING:
     from stillseek.data.activitynet import ActivityNet
@@ -69,7 +71,7 @@ def build(
     from stillseek.data.activitynet import keep_present, read_activitynet
     from stillseek.data.durations import write_durations
     from stillseek.data.label_split import FENG_2018, draw_label_split, read_label_split
-    from stillseek.data.manifest import refuse_other_source, write_manifest
+    from stillseek.data.manifest import dataset_output, refuse_other_source, write_manifest
     from stillseek.data.own_videos.files import relative_path
     from stillseek.features import content_hash
     from stillseek.features.provider import fetch
@@ -78,6 +80,10 @@ def build(
         raise UsageError("--class-split names the classes; --class-split-seed has no effect on it")
     if query_frame == "typical" and videos is None:
         raise UsageError("--query-frame typical looks at frames; give --videos DIR")
+    check_outputs(
+        [dataset_output(out, name="OUT", holds=("durations.json", "query_frames.jsonl"))],
+        inputs=[annotations, taxonomy, videos, class_split, chosen_frames, *files_of(options)],
+    )
     refuse_other_source(out, SOURCE)
     encoder = _frame_recipe(query_frame, recipe, options)
     everything = read_activitynet(annotations, taxonomy=taxonomy)
@@ -130,7 +136,14 @@ def build(
     print(f"{out}: {len(manifest.samples)} samples ({counts})")
 
 
-def stats(folder: Path, /, *, figure: Path | None = None, json: bool = False) -> None:
+def stats(
+    folder: Path,
+    /,
+    *,
+    figure: Path | None = None,
+    json: bool = False,
+    overwrite: bool = False,
+) -> None:
     """Print Table 1 of a data set, and what its questions are made of.
 
     ActivityIBAL stands beside the paper's own.
@@ -139,13 +152,18 @@ def stats(folder: Path, /, *, figure: Path | None = None, json: bool = False) ->
         folder: Folder of the data set.
         figure: Image file for histograms of lengths and places; .png, .svg or .pdf.
         json: Print one JSON object instead.
+        overwrite: Replace a figure that stillseek did not write.
     """
+    if figure is not None:
+        output = Output(name="--figure", path=figure, suffixes=FIGURE_SUFFIXES)
+        check_outputs([output], inputs=[folder], overwrite=overwrite)
     from stillseek.data.manifest import read_manifest
     from stillseek.data.statistics import draw_histograms, split_statistics, statistics
 
     manifest = read_manifest(folder)
     if figure is not None:
-        draw_histograms(manifest.samples, figure, title=f"{folder.name}: {manifest.header.source}")
+        title = f"{folder.name}: {manifest.header.source}"
+        draw_histograms(manifest.samples, figure, title=title, overwrite=overwrite)
     found = statistics(manifest)
     if json:
         print(json_format.dumps({"dataset": str(folder), **found}, indent=2))

@@ -4,15 +4,31 @@ Verbs are loaded when they run, and import what is heavy inside their functions:
 no torch.
 """
 
+import errno
 import os
+import shlex
 import sys
 import warnings
 from collections.abc import Sequence
 from importlib.metadata import version
+from itertools import takewhile
+from pathlib import Path
 from typing import TextIO
 
-from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
+from cyclopts import (
+    App,
+    Argument,
+    CycloptsError,
+    MissingArgumentError,
+    Parameter,
+    RepeatArgumentError,
+    Token,
+    UnknownOptionError,
+    UnusedCliTokensError,
+)
 
+from stillseek.cli.queries import with_negative_boxes
+from stillseek.cli.quiet import VERBOSE, is_own
 from stillseek.errors import StillseekError, TruncatedMediaWarning, UsageError
 
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
@@ -20,12 +36,16 @@ EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
 app = App(
     name="stillseek",
     help="Show it a picture, and it finds the moment in the video.",
-    help_format="rst",
+    help_format="markdown",  # "rst" takes twice as long to import
+    help_epilogue="--verbose, with any verb, shows what libraries say, too.",
     version=lambda: version("stillseek"),
     default_parameter=Parameter(negative=()),
     suppress_keyboard_interrupt=False,
 )
 app.register_install_completion_command()
+
+# Where the parser's own line would not say what is needed.
+_USAGES = {"locate": {"usage": "Usage: stillseek locate VIDEO --image IMAGE... [OPTIONS]"}}
 
 for _place, (_verb, _summary) in enumerate(
     (
@@ -43,7 +63,13 @@ for _place, (_verb, _summary) in enumerate(
     )
 ):
     _name = _verb.replace("-", "_")
-    app.command(f"stillseek.cli.{_name}:{_name}", name=_verb, help=_summary, sort_key=_place)
+    app.command(
+        f"stillseek.cli.{_name}:{_name}",
+        name=_verb,
+        help=_summary,
+        sort_key=_place,
+        **_USAGES.get(_verb, {}),
+    )
 
 
 def main(tokens: Sequence[str] | None = None) -> int:
@@ -55,13 +81,16 @@ def main(tokens: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 0 done, 1 the work failed, 2 wrong usage, 130 interrupted.
     """
+    words = with_negative_boxes(sys.argv[1:] if tokens is None else tokens)
+    verbose = VERBOSE in words
+    words = [word for word in words if word != VERBOSE]
     with warnings.catch_warnings():
         # Once a file, however many readers it has.
         warnings.simplefilter("default", TruncatedMediaWarning)
-        warnings.showwarning = _show_warning
+        warnings.showwarning = _show_any_warning if verbose else _show_warning
         try:
             code = app(
-                sys.argv[1:] if tokens is None else tokens,
+                words,
                 exit_on_error=False,
                 print_error=False,
                 result_action="return_value",
@@ -77,7 +106,7 @@ def main(tokens: Sequence[str] | None = None) -> int:
         except StillseekError as error:
             return _fail(str(error), EXIT_FAILED)
         except OSError as error:
-            return _fail(f"{error.filename or 'files'}: {error.strerror or error}", EXIT_FAILED)
+            return _fail(_os_message(error), EXIT_FAILED)
         except KeyboardInterrupt as error:
             return _fail(str(error) or "interrupted", EXIT_INTERRUPTED)
     return code or EXIT_DONE
@@ -86,12 +115,36 @@ def main(tokens: Sequence[str] | None = None) -> int:
 def _parse_message(error: CycloptsError) -> str:
     """What is wrong with the command line, and where to read what is right."""
     match error:
+        case MissingArgumentError(argument=Argument(name="--image"), root_input_tokens=words):
+            # A video, and perhaps the picture without its option.
+            bare = [*takewhile(lambda word: not word.startswith("-"), (words or ())[1:])]
+            video, picture = [*map(shlex.quote, bare[:2]), *("VIDEO", "PICTURE")[len(bare[:2]) :]]
+            message = f"the picture is missing: stillseek locate {video} --image {picture}"
+        case RepeatArgumentError(token=Token(keyword="--box")):
+            message = "--box needs x,y,w,h behind it, four whole numbers of pixels"
+        case UnknownOptionError(token=Token(value=file)) if Path(file).is_file():
+            message = f"{file} is no option; write ./{file} for the file of that name"
         case UnusedCliTokensError(unused_tokens=[first, *_]):
             message = f"unexpected argument {first!r}"
         case _:
             message = str(error)
     verb = " ".join(("stillseek", *(error.command_chain or ())))
     return f"{message.rstrip('.')}; see {verb} --help"
+
+
+def _os_message(error: OSError) -> str:
+    """What the system refused, and what may help."""
+    match error.errno:
+        case errno.ENOSPC | errno.EDQUOT:
+            advice = "make room on its disk"
+        case errno.EACCES | errno.EPERM | errno.EROFS:
+            advice = "check the rights, or give a path elsewhere"
+        case errno.ENOENT | errno.ENOTDIR | errno.EISDIR | errno.ENAMETOOLONG:
+            advice = "check the path"
+        case _:
+            advice = "check the path, its rights and its disk"
+    what = "a file" if error.filename is None else os.fspath(error.filename)
+    return f"cannot use {what} ({error.strerror or error}); {advice}"
 
 
 def _fail(message: str, code: int) -> int:
@@ -107,5 +160,10 @@ def _show_warning(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
-    """Prints a warning as one line, without the place in the code that raised it."""
+    """Prints a warning of this program as one line, without the place in the code."""
+    if is_own(category, filename):
+        _show_any_warning(message, category, filename, lineno)
+
+
+def _show_any_warning(message: Warning | str, *_: object) -> None:
     print(f"warning: {' '.join(str(message).split())}", file=sys.stderr)

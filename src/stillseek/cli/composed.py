@@ -7,6 +7,7 @@ from cyclopts import Parameter
 
 from stillseek.cli.console import print_some, progress_bar
 from stillseek.data.composed.dataset import ComposedConfig
+from stillseek.files import check_outputs
 
 _DEFAULTS = ComposedConfig()
 
@@ -39,9 +40,13 @@ def compose(
         config: Settings of the data set.
         workers: Processes that read and compose, at least 1; one a core where not given.
     """
+    from stillseek.data.benchmark import benchmark_output
     from stillseek.data.composed.dataset import compose_dataset
     from stillseek.data.composed.photographs import read_photographs
 
+    check_outputs(
+        [benchmark_output(out, name="--out")], inputs=[photographs, class_split, taxonomy]
+    )
     with progress_bar("reading photographs") as advance:
         found = read_photographs(photographs, workers=workers, on_progress=advance)
     print_some("skipped", found.unreadable)

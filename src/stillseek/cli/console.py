@@ -28,7 +28,7 @@ def progress_bar(description: str) -> Iterator[Callable[[float | int, float | in
     """
     console = Console(stderr=True)
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),  # names may have brackets
         BarColumn(),
         TaskProgressColumn(),
         TimeRemainingColumn(),

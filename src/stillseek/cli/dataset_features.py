@@ -6,7 +6,7 @@ from pathlib import Path
 from stillseek.cli.recipe_options import describe_others, extract_command
 from stillseek.data.durations import read_durations
 from stillseek.data.example import FeatureSource
-from stillseek.data.hdf5 import CLIPS_OF_FILE, Hdf5ClipFeatures, describe_clips
+from stillseek.data.hdf5 import Hdf5ClipFeatures, describe_clips
 from stillseek.data.manifest import Manifest, Sample
 from stillseek.data.stored import StoredFeatures
 from stillseek.errors import FeatureError
@@ -19,7 +19,7 @@ from stillseek.features import (
     content_hash,
 )
 from stillseek.features.keys import entry_name
-from stillseek.features.recipe import fingerprint_of
+from stillseek.features.recipe import CLIPS_OF_FILE, fingerprint_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from stillseek.cli.console import progress_bar
+from stillseek.cli.recipe_options import files_of
 from stillseek.errors import UsageError
 from stillseek.features import RecipeOptions
+from stillseek.files import Output, check_outputs
 
 if TYPE_CHECKING:
     from stillseek.data.rendered.streams import Stream
@@ -19,9 +21,10 @@ def demo(
     *,
     out: Path = _OUT,
     seed: int = 6,
-    recipe: str = "pocket",
+    recipe: str | None = None,
     options: Annotated[RecipeOptions, Parameter(name="*")] = _DEFAULTS,
     checkpoint: Path | None = None,
+    overwrite: bool = False,
 ) -> None:
     """Render a video of an unseen activity, search it, and show the result.
 
@@ -30,10 +33,14 @@ def demo(
     Args:
         out: Folder for the video, the query image, the plot and the HTML report.
         seed: Another number renders another video.
-        recipe: How pixels become features.
-        options: How the recipe is loaded.
+        recipe: How pixels become features; that of the checkpoint, or pocket, where not given.
+        options: How the recipe is loaded; as the checkpoint says, where not given.
         checkpoint: Use this trained head instead of the shipped one.
+        overwrite: Replace files that stillseek did not write.
     """
+    names = ("video.mp4", "query.png", "plot.png", "report.html")
+    output = Output(name="--out", path=out, holds=names)
+    check_outputs([output], inputs=[checkpoint, *files_of(options)], overwrite=overwrite)
     from stillseek.data.rendered.dataset import write_stream
     from stillseek.localize import Localizer
     from stillseek.localize.localization import format_span
@@ -61,8 +68,8 @@ def demo(
     print(f"found  {'nothing' if found.best is None else format_span(found.best)}")
     print(f"true   {format_span(target.segment)}")
     print(f"IoU    {overlap:.2f}")
-    plot_localization(found, out / "plot.png", true_segment=target.segment)
-    write_report(found, out / "report.html", true_segment=target.segment)
+    plot_localization(found, out / "plot.png", true_segment=target.segment, overwrite=overwrite)
+    write_report(found, out / "report.html", true_segment=target.segment, overwrite=overwrite)
     print(f"wrote {out / 'plot.png'} and {out / 'report.html'}")
 
 
@@ -88,8 +95,10 @@ def _write_query(stream: "Stream", path: Path) -> None:
     """Saves the frame in the middle of the target."""
     from PIL import Image
 
+    from stillseek.media.picture_files import save_image
+
     segment = stream.scenes[stream.targets[0]].segment
     middle = (segment.start_seconds + segment.end_seconds) / 2
     for span, shot in stream.shots():
         if span.start_seconds <= middle < span.end_seconds:
-            Image.fromarray(shot.draw(middle - span.start_seconds)).save(path)
+            save_image(Image.fromarray(shot.draw(middle - span.start_seconds)), path)

@@ -3,23 +3,22 @@
 import json
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from stillseek.cli.recipe_options import RecipeBesideHead
+from stillseek.cli.recipe_options import RecipeBesideHead, files_of
 from stillseek.data.manifest import Split
 from stillseek.errors import DatasetError, UsageError
+from stillseek.files import Output, check_outputs, replacing
 
 if TYPE_CHECKING:
-    from stillseek.cli.dataset_features import DatasetFeatures
     from stillseek.data.example import FeatureSource
     from stillseek.data.manifest import Manifest, Sample
     from stillseek.evaluation.predictions import Predictions, PredictionsHeader
     from stillseek.evaluation.report import SwapAccuracy
-    from stillseek.features import RecipeOptions
     from stillseek.models.checkpoint import Checkpoint
 
 # Seeds of the controls that draw at random; fixed, so that a table can be made again.
@@ -37,10 +36,11 @@ def evaluate(
     ] = (),
     matching: bool = False,
     split: Split = "test",
-    recipe: str = "pocket",
+    recipe: str | None = None,
     recipe_options: Annotated[RecipeBesideHead, Parameter(name="*")] = _RECIPE,
     clip_features: Path | None = None,
     device: str = "cpu",
+    overwrite: bool = False,
 ) -> None:
     """Score heads on a data set and print the tables.
 
@@ -51,21 +51,32 @@ def evaluate(
         dataset: Folder of the data set.
         store: Folder of the feature store, filled by stillseek extract --dataset.
         out: Folder for the predictions files and the tables made from them.
-        checkpoint: Folders of trained heads, of any model.
+        checkpoint: Folders of trained heads, of any model, or of the training runs that made them.
         matching: Score matching too, which compares clips and picture and needs no training.
         split: Which samples; unseen classes are in test.
-        recipe: Recipe of the features.
-        recipe_options: How the recipe was loaded when they were made.
+        recipe: Recipe of the features; that of the first checkpoint, or pocket, where not given.
+        recipe_options: How the recipe was loaded when they were made; as that checkpoint says,
+            where not given.
         clip_features: HDF5 file in the layout of ActivityNet's C3D features: clips come from it,
             queries from the store.
         device: Where the heads run: cpu, cuda, cuda:1.
+        overwrite: Replace files that stillseek did not write.
     """
+    output = Output(
+        name="--out",
+        path=out,
+        holds=("tables.md", "tables.json", "predictions/*.jsonl"),
+        signs=(("predictions/*.jsonl", '"decode"'),),
+    )
+    inputs = [dataset, store, clip_features, *checkpoint, *files_of(recipe_options)]
+    check_outputs([output], inputs=inputs, overwrite=overwrite)
     from stillseek.cli.dataset_features import check_store, open_features
     from stillseek.data.manifest import read_manifest
     from stillseek.evaluation.predictions import read_predictions, write_predictions
     from stillseek.features import load_recipe
     from stillseek.features.precision import recipe_device
-    from stillseek.localize.head import matching_head
+    from stillseek.localize.head import check_recipe, matching_head, recipe_of
+    from stillseek.models.checkpoint import load_checkpoint
 
     if not checkpoint and not matching:
         raise UsageError("nothing to score; give --checkpoint DIR, --matching or both")
@@ -78,10 +89,17 @@ def evaluate(
     samples = manifest.of_split(split)
     if not samples:
         raise DatasetError(f"{dataset} has no sample of split {split!r}; choose another --split")
-    options = recipe_options.options(recipe_device(recipe, device))
-    encoder = load_recipe(recipe, options)
+    heads: dict[Path | None, Checkpoint] = {
+        path: load_checkpoint(path, recipe_fingerprint=None) for path in checkpoint
+    }
+    name, options = recipe or "pocket", recipe_options.options()
+    for path, head in list(heads.items())[:1]:
+        name, options = recipe_of(head, str(path), recipe, options)
+    options = replace(options, device=recipe_device(name, device))
+    encoder = load_recipe(name, options)
     features = open_features(manifest, store, encoder, clip_file=clip_features)
-    heads = _load_heads(checkpoint, features, options)
+    for path, head in heads.items():
+        check_recipe(head, str(path), features.name, features.fingerprint, options)
     if matching:
         heads[None] = matching_head(encoder)
     check_store(manifest, samples[0], store, encoder, options, clip_file=clip_features)
@@ -103,20 +121,6 @@ def evaluate(
         files.append(file)
         write_predictions(file, predictions)
     _write_tables(manifest, [read_predictions(file) for file in files], split, out)
-
-
-def _load_heads(
-    paths: tuple[Path, ...], features: "DatasetFeatures", options: "RecipeOptions"
-) -> "dict[Path | None, Checkpoint]":
-    """Trained heads, all of them for these features."""
-    from stillseek.localize.head import check_recipe
-    from stillseek.models.checkpoint import load_checkpoint
-
-    heads: dict[Path | None, Checkpoint] = {}
-    for path in paths:
-        heads[path] = load_checkpoint(path, recipe_fingerprint=None)
-        check_recipe(heads[path], path, features.name, features.fingerprint, options)
-    return heads
 
 
 def _file_name(header: "PredictionsHeader") -> str:
@@ -202,12 +206,14 @@ def _write_tables(
     if swaps:
         text += "\n" + _swap_table(swaps)
     print(text, end="")
-    (out / "tables.md").write_text(text, encoding="utf-8")
+    with replacing(out / "tables.md") as place:
+        place.write_text(text, encoding="utf-8")
     values = {
         "scores": [asdict(row) for row in rows],
         "swap_accuracy": {name: asdict(swap) for name, swap in swaps.items()},
     }
-    (out / "tables.json").write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
+    with replacing(out / "tables.json") as place:
+        place.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
 
 
 def _swap_table(swaps: "Mapping[str, SwapAccuracy]") -> str:

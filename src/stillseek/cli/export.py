@@ -5,8 +5,10 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
+from stillseek.cli.recipe_options import files_of
 from stillseek.errors import UsageError
 from stillseek.features import RecipeOptions
+from stillseek.files import Output, check_outputs
 
 _DEFAULTS = RecipeOptions()
 
@@ -19,18 +21,22 @@ def export(
     recipe: str | None = None,
     options: Annotated[RecipeOptions, Parameter(name="*")] = _DEFAULTS,
     model: Literal["sail", "matching"] | None = None,
+    overwrite: bool = False,
 ) -> None:
     """Write a head as one ONNX file.
 
     Args:
-        checkpoint: Folder of a trained SAIL, FLP or matching head; the shipped head where not
-            given.
+        checkpoint: Folder of a trained SAIL, FLP or matching head, or of the training run that
+            made it; the shipped head where not given.
         out: The file to write (.onnx), for stillseek locate --checkpoint and other programs. Takes
             some ten seconds, and the packages of stillseek[onnx].
         recipe: Recipe whose shipped head is written; pocket where not given.
         options: How that recipe is loaded.
         model: The shipped SAIL head, or matching, as in stillseek locate.
+        overwrite: Replace a file that stillseek did not write.
     """
+    output = Output(name="--out", path=out, suffixes=(".onnx",))
+    check_outputs([output], inputs=[checkpoint, *files_of(options)], overwrite=overwrite)
     from stillseek.features import load_recipe
     from stillseek.localize.head import installed_head
     from stillseek.models.checkpoint import load_checkpoint
@@ -44,5 +50,5 @@ def export(
         )
     else:
         head = load_checkpoint(checkpoint, recipe_fingerprint=None)
-    write_onnx(out, head)
+    write_onnx(out, head, overwrite=overwrite)
     print(f"wrote {out}, for features of recipe {head.recipe_name}")

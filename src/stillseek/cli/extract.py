@@ -14,13 +14,14 @@ from cyclopts import Parameter
 from stillseek.cli.console import print_some, progress_bar
 from stillseek.cli.extraction_log import (
     ExtractionLog,
-    check_log,
     print_query_summary,
     print_summary,
     show_progress,
 )
+from stillseek.cli.recipe_options import files_of
 from stillseek.errors import UsageError
 from stillseek.features import RecipeOptions
+from stillseek.files import Output, check_outputs, refuse_url
 
 if TYPE_CHECKING:
     from stillseek.data.manifest import Manifest
@@ -43,6 +44,7 @@ def extract(
     shard: str | None = None,
     strict: bool = False,
     log: Path | None = None,
+    overwrite: bool = False,
 ) -> int:
     """Compute the features of videos and query images once, into a store.
 
@@ -67,18 +69,20 @@ def extract(
             same videos. One store for all of them is fine.
         strict: Stop at the first video or query image that cannot be read.
         log: JSON file for what became of the videos and query images; in OUT/logs where not given.
+        overwrite: Replace a log that stillseek did not write.
     """
     if not videos and dataset is None:
         raise UsageError("nothing to extract; give videos, folders or --dataset DIR")
     if queries_only and (videos or dataset is None):
         raise UsageError("--queries-only encodes the queries of --dataset DIR, and no videos")
     number, count = _parse_shard(shard)
-    if log is not None:
-        check_log(log)
     from stillseek.features import FeatureStore, load_recipe, shard_of
 
+    store = FeatureStore(out)
+    inputs = [*videos, dataset, *files_of(options)]
+    check_outputs(_outputs(store, log), inputs=inputs, overwrite=overwrite)
     paths, asked = find_videos(videos), None
-    encoder, store = load_recipe(recipe, options), FeatureStore(out)
+    encoder = load_recipe(recipe, options)
     run = _engine(engine, encoder, recipe, options)
     if dataset is not None:
         from stillseek.data.manifest import read_manifest
@@ -125,6 +129,16 @@ def extract(
     return 1 if record.errors or not record.is_written else 0
 
 
+def _outputs(store: "FeatureStore", log: Path | None) -> list[Output]:
+    """The store, where it is a folder of this machine, and the log."""
+    outputs = []
+    if isinstance(store.root, Path):
+        outputs.append(Output(name="--out", path=store.root))
+    if log is not None:
+        outputs.append(Output(name="--log", path=log, suffixes=(".json",)))
+    return outputs
+
+
 def _engine(
     engine: Engine, encoder: "Recipe", name: str, options: RecipeOptions
 ) -> Callable[..., "ExtractionReport"]:
@@ -163,6 +177,7 @@ def find_videos(places: tuple[Path, ...]) -> list[Path]:
 
     found = []
     for place in places:
+        refuse_url(place, "video")
         if not place.is_dir():
             found.append(place)
             continue

@@ -1,9 +1,7 @@
 """What ``stillseek extract`` tells: progress, a summary, and a JSON file with every video."""
 
-import json
 import secrets
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 from stillseek.cli.console import print_some
-from stillseek.errors import FeatureError, UsageError
+from stillseek.errors import FeatureError
 from stillseek.features import (
     ExtractionProgress,
     ExtractionReport,
@@ -26,6 +24,7 @@ from stillseek.features import (
 )
 from stillseek.features.files import LocalFiles
 from stillseek.features.outcomes import Status
+from stillseek.files import MADE_BY, json_text
 
 if TYPE_CHECKING:
     from stillseek.data.stored import QueryOutcome
@@ -66,6 +65,7 @@ class ExtractionLog:
         self._queries: list[QueryOutcome] = []
         self.is_written = True
         self._facts = {
+            "made_by": MADE_BY,
             "recipe": recipe.name,
             "fingerprint": recipe.fingerprint,
             "store": str(store.root),
@@ -141,31 +141,12 @@ class ExtractionLog:
             },
             "videos": [asdict(o) | {"path": str(o.path)} for o in report.outcomes],
         }
-        text = json.dumps(facts, indent=1, ensure_ascii=False) + "\n"
+        text = json_text(facts, indent=1) + "\n"
         try:
             self._files.write(self._name, text.encode())
         except FeatureError as failure:
             print_some("error", [str(failure)])
             self.is_written = False
-
-
-def check_log(path: Path) -> None:
-    """Looks whether a log can be written, before hours of work; leaves no file.
-
-    Raises:
-        UsageError: It cannot.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=path.parent):
-            is_folder = path.is_dir()
-    except OSError as error:
-        raise UsageError(
-            f"cannot write the log {path} ({error.strerror}); give --log a file in a folder that "
-            "can be written to"
-        ) from error
-    if is_folder:
-        raise UsageError(f"cannot write the log {path}, which is a folder; give --log a file")
 
 
 def print_summary(report: ExtractionReport) -> None:

@@ -6,8 +6,10 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from stillseek.cli.console import progress_bar
+from stillseek.cli.recipe_options import files_of
 from stillseek.errors import UsageError
 from stillseek.features.recipe import RecipeOptions
+from stillseek.files import Output, check_outputs
 
 _OPTIONS = RecipeOptions()
 
@@ -19,6 +21,7 @@ def fit_pca(
     out: Path,
     components: int = 500,
     options: Annotated[RecipeOptions, Parameter(name="*")] = _OPTIONS,
+    overwrite: bool = False,
 ) -> None:
     """Fit a PCA on the c3d-vgg16 features of training videos, and reduce the store with it.
 
@@ -32,7 +35,12 @@ def fit_pca(
         out: The file to write, such as pca.safetensors.
         components: Dimensions after the reduction.
         options: How the recipe was loaded when its features were made.
+        overwrite: Replace a file that stillseek did not write.
     """
+    output = Output(name="--out", path=out, suffixes=(".safetensors",))
+    check_outputs([output], inputs=[dataset, store, *files_of(options)], overwrite=overwrite)
+    if components < 1:
+        raise UsageError(f"components must be at least 1, got {components}")
     if options.reduction is not None:
         raise UsageError("fit-pca takes features that are not reduced; leave --reduction out")
     from stillseek.data.manifest import read_manifest

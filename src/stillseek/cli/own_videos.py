@@ -9,6 +9,7 @@ from cyclopts import Parameter
 
 from stillseek.cli.console import MOST_LISTED, print_some, progress_bar
 from stillseek.data.own_videos.dataset import OwnVideosConfig
+from stillseek.files import check_outputs
 
 if TYPE_CHECKING:
     from stillseek.data.own_videos.dataset import ImportedVideos
@@ -41,8 +42,11 @@ def import_(
             ActivityNet's; for Difficult queries.
         config: Settings of the data set.
     """
+    from stillseek.data.manifest import dataset_output
     from stillseek.data.own_videos.dataset import BrokenAnnotationsError, import_videos
 
+    output = dataset_output(out, name="--out")
+    check_outputs([output], inputs=[annotations, videos, images, taxonomy])
     try:
         with progress_bar("videos") as advance:
             made = import_videos(
@@ -98,6 +102,8 @@ def _describe_import(out: Path, made: "ImportedVideos") -> Iterator[str]:
         yield f"joined to another activity of the same label that they overlap: {made.num_joined}"
     if made.num_cut:
         yield f"cut to the end of their video: {made.num_cut}"
+    if made.num_unlabelled:
+        yield f"without annotations, and left out: {_count(made.num_unlabelled, 'video')}"
     if made.skipped:
         yield f"skipped as broken: {len(made.skipped)}"
     if made.unread:

@@ -1,13 +1,15 @@
 """The query images of a command line, each with the box that follows it."""
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter, Token
 
 _IMAGE, _BOX = "--image", "--box"
+_NEGATIVE = re.compile(r"-\d")
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,14 +19,17 @@ class ImageQuery:
     Attributes:
         image: The picture.
         box: Left, top, width, height in pixels after EXIF rotation; None is the whole picture.
+        follows: Whether it stands behind another image of the same ``--image``; where no video is
+            named before, it may be the video.
     """
 
     image: Path
     box: tuple[int, int, int, int] | None = None
+    follows: bool = False
 
 
 def parse_queries(_: object, tokens: Sequence[Token]) -> tuple[ImageQuery, ...]:
-    """Pairs every ``--box`` with the ``--image`` before it.
+    """Pairs every ``--box`` with the image before it.
 
     Raises:
         ValueError: A box has no image before it, or is not four whole numbers; cyclopts reports
@@ -33,13 +38,29 @@ def parse_queries(_: object, tokens: Sequence[Token]) -> tuple[ImageQuery, ...]:
     queries: list[ImageQuery] = []
     for token in tokens:
         if token.keyword == _IMAGE:
-            queries.append(ImageQuery(Path(token.value)))
+            queries.append(ImageQuery(Path(token.value), follows=token.index > 0))
+        elif token.index > 0:
+            raise ValueError(f"--box takes one x,y,w,h; give --image before {token.value}")
         elif not queries or queries[-1].box is not None:
             where = "a second box for one image" if queries else "no image before it"
             raise ValueError(f"--box {token.value} has {where}; give one --box after its --image")
         else:
-            queries[-1] = ImageQuery(queries[-1].image, _parse_box(token.value))
+            queries[-1] = replace(queries[-1], box=_parse_box(token.value))
     return tuple(queries)
+
+
+def with_negative_boxes(tokens: Sequence[str]) -> list[str]:
+    """The words of a command line with a box that starts with a minus as a value.
+
+    It is a box with a wrong number, and would be taken for an option that does not exist.
+    """
+    joined: list[str] = []
+    for token in tokens:
+        if joined and joined[-1] == _BOX and _NEGATIVE.match(token):
+            joined[-1] = f"{_BOX}={token}"
+        else:
+            joined.append(token)
+    return joined
 
 
 def _parse_box(text: str) -> tuple[int, int, int, int]:
@@ -64,7 +85,6 @@ Queries = Annotated[
         converter=parse_queries,
         n_tokens=1,
         accepts_keys=False,
-        # A box that starts with a minus is a box with a wrong number, not an unknown option.
-        allow_leading_hyphen=True,
+        consume_multiple=True,
     ),
 ]

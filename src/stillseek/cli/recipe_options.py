@@ -1,7 +1,7 @@
 """How verbs load recipes, where their own options have taken the names of the recipe's."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -38,6 +38,12 @@ class RecipeBesideHead:
             precision=self.recipe_precision,
             reduction=self.reduction,
         )
+
+
+def files_of(options: RecipeOptions | RecipeBesideHead) -> list[Path]:
+    """The files that a recipe is loaded from."""
+    values = (getattr(options, field.name) for field in fields(options))
+    return [value for value in values if isinstance(value, Path)]
 
 
 def extract_command(dataset: Path, store: Path | str, recipe: str, options: RecipeOptions) -> str:

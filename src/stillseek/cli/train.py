@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from stillseek.cli.model_options import ModelOptions, TrainableName
-from stillseek.cli.recipe_options import RecipeBesideHead
+from stillseek.cli.recipe_options import RecipeBesideHead, files_of
+from stillseek.files import Output, check_outputs
+from stillseek.models.checkpoint_header import HEAD_FOLDER
 from stillseek.training.config import TrainConfig
 
 if TYPE_CHECKING:
     from stillseek.data.manifest import Manifest
     from stillseek.training.config import TrainResult
-
-HEAD_FOLDER = "head"
-
 
 # As the paper's tables call them.
 _TABLE_NAMES: dict[TrainableName, str] = {
@@ -67,7 +66,7 @@ def train(
     Args:
         dataset: Folder of the data set.
         store: Folder of the feature store, filled by stillseek extract --dataset.
-        out: Folder of the run; the trained head is its folder "head".
+        out: Folder of the run, and what --checkpoint takes; the trained head is its folder "head".
         model: What to train: SAIL, or a baseline of the paper (FLP, SST+, TAL+).
         recipe: Recipe of the features.
         recipe_options: How the recipe was loaded when they were made.
@@ -79,7 +78,16 @@ def train(
         options: Sizes and ablations of the model.
         config: How it is trained.
     """
+    output = Output(
+        name="--out",
+        path=out,
+        holds=("config.json", "epochs.jsonl", "*.safetensors", HEAD_FOLDER),
+        signs=(("config.json", '"max_epochs"'),),
+    )
+    inputs = [dataset, store, clip_features, *files_of(recipe_options)]
+    check_outputs([output], inputs=inputs)
     import torch
+    from accelerate import PartialState
 
     from stillseek.cli.dataset_features import check_store, open_features
     from stillseek.data.example import ExampleSet
@@ -108,10 +116,16 @@ def train(
         recipe_name=features.name,
         recipe_fingerprint=features.fingerprint,
         training=_summary(name or _table_name(model, options, config), config, manifest, result),
+        recipe_options=loading,
     )
+    if not PartialState().is_main_process:
+        return
     save_checkpoint(out / HEAD_FOLDER, checkpoint)
-    print(f"best epoch {result.best_epoch}: validation mIoU {100 * result.best_miou:.2f}%")
-    print(f"wrote {out / HEAD_FOLDER}; use it with --checkpoint {out / HEAD_FOLDER}")
+    print(
+        f"best epoch {result.best_epoch}: validation mIoU {result.best_miou:.2%} (best prior: "
+        f"{result.prior}, {result.prior_miou:.2%})"
+    )
+    print(f"wrote {out / HEAD_FOLDER}; use it with --checkpoint {out}")
 
 
 def _table_name(model: TrainableName, options: ModelOptions, config: TrainConfig) -> str:
@@ -135,4 +149,5 @@ def _summary(
         "num_epochs": len(result.epochs),
         "best_epoch": result.best_epoch,
         "best_validation_miou": result.best_miou,
+        "best_prior": {"name": result.prior, "validation_miou": result.prior_miou},
     }

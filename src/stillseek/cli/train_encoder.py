@@ -6,13 +6,17 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from stillseek.cli.console import progress_bar
+from stillseek.files import Output, check_outputs
 from stillseek.training.encoder_config import EncoderTrainConfig
 
 _DEFAULTS = EncoderTrainConfig()
 
 
 def train_encoder(
-    *, out: Path, config: Annotated[EncoderTrainConfig, Parameter(name="*")] = _DEFAULTS
+    *,
+    out: Path,
+    config: Annotated[EncoderTrainConfig, Parameter(name="*")] = _DEFAULTS,
+    overwrite: bool = False,
 ) -> None:
     """Train the pocket encoder on rendered pictures of seen classes.
 
@@ -22,7 +26,15 @@ def train_encoder(
     Args:
         out: Folder for the weights and the training summary.
         config: Settings.
+        overwrite: Replace files that stillseek did not write.
     """
+    output = Output(
+        name="--out",
+        path=out,
+        holds=("pocket_encoder.safetensors", "encoder.json"),
+        signs=(("pocket_encoder.safetensors", "embedding_dim"),),
+    )
+    check_outputs([output], inputs=(), overwrite=overwrite)
     from stillseek.training.encoder import train_encoder as run
 
     with progress_bar("training") as advance:

@@ -20,6 +20,8 @@ from stillseek.media.folder import find_video
 
 # Annotations are rounded, and containers disagree with their streams about where a video ends.
 DURATION_TOLERANCE_SECONDS = 0.5
+# Here a video without annotations has lost them.
+_LABELLED_SUBSETS = ("training", "train", "validation", "val")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +49,8 @@ def read_activitynet(path: Path, *, taxonomy: Path | None = None) -> ActivityNet
     Two layouts are read: the official one (``activity_net.v1-3.min.json``: ``database`` with a
     ``duration`` a video, and ``taxonomy``), and the one of common copies, videos by name with
     ``duration_second``. A video has ``annotations``: ``segment`` ``[start, end]`` in seconds and
-    ``label``. Names of ActivityNet's own file get the ``v_`` that its videos have.
+    ``label``; only those of a subset with labels (training, validation) must have them. An empty
+    taxonomy is none. Names of ActivityNet's own file get the ``v_`` that its videos have.
 
     Args:
         path: The annotation file.
@@ -63,7 +66,7 @@ def read_activitynet(path: Path, *, taxonomy: Path | None = None) -> ActivityNet
     tree = None
     if taxonomy is not None:
         tree = read_taxonomy(taxonomy)
-    elif "taxonomy" in value:
+    elif value.get("taxonomy") not in (None, [], {}):
         tree = parse_taxonomy(value["taxonomy"], str(path))
     official = "database" in value
     about = ("taxonomy", "version")
@@ -153,6 +156,9 @@ def _parse_videos(
 ) -> Iterator[tuple[str, float, list[RawActivity]]]:
     for video_id, video in database.items():
         where = f"{path}: video {video_id!r}"
+        if _is_unlabelled(video):
+            yield video_id, 0.0, []
+            continue
         duration, annotations = _values(video, (duration_key, "annotations"), where)
         seconds = _seconds(duration, f"{where}: {duration_key}")
         if seconds <= 0:
@@ -164,6 +170,13 @@ def _parse_videos(
             for number, item in enumerate(annotations, start=1)
         ]
         yield video_id, seconds, activities
+
+
+def _is_unlabelled(video: Any) -> bool:
+    """Whether a video has no annotations, and need not have any."""
+    if not isinstance(video, dict) or video.get("annotations") is not None:
+        return False
+    return str(video.get("subset") or "").lower() not in _LABELLED_SUBSETS
 
 
 def _parse_activity(item: Any, taxonomy: Taxonomy | None, where: str) -> RawActivity:

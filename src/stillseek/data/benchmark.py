@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from stillseek.data.annotations import Activity
-from stillseek.data.manifest import Split, refuse_other_source
+from stillseek.data.manifest import Split, dataset_output, refuse_other_source
 from stillseek.data.processes import map_in_processes
 from stillseek.data.records import write_text_atomic
 from stillseek.errors import UsageError
+from stillseek.files import Output
 
 SPLITS: tuple[Split, ...] = ("train", "seen", "validation", "test")
 
@@ -64,6 +65,12 @@ class BenchmarkConfig:
         """Videos of each split."""
         numbers = (self.train_videos, self.seen_videos, self.validation_videos, self.test_videos)
         return dict(zip(SPLITS, numbers, strict=True))
+
+
+def benchmark_output(path: Path, *, name: str = "folder") -> Output:
+    """The folder of a benchmark that is about to be made, for `check_outputs`."""
+    contents = ("annotations.json", "settings.json", "videos", "queries")
+    return dataset_output(path, name=name, holds=contents)
 
 
 def claim_folder(folder: Path, settings: Mapping[str, object], *, source: str) -> None:

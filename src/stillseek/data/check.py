@@ -8,9 +8,12 @@ from typing import Literal
 
 from stillseek.data.activitynet import DURATION_TOLERANCE_SECONDS
 from stillseek.data.manifest import Manifest, Sample
-from stillseek.errors import FeatureError, MediaError, TruncatedMediaWarning
+from stillseek.errors import CorruptFeaturesError, FeatureError, MediaError, TruncatedMediaWarning
 from stillseek.features import FeatureStore, QueryKey, VideoKey, content_hash
+from stillseek.features.keys import entry_name
 from stillseek.media import probe
+
+ProblemKind = Literal["file", "video", "time", "features", "corrupt"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,12 +22,13 @@ class Problem:
 
     Attributes:
         kind: ``file``: it is not there; ``video``: it cannot be read; ``time``: a sample asks for
-            a time that its video does not have; ``features``: the store lacks an intact entry.
+            a time that its video does not have; ``features``: the store has no entry; ``corrupt``:
+            the entry that it has is broken.
         path: The file concerned.
         message: What is wrong, for people.
     """
 
-    kind: Literal["file", "video", "time", "features"]
+    kind: ProblemKind
     path: Path
     message: str
 
@@ -161,6 +165,16 @@ def _feature_problems(
     for key in keys:
         try:
             store.get(key) if isinstance(key, VideoKey) else store.get_query(key)
-        except FeatureError as error:
+        except CorruptFeaturesError as error:
+            yield Problem(kind="corrupt", path=path, message=str(error))
+        except FeatureError:
+            if store.files.exists(entry_name(key)):
+                raise  # the store cannot be read, which says nothing about what it has
             others.update(store.other_fingerprints(key))
-            yield Problem(kind="features", path=path, message=str(error))
+            yield Problem(kind="features", path=path, message=f"no features of {_describe(key)}")
+
+
+def _describe(key: VideoKey | QueryKey) -> str:
+    if isinstance(key, VideoKey):
+        return "the video"
+    return "the image" if key.frame_seconds is None else f"the frame at {key.frame_seconds:.2f} s"

@@ -12,11 +12,8 @@ from torch import Tensor
 
 from stillseek.data.manifest import Sample
 from stillseek.errors import FeatureError
-from stillseek.tensors import LocalizerInput
-from stillseek.timeline import ClipGrid, Segment
-
-# Section 6.1: "we downsample overlong features sequences to 200".
-MAX_STEPS = 200
+from stillseek.tensors import LocalizerInput, pool_steps
+from stillseek.timeline import MAX_STEPS, ClipGrid, Segment
 
 VideoFeatures = tuple[Float[np.ndarray, "clip clip_dim"], ClipGrid]
 QueryFeatures = tuple[
@@ -194,28 +191,6 @@ class StepTargets(Sequence[tuple[int, int, int]]):
             example = self._examples[index]
             sample, grid = example.sample, example.grid
         return *grid.labels(sample.segment), grid.num_steps
-
-
-def pool_steps(
-    clips: Float[np.ndarray, "clip clip_dim"], grid: ClipGrid
-) -> Float[np.ndarray, "step clip_dim"]:
-    """One feature a step: the mean of its clips (section 6.1, overlong sequences).
-
-    Deviation: the paper does not say how it downsamples; the mean drops no clip.
-
-    Raises:
-        FeatureError: There is not one feature a clip of the grid.
-    """
-    if len(clips) != grid.num_clips:
-        raise FeatureError(
-            f"got {len(clips)} clip features for a grid of {grid.num_clips} clips "
-            f"({grid.duration_seconds} s); extract the features again"
-        )
-    if grid.num_steps == grid.num_clips:
-        return clips
-    steps = map(grid.clips_of_step, range(grid.num_steps))
-    means = [clips[step.start : step.stop].mean(axis=0, dtype=np.float64) for step in steps]
-    return np.stack(means).astype(clips.dtype)
 
 
 def collate(examples: Sequence[Example]) -> Batch:

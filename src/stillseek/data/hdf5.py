@@ -13,9 +13,6 @@ from stillseek.data.manifest import Sample
 from stillseek.errors import FeatureError, InstallationError
 from stillseek.timeline import ClipGrid, Segment
 
-CLIPS_OF_FILE = "hdf5+"
-"""Begins the name of features whose clips are a file's; the recipe of their queries follows."""
-
 _DATASET = "c3d_features"
 # Of the digest. About 45 MB of ActivityNet's file, whose 13 GB take a minute or more to read.
 _SAMPLED_VIDEOS = 64

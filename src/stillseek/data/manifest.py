@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -18,11 +18,19 @@ from stillseek.data.records import (
     write_text_atomic,
 )
 from stillseek.errors import DatasetError, UsageError
+from stillseek.files import Output
 from stillseek.media.folder import find_video
 from stillseek.timeline import Segment
 
 HEADER_NAME = "manifest.json"
 SAMPLES_NAME = "samples.jsonl"
+# What only a data set has, whole or begun.
+_SIGNS = (
+    (HEADER_NAME, '"samples_sha256"'),
+    (SAMPLES_NAME, '"sample_id"'),
+    ("settings.json", '"two_targets_share"'),
+    ("query_frames.jsonl", '"fingerprint"'),
+)
 FORMAT_VERSION = 2
 
 Split = Literal["train", "seen", "validation", "test"]
@@ -164,6 +172,22 @@ class Manifest:
 def settings_sha256(settings: Mapping[str, Any]) -> str:
     """Hash of a JSON object that does not depend on the order of its keys."""
     return _sha256(json.dumps(settings, sort_keys=True, allow_nan=False))
+
+
+def dataset_output(path: Path, *, name: str = "out", holds: Sequence[str] = ()) -> Output:
+    """The folder of a data set that is about to be written, for `check_outputs`.
+
+    Args:
+        path: The folder.
+        name: What people call it.
+        holds: What is written into it besides the manifest.
+    """
+    return Output(
+        name=name,
+        path=path,
+        holds=(HEADER_NAME, SAMPLES_NAME, *holds),
+        signs=_SIGNS,
+    )
 
 
 def refuse_other_source(folder: Path, source: str) -> None:

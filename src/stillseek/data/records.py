@@ -1,8 +1,7 @@
 """JSON records on disk: typed, checked, written in one step; errors name file and line."""
 
 import json
-import os
-import tempfile
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, fields
 from pathlib import Path
@@ -10,6 +9,7 @@ from types import UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from stillseek.errors import DatasetError, UsageError
+from stillseek.files import replacing
 from stillseek.timeline import Segment
 
 _T = TypeVar("_T")
@@ -17,20 +17,8 @@ _T = TypeVar("_T")
 
 def write_text_atomic(path: Path, text: str) -> None:
     """Writes a text file in one step: a reader sees the old file or the new one, never half."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(
-        "w", encoding="utf-8", newline="\n", dir=path.parent, prefix=f".{path.name}.", delete=False
-    ) as file:
-        temporary = Path(file.name)
-        try:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        except BaseException:
-            temporary.unlink()
-            raise
-    temporary.chmod(0o644)
-    temporary.replace(path)
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
 def read_text(path: Path) -> str:
@@ -51,10 +39,23 @@ def parse_json(text: str, where: str) -> object:
     """A JSON value from text.
 
     Raises:
-        DatasetError: The text is no JSON; the message starts with ``where``.
+        DatasetError: The text is no JSON, or an object has a key twice, of which one would be
+            lost; the message starts with ``where``.
     """
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        values = dict(pairs)
+        if len(values) < len(pairs):
+            counts = Counter(key for key, _ in pairs)
+            twice = next(key for key, number in counts.items() if number > 1)
+            raise DatasetError(
+                f"{where}: {twice!r} is there {counts[twice]} times in one JSON object, and all "
+                "but the last would be lost; join what they hold, or rename them"
+            )
+        return values
+
     try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=once)
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
         raise DatasetError(

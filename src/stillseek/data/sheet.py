@@ -12,7 +12,9 @@ from stillseek.data.annotations import Activity
 from stillseek.data.manifest import Manifest, Sample
 from stillseek.data.records import parse_object, read_text
 from stillseek.errors import DatasetError, UsageError
+from stillseek.files import IMAGE_SUFFIXES, Output, check_outputs
 from stillseek.media import frame_at, frames_at, read_image
+from stillseek.media.picture_files import save_image
 from stillseek.timeline import Segment
 
 _CELL = (144, 108)
@@ -20,8 +22,6 @@ _CAPTION, _GAP, _TITLE = 14, 4, 16
 _QUERIES, _FRAMES = 5, 10
 _PAPER, _INK, _FAINT, _TARGET = "white", "#222222", "#777777", "#009E73"
 _LETTERS = 24
-# Pillow knows more, but some hold no colours, or no tall pictures.
-_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +36,9 @@ class _Row:
         return 0.0 if window is None else window.start_seconds
 
 
-def write_sheet(manifest: Manifest, path: Path, *, videos: int = 12) -> int:
+def write_sheet(
+    manifest: Manifest, path: Path, *, videos: int = 12, overwrite: bool = False
+) -> int:
     """Draws the sheet as a picture: a row a video, evenly over the manifest.
 
     At the left are the queries of a video's first target, those of its own class framed, at the
@@ -47,6 +49,7 @@ def write_sheet(manifest: Manifest, path: Path, *, videos: int = 12) -> int:
         manifest: The data set; videos that are not on this machine are passed over.
         path: The picture; its suffix decides the format.
         videos: Most rows.
+        overwrite: Whether a file that stillseek did not write may be replaced.
 
     Returns:
         The number of rows.
@@ -54,12 +57,13 @@ def write_sheet(manifest: Manifest, path: Path, *, videos: int = 12) -> int:
     Raises:
         DatasetError: None of the videos is there, or the annotations are broken.
         MediaError: A video or query image cannot be read.
-        UsageError: No row is wanted, or the suffix is not of a format that holds colours.
+        UsageError: No row is wanted, the suffix is not one of `IMAGE_SUFFIXES`, or the file exists
+            and may not be replaced.
     """
+    output = Output(name="out", path=path, suffixes=IMAGE_SUFFIXES)
+    check_outputs([output], inputs=[manifest.folder], overwrite=overwrite)
     if videos < 1:
         raise UsageError(f"a sheet needs at least 1 video, got {videos}")
-    if path.suffix.lower() not in _SUFFIXES:
-        raise UsageError(f"{path} is no name of a sheet; expected one of {', '.join(_SUFFIXES)}")
     rows = _rows(manifest)
     present = [row for row in rows if manifest.video_path(row.samples[0].video_id).is_file()]
     if not present:
@@ -75,7 +79,7 @@ def write_sheet(manifest: Manifest, path: Path, *, videos: int = 12) -> int:
     for strip in strips:
         sheet.paste(strip, (0, top))
         top += strip.height
-    sheet.save(path)
+    save_image(sheet, path)
     return len(strips)
 
 

@@ -11,13 +11,14 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from stillseek.data.manifest import Manifest, Sample
-from stillseek.errors import UsageError
+from stillseek.files import FIGURE_SUFFIXES, Output, check_outputs
+from stillseek.media.lettering import lettering
+from stillseek.media.picture_files import save_figure
 
 # Okabe and Ito's palette: told apart by colour-blind readers too.
 _COLOURS = {"train": "#0072B2", "seen": "#56B4E9", "validation": "#E69F00", "test": "#009E73"}
 _INK = "#222222"
 _BINS = 30
-_FIGURE_SUFFIXES = (".png", ".jpg", ".svg", ".pdf", ".webp")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,22 +93,23 @@ def statistics(manifest: Manifest) -> dict[str, Any]:
     }
 
 
-def draw_histograms(samples: Sequence[Sample], path: Path, *, title: str) -> None:
+def draw_histograms(
+    samples: Sequence[Sample], path: Path, *, title: str, overwrite: bool = False
+) -> None:
     """A figure of the lengths of videos and targets, the share that targets fill, and the places.
 
     Args:
         samples: The questions; a target that is asked for several times counts once.
         path: Image file; its suffix chooses the format.
         title: What stands above.
+        overwrite: Whether a file that stillseek did not write may be replaced.
 
     Raises:
-        UsageError: Figures cannot be written in this format.
+        UsageError: The suffix is not one of `FIGURE_SUFFIXES`, or the file exists and may not be
+            replaced.
     """
-    if path.suffix.lower() not in _FIGURE_SUFFIXES:
-        raise UsageError(
-            f"cannot draw a figure as {path.name!r}; use a file name that ends in one of: "
-            f"{', '.join(_FIGURE_SUFFIXES)}"
-        )
+    output = Output(name="figure", path=path, suffixes=FIGURE_SUFFIXES)
+    check_outputs([output], inputs=(), overwrite=overwrite)
     targets = _targets(samples)
     lengths = {
         split: np.array(
@@ -125,7 +127,8 @@ def draw_histograms(samples: Sequence[Sample], path: Path, *, title: str) -> Non
         for split in _splits(samples)
     }
     figure = Figure(figsize=(11, 6.4), layout="constrained")
-    figure.suptitle(title, color=_INK)
+    drawn, families = lettering(title)
+    figure.suptitle(drawn, color=_INK, fontfamily=families, parse_math=False)
     labels = (
         "length of the video in seconds",
         "length of the target in seconds",
@@ -150,7 +153,7 @@ def draw_histograms(samples: Sequence[Sample], path: Path, *, title: str) -> Non
         axes.spines[["top", "right"]].set_visible(False)
         axes.set_ylim(0, 1.35 * axes.get_ylim()[1])  # room for the legend
         axes.legend(frameon=False, fontsize=8, loc="upper right")
-    figure.savefig(path, dpi=150)
+    save_figure(figure, path, dpi=150)
 
 
 def _targets(samples: Sequence[Sample]) -> list[Sample]:

@@ -1,109 +1,16 @@
-"""From evidence to probabilities: presence of an activity, and how sure a moment is."""
+"""Fits calibrations and says how good they are."""
 
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float
 
-from stillseek.errors import CheckpointError
-from stillseek.tensors import ClipEvidence
+from stillseek.models.calibration import sigmoid
 
-# A minute of clips of half a second: from there on length counts.
-_SHORT_CLIPS = 120
 # Of the regression: keeps weights finite where classes can be told apart without error.
 _PENALTY = 1.0
 _ROUNDS = 50
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Calibration:
-    """Two logistic regressions on `ClipEvidence`, fitted on validation classes.
-
-    | log odds of clip ``i``: ``z_i = similarity e_i + background t + length log2(n / 120) + bias``
-    | presence: ``sigmoid(max_i z_i)``
-    | score of a moment: ``sigmoid(moment_peak max z_i + moment_mean mean z_i + moment_bias)`` over
-      the clips of the moment
-
-    Attributes:
-        similarity: Weight of the similarity of a clip.
-        background: Weight of how like the picture pictures are in general.
-        length: Weight of every doubling of the clips beyond 120.
-        bias: Log odds of presence at 0.
-        moment_peak: Weight of a moment's highest ``z_i``.
-        moment_mean: Weight of the mean of its ``z_i``.
-        moment_bias: Log odds at 0.
-        threshold: Presence from which an activity is said to be in the video.
-    """
-
-    similarity: float
-    background: float
-    length: float
-    bias: float
-    moment_peak: float
-    moment_mean: float
-    moment_bias: float
-    threshold: float = 0.5
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> "Calibration":
-        """Reads what `to_dict` made.
-
-        Raises:
-            CheckpointError: A number is missing, unknown or not finite.
-        """
-        known = {field.name for field in fields(cls)}
-        if set(values) != known or not all(
-            isinstance(value, float | int) and math.isfinite(value) for value in values.values()
-        ):
-            raise CheckpointError(
-                f"a calibration has the numbers {', '.join(sorted(known))}, got "
-                f"{dict(values)}; calibrate the head again"
-            )
-        return cls(**{name: float(value) for name, value in values.items()})
-
-    def to_dict(self) -> dict[str, float]:
-        """The numbers by name, for a checkpoint."""
-        return asdict(self)
-
-    def clip_logits(self, evidence: ClipEvidence) -> Float[np.ndarray, "batch clip"]:
-        """``z_i``: log odds that the activity is in the video, were this clip all that speaks.
-
-        ``-inf`` where a clip shows nothing, and on padding.
-        """
-        similarity = evidence.similarity.cpu().double().numpy()
-        background = evidence.background.cpu().double().numpy()
-        return (
-            self.similarity * similarity
-            + (
-                self.background * background + self.length * doublings(similarity) + self.bias
-            )[:, None]
-        )
-
-    def presence(self, clip_logits: Float[np.ndarray, "*batch clip"]) -> Float[np.ndarray, "*batch"]:
-        """Probability that the activity is in the video at all."""
-        return sigmoid(clip_logits.max(axis=-1))
-
-    def score(self, clip_logits: Float[np.ndarray, " clip"]) -> float:
-        """Probability that a moment, of whose clips these are the log odds, is the activity."""
-        shown = clip_logits[np.isfinite(clip_logits)]
-        if not len(shown):
-            return 0.0
-        logit = self.moment_peak * shown.max() + self.moment_mean * shown.mean() + self.moment_bias
-        return float(sigmoid(logit))
-
-
-def doublings(similarity: Float[np.ndarray, "batch clip"]) -> Float[np.ndarray, " batch"]:
-    """How often the number of clips that show something doubles beyond 120."""
-    shown = np.isfinite(similarity).sum(axis=1)
-    return np.log2(np.maximum(shown / _SHORT_CLIPS, 1.0))
-
-
-def sigmoid(logits: Float[np.ndarray, "*shape"] | float) -> Any:
-    """``1 / (1 + exp(-x))`` without overflow."""
-    return 0.5 * (1 + np.tanh(np.asarray(logits) / 2))
 
 
 def fit_logistic(

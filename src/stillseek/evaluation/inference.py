@@ -1,7 +1,6 @@
 """A model's answers to examples."""
 
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import nn
@@ -10,9 +9,7 @@ from stillseek.data.batching import BatchLoader, batch_indices
 from stillseek.data.example import Example
 from stillseek.evaluation.predictions import Prediction, prediction_of_positions
 from stillseek.models.decoding import DecodeMethod, decode
-from stillseek.models.inputs import blind_query
-
-Precision = Literal["fp32", "bf16"]
+from stillseek.models.inputs import HeadPrecision, blind_query
 
 
 def predict(
@@ -21,8 +18,9 @@ def predict(
     *,
     methods: Sequence[DecodeMethod] = ("joint",),
     batch_size: int = 16,
-    precision: Precision = "fp32",
+    precision: HeadPrecision = "fp32",
     query_blind: bool = False,
+    on_progress: Callable[[int, int], None] | None = None,
 ) -> dict[DecodeMethod, tuple[Prediction, ...]]:
     """Answers every example, in order, with one pass for all decodings.
 
@@ -34,6 +32,7 @@ def predict(
         batch_size: Examples at a time; no effect on the answers beyond rounding.
         precision: ``bf16`` runs matrix products in bfloat16.
         query_blind: Hides the query from the model.
+        on_progress: Called with the examples done and the examples in total.
 
     Raises:
         UsageError: The model cannot be decoded by one of the methods.
@@ -41,7 +40,7 @@ def predict(
     device = _device(model)
     loader = data if isinstance(data, BatchLoader) else BatchLoader(data)
     answers: dict[DecodeMethod, list[Prediction]] = {method: [] for method in methods}
-    was_training = model.training
+    was_training, done = model.training, 0
     model.eval()
     try:
         for batch in loader.load(batch_indices(len(loader.data), batch_size)):
@@ -64,6 +63,9 @@ def predict(
                     prediction_of_positions(sample_id, grid, start, end, score)
                     for sample_id, grid, (start, end), score in best
                 ]
+            done += len(batch)
+            if on_progress is not None:
+                on_progress(done, len(loader.data))
     finally:
         model.train(was_training)
     return {method: tuple(rows) for method, rows in answers.items()}

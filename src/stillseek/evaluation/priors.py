@@ -1,6 +1,7 @@
 """Answers that look at no picture and no frame: Random, the whole video, the centre."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Float
@@ -64,6 +65,31 @@ def fit_centre_length(samples: Sequence[Sample]) -> float:
     """
     if not samples or any(sample.split != "train" for sample in samples):
         raise UsageError("the centre prior is fitted on training samples only, at least one")
+    return _best_centre_length(samples)
+
+
+def best_prior(
+    training: Sequence[Sample], validation: Sequence[Sample]
+) -> tuple[Literal["whole-video", "centre"], float]:
+    """The best answer to validation samples that looks at no picture and no frame.
+
+    Args:
+        training: What the length of the centre prior is fitted on.
+        validation: The questions.
+
+    Returns:
+        Its name and its mIoU: what a head has to beat.
+    """
+    length = _best_centre_length(training)
+    priors = whole_video_prior(validation), centre_prior(validation, relative_length=length)
+    whole, centre = (
+        float(temporal_iou(prior.bounds_for(validation), segment_bounds(validation)).mean())
+        for prior in priors
+    )
+    return ("whole-video", whole) if whole >= centre else ("centre", centre)
+
+
+def _best_centre_length(samples: Sequence[Sample]) -> float:
     half = _CENTRE_LENGTHS[:, None] / 2
     candidates = np.stack([0.5 - half, 0.5 + half], axis=-1)
     targets = np.broadcast_to(relative_bounds(samples), (len(half), len(samples), 2))

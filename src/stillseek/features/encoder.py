@@ -11,10 +11,12 @@ from jaxtyping import Float, UInt8
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
-from torchvision.ops import roi_align
 
 from stillseek.errors import FeatureError, UsageError
 from stillseek.features.files import LocalFiles
+
+# Of RoIAlign, along each side of a box.
+_SAMPLES = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,19 +111,12 @@ class PocketEncoder(nn.Module):
             maps: From `features`.
             boxes: Centre x, centre y, width, height, in fractions of the image.
         """
-        centres, sizes = boxes.chunk(2, dim=-1)
-        side = boxes.new_tensor([maps.shape[3], maps.shape[2]])
-        corners = torch.cat(((centres - sizes / 2) * side, (centres + sizes / 2) * side), dim=-1)
-        # One bin of 8 x 8 samples: on a map of 8 x 8 a box over everything is exactly the mean.
-        pooled = roi_align(
-            maps.float(),
-            [corners.float()] * len(maps),
-            output_size=1,
-            sampling_ratio=8,
-            aligned=True,
-        )
-        # (B * m, C, 1, 1) -> (B, m, C)
-        return self.embed(pooled.reshape(len(maps), len(boxes), -1).to(maps.dtype))
+        rows, columns = maps.shape[2:]
+        x, y, width, height = boxes.float().unbind(dim=-1)
+        down, across = _cell_shares(y, height, rows), _cell_shares(x, width, columns)
+        shares = (down[:, :, None] * across[:, None]).flatten(1)  # (m, rows * columns)
+        pooled = shares @ maps.float().flatten(2).mT  # (B, m, C)
+        return self.embed(pooled.to(maps.dtype))
 
     def save(self, path: Path) -> None:
         """Writes sizes and weights as safetensors, in half precision.
@@ -178,6 +173,22 @@ class _Block(nn.Module):
         self, maps: Float[Tensor, "batch inputs height width"]
     ) -> Float[Tensor, "batch outputs rows columns"]:
         return F.relu(self.second(F.relu(self.first(maps))) + self.shortcut(maps))
+
+
+def _cell_shares(
+    centres: Float[Tensor, " region"], sizes: Float[Tensor, " region"], num_cells: int
+) -> Float[Tensor, "region cell"]:
+    """Share of each cell in the mean of RoIAlign's samples, along one side of the map.
+
+    RoIAlign with one bin samples a box at even distances in both directions, linear between the
+    centres of the cells: it is a product of one such matrix a side. On a map of 8 x 8 a box over
+    everything is exactly the mean.
+    """
+    places = (torch.arange(_SAMPLES, device=sizes.device) + 0.5) / _SAMPLES - 0.5
+    samples = (centres[:, None] + sizes[:, None] * places) * num_cells - 0.5
+    cells = torch.arange(num_cells, device=sizes.device)
+    distances = samples.clamp(0, num_cells - 1)[:, :, None] - cells
+    return (1 - distances.abs()).clamp(min=0).mean(dim=1)
 
 
 def _conv(inputs: int, outputs: int, kernel: int, *, stride: int = 1) -> nn.Sequential:

@@ -1,22 +1,19 @@
 """The files of a feature store: the one place that knows where a store lies and how to reach it."""
 
-import os
 import re
-import secrets
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from stillseek.errors import FeatureError
+from stillseek.errors import FeatureError, UsageError
 from stillseek.features.keys import is_entry_name
+from stillseek.files import LEFT_OVER, URL, replacing
 
 SUFFIX = ".safetensors"
-# `.` and sixteen hexadecimal digits: nobody else's hidden file.
-_TEMPORARY = f".{'[0-9a-f]' * 16}.tmp"
-# pathlib makes one slash of two. A single letter is a drive of Windows.
-_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/+(.*)", re.DOTALL)
+# fsspec's way to put one file system into another, such as simplecache::s3://bucket/store.
+_CHAIN = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*(::/|::.*:/|:/.*::)", re.DOTALL)
 
 
 class StoreFiles(ABC):
@@ -88,10 +85,16 @@ def open_files(root: Path | str) -> StoreFiles:
         root: Folder, or URL such as ``s3://bucket/store``, which may have gone through `Path`.
 
     Raises:
-        UsageError: The URL is of no known kind.
+        UsageError: The URL is of no known kind, or chains several.
         InstallationError: What reaches it is not installed.
     """
-    match = _URL.fullmatch(str(root))
+    if _CHAIN.match(str(root)):
+        # A cache in between would hold what other writers have replaced.
+        raise UsageError(
+            f"a store cannot lie at {root}, which chains file systems; give the address of the "
+            "store itself, such as s3://bucket/store"
+        )
+    match = URL.fullmatch(str(root))
     if match is None:
         return LocalFiles(Path(root))
     if match[1] in ("file", "local"):
@@ -142,21 +145,13 @@ class LocalFiles(StoreFiles):
             FeatureError: It cannot be written.
         """
         path = self.place(name)
-        temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with temporary.open("xb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
+            with replacing(path) as temporary:
+                temporary.write_bytes(content)
         except OSError as error:
             raise FeatureError(
                 f"cannot write {path} ({error.strerror}); check the space and rights of its folder"
             ) from error
-        finally:
-            with suppress(OSError):
-                temporary.unlink(missing_ok=True)
 
     def remove(self, name: str) -> None:
         """Removes a file; one that another process has removed is fine.
@@ -199,7 +194,7 @@ class LocalFiles(StoreFiles):
     def temporaries(self, *, older_than_seconds: float) -> list[str]:
         """Names of files that a writer began so long ago that it must have died."""
         found = []
-        for path in sorted(self.root.rglob(_TEMPORARY)):
+        for path in sorted(self.root.rglob(LEFT_OVER)):
             with suppress(FileNotFoundError):
                 if time.time() - path.stat().st_mtime > older_than_seconds:
                     found.append(path.relative_to(self.root).as_posix())

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float32, UInt8
+
 from stillseek.errors import FeatureError, InstallationError, UnusableFeaturesError, UsageError
 from stillseek.features.content import content_box, is_blank
 from stillseek.features.frames import FrameRecipe, squash

@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Literal, get_args
 
 import numpy as np
 from jaxtyping import Float32, UInt8
 
 from stillseek.errors import FeatureError, UsageError
+from stillseek.features.options import Precision, RecipeOptions
 from stillseek.timeline import ClipGrid
 
 FORMAT_VERSION = 1
@@ -36,11 +36,14 @@ RECIPE_NAMES = (
     "c3d-vgg16",
 )
 
-Precision = Literal["auto", "fp32", "bf16"]
+CLIPS_OF_FILE = "hdf5+"
+"""Begins the name of features whose clips are a file's; the recipe of their queries follows."""
 
 # A box is drawn tightly around the actor; what is around it (the ball, the water) names the
 # activity as well, so each side moves out by this share of the box's size.
 BOX_CONTEXT = 0.1
+MIN_BOX_PIXELS = 8
+"""Least width and height of the part of a picture that is meant: less shows nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -224,15 +227,17 @@ def crop_to_box(
     """The part of an image that a box shows, with ``BOX_CONTEXT`` around it where there is any.
 
     Raises:
-        UsageError: The box does not lie inside the image.
+        UsageError: The box does not lie inside the image, or is smaller than `MIN_BOX_PIXELS`.
     """
     left, top, width, height = box
     image_height, image_width = image.shape[:2]
     inside = left >= 0 and top >= 0 and left + width <= image_width and top + height <= image_height
-    if not inside or width < 1 or height < 1:
+    if not inside or min(width, height) < MIN_BOX_PIXELS:
+        wrong = "is too small" if inside else "does not lie inside the image"
         raise UsageError(
-            f"box {left},{top},{width},{height} (x,y,width,height) does not lie inside the image "
-            f"of {image_width} x {image_height} pixels; give a box of at least one pixel inside it"
+            f"box {left},{top},{width},{height} (x,y,width,height) {wrong}; give a box of at least "
+            f"{MIN_BOX_PIXELS} x {MIN_BOX_PIXELS} pixels inside the image of {image_width} x "
+            f"{image_height} pixels"
         )
     margin_x, margin_y = round(width * BOX_CONTEXT), round(height * BOX_CONTEXT)
     return image[
@@ -262,38 +267,6 @@ def fingerprint_of(
     for key in sorted(weights):
         digest.update(np.ascontiguousarray(weights[key]).tobytes())
     return digest.hexdigest()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecipeOptions:
-    """How a recipe is loaded; each recipe says which of these it can use.
-
-    Attributes:
-        weights: File with the encoder's weights, or folder that holds the files under their
-            published names; None takes the recipe's own.
-        detector: File with the weights of the detector that finds regions, or for mobilenet
-            torchvision:NAME, one that torchvision publishes; None has none.
-        device: Where the encoder computes: ``cpu``, ``cuda`` or ``cuda:N``.
-        precision: Number format of the encoder; ``auto`` is what the recipe finds best here.
-        reduction: File that ``stillseek fit-pca`` wrote, which narrows clip features; None leaves
-            them as they are.
-
-    Raises:
-        UsageError: The precision is none of the three.
-    """
-
-    weights: Path | None = None
-    detector: Path | None = None
-    device: str = "cpu"
-    precision: Precision = "auto"
-    reduction: Path | None = None
-
-    def __post_init__(self) -> None:
-        """Refuses a precision that does not exist."""
-        if self.precision not in get_args(Precision):
-            raise UsageError(
-                f"there is no precision {self.precision!r}; use {', '.join(get_args(Precision))}"
-            )
 
 
 def load_recipe(name: str, options: RecipeOptions | None = None) -> Recipe:

@@ -14,6 +14,7 @@ from safetensors.numpy import save
 
 from stillseek.errors import FeatureError, UsageError
 from stillseek.features.files import LocalFiles
+from stillseek.files import MADE_BY
 
 _ARRAYS = ("components", "explained_variance", "mean")
 
@@ -89,7 +90,8 @@ class Reduction:
             FeatureError: It cannot be written.
         """
         arrays = {name: np.ascontiguousarray(getattr(self, name), dtype) for name in _ARRAYS}
-        content = save(arrays, metadata={"reduction": json.dumps(self._header())})
+        metadata = {"made_by": MADE_BY, "reduction": json.dumps(self._header())}
+        content = save(arrays, metadata=metadata)
         LocalFiles(path.parent).write(path.name, content)
 
     @classmethod

@@ -1,14 +1,16 @@
 """Heads for a recipe: shipped, trained by the user, or matching, on one of two engines."""
 
+from dataclasses import fields, replace
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Literal
 
-from stillseek.data.hdf5 import CLIPS_OF_FILE
 from stillseek.errors import CheckpointError, UsageError
 from stillseek.features import Recipe, RecipeOptions, precision_of
+from stillseek.features.recipe import CLIPS_OF_FILE
 from stillseek.models.catalog import model_name
 from stillseek.models.checkpoint import Checkpoint, load_checkpoint
+from stillseek.models.checkpoint_header import HEAD_FOLDER, find_checkpoint
 from stillseek.models.matching import Matching, MatchingConfig
 from stillseek.models.onnx_session import OnnxCheckpoint, load_onnx, open_onnx
 
@@ -19,13 +21,58 @@ EngineName = Literal["torch", "onnx"]
 def read_head(path: Path) -> tuple[Checkpoint | OnnxCheckpoint, str]:
     """A head on disk, for features of any recipe, and what it is called there.
 
+    Args:
+        path: A checkpoint, the folder of a training run, or a file of ``stillseek export``.
+
     Raises:
         CheckpointError: It is missing or corrupt.
         InstallationError: It is an exported head, and ONNX Runtime is not installed.
     """
     if path.suffix == ".onnx" and not path.is_dir():
         return load_onnx(path), path.stem
-    return load_checkpoint(path, recipe_fingerprint=None), path.resolve().name
+    folder = find_checkpoint(path).resolve()
+    # A run's name says more than that its head is one.
+    name = folder.parent.name if folder.name == HEAD_FOLDER else folder.name
+    return load_checkpoint(folder, recipe_fingerprint=None), name
+
+
+def recipe_of(
+    head: Checkpoint | OnnxCheckpoint,
+    path: Path | str,
+    recipe: str | None,
+    options: RecipeOptions | None,
+) -> tuple[str, RecipeOptions]:
+    """The recipe of a head's features and how it was loaded; what is given wins.
+
+    Args:
+        head: The head.
+        path: Where it is.
+        recipe: Name of the recipe; None takes the head's.
+        options: How it is loaded; what is left at its default is taken from the head, where the
+            recipe is the head's.
+
+    Raises:
+        UsageError: A file that the recipe was loaded with is not there any more.
+    """
+    own = head.recipe_name.removeprefix(CLIPS_OF_FILE)
+    given = options or RecipeOptions()
+    known = head.recipe_options if isinstance(head, Checkpoint) else None
+    if known is None or recipe not in (None, own):
+        return recipe or own, given
+    unset = RecipeOptions()
+    taken = {
+        field.name: getattr(known, field.name)
+        for field in fields(known)
+        if field.name != "device" and getattr(given, field.name) == getattr(unset, field.name)
+    }
+    for name, value in taken.items():
+        # A path that was written down whole: other values are names, such as torchvision:NAME.
+        if isinstance(value, Path) and value.is_absolute() and not value.exists():
+            raise UsageError(
+                f"head {str(path)!r} was trained on features of recipe {own!r} with --{name} "
+                f"{value}, and that is not there; give --{name} with where it is now"
+            )
+    return own, replace(given, **taken)
 
 
 def check_recipe(

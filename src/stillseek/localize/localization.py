@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
+from stillseek.localize.query_image import QueryImage
 from stillseek.timeline import Moment, Segment
 
 
@@ -15,7 +16,7 @@ class Localization:
 
     Attributes:
         video: The video file.
-        images: The query images, one or more.
+        images: The query images, one or more: files, or the pixels of pictures that are none.
         boxes: The part of each image that was asked for, as left, top, width, height in pixels
             after EXIF rotation; None is the whole image.
         recipe: Recipe that made the features.
@@ -36,7 +37,7 @@ class Localization:
     """
 
     video: Path
-    images: tuple[Path, ...]
+    images: tuple[QueryImage, ...]
     boxes: tuple[tuple[int, int, int, int] | None, ...]
     recipe: str
     fingerprint: str
@@ -54,11 +55,17 @@ class Localization:
         """The best moment's segment; None where there is no moment."""
         return self.moments[0].segment if self.moments else None
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files that were read: the video and query images."""
+        return self.video, *(image for image in self.images if isinstance(image, Path))
+
     def to_json_dict(self) -> dict[str, object]:
         """The result as ``stillseek locate --json`` prints it; the keys are a public contract."""
         return {
             "video": str(self.video),
-            "image": [str(image) for image in self.images],
+            # null for a picture that is no file.
+            "image": [str(image) if isinstance(image, Path) else None for image in self.images],
             "recipe": self.recipe,
             "model": self.model,
             "duration_seconds": self.duration_seconds,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from numbers import Integral
 from pathlib import Path
 from typing import Any, get_args
 
@@ -9,9 +10,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from stillseek.data.example import MAX_STEPS
 from stillseek.errors import UsageError
-from stillseek.evaluation.inference import Precision
 from stillseek.features import (
     FeatureStore,
     QueryFeatures,
@@ -20,6 +19,7 @@ from stillseek.features import (
     load_recipe,
 )
 from stillseek.features.precision import find_device, recipe_device
+from stillseek.files import refuse_url
 from stillseek.localize.head import (
     EngineName,
     HeadName,
@@ -27,21 +27,26 @@ from stillseek.localize.head import (
     installed_head,
     matching_head,
     read_head,
+    recipe_of,
     with_engine,
 )
 from stillseek.localize.localization import Localization
 from stillseek.localize.query import Box, EncodedQuery, encode
+from stillseek.localize.query_image import Picture, QueryImage, pixels_of, query_images
 from stillseek.localize.search import SearchMethod, find_moments
-from stillseek.media import read_image
 from stillseek.models.checkpoint import Checkpoint
 from stillseek.models.decoding import (
     DecodeMethod,
     boundary_probabilities,
     check_decoding,
 )
+from stillseek.models.inputs import HeadPrecision
 from stillseek.models.matching import Matching
 from stillseek.models.onnx_session import OnnxCheckpoint
-from stillseek.timeline import ClipGrid
+from stillseek.timeline import MAX_STEPS, ClipGrid
+
+# No processor has more; the system may refuse so many.
+_MOST_THREADS = 4096
 
 
 class Localizer:
@@ -76,7 +81,7 @@ class Localizer:
         checkpoint: Checkpoint | OnnxCheckpoint,
         name: str,
         device: torch.device | str = "cpu",
-        precision: Precision = "fp32",
+        precision: HeadPrecision = "fp32",
         store: FeatureStore | None = None,
     ) -> None:
         if isinstance(checkpoint, OnnxCheckpoint):
@@ -87,7 +92,7 @@ class Localizer:
         self.recipe = recipe
         self.name = name
         self.device = torch.device(device)
-        self._precision: Precision = precision
+        self._precision: HeadPrecision = precision
         self.model = checkpoint.model.to(self.device).eval()
         # The head that finds places in long videos, where clips and pictures share a space.
         self._matching = None
@@ -98,23 +103,26 @@ class Localizer:
     @classmethod
     def load(
         cls,
-        recipe: str | Recipe = "pocket",
+        recipe: str | Recipe | None = None,
         *,
         recipe_options: RecipeOptions | None = None,
         checkpoint: Path | str | None = None,
         model: HeadName | None = None,
         engine: EngineName | None = None,
         device: str = "cpu",
-        precision: Precision = "fp32",
+        precision: HeadPrecision = "fp32",
         threads: int | None = None,
         cache: Path | str | None = None,
     ) -> "Localizer":
         """A localizer from what is installed.
 
         Args:
-            recipe: Name of the recipe, or a recipe, which stays on the device that it is on.
-            recipe_options: How the recipe of a name is loaded, on ``device``.
-            checkpoint: Folder of a trained head, of any model, or a file of ``stillseek export``.
+            recipe: Name of the recipe, or a recipe, which stays on the device that it is on; None
+                takes that of the checkpoint, or pocket.
+            recipe_options: How the recipe of a name is loaded, on ``device``; what is left at its
+                default is taken from the checkpoint, if it is for this recipe.
+            checkpoint: Folder of a trained head, of any model, or of the training run that made
+                it, or a file of ``stillseek export``.
             model: Which head to take where no checkpoint is given: ``sail`` is the one shipped
                 for the recipe, ``matching`` compares clips and picture without training. None
                 takes the shipped one, and matching where none is shipped.
@@ -137,27 +145,38 @@ class Localizer:
             CheckpointError: The head is missing, corrupt, or of another recipe.
             InstallationError: The engine is not installed.
         """
+        _check_type("recipe", recipe, str | Recipe | None, "a name or a recipe")
+        _check_type("recipe_options", recipe_options, RecipeOptions | None, "RecipeOptions")
+        _check_type("checkpoint", checkpoint, Path | str | None, "a path")
+        _check_type("cache", cache, Path | str | None, "a path")
+        _check_type("device", device, str, "a name, such as cpu or cuda")
         if checkpoint is not None and model is not None:
             raise UsageError(
                 f"a checkpoint ({checkpoint}) and a model ({model}) were given; give one of them"
             )
         _check_choice("model", model, HeadName)
         _check_choice("engine", engine, EngineName)
-        _check_choice("precision", precision, Precision)
+        _check_choice("precision", precision, HeadPrecision)
         if engine == "onnx":
             _check_onnx_precision(precision)
         place = find_device(device)
         if threads is not None:
-            if threads < 1:
-                raise UsageError(f"threads must be at least 1, got {threads}")
+            _check_whole("threads", threads)
+            if not 1 <= threads <= _MOST_THREADS:
+                raise UsageError(
+                    f"threads must be at least 1, at most {_MOST_THREADS}, got {threads}"
+                )
             torch.set_num_threads(threads)
-        encoder, loaded_with = _load_recipe(recipe, recipe_options, device)
         if checkpoint is None:
+            encoder, _ = _load_recipe(recipe or "pocket", recipe_options, device)
             head, name = installed_head(encoder, model), encoder.name
+            head, kind = with_engine(head, engine)
         else:
             head, name = read_head(Path(checkpoint))
-        head, kind = with_engine(head, engine)
-        if checkpoint is not None:
+            if not isinstance(recipe, Recipe):
+                recipe, recipe_options = recipe_of(head, checkpoint, recipe, recipe_options)
+            head, kind = with_engine(head, engine)
+            encoder, loaded_with = _load_recipe(recipe, recipe_options, device)
             check_recipe(head, checkpoint, encoder.name, encoder.fingerprint, loaded_with)
         return cls(
             recipe=encoder,
@@ -170,33 +189,31 @@ class Localizer:
 
     def encode_query(
         self,
-        images: Path | str | Sequence[Path | str],
+        images: Picture | Sequence[Picture],
         *,
         boxes: Sequence[Box | None] | None = None,
     ) -> EncodedQuery:
         """Reads the query images once, for searches in many videos.
 
         Args:
-            images: One query image or several.
+            images: One query image or several: each a path, the bytes of an encoded picture, an
+                image of Pillow, or an array (height, width, 3) of uint8, RGB.
             boxes: For each image left, top, width, height in pixels (after EXIF rotation) of the
-                part that is meant; None is the whole image.
+                part that is meant, at least 8 a side; None is the whole image.
 
         Raises:
-            UsageError: There is no image, not one box an image, or a box outside its image.
+            UsageError: There is no image, one is of no such kind, not one box an image, or a box
+                outside its image.
             MediaError: An image cannot be read.
         """
-        paths = [Path(images)] if isinstance(images, Path | str) else [Path(p) for p in images]
-        if not paths:
-            raise UsageError("a search needs at least one query image, got none")
-        if boxes is not None and len(boxes) != len(paths):
-            raise UsageError(f"got {len(boxes)} boxes for {len(paths)} images; give one each")
-        parts = tuple(boxes) if boxes is not None else (None,) * len(paths)
-        features = [self._encode_image(path, box) for path, box in zip(paths, parts, strict=True)]
+        pictures = query_images(images)
+        parts = _checked_boxes(boxes, len(pictures))
+        features = [self._encode_image(*each) for each in zip(pictures, parts, strict=True)]
         likeness = None
         if self._matching is not None:
             likeness = encode(self._matching, features, torch.device("cpu"))
         return EncodedQuery(
-            images=tuple(paths),
+            images=pictures,
             boxes=parts,
             head=self.model,
             score=encode(self.model, features, self.device, precision=self._precision),
@@ -206,7 +223,7 @@ class Localizer:
     def locate(
         self,
         video: Path | str,
-        images: Path | str | Sequence[Path | str] | EncodedQuery,
+        images: Picture | Sequence[Picture] | EncodedQuery,
         *,
         boxes: Sequence[Box | None] | None = None,
         top: int = 1,
@@ -221,11 +238,12 @@ class Localizer:
 
         Args:
             video: The video file.
-            images: One query image or several, or what `encode_query` made of them.
+            images: One query image or several, as `encode_query` takes them, or what it made of
+                them.
             boxes: For each image left, top, width, height in pixels (after EXIF rotation) of the
-                part that is meant; None is the whole image.
+                part that is meant, at least 8 a side; None is the whole image.
             top: Most moments to find; each overlaps a better one by a tIoU of at most 0.3, or not
-                at all where the head scores clips.
+                at all where the head scores clips, and none lies in another.
             decode: ``joint``: the best pairs with the start before the end. ``independent``: the
                 paper's two argmaxes, for heads that score starts and ends only; there is no moment
                 where they come out reversed.
@@ -239,10 +257,17 @@ class Localizer:
             on_progress: Called with the seconds of video read and the seconds in total.
 
         Raises:
-            UsageError: There is no image, not one box an image, or a box outside its image; or
-                the head has no such decoding, or not for so many moments.
+            UsageError: An argument is of the wrong type; there is no image, not one box an image,
+                or a box outside its image; or the head has no such decoding, or not for so many
+                moments.
             MediaError: The video or an image cannot be read.
         """
+        _check_type("video", video, str | Path, "a path")
+        video = Path(video)
+        refuse_url(video, "video")
+        _check_whole("top", top)
+        if on_progress is not None:
+            _check_type("on_progress", on_progress, Callable, "a function")
         # Requests and pictures first: what is wrong must not cost the time of reading the video.
         check_decoding(self.model.decode_methods, decode, top=top)
         _check_choice("search", search, SearchMethod)
@@ -261,7 +286,6 @@ class Localizer:
                 "an encoded query keeps its boxes and its localizer; encode the images again with "
                 "this localizer, and give the boxes there"
             )
-        video = Path(video)
         clips, grid = self._encode_video(video, on_progress)
         output, moments = find_moments(
             query.score, clips, grid, similar=query.likeness, search=search, method=decode, top=top
@@ -291,10 +315,10 @@ class Localizer:
             looked_closer=long and search != "pooled",
         )
 
-    def _encode_image(self, path: Path, box: Box | None) -> QueryFeatures:
-        if self._store is not None:
-            return self._store.get_or_encode_query(self.recipe, path, box=box)
-        return self.recipe.encode_image(read_image(path), box=box)
+    def _encode_image(self, image: QueryImage, box: Box | None) -> QueryFeatures:
+        if self._store is not None and isinstance(image, Path):
+            return self._store.get_or_encode_query(self.recipe, image, box=box)
+        return self.recipe.encode_image(pixels_of(image), box=box)
 
     def _encode_video(
         self, path: Path, on_progress: Callable[[float, float], None] | None
@@ -326,6 +350,43 @@ def _load_recipe(
     return load_recipe(recipe, options), options
 
 
+def _checked_boxes(boxes: object, num_images: int) -> tuple[Box | None, ...]:
+    """One box an image; none anywhere where none are given."""
+    if boxes is None:
+        return (None,) * num_images
+    _check_type("boxes", boxes, Sequence, "a sequence, one an image")
+    assert isinstance(boxes, Sequence)
+    checked: list[Box | None] = []
+    for place, box in enumerate(boxes):
+        match box:
+            case None:
+                checked.append(None)
+            case [left, top, width, height] if all(map(_is_whole, box)):
+                checked.append((int(left), int(top), int(width), int(height)))
+            case _:
+                raise UsageError(
+                    f"boxes[{place}] must be None or (left, top, width, height) in whole pixels, "
+                    f"got {box!r}"
+                )
+    if len(checked) != num_images:
+        raise UsageError(f"got {len(checked)} boxes for {num_images} images; give one each")
+    return tuple(checked)
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def _check_type(name: str, value: object, kinds: Any, expected: str) -> None:
+    if not isinstance(value, kinds):
+        raise UsageError(f"{name} must be {expected}, got {type(value).__name__}")
+
+
+def _check_whole(name: str, value: object) -> None:
+    if not _is_whole(value):
+        raise UsageError(f"{name} must be a whole number, got {value!r}")
+
+
 def _check_choice(name: str, value: str | None, choices: Any) -> None:
     """Refuses what is none of the values of a Literal, None aside."""
     if value is not None and value not in get_args(choices):
@@ -333,6 +394,6 @@ def _check_choice(name: str, value: str | None, choices: Any) -> None:
         raise UsageError(f"{name} must be one of {known}, got {value!r}")
 
 
-def _check_onnx_precision(precision: Precision) -> None:
+def _check_onnx_precision(precision: HeadPrecision) -> None:
     if precision == "bf16":
         raise UsageError("the onnx engine computes in float32; use precision fp32, or torch")

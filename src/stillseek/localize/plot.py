@@ -10,12 +10,13 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, MultipleLocator
 from PIL import Image
 
-from stillseek.errors import UsageError
+from stillseek.files import FIGURE_SUFFIXES, Output, check_outputs
 from stillseek.localize.localization import Localization, format_span, format_time
-from stillseek.media import frames_at, read_image
+from stillseek.localize.query_image import pixels_of
+from stillseek.media import frames_at
+from stillseek.media.lettering import lettering
+from stillseek.media.picture_files import save_figure
 from stillseek.timeline import Moment, Segment
-
-PLOT_SUFFIXES = (".png", ".jpg", ".svg", ".pdf", ".webp")
 
 # Places in inches, from the lower left corner: left, bottom, width, height. They are fixed, so
 # that thumbnails are cut for exactly the strip that they fill. Rows of bars beyond two make the
@@ -30,6 +31,7 @@ _TITLE_INCHES = 4.62
 _BAR_INCHES = 0.3
 
 _QUERIES_SHOWN, _MOMENTS_SHOWN = 3, 10
+_LONGEST_NAME = 60
 _QUERY_GAP_INCHES = 0.12
 _THUMBNAIL_GAP_PIXELS = 3
 # Wide frames lose their sides: twice as many thumbnails say more than their corners.
@@ -50,36 +52,31 @@ _TICK_SECONDS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 
 _MAX_TICKS = 12
 
 
-def check_plot_path(path: Path) -> None:
-    """Refuses a picture format that can't be drawn, before any work is done.
-
-    Raises:
-        UsageError: The file name does not end in one of `PLOT_SUFFIXES`.
-    """
-    if path.suffix.lower() not in PLOT_SUFFIXES:
-        raise UsageError(
-            f"cannot draw a plot to {path}: its name must end in one of {', '.join(PLOT_SUFFIXES)}"
-        )
-
-
 def plot_localization(
-    localization: Localization, path: Path, *, true_segment: Segment | None = None
+    localization: Localization,
+    path: Path,
+    *,
+    true_segment: Segment | None = None,
+    overwrite: bool = False,
 ) -> None:
     """Draws a result to a file.
 
     Args:
         localization: The result; its video and images are read again for the pictures.
-        path: Where to; the suffix chooses the format (one of `PLOT_SUFFIXES`).
+        path: Where to; the suffix chooses the format (one of `FIGURE_SUFFIXES`).
         true_segment: The annotated segment, where it is known.
+        overwrite: Whether a file that stillseek did not write may be replaced.
 
     Raises:
-        UsageError: The suffix is not one of `PLOT_SUFFIXES`.
+        UsageError: The suffix is not one of `FIGURE_SUFFIXES`, the file is the video or an image,
+            or it exists and may not be replaced.
         MediaError: The video or an image can no longer be read.
+        OSError: The file can't be written.
     """
-    check_plot_path(path)
+    output = Output(name="plot", path=path, suffixes=FIGURE_SUFFIXES)
+    check_outputs([output], inputs=localization.files, overwrite=overwrite)
     figure = draw_localization(localization, true_segment=true_segment)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=_DPI, facecolor="white")
+    save_figure(figure, path, dpi=_DPI)
 
 
 def draw_localization(localization: Localization, *, true_segment: Segment | None = None) -> Figure:
@@ -125,13 +122,16 @@ def _write_titles(figure: Figure, localization: Localization) -> None:
     all_width, all_height = figure.get_size_inches()
     for text, inches, align, color, size, weight in (
         (query, _QUERY_PLACE[0], "left", _INK, 12, "bold"),
-        (localization.video.name, left, "left", _INK, 12, "bold"),
+        (_shortened(localization.video.name), left, "left", _INK, 12, "bold"),
         (heads, left + width, "right", _FAINT, 9, "normal"),
     ):
+        drawn, families = lettering(text)
         figure.text(
             inches / all_width,
             1 - (_SIZE[1] - _TITLE_INCHES) / all_height,
-            text,
+            drawn,
+            fontfamily=families,
+            parse_math=False,
             ha=align,
             color=color,
             fontsize=size,
@@ -139,16 +139,24 @@ def _write_titles(figure: Figure, localization: Localization) -> None:
         )
 
 
+def _shortened(name: str) -> str:
+    """A name with its middle left out where it would run into what stands beside it."""
+    if len(name) <= _LONGEST_NAME:
+        return name
+    half = _LONGEST_NAME // 2
+    return f"{name[: half - 1]}\u2026{name[-half:]}"
+
+
 def _draw_queries(figure: Figure, localization: Localization, lift: float) -> None:
     """Puts the query images below each other, each with its box."""
     images = localization.images[:_QUERIES_SHOWN]
     left, bottom, width, height = _QUERY_PLACE
     slot = (height + _QUERY_GAP_INCHES) / len(images)
-    for row, (path, box) in enumerate(zip(images, localization.boxes, strict=False)):
+    for row, (image, box) in enumerate(zip(images, localization.boxes, strict=False)):
         side = slot - _QUERY_GAP_INCHES
         place = (left, bottom + height - row * slot - side, width, side)
         axes = _add_axes(figure, place, lift=lift)
-        axes.imshow(read_image(path), interpolation="antialiased")
+        axes.imshow(pixels_of(image), interpolation="antialiased")
         axes.set_anchor("NW")
         axes.set_xticks([])
         axes.set_yticks([])

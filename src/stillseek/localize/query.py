@@ -3,16 +3,16 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from stillseek.evaluation.inference import Precision
 from stillseek.features import QueryFeatures
+from stillseek.localize.query_image import QueryImage
 from stillseek.localize.search import Scorer
 from stillseek.models.catalog import LocalizerModel
+from stillseek.models.inputs import HeadPrecision
 from stillseek.models.onnx_session import OnnxModel
 from stillseek.models.outputs import (
     at_least_float32,
@@ -31,14 +31,14 @@ class EncodedQuery:
     """The pictures of one activity as a localizer's head reads them, for any number of videos.
 
     Attributes:
-        images: The query images.
+        images: The query images: files, or the pixels of pictures that are none.
         boxes: The part of each that is meant; None is the whole image.
         head: The head that reads them.
         score: What the head says to windows of a video.
         likeness: How like the pictures the clips are; None where clips and pictures do not compare.
     """
 
-    images: tuple[Path, ...]
+    images: tuple[QueryImage, ...]
     boxes: tuple[Box | None, ...]
     head: Head
     score: Scorer
@@ -50,7 +50,7 @@ def encode(
     queries: Sequence[QueryFeatures],
     device: torch.device,
     *,
-    precision: Precision = "fp32",
+    precision: HeadPrecision = "fp32",
 ) -> Scorer:
     """A head with query images in it; what it says is averaged over the images."""
     scorers = [_encode_one(head, query, device, precision) for query in queries]
@@ -64,7 +64,7 @@ def encode(
 
 
 def _encode_one(
-    head: Head, query: QueryFeatures, device: torch.device, precision: Precision
+    head: Head, query: QueryFeatures, device: torch.device, precision: HeadPrecision
 ) -> Scorer:
     """A head with one query image in it; SAIL encodes the image here, once."""
 

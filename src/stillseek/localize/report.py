@@ -10,18 +10,26 @@ from jaxtyping import UInt8
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
+from stillseek.files import MADE_BY, REPORT_SUFFIXES, Output, check_outputs, replacing, shown_name
 from stillseek.localize.localization import Localization, format_span, format_time
 from stillseek.localize.plot import draw_localization
-from stillseek.media import frames_at, read_image
+from stillseek.localize.query_image import pixels_of
+from stillseek.media import frames_at
 from stillseek.timeline import Moment, Segment
 
 _FRAMES_SHOWN = 6
 _QUERY_PIXELS, _FRAME_PIXELS = 480, 320
 _PLOT_DPI = 130
+# Enough to compare by eye: as stillseek store ls shows it.
+_FINGERPRINT_DIGITS = 16
 
 
 def write_report(
-    localization: Localization, path: Path, *, true_segment: Segment | None = None
+    localization: Localization,
+    path: Path,
+    *,
+    true_segment: Segment | None = None,
+    overwrite: bool = False,
 ) -> None:
     """Writes the page: query, plot, found segment with its frames, and what found it.
 
@@ -29,17 +37,22 @@ def write_report(
         localization: The result; its video and images are read again for the pictures.
         path: Where to.
         true_segment: The annotated segment, where it is known.
+        overwrite: Whether a file that stillseek did not write may be replaced.
 
     Raises:
+        UsageError: The suffix is not one of `REPORT_SUFFIXES`, the file is the video or an image,
+            or it exists and may not be replaced.
         MediaError: The video or an image can no longer be read.
         OSError: The file can't be written.
     """
+    output = Output(name="report", path=path, suffixes=REPORT_SUFFIXES)
+    check_outputs([output], inputs=localization.files, overwrite=overwrite)
     environment = Environment(
         loader=PackageLoader("stillseek.localize"), autoescape=True, undefined=StrictUndefined
     )
     found = localization.best
     page = environment.get_template("report.html").render(
-        video_name=localization.video.name,
+        video_name=shown_name(localization.video.name),
         duration=format_time(localization.duration_seconds),
         presence=None if localization.presence is None else f"{localization.presence:.2f}",
         moments=[_moment_row(moment) for moment in localization.moments],
@@ -48,9 +61,10 @@ def write_report(
         plot_uri=_plot_uri(localization, true_segment),
         frames=[] if found is None else _frames(localization.video, found),
         facts=_facts(localization),
+        made_by=MADE_BY,
     )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(page, encoding="utf-8")
+    with replacing(path) as place:
+        place.write_text(page, encoding="utf-8")
 
 
 def _moment_row(moment: Moment) -> dict[str, str]:
@@ -71,11 +85,11 @@ def _truth(true: Segment | None, found: Segment | None) -> dict[str, str] | None
 def _queries(localization: Localization) -> list[dict[str, str | None]]:
     return [
         {
-            "name": path.name,
-            "uri": _picture_uri(read_image(path), _QUERY_PIXELS),
+            "name": shown_name(image.name) if isinstance(image, Path) else "picture",
+            "uri": _picture_uri(pixels_of(image), _QUERY_PIXELS),
             "box": None if box is None else ",".join(map(str, box)),
         }
-        for path, box in zip(localization.images, localization.boxes, strict=True)
+        for image, box in zip(localization.images, localization.boxes, strict=True)
     ]
 
 
@@ -91,11 +105,11 @@ def _frames(video: Path, segment: Segment) -> list[dict[str, str]]:
 
 def _facts(localization: Localization) -> dict[str, str]:
     return {
-        "video": str(localization.video),
+        "video": shown_name(localization.video.name),
         "duration": f"{localization.duration_seconds:.1f} s",
-        "model": localization.model,
+        "model": shown_name(localization.model),
         "recipe": localization.recipe,
-        "fingerprint": localization.fingerprint,
+        "fingerprint": localization.fingerprint[:_FINGERPRINT_DIGITS],
         "stillseek": version("stillseek"),
     }
 

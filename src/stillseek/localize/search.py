@@ -10,11 +10,10 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from stillseek.data.example import MAX_STEPS, pool_steps
 from stillseek.errors import FeatureError
 from stillseek.models.decoding import DecodeMethod, decode
-from stillseek.tensors import LocalizerOutput
-from stillseek.timeline import ClipGrid, Moment, Segment
+from stillseek.tensors import LocalizerOutput, pool_steps
+from stillseek.timeline import MAX_STEPS, ClipGrid, Moment, Segment
 
 SearchMethod = Literal["refined", "exhaustive", "pooled"]
 """How a video of more than 200 clips is searched by a head that was trained on shorter ones.
@@ -68,7 +67,7 @@ def find_moments(
         search: How, where there are more than 200 clips.
         method: How boundaries are chosen.
         top: Most moments; none overlaps a better one by a tIoU of more than 0.3, or at all where
-            the head scores clips.
+            the head scores clips, and none lies in another.
 
     Raises:
         FeatureError: A feature is not finite.
@@ -96,10 +95,10 @@ def find_moments(
             candidates = _places(similar, clips, top)
         found = _look_closer(score, clips, candidates, grid.stride_seconds)
     moments = []
-    for each in _distinct(found, top):
+    for each in found:
         time = grid.segment_between(each.segment.start_seconds, each.segment.end_seconds)
         moments.append(Moment(time.start_seconds, time.end_seconds, each.score))
-    return output, tuple(moments)
+    return output, tuple(_distinct(moments, top))
 
 
 def _places(score: Scorer, clips: Float[np.ndarray, "clip clip_dim"], top: int) -> list[_Found]:
@@ -169,7 +168,9 @@ def _decode(
     *,
     max_steps: int | None = MAX_STEPS,
 ) -> list[list[_Found]]:
-    decoded = decode(output, method=method, top=top)
+    # No two distinct moments start in one step: more are not there to be found.
+    most = output.start_logits.shape[1]
+    decoded = decode(output, method=method, top=min(top, most))
     found: list[list[_Found]] = []
     for window, segments, scores in zip(
         windows, decoded.segments.tolist(), decoded.scores.tolist(), strict=True
@@ -195,12 +196,19 @@ def _positions(window: range, max_steps: int | None = MAX_STEPS) -> ClipGrid:
     )
 
 
-def _distinct(found: list[_Found], top: int) -> list[_Found]:
-    """The best ones, none of which overlaps a better one too much."""
-    kept: list[_Found] = []
+def _distinct(found: list[Moment], top: int) -> list[Moment]:
+    """The best ones, none of which overlaps a better one too much, lies in it or holds it.
+
+    Clips overlap, and are cut at the end of the video: what is apart in clips need not be in time.
+    """
+    kept: list[Moment] = []
     for each in sorted(found, key=lambda one: -one.score):
-        if len(kept) < top and all(
-            each.segment.iou(other.segment) <= _MAX_OVERLAP for other in kept
-        ):
+        if len(kept) < top and not any(_clash(each.segment, other.segment) for other in kept):
             kept.append(each)
     return kept
+
+
+def _clash(one: Segment, other: Segment) -> bool:
+    shared = one.overlap_seconds(other)
+    shorter = min(one.duration_seconds, other.duration_seconds)
+    return one.iou(other) > _MAX_OVERLAP or shared >= shorter

@@ -10,8 +10,9 @@ import numpy as np
 from jaxtyping import UInt8
 
 from stillseek.errors import UsageError
+from stillseek.media.container import SNAP_SECONDS, TimedFrame
 from stillseek.media.pixels import PixelConverter
-from stillseek.media.source import SNAP_SECONDS, TimedFrame, VideoSource
+from stillseek.media.source import VideoSource
 
 # Decoding on is cheaper than seeking to a keyframe (every 2 to 10 s) unless the gap is larger.
 _SEEK_GAP_SECONDS = 5.0
@@ -122,8 +123,9 @@ def frames_at(
             raise UsageError(f"a frame's time must be 0 or more seconds, got {instant}")
     found: dict[float, np.ndarray] = {}
     with VideoSource(path) as source:
-        convert = PixelConverter(size)
-        for instants in _runs(sorted(set(seconds))):
+        convert = PixelConverter(size, source.pixel_aspect)
+        gap = _SEEK_GAP_SECONDS if source.reader.can_skip else math.inf
+        for instants in _runs(sorted(set(seconds)), gap):
             for instant, timed in displayed_at(source.frames(instants[0]), instants):
                 found[instant] = convert(timed.frame)
             if instants[-1] not in found:
@@ -154,7 +156,7 @@ def displayed_at(
 
 def _decode(path: Path, size: tuple[int, int] | None) -> Iterator[Frame]:
     with VideoSource(path) as source:
-        convert = PixelConverter(size)
+        convert = PixelConverter(size, source.pixel_aspect)
         for timed in source.frames():
             yield Frame(timed.seconds, convert(timed.frame))
 
@@ -167,7 +169,7 @@ def _sample(
     on_progress: Callable[[float], None] | None,
 ) -> Iterator[Frame]:
     with VideoSource(path) as source:
-        convert = PixelConverter(size)
+        convert = PixelConverter(size, source.pixel_aspect)
         is_empty = True
         for instant, timed in displayed_at(source.frames(start_seconds), instants):
             is_empty = False
@@ -178,10 +180,10 @@ def _sample(
             raise _after_the_end(path, start_seconds)
 
 
-def _runs(instants: Sequence[float]) -> Iterator[list[float]]:
+def _runs(instants: Sequence[float], gap_seconds: float) -> Iterator[list[float]]:
     run: list[float] = []
     for instant in instants:
-        if run and instant - run[-1] > _SEEK_GAP_SECONDS:
+        if run and instant - run[-1] > gap_seconds:
             yield run
             run = []
         run.append(instant)

@@ -1,5 +1,6 @@
 """What can be wrong with a media file, and the one line that people read about it."""
 
+import re
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,6 +10,15 @@ from stillseek.errors import MediaError, TruncatedMediaWarning
 
 _ANIMATIONS = "MP4, MKV, WebM, MOV, AVI, GIF or the like"
 _PICTURES = "JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF"
+# A path has one slash for two; one letter before the colon is a drive.
+_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/+(.+)")
+# Pictures that Pillow does not read, by what their files begin with, and what helps.
+_FOREIGN_PICTURES = (
+    (rb"....ftyp(hei[cfmsx]|hev[cmsx]|mif1|msf1)", "HEIC (a phone's)", "export it as JPEG"),
+    (rb"\xff\x0a|\x00\x00\x00\x0cJXL ", "JPEG XL", "convert it to JPEG or PNG"),
+    (rb"(?i)(\xef\xbb\xbf)?\s*(<\?xml.*)?(<!.*)?<svg\b", "SVG (a drawing)", "export it as PNG"),
+    (rb"%PDF-", "PDF", "export its page as PNG"),
+)
 
 
 def check_file(path: Path, kind: Literal["video", "image"]) -> None:
@@ -19,6 +29,11 @@ def check_file(path: Path, kind: Literal["video", "image"]) -> None:
     """
     a_kind = f"an {kind}" if kind == "image" else f"a {kind}"
     try:
+        if not path.exists() and (url := _URL.match(str(path))):
+            raise MediaError(
+                f"{url[1]}://{url[2]} is a URL; expected {a_kind} stored as a file: "
+                "download it and pass the file"
+            )
         if not path.exists():
             raise MediaError(f"no file at {path}; expected {a_kind}: check the path")
         if path.is_dir():
@@ -33,7 +48,7 @@ def check_file(path: Path, kind: Literal["video", "image"]) -> None:
     except OSError as error:
         raise MediaError(
             f"{path} cannot be opened ({error.strerror}); expected a readable {kind}: "
-            "check its permissions"
+            "check its name and permissions"
         ) from error
 
 
@@ -93,11 +108,45 @@ def not_an_image(path: Path, reason: str) -> MediaError:
     )
 
 
-def image_too_large(path: Path, max_pixels: int) -> MediaError:
+def unknown_image(path: Path) -> MediaError:
+    """Pillow does not know the format; others may, so that it has a name."""
+    with path.open("rb") as file:
+        head = file.read(4096)
+    for pattern, name, advice in _FOREIGN_PICTURES:
+        if re.match(pattern, head, re.DOTALL):
+            return MediaError(
+                f"{path} is a picture in {name} format, which is not read; "
+                f"expected {_PICTURES}: {advice}"
+            )
+    return not_an_image(path, "no known format")
+
+
+def one_line(error: Exception) -> str:
+    """The first line of what a library says about its failure."""
+    return next(iter(str(error).splitlines()), "").strip() or type(error).__name__
+
+
+def too_many_pixels(path: Path, max_pixels: int) -> MediaError:
     """The header announces so many pixels that decoding would exhaust memory."""
     return MediaError(
         f"{path} announces more than {max_pixels} pixels; expected fewer, so that a hostile file "
         "cannot fill the memory: scale it down first"
+    )
+
+
+def cannot_encode(path: Path, reason: str) -> MediaError:
+    """The encoder refuses the pictures or the sound."""
+    return MediaError(
+        f"{path} cannot be encoded ({reason}); expected frames and sound that H.264 and AAC hold: "
+        "convert the video first"
+    )
+
+
+def too_large_to_encode(path: Path, width: int, height: int, max_side: int) -> MediaError:
+    """H.264 has no frames of that size."""
+    return MediaError(
+        f"{path} would have frames of {width} x {height} pixels; H.264 holds at most {max_side} "
+        "a side: scale the video down first"
     )
 
 
@@ -118,5 +167,16 @@ def warn_truncated(path: Path, decoded_seconds: float, announced_seconds: float 
         "copy or download it again for the rest",
         TruncatedMediaWarning,
         # Attributed to this line on purpose: several readers of one broken file then warn once.
+        stacklevel=1,
+    )
+
+
+def warn_unread(path: Path, decoded_seconds: float, unread_share: float) -> None:
+    """Warns that nothing is found in a large part of a file at its end."""
+    warnings.warn(
+        f"{path} is read up to {decoded_seconds:.1f} seconds, which leaves {unread_share:.0%} of "
+        "the file; it is damaged there or was joined of several files: join them with a program "
+        "for videos, or convert it to MP4",
+        TruncatedMediaWarning,
         stacklevel=1,
     )

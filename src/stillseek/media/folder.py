@@ -1,20 +1,28 @@
 """Video files in folders: which files count, and how a name without suffix finds its file."""
 
+from collections import deque
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
 VIDEO_SUFFIXES = frozenset(
-    {".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts"}
-    | {".ogv", ".ts", ".webm", ".wmv"}
+    {".3g2", ".3gp", ".asf", ".avi", ".divx", ".f4v", ".flv", ".gif", ".m2ts", ".m2v", ".m4v"}
+    | {".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".mxf", ".ogg", ".ogm", ".ogv", ".qt"}
+    | {".ts", ".vob", ".webm", ".wmv"}
 )
 
 
 def videos_below(folder: Path) -> list[Path]:
-    """The video files in a folder and below it, in order of name."""
+    """The video files in a folder and below it, in order of name.
+
+    Linked folders count as well; one that is reached in several ways counts once, by the way that
+    has no link in it.
+    """
     return sorted(
         path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in VIDEO_SUFFIXES and path.is_file()
+        for below in _folders_below(folder)
+        for path in _listed(below)
+        if _is_video(path) and path.is_file()
     )
 
 
@@ -42,5 +50,36 @@ def find_video(folder: Path, name: str) -> Path:
 @lru_cache(maxsize=256)
 def _by_stem(folder: Path, changed_ns: int) -> dict[str, Path]:
     """The videos of one folder; listed again when the folder changes."""
-    videos = (path for path in folder.iterdir() if path.suffix.lower() in VIDEO_SUFFIXES)
+    videos = (path for path in folder.iterdir() if _is_video(path))
     return {path.stem: path for path in sorted(videos, reverse=True)}
+
+
+def _is_video(path: Path) -> bool:
+    # What macOS puts beside a file on foreign disks has its name, and nothing to see.
+    return path.suffix.lower() in VIDEO_SUFFIXES and not path.name.startswith("._")
+
+
+def _folders_below(folder: Path) -> Iterator[Path]:
+    """A folder and those below it, each once, linked ones last."""
+    seen: set[tuple[int, int]] = set()
+    real, linked = deque([folder]), deque[Path]()
+    while real or linked:
+        here = real.popleft() if real else linked.popleft()
+        if not here.is_dir():
+            continue
+        state = here.stat()
+        if (state.st_dev, state.st_ino) in seen:
+            continue
+        seen.add((state.st_dev, state.st_ino))
+        yield here
+        for path in _listed(here):
+            if path.is_dir():
+                (linked if path.is_symlink() else real).append(path)
+
+
+def _listed(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except PermissionError:
+        # As all search programs do: what may not be looked at is not there.
+        return []

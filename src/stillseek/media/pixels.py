@@ -1,5 +1,7 @@
 """Decoded frames as upright 8-bit RGB arrays."""
 
+from fractions import Fraction
+
 import numpy as np
 from av import VideoFrame
 from av.video.reformatter import Colorspace, ColorTrc, Interpolation, VideoReformatter
@@ -11,6 +13,8 @@ _UNSPECIFIED = 2
 # Swscale widens the bilinear kernel with the reduction, so small outputs are averaged, not picked.
 # Its fast paths are up to two levels too dark; the two other flags choose the exact one.
 _SCALING = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
+# Beyond it a header is broken: the widest lenses squeeze by 2, and test patterns by 4.
+_MAX_PIXEL_ASPECT = 8
 
 
 class PixelConverter:
@@ -19,15 +23,18 @@ class PixelConverter:
     Colours follow the matrix and range that the frame states; where it states none, players take
     BT.709 for high definition and BT.601 below, and so does this. HDR (PQ and HLG) becomes SDR,
     see :func:`stillseek.media.hdr.to_sdr`. Rotation and mirroring of the display matrix are
-    applied, in quarter turns. Pixels are taken as square.
+    applied, in quarter turns.
 
     Args:
         size: Width and height of the result in pixels, after rotation; None keeps the size of the
             first frame (a stream that changes its size midway is scaled to it, as players do).
+        pixel_aspect: Width of a stored pixel by its height. Where it is not 1, frames of no given
+            size grow in one direction until their pixels are square.
     """
 
-    def __init__(self, size: tuple[int, int] | None) -> None:
+    def __init__(self, size: tuple[int, int] | None, pixel_aspect: Fraction) -> None:
         self._size = size
+        self._pixel_aspect = pixel_aspect
         self._reformatter = VideoReformatter()
         self._rotation: int | None = None
         self._matrix = np.eye(2, dtype=int)
@@ -40,7 +47,7 @@ class PixelConverter:
             self._rotation, self._matrix = frame.rotation, display_matrix(frame)
         matrix = self._matrix
         if self._size is None:
-            self._size = displayed_size(frame)
+            self._size = displayed_size(frame, self._pixel_aspect)
         width, height = self._size if matrix[0, 0] or matrix[1, 1] else self._size[::-1]
         rgb = self._reformatter.reformat(
             frame,
@@ -73,11 +80,16 @@ def display_matrix(frame: VideoFrame) -> np.ndarray:
     return np.sign(values) * (np.eye(2, dtype=int) if upright else np.eye(2, dtype=int)[::-1])
 
 
-def displayed_size(frame: VideoFrame) -> tuple[int, int]:
-    """Width and height after rotation."""
+def displayed_size(frame: VideoFrame, pixel_aspect: Fraction) -> tuple[int, int]:
+    """Width and height after rotation, in square pixels."""
+    width, height = frame.width, frame.height
+    if 1 < pixel_aspect <= _MAX_PIXEL_ASPECT:
+        width = round(width * pixel_aspect)
+    elif 1 / _MAX_PIXEL_ASPECT <= pixel_aspect < 1:
+        height = round(height / pixel_aspect)
     matrix = display_matrix(frame)
     upright = matrix[0, 0] or matrix[1, 1]
-    return (frame.width, frame.height) if upright else (frame.height, frame.width)
+    return (width, height) if upright else (height, width)
 
 
 def clockwise_degrees(frame: VideoFrame) -> int:

@@ -8,6 +8,9 @@ from stillseek.media import faults
 from stillseek.media.pixels import clockwise_degrees, displayed_size, is_hdr
 from stillseek.media.source import VideoSource
 
+# A count that is a frame or two off is still that of all frames.
+_TOLERANCE_SECONDS = 0.5
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoInfo:
@@ -15,13 +18,14 @@ class VideoInfo:
 
     Attributes:
         path: The file.
-        width: Pixels across, as displayed (after rotation).
+        width: Pixels across, as displayed: after rotation, with square pixels.
         height: Pixels down, as displayed.
         rotation_degrees: Clockwise turn from the stored to the displayed picture: 0, 90, 180, 270.
         frame_rate: Average frames per second; None if the file does not tell.
         duration_seconds: End of the last frame, from the start of the container; measured, not
             what a truncated file announces.
-        num_frames: Frames that the container counts; None if it does not, or is truncated.
+        num_frames: Frames that the container counts; None if it does not, is truncated, or
+            shows only a part of them.
         codec: FFmpeg's name of the codec, such as ``h264``.
         is_hdr: Whether the brightness follows PQ or HLG; frames are converted to SDR.
         has_audio: Whether there is sound.
@@ -51,7 +55,11 @@ def probe(path: str | Path) -> VideoInfo:
     path = Path(path)
     with VideoSource(path) as source:
         first = next(source.frames()).frame
-        size, rotation, hdr = displayed_size(first), clockwise_degrees(first), is_hdr(first)
+        size, rotation, hdr = (
+            displayed_size(first, source.pixel_aspect),
+            clockwise_degrees(first),
+            is_hdr(first),
+        )
         extent = source.extent()
         is_cut, whole = source.missing_of(extent.video_seconds, extent)
         if is_cut:
@@ -63,8 +71,16 @@ def probe(path: str | Path) -> VideoInfo:
             rotation_degrees=rotation,
             frame_rate=source.frame_rate,
             duration_seconds=extent.video_seconds,
-            num_frames=None if is_cut else source.stream.frames or None,
+            num_frames=None if is_cut else _counted_frames(source, extent.video_seconds),
             codec=source.stream.codec_context.name,
             is_hdr=hdr,
-            has_audio=source.has_audio,
+            has_audio=source.sound is not None,
         )
+
+
+def _counted_frames(source: VideoSource, duration_seconds: float) -> int | None:
+    """The container's count, unless it includes much that an edit list leaves out."""
+    num_frames, rate = source.stream.frames, source.frame_rate
+    if not num_frames or (rate and num_frames / rate > duration_seconds + _TOLERANCE_SECONDS):
+        return None
+    return num_frames

@@ -1,8 +1,7 @@
 """Videos that every player opens: H.264 in MP4, written whole or not at all."""
 
-import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -20,10 +19,13 @@ from av.video.stream import VideoStream
 from jaxtyping import UInt8
 
 from stillseek.errors import UsageError
+from stillseek.files import MADE_BY, replacing
 from stillseek.media import faults
 
 # Frames sit on ticks of a whole fraction of the frame, about a hundredth of a millisecond long.
 _MIN_TICKS_PER_SECOND = 90_000
+# x264's limit.
+_MAX_SIDE = 16384
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,14 +91,16 @@ class VideoWriter:
         self._audio: AudioStream | None = None
         self._tick = 0
         self._to_yuv = VideoReformatter()
-        self._part = self._path.with_name(f".{self._path.name}.{uuid.uuid4().hex}.part")
-        with _failures_name(self._path):
+        with ExitStack() as stack, _failures_name(self._path):
+            place = stack.enter_context(replacing(self._path))
             self._container: OutputContainer = av.open(
-                str(self._part.absolute()),
+                str(place.absolute()),
                 "w",
                 format="mp4",
                 container_options={"movflags": "+faststart"},
             )
+            self._container.metadata["comment"] = MADE_BY
+            self._replacing = stack.pop_all()
 
     def __enter__(self) -> "VideoWriter":
         return self
@@ -107,13 +111,13 @@ class VideoWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        try:
-            if error is None:
-                self._finish()
-        finally:
-            # After a success there is nothing left under this name.
+        if error is not None:
             self._close()
-            self._part.unlink(missing_ok=True)
+            self._replacing.__exit__(kind, error, trace)
+            return
+        with _failures_name(self._path), self._replacing, ExitStack() as closing:
+            closing.callback(self._close)
+            self._finish()
 
     def write(
         self, pixels: UInt8[np.ndarray, "height width 3"], *, duration_seconds: float | None = None
@@ -126,7 +130,12 @@ class VideoWriter:
         """
         if self._video is None:
             self._shape = pixels.shape
-            self._video = self._add_streams(pixels.shape[1], pixels.shape[0])
+            if max(pixels.shape) > _MAX_SIDE:
+                raise faults.too_large_to_encode(
+                    self._path, pixels.shape[1], pixels.shape[0], _MAX_SIDE
+                )
+            with _failures_name(self._path):
+                self._video = self._add_streams(pixels.shape[1], pixels.shape[0])
         if pixels.shape != self._shape:
             raise UsageError(
                 f"every frame of {self._path} must have the shape {self._shape} of the first, "
@@ -173,24 +182,26 @@ class VideoWriter:
     def _finish(self) -> None:
         if self._video is None:
             raise UsageError(f"no frame was written to {self._path}; a video needs at least one")
-        with _failures_name(self._path):
-            self._container.mux(self._video.encode())
-            if self._audio is not None:
-                self._container.mux(self._audio.encode())
-            self._container.close()
-            self._part.replace(self._path)
+        self._container.mux(self._video.encode())
+        if self._audio is not None:
+            self._container.mux(self._audio.encode())
+        self._container.close()
 
     def _close(self) -> None:
         try:
             self._container.close()
         except FFmpegError:
-            # The reason for giving up is already on its way; the part file is removed anyway.
+            # The reason for giving up is already on its way; the file is removed anyway.
             return
 
 
 @contextmanager
 def _failures_name(path: Path) -> Iterator[None]:
+    """Says what keeps a video from being written: the folder, or its frames and sound."""
     try:
         yield
-    except (FFmpegError, OSError) as error:
-        raise faults.cannot_write(path, getattr(error, "strerror", None) or str(error)) from error
+    except (FFmpegError, OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or faults.one_line(error)
+        # What an encoder dislikes is a value, or an error of its library.
+        fault = faults.cannot_write if isinstance(error, OSError) else faults.cannot_encode
+        raise fault(path, reason) from error

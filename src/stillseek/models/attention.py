@@ -125,9 +125,12 @@ class MultiHead(nn.Module):
         stacked = torch.cat([self.query.weight, self.key.weight, self.value.weight])
         right = num_blocks * 2 * window - num_clips
         padded = F.pad(F.linear(clips, stacked), (0, 0, window, right + window))
-        heads = checkpoint(
-            self._attend_blocks, padded, sight, use_reentrant=False, preserve_rng_state=False
-        )
+        if torch.is_grad_enabled():
+            heads = checkpoint(
+                self._attend_blocks, padded, sight, use_reentrant=False, preserve_rng_state=False
+            )
+        else:  # nothing to recompute, and checkpoint imports PyTorch's compiler
+            heads = self._attend_blocks(padded, sight)
         return self.output(heads.view(batch, num_blocks * 2 * window, -1)[:, :num_clips])
 
     def _attend_blocks(self, padded: Tensor, sight: Sight) -> Tensor:

@@ -2,38 +2,39 @@
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
-from types import UnionType
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Any, Literal
 
 import safetensors.torch
 import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from stillseek.errors import CheckpointError, UsageError
+from stillseek.errors import CheckpointError
+from stillseek.features.recipe import RecipeOptions
+from stillseek.files import LEFT_OVER, remove_left_over, replacing
 from stillseek.models.catalog import MODELS, LocalizerModel, model_name
+from stillseek.models.checkpoint_header import (
+    FORMAT_VERSION,
+    HEADER_FILE,
+    WEIGHTS_FILE,
+    find_checkpoint,
+    options_as_json,
+    options_from_json,
+    read_bytes,
+    read_config,
+    read_header,
+)
 
-WEIGHTS_FILE = "model.safetensors"
-HEADER_FILE = "checkpoint.json"
-FORMAT_VERSION = 1
+# Weights whose header is about to be written, or was when a writer died.
+_NEXT_WEIGHTS_FILE = "model.next.safetensors"
 
 WeightType = Literal["float32", "float16"]
 
 _WEIGHT_TYPES: dict[str, torch.dtype] = {"float32": torch.float32, "float16": torch.float16}
-_HEADER_TYPES: dict[str, type | tuple[type, ...]] = {
-    "format_version": int,
-    "model": str,
-    "config": dict,
-    "recipe": dict,
-    "training": dict,
-    "calibration": (dict, type(None)),
-    "weights_sha256": str,
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +47,7 @@ class Checkpoint:
         recipe_fingerprint: Fingerprint of that recipe.
         training: Summary of the training run, as JSON values; empty where nothing was trained.
         calibration: Presence calibration as JSON values; None until calibrated.
+        recipe_options: How that recipe was loaded, but for the device; None where nobody knows.
     """
 
     model: LocalizerModel
@@ -53,10 +55,15 @@ class Checkpoint:
     recipe_fingerprint: str
     training: Mapping[str, Any]
     calibration: Mapping[str, Any] | None = None
+    recipe_options: RecipeOptions | None = None
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint, *, weights: WeightType = "float32") -> None:
     """Writes a checkpoint directory whole or not at all; replaces an older checkpoint.
+
+    The header names its weights by their hash, so that it alone decides: new weights lie beside the
+    old ones until it is replaced, in one step. Whoever is killed leaves the old checkpoint or the
+    new one.
 
     "float16" halves the file; its weights load as float32 with the precision of float16.
 
@@ -68,13 +75,17 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint, *, weights: WeightType =
     text = _header_text(checkpoint, hashlib.sha256(data).hexdigest())
     try:
         _refuse_foreign_files(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as temporary:
-            fresh = Path(temporary) / "new"
-            fresh.mkdir()
-            write_durably(fresh / WEIGHTS_FILE, data)
-            write_durably(fresh / HEADER_FILE, text.encode())
-            _put_in_place(fresh, path, Path(temporary) / "old")
+        _tidy(path)
+        coming = path / _NEXT_WEIGHTS_FILE
+        with replacing(coming) as temporary:
+            temporary.write_bytes(data)
+        try:
+            with replacing(path / HEADER_FILE) as temporary:
+                temporary.write_text(text, encoding="utf-8")
+        except OSError:
+            coming.unlink()
+            raise
+        coming.replace(path / WEIGHTS_FILE)
     except OSError as error:
         raise CheckpointError(
             f"cannot write checkpoint {path}: {error}; check the directory and the free space"
@@ -85,7 +96,7 @@ def load_checkpoint(path: Path, *, recipe_fingerprint: str | None) -> Checkpoint
     """Reads a checkpoint directory.
 
     Args:
-        path: The directory.
+        path: The directory, or the folder of a training run, whose head it then is.
         recipe_fingerprint: Fingerprint of the features that the model will get; None skips the
             comparison, for those who only look at the checkpoint.
 
@@ -93,7 +104,8 @@ def load_checkpoint(path: Path, *, recipe_fingerprint: str | None) -> Checkpoint
         CheckpointError: A file is missing or corrupt, a key is unknown, or the features come from
             another recipe.
     """
-    header = _read_header(path)
+    path = find_checkpoint(path)
+    header, model = _read_together(path)
     name, fingerprint = header["recipe"]["name"], header["recipe"]["fingerprint"]
     if recipe_fingerprint is not None and recipe_fingerprint != fingerprint:
         raise CheckpointError(
@@ -102,11 +114,12 @@ def load_checkpoint(path: Path, *, recipe_fingerprint: str | None) -> Checkpoint
             f"with --recipe {name}"
         )
     return Checkpoint(
-        model=_read_model(path, header),
+        model=model,
         recipe_name=name,
         recipe_fingerprint=fingerprint,
         training=header["training"],
         calibration=header["calibration"],
+        recipe_options=options_from_json(path / HEADER_FILE, header["recipe"].get("options")),
     )
 
 
@@ -125,14 +138,17 @@ def _stored_weights(model: LocalizerModel, weights: WeightType) -> dict[str, Ten
 
 
 def _header_text(checkpoint: Checkpoint, weights_sha256: str) -> str:
+    recipe: dict[str, Any] = {
+        "name": checkpoint.recipe_name,
+        "fingerprint": checkpoint.recipe_fingerprint,
+    }
+    if checkpoint.recipe_options is not None:
+        recipe["options"] = options_as_json(checkpoint.recipe_options)
     header = {
         "format_version": FORMAT_VERSION,
         "model": model_name(checkpoint.model),
         "config": asdict(checkpoint.model.config),
-        "recipe": {
-            "name": checkpoint.recipe_name,
-            "fingerprint": checkpoint.recipe_fingerprint,
-        },
+        "recipe": recipe,
         "training": checkpoint.training,
         "calibration": checkpoint.calibration,
         "weights_sha256": weights_sha256,
@@ -146,149 +162,95 @@ def _header_text(checkpoint: Checkpoint, weights_sha256: str) -> str:
 
 
 def _refuse_foreign_files(path: Path) -> None:
-    """Saving replaces the directory, so it must hold nothing but a checkpoint."""
+    """Saving replaces what the directory holds, so that must be nothing but a checkpoint."""
+    known = {WEIGHTS_FILE, HEADER_FILE, _NEXT_WEIGHTS_FILE}
     if path.is_dir():
-        foreign = sorted({entry.name for entry in path.iterdir()} - {WEIGHTS_FILE, HEADER_FILE})
+        names = {entry.name for entry in path.iterdir()} - known
+        foreign = sorted(name for name in names if not fnmatchcase(name, LEFT_OVER))
     else:
         foreign = [path.name] if path.exists() else []
     if foreign:
         raise CheckpointError(
-            f"{path} holds {foreign[0]!r}, which saving a checkpoint there would delete; choose "
-            "another directory"
+            f"{path} holds {foreign[0]!r}, which is no part of a checkpoint; choose another "
+            "directory"
         )
 
 
-def write_durably(path: Path, data: bytes) -> None:
-    """Writes a file that is on the disk when this returns: renaming it then makes it visible."""
-    with path.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+def _tidy(path: Path) -> None:
+    """Ends what a writer that was killed began, so that the old weights have their usual name."""
+    remove_left_over(path)
+    coming = path / _NEXT_WEIGHTS_FILE
+    if coming.exists():
+        try:
+            found = hashlib.sha256(read_bytes(coming)).hexdigest()
+            is_wanted = found == read_header(path)["weights_sha256"]
+        except CheckpointError:  # a header that nobody can read wants none
+            is_wanted = False
+        if is_wanted:
+            coming.replace(path / WEIGHTS_FILE)
+        else:
+            coming.unlink()
 
 
-def _put_in_place(fresh: Path, path: Path, old: Path) -> None:
-    """Two renames, as no call replaces a full directory; a failed second one is undone."""
-    if not path.exists():
-        fresh.rename(path)
-        return
-    path.rename(old)
+def _read_together(path: Path) -> tuple[dict[str, Any], LocalizerModel]:
+    """The header and its weights."""
     try:
-        fresh.rename(path)
-    except OSError:
-        old.rename(path)
-        raise
-
-
-def _read_bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise CheckpointError(
-            f"cannot read {path}: {error.strerror}; {_advice(path.parent)}"
-        ) from error
-
-
-def _advice(folder: Path) -> str:
-    if folder.suffix == ".onnx":
-        return "an exported head can be searched with only; give the folder it was exported from"
-    if (folder / "head" / HEADER_FILE).exists():
-        return f"this is the folder of a training run; give {folder / 'head'}"
-    return f"a checkpoint is a directory with {HEADER_FILE} and {WEIGHTS_FILE}"
-
-
-def _read_header(path: Path) -> dict[str, Any]:
-    file = path / HEADER_FILE
-    try:
-        header = json.loads(_read_bytes(file))
-    except ValueError as error:  # covers broken JSON and broken UTF-8
-        raise CheckpointError(f"{file} is not JSON: {error}; copy the checkpoint again") from error
-    version = header.get("format_version") if isinstance(header, dict) else None
-    if version != FORMAT_VERSION:
-        raise CheckpointError(
-            f"{file} has format_version {version!r}, expected {FORMAT_VERSION}; use the stillseek "
-            "version that wrote it"
-        )
-    _check_keys(file, "key", header, set(_HEADER_TYPES))
-    for key, expected in _HEADER_TYPES.items():
-        if not isinstance(header[key], expected):
-            raise CheckpointError(f"{file}: {key} has the wrong type; copy the checkpoint again")
-    recipe = header["recipe"]
-    _check_keys(file, "recipe key", recipe, {"name", "fingerprint"})
-    if not all(isinstance(value, str) for value in recipe.values()):
-        raise CheckpointError(f"{file}: recipe name and fingerprint must be strings")
-    if header["model"] not in MODELS:
-        raise CheckpointError(
-            f"{file} is for model {header['model']!r}, expected one of {sorted(MODELS)}"
-        )
-    return header
-
-
-def _check_keys(file: Path, what: str, found: dict[str, Any], expected: set[str]) -> None:
-    for problem, keys in (("unknown", found.keys() - expected), ("no", expected - found.keys())):
-        if keys:
-            raise CheckpointError(
-                f"{file} has {problem} {what} {', '.join(map(repr, sorted(keys)))}; use the "
-                "stillseek version that wrote it"
-            )
+        header = read_header(path)
+        return header, _read_model(path, header)
+    except CheckpointError:
+        # Another process may have replaced both between the two reads: that looks broken once.
+        header = read_header(path)
+        return header, _read_model(path, header)
 
 
 def _read_model(path: Path, header: dict[str, Any]) -> LocalizerModel:
-    config_class, model_class = MODELS[header["model"]]
-    config = _read_config(path / HEADER_FILE, config_class, header["config"])
-    data = _read_bytes(path / WEIGHTS_FILE)
-    if hashlib.sha256(data).hexdigest() != header["weights_sha256"]:
+    if header["model"] not in MODELS:
         raise CheckpointError(
-            f"{path / WEIGHTS_FILE} is not the file that {HEADER_FILE} was written with; copy the "
-            "checkpoint again"
+            f"{path / HEADER_FILE} is for model {header['model']!r}, expected one of "
+            f"{sorted(MODELS)}"
         )
+    config_class, model_class = MODELS[header["model"]]
+    config = read_config(path / HEADER_FILE, config_class, header["config"])
+    data = _read_weights(path, header["weights_sha256"])
     with torch.device("meta"):  # no time for random weights that are replaced at once
         model = model_class(config)
     try:
         tensors = {name: t.float() for name, t in safetensors.torch.load(data).items()}
-        model.load_state_dict(tensors, assign=True)
-    except (SafetensorError, RuntimeError) as error:
+        _refuse_misfits(model, tensors)
+    except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise CheckpointError(
-            f"{path / WEIGHTS_FILE} does not fit the config in {HEADER_FILE}: {error}"
+            f"{path / WEIGHTS_FILE} does not fit the config in {HEADER_FILE}: {error}; copy the "
+            "checkpoint again"
         ) from error
+    model.load_state_dict(tensors, assign=True)
     return model.eval()
 
 
-def _read_config(file: Path, config_class: type[Any], values: dict[str, Any]) -> Any:
-    types = {field.name: field.type for field in fields(config_class)}
-    _check_keys(file, "config key", values, set(types))
-    typed = {}
-    for key, value in values.items():
-        try:
-            typed[key] = _from_json(value, types[key])
-        except TypeError as error:
-            raise CheckpointError(
-                f"{file}: config key {key!r} has the wrong type, got {value!r}; copy the "
-                "checkpoint again"
-            ) from error
-    try:
-        return config_class(**typed)
-    except UsageError as error:
-        raise CheckpointError(f"{file}: {error}") from error
+def _read_weights(path: Path, sha256: str) -> bytes:
+    """The weights that a header was written with, under whichever of the two names."""
+    coming = path / _NEXT_WEIGHTS_FILE
+    for file in (coming, path / WEIGHTS_FILE) if coming.exists() else (path / WEIGHTS_FILE,):
+        data = read_bytes(file)
+        if hashlib.sha256(data).hexdigest() == sha256:
+            return data
+    raise CheckpointError(
+        f"{path / WEIGHTS_FILE} is not the file that {HEADER_FILE} was written with; copy the "
+        "checkpoint again"
+    )
 
 
-def _from_json(value: Any, expected: Any) -> Any:
-    """A JSON value as the type of a configuration's field.
+def _refuse_misfits(model: LocalizerModel, tensors: Mapping[str, Tensor]) -> None:
+    """Names the first weight that is not as expected; PyTorch would list them all, a line each.
 
     Raises:
-        TypeError: It is of another type.
+        ValueError: There is one.
     """
-    kind, arguments = get_origin(expected), get_args(expected)
-    if kind is tuple and type(value) is list:
-        return tuple(_from_json(item, arguments[0]) for item in value)  # tuple[T, ...]
-    if kind is Literal and type(value) is str and value in arguments:
-        return value
-    if kind in (Union, UnionType):
-        for option in arguments:
-            try:
-                return _from_json(value, option)
-            except TypeError:
-                continue
-    # JSON writes 0.0 and 0 alike; True is an int to Python but not here.
-    if type(value) is expected or (expected is float and type(value) is int):
-        return value
-    raise TypeError(f"{value!r} is not {expected}")
+    wanted, found = (
+        {name: tuple(tensor.shape) for name, tensor in each.items()}
+        for each in (model.state_dict(), tensors)
+    )
+    for name in sorted(wanted.keys() | found.keys()):
+        if found.get(name) != wanted.get(name):
+            raise ValueError(
+                f"weight {name!r} has shape {found.get(name)}, expected {wanted.get(name)}"
+            )

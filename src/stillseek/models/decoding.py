@@ -74,10 +74,10 @@ def decode(
     "joint": segments of the last stage where the model scores segments, else pairs with
     ``start <= end`` by ``p^s_start * p^e_end``; exact. The best comes first, then greedily the
     best of those that overlap no chosen one by more than ``max_overlap`` (non-maximum
-    suppression); where clips are scored, of those that share no clip with a chosen one, as the
-    next best would be pieces of the best. One moment takes time linear in the number of clips,
-    and so does each more where clips are scored. "independent": the paper's two argmaxes
-    (section 4.4).
+    suppression), lie in none and hold none; where clips are scored, of those that share no clip
+    with a chosen one, as the next best would be pieces of the best. One moment takes time linear
+    in the number of clips, and so does each more where clips are scored. "independent": the
+    paper's two argmaxes (section 4.4).
 
     Deviation: the paper only has "independent", whose end may lie before its start.
 
@@ -230,8 +230,8 @@ def _best_free_pair(
         begins = starts[:, None].to(log_end.dtype)
         log_scores = (log_start[starts, None] + log_end).masked_fill_(ends <= begins, -torch.inf)
         for segment in chosen:
-            overlap = _overlap(begins, ends, *segment)
-            log_scores.masked_fill_(overlap > max_overlap, -torch.inf)
+            clash = _clash(begins, ends, segment[0], segment[1], max_overlap)
+            log_scores.masked_fill_(clash, -torch.inf)
         log_score, place = log_scores.flatten().max(dim=0)
         if log_score > best_log_score:
             row, column = place // len(log_end), place % len(log_end)
@@ -250,17 +250,25 @@ def _best_segments(stage: SegmentScores, top: int, max_overlap: float) -> Decode
         found = torch.cat([best_start, best_end], dim=1)
         segments.append(found.masked_fill(best == -torch.inf, torch.nan))
         best_logits.append(best)
-        overlap = _overlap(start, end, best_start, best_end)
-        logits = logits.masked_fill(overlap > max_overlap, -torch.inf)
+        clash = _clash(start, end, best_start, best_end, max_overlap)
+        logits = logits.masked_fill(clash, -torch.inf)
     return Decoded(
         segments=torch.stack(segments, dim=1), scores=torch.cat(best_logits, dim=1).sigmoid()
     )
 
 
-def _overlap(start: Tensor, end: Tensor, other_start: Tensor, other_end: Tensor) -> Tensor:
-    """The tIoU of segments with others, in steps; the four are broadcast."""
+def _clash(
+    start: Tensor, end: Tensor, other_start: Tensor, other_end: Tensor, max_overlap: float
+) -> Tensor:
+    """Whether segments overlap others by a tIoU of more than the most, lie in them or hold them.
+
+    The bounds are in steps, and broadcast. A short segment in a long one has a small tIoU.
+    """
     shared = (torch.minimum(end, other_end) - torch.maximum(start, other_start)).clamp_(min=0)
-    return shared / ((end - start) + (other_end - other_start) - shared)
+    overlap = shared / ((end - start) + (other_end - other_start) - shared)
+    inside = (other_start <= start) & (end <= other_end)
+    around = (start <= other_start) & (other_end <= end)
+    return (overlap > max_overlap) | inside | around
 
 
 def _pairs(

@@ -99,4 +99,3 @@ def smooth(
     sums = conv1d((values * real)[:, None], kernel, padding=reach).squeeze(1)
     weights = conv1d(real[:, None], kernel, padding=reach).squeeze(1)
     return sums / weights.clamp(min=kernel.min() / 2), weights > 0
-

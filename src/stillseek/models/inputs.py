@@ -1,7 +1,7 @@
 """Checks on what a model is given, and the query-blind copy of it."""
 
 from dataclasses import fields, replace
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Bool, Float
@@ -10,19 +10,29 @@ from torch import Tensor
 from stillseek.errors import UsageError
 from stillseek.tensors import LocalizerInput
 
+HeadPrecision = Literal["fp32", "bf16"]
+"""Number format of a head's matrix products; its weights stay float32."""
+
+
+# Far above what anybody trains; a damaged file may ask for more.
+LARGEST_SIZE = 2**16
+_LARGEST = {"num_layers": 1000, "seed": 2**63 - 1}
+
 
 def check_config(config: Any, *, may_be_zero: tuple[str, ...] = ()) -> None:
     """Refuses a model's configuration with whole numbers or a dropout out of range.
 
     Raises:
-        UsageError: A whole number is below 1 (below 0 where it may be zero), or ``dropout``, where
-            there is one, lies outside [0, 1).
+        UsageError: A whole number is below 1 (below 0 where it may be zero) or so large that no
+            memory would hold the model, or ``dropout``, where there is one, lies outside [0, 1).
     """
     for field in fields(config):
         value = getattr(config, field.name)
         least = 0 if field.name in may_be_zero else 1
-        if field.type is int and value < least:
-            raise UsageError(f"{field.name} must be at least {least}, got {value}")
+        most = _LARGEST.get(field.name, LARGEST_SIZE)
+        if field.type is int and not least <= value <= most:
+            bound = f"at least {least}" if value < least else f"at most {most}"
+            raise UsageError(f"{field.name} must be {bound}, got {value}")
         if field.name == "dropout" and not 0 <= value < 1:
             raise UsageError(f"dropout must be in [0, 1), got {value}")
 

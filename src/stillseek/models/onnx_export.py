@@ -6,7 +6,6 @@ the square of the number of clips.
 """
 
 import json
-import tempfile
 import warnings
 from copy import deepcopy
 from dataclasses import asdict
@@ -19,12 +18,13 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from stillseek.errors import CheckpointError, InstallationError, UsageError
+from stillseek.files import MADE_BY, Output, check_outputs, replacing
 from stillseek.models import plain
 from stillseek.models.catalog import model_name
-from stillseek.models.checkpoint import Checkpoint, write_durably
+from stillseek.models.checkpoint import Checkpoint
 from stillseek.models.flp import Flp
 from stillseek.models.matching import Matching
-from stillseek.models.onnx_session import FORMAT_VERSION, INPUT_NAMES
+from stillseek.models.onnx_session import FORMAT_VERSION, INPUT_NAMES, seal
 from stillseek.models.sail import Sail
 from stillseek.tensors import LocalizerInput, LocalizerOutput
 
@@ -39,25 +39,28 @@ _AXES = {
 }
 
 
-def write_onnx(path: Path, checkpoint: Checkpoint) -> None:
+def write_onnx(path: Path, checkpoint: Checkpoint, *, overwrite: bool = False) -> None:
     """Writes a head as one ONNX file, weights inside, whole or not at all; takes seconds.
 
     The file takes any number of videos, clips and regions.
 
+    Args:
+        path: Where to, ending in ``.onnx``.
+        checkpoint: The head.
+        overwrite: Whether a file that stillseek did not write may be replaced.
+
     Raises:
-        UsageError: The path does not end in ``.onnx``, or the model cannot be exported.
+        UsageError: The path does not end in ``.onnx``, the file exists and may not be replaced, or
+            the model cannot be exported.
         CheckpointError: The disk refuses, or a summary is not JSON.
         InstallationError: onnx or onnxscript is not installed.
     """
-    if path.suffix != ".onnx":
-        raise UsageError(f"{path} does not end in .onnx; give a file name that does")
+    output = Output(name="out", path=path, suffixes=(".onnx",))
+    check_outputs([output], inputs=(), overwrite=overwrite)
     data = onnx_bytes(checkpoint)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as temporary:
-            fresh = Path(temporary) / path.name
-            write_durably(fresh, data)
-            fresh.replace(path)
+        with replacing(path) as place:
+            place.write_bytes(data)
     except OSError as error:
         raise CheckpointError(
             f"cannot write {path}: {error.strerror}; check the directory and the free space"
@@ -83,9 +86,10 @@ def onnx_bytes(checkpoint: Checkpoint) -> bytes:
     # Names of source files and lines on this machine: nobody else's business.
     for part in (proto.graph, *proto.graph.node, *proto.graph.value_info):
         del part.metadata_props[:]
+    proto.doc_string = MADE_BY
     for key, value in properties.items():
         proto.metadata_props.add(key=key, value=value)
-    return proto.SerializeToString(deterministic=True)
+    return seal(proto.SerializeToString(deterministic=True))
 
 
 class _Head(nn.Module):

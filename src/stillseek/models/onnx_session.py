@@ -1,5 +1,6 @@
 """Heads in ONNX files, run by ONNX Runtime; `stillseek.models.onnx_export` writes them."""
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -18,6 +19,11 @@ from stillseek.tensors import LocalizerInput, LocalizerOutput
 FORMAT_VERSION = "1"
 INPUT_NAMES = tuple(field.name for field in fields(LocalizerInput))
 """Inputs of a file; its outputs are the fields of `LocalizerOutput` that the model fills."""
+
+# A file ends with an entry of its metadata (field 14 of ONNX's ModelProto, 84 bytes) that holds the
+# hash of what is before it. Other programs see one more property.
+_SEAL = b"\x72\x54\x0a\x10stillseek.sha256\x12\x40"
+_DIGITS = 64
 
 
 class OnnxModel:
@@ -120,22 +126,24 @@ def open_onnx(data: bytes, *, name: str) -> OnnxCheckpoint:
         InstallationError: ONNX Runtime is not installed.
     """
     onnxruntime = _import_runtime()
+    _check_seal(data, name)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     options.log_severity_level = 4  # what fails raises, too
     try:
-        session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(
+            data,
+            options,
+            providers=["CPUExecutionProvider"],
+            enable_fallback=0,  # to what failed; it prints
+        )
     except Exception as error:  # the runtime's exceptions have no other base
         raise CheckpointError(
-            f"ONNX Runtime cannot read {name}: {error}; export the head again, or update "
-            "onnxruntime"
+            f"ONNX Runtime cannot read {name}: {' '.join(str(error).split())}; export the head "
+            "again, or update onnxruntime"
         ) from error
     values = session.get_modelmeta().custom_metadata_map
     found = values.get("stillseek.format_version")
-    if found is None:
-        raise CheckpointError(
-            f"{name} is an ONNX file but not one of stillseek export; write one with it"
-        )
     if found != FORMAT_VERSION:
         raise CheckpointError(
             f"{name} has format_version {found}, expected {FORMAT_VERSION}; export the head again"
@@ -149,6 +157,29 @@ def open_onnx(data: bytes, *, name: str) -> OnnxCheckpoint:
         training=json.loads(values["stillseek.training"]),
         calibration=json.loads(values["stillseek.calibration"]),
     )
+
+
+def seal(model: bytes) -> bytes:
+    """A file that holds its own hash: what is damaged must not reach ONNX Runtime, which trusts."""
+    return model + _SEAL + hashlib.sha256(model).hexdigest().encode()
+
+
+def _check_seal(data: bytes, name: str) -> None:
+    """Refuses a file that is not as `seal` made it.
+
+    Raises:
+        CheckpointError: It is not.
+    """
+    model = data[: -len(_SEAL) - _DIGITS]
+    if not data[len(model) :].startswith(_SEAL):
+        raise CheckpointError(
+            f"{name} is not a file of this version's stillseek export, or its end is missing; "
+            "export the head again"
+        )
+    if seal(model) != data:
+        raise CheckpointError(
+            f"{name} is damaged (its checksum differs); copy it or export the head again"
+        )
 
 
 def _import_runtime() -> Any:

@@ -121,7 +121,12 @@ class Sail(nn.Module):
         through it unchanged (query and context as wide as all heads together), ``W^v`` and
         ``W^o`` start as identities: what a clip sees of the image then lies in the clip's own
         space, and the product in the fusion compares from the first step on.
+
+        Nothing on the meta device, where a checkpoint that is read puts its own weights: PyTorch
+        imports its compiler for eye_ there, which takes a second.
         """
+        if next(self.parameters()).is_meta:
+            return
         for module in self.modules():
             if isinstance(module, nn.Linear):
                 nn.init.xavier_uniform_(module.weight)

@@ -7,12 +7,11 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn.functional import max_pool1d
-from torchvision.ops import nms
 
 from stillseek.errors import UsageError
 from stillseek.models.attention import MultiHead
 from stillseek.models.decoding import DecodeMethod
-from stillseek.models.inputs import check_config, check_inputs
+from stillseek.models.inputs import LARGEST_SIZE, check_config, check_inputs
 from stillseek.models.local_transformer import Fusion
 from stillseek.models.outputs import at_least_float32, segment_scores_output
 from stillseek.models.segments import pooling_weights, regress
@@ -58,9 +57,11 @@ class TalConfig:
         """Refuses values that make no model."""
         check_config(self)
         scales = self.anchor_scales
-        if not scales or scales[0] < 1 or list(scales) != sorted(set(scales)):
+        if not scales or list(scales) != sorted(set(scales)):
+            raise UsageError(f"anchor_scales must be increasing lengths, got {scales}")
+        if scales[0] < 1 or scales[-1] > LARGEST_SIZE:
             raise UsageError(
-                f"anchor_scales must be increasing lengths of at least 1 step, got {scales}"
+                f"anchor_scales must be lengths of 1 to {LARGEST_SIZE} steps, got {scales}"
             )
 
 
@@ -196,8 +197,10 @@ class Tal(nn.Module):
         """Initialises every weight; the only place that does.
 
         Matrices are Xavier uniform and biases 0; regression starts near no move at all (normal,
-        0.01), as in Faster R-CNN.
+        0.01), as in Faster R-CNN. Nothing on the meta device, as in SAIL (there for normal_).
         """
+        if self.project.weight.is_meta:
+            return
         for name, module in self.named_modules():
             if isinstance(module, nn.Linear | nn.Conv1d):
                 if name.endswith("regression"):
@@ -255,6 +258,9 @@ class Tal(nn.Module):
 
         Missing ones are the whole video. No gradient comes back through them.
         """
+        # torchvision takes a second to import, and no other head needs it.
+        from torchvision.ops import nms
+
         num_clips = clip_mask.sum(dim=1)
         whole = torch.stack([torch.zeros_like(num_clips), num_clips], dim=-1).to(first.segments)
         proposals = whole[:, None].repeat(1, self.config.num_proposals, 1)

@@ -68,6 +68,10 @@ class EpochRecord:
         validation_miou_independent: The same with the paper's two argmaxes; None for models that
             do not score starts and ends apart.
         seconds: Wall time of training and validation.
+        prior: The best answer that looks at no picture and no frame: ``whole-video`` or ``centre``;
+            None in the records of early versions.
+        prior_miou: Its mIoU on the validation examples, which a head has to beat.
+        ignores_query: Whether the head gave the same answers to other pictures.
     """
 
     epoch: int
@@ -75,6 +79,9 @@ class EpochRecord:
     validation_miou: float
     validation_miou_independent: float | None
     seconds: float
+    prior: str | None = None
+    prior_miou: float | None = None
+    ignores_query: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,11 +91,15 @@ class TrainResult:
     Attributes:
         best_epoch: Epoch with the highest validation mIoU.
         best_miou: That mIoU.
+        prior: The best answer that looks at no picture and no frame.
+        prior_miou: Its validation mIoU.
         epochs: All epochs.
         weights: File with the best epoch's weights.
     """
 
     best_epoch: int
     best_miou: float
+    prior: str
+    prior_miou: float
     epochs: tuple[EpochRecord, ...]
     weights: Path

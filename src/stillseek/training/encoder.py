@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from stillseek.data.rendered.pictures import render_pictures
 from stillseek.data.rendered.streams import class_split
 from stillseek.features.encoder import PocketEncoder
+from stillseek.files import replacing
 from stillseek.training.encoder_config import EncoderTrainConfig
 
 
@@ -166,5 +167,6 @@ def train_encoder(
         "render_seconds": rendered_seconds,
         "total_seconds": time.perf_counter() - started,
     }
-    (out / "encoder.json").write_text(json.dumps(summary, indent=2) + "\n")
+    with replacing(out / "encoder.json") as place:
+        place.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
     return summary

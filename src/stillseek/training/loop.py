@@ -15,18 +15,18 @@ import safetensors.torch
 import torch
 from accelerate import Accelerator
 from accelerate.utils import ProjectConfiguration
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from stillseek.data.batching import BatchLoader, batch_indices, num_steps_of, worker_failures
-from stillseek.data.example import Batch, Example, StepTargets, samples_of
+from stillseek.data.example import Batch, Example, StepTargets
 from stillseek.data.records import write_text_atomic
 from stillseek.errors import StillseekError, UsageError
-from stillseek.evaluation.inference import predict
+from stillseek.files import remove_left_over
 from stillseek.models.catalog import LocalizerModel, model_name
+from stillseek.models.checkpoint_header import RUN_CONFIG_FILE
 from stillseek.models.inputs import blind_query
 from stillseek.training.config import EpochRecord, TrainConfig, TrainResult
 from stillseek.training.losses import Loss, loss_for
+from stillseek.training.progress import TrainingProgress, describe_size
 from stillseek.training.state import (
     STATE_FILE,
     load_state,
@@ -36,10 +36,15 @@ from stillseek.training.state import (
     save_state,
     save_tensors,
 )
+from stillseek.training.validation import Validation
 
-CONFIG_FILE = "config.json"
 EPOCHS_FILE = "epochs.jsonl"
 BEST_FILE = "best.safetensors"
+
+_COLLAPSED = (
+    "gives the same answer to different pictures, as a prior does that looks at none; if it stays "
+    "so, train with more classes, with Difficult queries, or with a lower learning rate"
+)
 
 
 def train(
@@ -65,7 +70,7 @@ def train(
         config: How to train.
         out_dir: Run folder: configuration, epoch log, TensorBoard events, state, best weights.
         resume: Go on with the run in ``out_dir``; where it has no finished epoch, begin.
-        quiet: Show no progress.
+        quiet: Say nothing on stderr: no progress, no scores, no warning.
 
     Raises:
         UsageError: The model has nothing to train, there is no example, ``out_dir`` holds a run
@@ -120,18 +125,10 @@ class _Run:
         self.train_loader = BatchLoader(
             train_data, num_workers=config.num_workers, augmentation=config.augmentation
         )
-        self.val_loader = BatchLoader(val_data[rank::world], num_workers=config.num_workers)
+        share = val_data[rank::world]
+        self.validation = Validation(model, train_data, val_data, share, config)
         self.optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate, fused=True)
-        console = Console(stderr=True)
-        self.progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            TextColumn("loss {task.fields[loss]:.3f}"),
-            console=console,
-            disable=quiet or not console.is_terminal or not self.accelerator.is_main_process,
-        )
+        self.progress = TrainingProgress(quiet=quiet or not self.accelerator.is_main_process)
 
     @property
     def best(self) -> EpochRecord:
@@ -165,8 +162,11 @@ class _Run:
         self.wrapped, self.stepper = self.accelerator.prepare(self.model, self.optimizer)
         self.accelerator.init_trackers("tensorboard")
         if self.accelerator.is_main_process:
+            remove_left_over(self.folder)
+            self._write_log()
             text = json.dumps(asdict(self.config), indent=2)
-            write_text_atomic(self.folder / CONFIG_FILE, text + "\n")
+            write_text_atomic(self.folder / RUN_CONFIG_FILE, text + "\n")
+        self.progress.say(describe_size(self.model))
 
     def epoch(self) -> None:
         """Trains and validates one epoch, then writes the state."""
@@ -184,12 +184,16 @@ class _Run:
             validation_miou=miou,
             validation_miou_independent=miou_independent,
             seconds=time.perf_counter() - began,
+            prior=self.validation.prior,
+            prior_miou=self.validation.prior_miou,
+            ignores_query=self.validation.ignores_query(),
         )
         self.records.append(record)
+        self._tell(record)
         values = {
-            name: value
+            name: float(value)
             for name, value in asdict(record).items()
-            if name != "epoch" and value is not None
+            if name not in ("epoch", "prior") and value is not None
         }
         self.accelerator.log(values, step=epoch)
         if self.accelerator.is_main_process:
@@ -200,9 +204,13 @@ class _Run:
         """Loads the best epoch's weights into the model."""
         weights = self.folder / BEST_FILE
         load_weights(self.model, safetensors.torch.load_file(weights))
+        if self.best.ignores_query:
+            self.progress.say(f"warning: the epoch that is kept, {self.best.epoch}, {_COLLAPSED}")
         return TrainResult(
             best_epoch=self.best.epoch,
             best_miou=self.best.validation_miou,
+            prior=self.validation.prior,
+            prior_miou=self.validation.prior_miou,
             epochs=tuple(self.records),
             weights=weights,
         )
@@ -219,7 +227,7 @@ class _Run:
     def close(self) -> None:
         """Ends the processes that load examples, and the logs."""
         self.train_loader.close()
-        self.val_loader.close()
+        self.validation.close()
         self.accelerator.end_training()
 
     def _train_epoch(self, epoch: int) -> float:
@@ -233,7 +241,7 @@ class _Run:
         )
         # The last batch may have too few examples for all processes.
         batches = [share for indices in batches if (share := self._share(indices))]
-        task = self.progress.add_task(f"epoch {epoch}", total=len(batches), loss=math.nan)
+        self.progress.begin(epoch, len(batches))
         total, count = 0.0, 0
         for step, batch in enumerate(self.train_loader.load(batches, draw=draw)):
             loss = self._step(batch)
@@ -244,8 +252,7 @@ class _Run:
                 )
             total += loss * len(batch)
             count += len(batch)
-            self.progress.update(task, advance=1, loss=loss)
-        self.progress.remove_task(task)
+            self.progress.step(loss)
         sums = torch.tensor([total, count], device=self.accelerator.device)
         reduced = self.accelerator.reduce(sums)
         assert isinstance(reduced, torch.Tensor)
@@ -271,26 +278,18 @@ class _Run:
         return loss.item()
 
     def _validate(self) -> tuple[float, float | None]:
-        # torchmetrics takes seconds to import.
-        from stillseek.evaluation.metrics import MeanTemporalIoU
-        from stillseek.evaluation.overlap import segment_bounds
+        return self.validation.score(self.accelerator.device, self.progress.validate)
 
-        answers = predict(
-            self.model,
-            self.val_loader,
-            methods=self.model.decode_methods,
-            batch_size=self.config.batch_size,
-            precision=self.config.precision,
-            query_blind=self.config.query_blind,
+    def _tell(self, record: EpochRecord) -> None:
+        """One line about an epoch, and a warning when the head begins to ignore the picture."""
+        prior = f"{self.validation.prior}, {self.validation.prior_miou:.2%}"
+        self.progress.say(
+            f"epoch {record.epoch}: loss {record.train_loss:.3f}, validation mIoU "
+            f"{record.validation_miou:.2%} (best prior: {prior}), {record.seconds:.0f} s"
         )
-        target = segment_bounds(samples_of(self.val_loader.data))
-        scores: dict[str, float] = {}
-        for method, rows in answers.items():
-            metric = MeanTemporalIoU().to(self.accelerator.device)
-            bounds = [(row.start_seconds, row.end_seconds) for row in rows]
-            metric.update(np.array(bounds, dtype=np.float64).reshape(-1, 2), target)
-            scores[method] = metric.compute().item()
-        return scores["joint"], scores.get("independent")
+        before = self.records[-2].ignores_query if len(self.records) > 1 else False
+        if record.ignores_query and not before:
+            self.progress.say(f"warning: epoch {record.epoch} {_COLLAPSED}")
 
     def _share(self, indices: list[int]) -> list[int]:
         """This process's equal part of a batch; what cannot be divided is left out."""
@@ -308,15 +307,23 @@ class _Run:
         # The best weights first: a kill in between repeats this epoch and writes them again.
         if self.best is record:
             save_tensors(self.folder / BEST_FILE, self.model.state_dict(), {})
-        epochs = [asdict(epoch) for epoch in self.records]
         save_state(
             self.folder / STATE_FILE,
             self.model,
             self.optimizer,
-            {"config": asdict(self.config), "model": self._model_settings(), "epochs": epochs},
+            {
+                "config": asdict(self.config),
+                "model": self._model_settings(),
+                "epochs": [asdict(epoch) for epoch in self.records],
+            },
         )
-        log = "".join(json.dumps(epoch) + "\n" for epoch in epochs)
-        write_text_atomic(self.folder / EPOCHS_FILE, log)
+        self._write_log()
+
+    def _write_log(self) -> None:
+        """The records as a file; the state has them, too, and they come from there."""
+        if self.records:
+            log = "".join(json.dumps(asdict(epoch)) + "\n" for epoch in self.records)
+            write_text_atomic(self.folder / EPOCHS_FILE, log)
 
     def _model_settings(self) -> dict[str, Any]:
         """What the weights alone do not tell, as JSON gives it back."""

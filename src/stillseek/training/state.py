@@ -1,7 +1,6 @@
 """The state of a training run on disk: one safetensors file, replaced whole after each epoch."""
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from stillseek.errors import CheckpointError, UsageError
+from stillseek.files import replacing
 
 STATE_FILE = "state.safetensors"
 _METADATA_KEY = "run"
@@ -22,14 +22,10 @@ _CHANGEABLE = ("max_epochs", "patience", "num_workers")
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
     """Writes a safetensors file in one step: a reader sees the old one or the new one."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     # Copies, because safetensors refuses tensors that share memory.
     copies = {name: tensor.detach().cpu().clone() for name, tensor in tensors.items()}
-    try:
+    with replacing(path) as temporary:
         safetensors.torch.save_file(copies, temporary, metadata=dict(metadata))
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def save_state(

@@ -298,7 +298,7 @@ def test_composing_again_keeps_what_is_there(photographs, class_split, tmp_path,
 
 def test_other_photographs_are_other_settings(write_photographs, class_split, tmp_path):
     (tmp_path / "a").mkdir()
-    (tmp_path / "a/settings.json").write_text("{}")
+    (tmp_path / "a/settings.json").write_text('{"two_targets_share": 0.125}')
     photographs = read_photographs(write_photographs(number=4), workers=1)
 
     with pytest.raises(UsageError, match="holds a benchmark with other settings; give another fol"):
@@ -309,7 +309,7 @@ def test_other_photographs_are_other_settings(write_photographs, class_split, tm
 def test_a_data_set_of_another_source_is_kept(photographs, class_split, tmp_path, source):
     header = tmp_path / "a/manifest.json"
     header.parent.mkdir()
-    header.write_text(json.dumps({"source": source}))
+    header.write_text(json.dumps({"source": source, "samples_sha256": "0"}))
 
     with pytest.raises(UsageError, match=f"holds a data set of {source}, which composed streams w"):
         compose_dataset(photographs, tmp_path / "a", _SMALL, class_split=class_split, workers=1)
@@ -344,7 +344,7 @@ def test_annotations_are_read_back_with_every_class(
 
 
 def test_a_data_set_among_the_photographs_is_refused(listed, tmp_path):
-    with pytest.raises(UsageError, match="its queries would be taken for more photographs; give"):
+    with pytest.raises(UsageError, match=r"made lies in the input folder .*; give a folder o"):
         compose_dataset(listed, listed.path / "made", _SMALL)
 
 

@@ -363,3 +363,25 @@ def test_activitynet_layout(official: bool, videos: Path) -> None:
     assert kinds == ({"simple": 2, "difficult": 4} if official else {"simple": 2})
     assert made.cleaning is not None
     assert made.cleaning.reversed == 1
+
+
+def test_videos_without_annotations_are_counted(videos: Path) -> None:
+    (videos / "a.mp4").rename(videos / "v_a.mp4")
+    jump = [{"segment": [1, 3], "label": "jump"}]
+    database = {
+        "a": {"duration": 7.0, "annotations": jump},
+        "t": {"duration": 9.0, "subset": "testing"},
+        "c": {"duration": 7.0, "annotations": jump},
+        "u": {"duration": 9.0, "subset": "testing", "annotations": []},
+    }
+    path = write_json(videos.parent / "activity_net.json", {"taxonomy": [], "database": database})
+
+    made = run(path, videos)
+
+    assert (made.num_unlabelled, made.num_activities) == (2, 2)
+
+
+def test_an_object_without_any_annotations_has_no_known_layout(videos: Path) -> None:
+    path = write_json(videos.parent / "x.json", {"database": {"a": {"duration": 7.0}}})
+    with pytest.raises(DatasetError, match="has no layout that is known"):
+        run(path, videos)

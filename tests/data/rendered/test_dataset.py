@@ -137,7 +137,7 @@ def test_rendering_again_keeps_the_videos_that_are_there(tmp_path):
 
 def test_a_data_set_of_another_source_is_kept(tmp_path):
     header = tmp_path / "manifest.json"
-    header.write_text('{"source": "composed streams"}')
+    header.write_text('{"source": "composed streams", "samples_sha256": "0"}')
     config = RenderedConfig(train_videos=0, seen_videos=0, validation_videos=0, test_videos=0)
 
     with pytest.raises(UsageError, match="holds a data set of composed streams, which rendered"):
@@ -147,7 +147,7 @@ def test_a_data_set_of_another_source_is_kept(tmp_path):
 
 
 def test_a_folder_with_other_settings_is_refused(tmp_path):
-    (tmp_path / "settings.json").write_text("{}")
+    (tmp_path / "settings.json").write_text('{"two_targets_share": 0.125}')
 
     with pytest.raises(UsageError, match="holds a benchmark with other settings; give another"):
         render_dataset(tmp_path, _SMALL)

@@ -15,6 +15,7 @@ from stillseek.data.benchmark import (
     BenchmarkConfig,
     annotated_video,
     annotation_file,
+    benchmark_output,
     claim_folder,
     make_videos,
 )
@@ -28,6 +29,7 @@ from stillseek.data.manifest import Manifest, Split, write_manifest
 from stillseek.data.processes import check_workers
 from stillseek.data.records import write_text_atomic
 from stillseek.errors import UsageError
+from stillseek.files import check_outputs, replacing
 from stillseek.media import VideoWriter
 
 # In these videos similar classes may follow each other. The others can have Difficult queries.
@@ -129,11 +131,7 @@ def compose_dataset(
             is below 1.
     """
     check_workers(workers)
-    if photographs.path.resolve() in (folder.resolve(), *folder.resolve().parents):
-        raise UsageError(
-            f"{folder} lies in {photographs.path}, and its queries would be taken for more "
-            "photographs; give a folder outside"
-        )
+    check_outputs([benchmark_output(folder)], inputs=[photographs.path, class_split, taxonomy])
     labels = photographs.by_label
     classes = read_classes(labels, class_split=class_split, taxonomy=taxonomy, seed=config.seed)
     _check_classes(classes, config)
@@ -284,7 +282,5 @@ def _copy(source: Path, path: Path) -> None:
     """Copies a file in one step; what is there is kept."""
     if path.exists():
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    shutil.copyfile(source, part)
-    part.replace(path)
+    with replacing(path) as temporary:
+        shutil.copyfile(source, temporary)

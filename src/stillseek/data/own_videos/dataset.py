@@ -11,6 +11,7 @@ from stillseek.data.manifest import (
     QueryKind,
     Sample,
     Split,
+    dataset_output,
     refuse_other_source,
     write_manifest,
 )
@@ -23,6 +24,7 @@ from stillseek.data.own_videos.table import DIGITS, Rows
 from stillseek.data.own_videos.targets import Found, Target, find_targets, image_error
 from stillseek.data.taxonomy import SIBLINGS, Taxonomy, read_similar
 from stillseek.errors import DatasetError, UsageError
+from stillseek.files import check_outputs
 from stillseek.timeline import Segment
 
 _DIFFICULT = 2
@@ -79,6 +81,7 @@ class ImportedVideos:
         num_joined: Activities that became part of one of the same label that they overlap.
         num_shared_videos: Videos that are searched in more than one split.
         cleaning: What reading ActivityNet's layout mended or dropped.
+        num_unlabelled: Videos of ActivityNet's layout that have no annotations.
     """
 
     manifest: Manifest
@@ -92,6 +95,7 @@ class ImportedVideos:
     num_joined: int
     num_shared_videos: int
     cleaning: Cleaning | None
+    num_unlabelled: int
 
 
 class BrokenAnnotationsError(DatasetError):
@@ -137,6 +141,7 @@ def import_videos(
         UsageError: A setting has no effect, or ``out`` holds a data set of another source.
     """
     source = f"own videos, {annotations.name}"
+    check_outputs([dataset_output(out)], inputs=[annotations, videos, images, taxonomy])
     refuse_other_source(out, source)
     read = read_annotations(annotations, attribute=config.attribute)
     if not read.rows and not read.problems:
@@ -184,6 +189,7 @@ def import_videos(
         num_joined=found.num_joined,
         num_shared_videos=_num_shared_videos(questions),
         cleaning=read.cleaning,
+        num_unlabelled=read.num_unlabelled,
     )
 
 

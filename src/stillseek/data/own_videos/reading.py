@@ -49,7 +49,8 @@ def _read_json(value: object, path: Path) -> Rows:
     if (
         not videos
         or not isinstance(videos, dict)
-        or not all(isinstance(video, dict) and "annotations" in video for video in videos.values())
+        or not all(isinstance(video, dict) for video in videos.values())
+        or not any("annotations" in video for video in videos.values())
     ):
         raise DatasetError(
             f"{path} has no layout that is known; expected a list of objects with video, start, "
@@ -76,4 +77,5 @@ def _of_activitynet(found: ActivityNet, path: Path) -> Rows:
         prefix=_ACTIVITYNET_PREFIX,
         taxonomy=found.taxonomy,
         cleaning=found.cleaning,
+        num_unlabelled=found.num_unlabelled,
     )

@@ -55,6 +55,7 @@ class Rows:
         prefix: What files may have before the name of their video.
         taxonomy: The file's own class tree.
         cleaning: What reading mended or dropped in place of refusing it.
+        num_unlabelled: Videos of the file that have no annotations.
     """
 
     rows: tuple[Row, ...]
@@ -63,6 +64,7 @@ class Rows:
     prefix: str = ""
     taxonomy: Taxonomy | None = None
     cleaning: Cleaning | None = None
+    num_unlabelled: int = 0
 
 
 def read_csv(text: str, path: Path) -> Rows:

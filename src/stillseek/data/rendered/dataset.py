@@ -15,6 +15,7 @@ from stillseek.data.benchmark import (
     BenchmarkConfig,
     annotated_video,
     annotation_file,
+    benchmark_output,
     claim_folder,
     make_videos,
 )
@@ -25,6 +26,7 @@ from stillseek.data.rendered.activities import ACTIVITIES
 from stillseek.data.rendered.scene import HEIGHT, WIDTH
 from stillseek.data.rendered.streams import Stream, class_split, draw_stream
 from stillseek.data.rendered.taxonomy import Activity
+from stillseek.files import check_outputs
 from stillseek.media import VideoWriter
 
 FRAMES_PER_SECOND = 10
@@ -205,6 +207,7 @@ def render_dataset(
             or ``workers`` is below 1.
     """
     check_workers(workers)
+    check_outputs([benchmark_output(folder)], inputs=())
     streams = draw_streams(config)
     settings = asdict(config)
     claim_folder(folder, settings, source=_SOURCE)

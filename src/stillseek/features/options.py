@@ -1,0 +1,41 @@
+"""How recipes are loaded: standard library only, so that ``--help`` is fast."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+from stillseek.errors import UsageError
+
+Precision = Literal["auto", "fp32", "bf16"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecipeOptions:
+    """How a recipe is loaded; each recipe says which of these it can use.
+
+    Attributes:
+        weights: File with the encoder's weights, or folder that holds the files under their
+            published names; None takes the recipe's own.
+        detector: File with the weights of the detector that finds regions, or for mobilenet
+            torchvision:NAME, one that torchvision publishes; None has none.
+        device: Where the encoder computes: ``cpu``, ``cuda`` or ``cuda:N``.
+        precision: Number format of the encoder; ``auto`` is what the recipe finds best here.
+        reduction: File that ``stillseek fit-pca`` wrote, which narrows clip features; None leaves
+            them as they are.
+
+    Raises:
+        UsageError: The precision is none of the three.
+    """
+
+    weights: Path | None = None
+    detector: Path | None = None
+    device: str = "cpu"
+    precision: Precision = "auto"
+    reduction: Path | None = None
+
+    def __post_init__(self) -> None:
+        """Refuses a precision that does not exist."""
+        if self.precision not in get_args(Precision):
+            raise UsageError(
+                f"there is no precision {self.precision!r}; use {', '.join(get_args(Precision))}"
+            )

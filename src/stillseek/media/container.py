@@ -1,0 +1,131 @@
+"""Opening a media file and reading its packets, whatever is broken in it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+from av import Packet, VideoFrame
+from av.container import InputContainer
+from av.error import FFmpegError
+from av.stream import Disposition, Stream
+from av.video.stream import VideoStream
+
+from stillseek.media import faults
+
+# Timestamps are rationals turned into floats; closer than a microsecond is the same instant.
+SNAP_SECONDS = 1e-6
+# What read_image takes as well; at 8 bits in 4:2:0 such a frame has 270 MB.
+MAX_PIXELS = 178_956_970
+
+# Demuxers that read no moving pictures: still images, and text drawn as video.
+_STILL_FORMATS = frozenset({"image2", "tty"})
+# After this many demuxing errors without a packet between them the rest is given up.
+_MAX_DEMUX_ERRORS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class TimedFrame:
+    """A decoded frame, not yet converted.
+
+    Attributes:
+        seconds: Instant of display, from the start of the container.
+        end_seconds: Instant at which its display ends as far as the frame itself knows.
+        frame: The picture as the decoder gave it.
+    """
+
+    seconds: float
+    end_seconds: float
+    frame: VideoFrame
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How far the packets of a file reach, in seconds from the start of the container.
+
+    Attributes:
+        video_seconds: End of the last whole video packet.
+        any_seconds: End of the last whole packet of any stream.
+        ends_inside_packet: Whether the last packet is cut off.
+    """
+
+    video_seconds: float
+    any_seconds: float
+    ends_inside_packet: bool
+
+
+def open_container(path: Path) -> InputContainer:
+    """Opens a local file, and nothing that it refers to on the network."""
+    return av.open(
+        # An absolute path is never taken for a protocol.
+        str(path.absolute()),
+        "r",
+        container_options={"protocol_whitelist": "file"},
+        metadata_errors="replace",
+    )
+
+
+def open_video(path: Path) -> tuple[InputContainer, VideoStream]:
+    """Opens a file and chooses its video.
+
+    Raises:
+        MediaError: The file is not a video, or holds no stream that can be decoded.
+    """
+    try:
+        container = open_container(path)
+    except (FFmpegError, ValueError) as error:
+        raise faults.not_a_video(path) from error
+    try:
+        return container, _video_stream(path, container)
+    except BaseException:
+        container.close()
+        raise
+
+
+def format_name(container: InputContainer) -> str:
+    """First of FFmpeg's names of a container format."""
+    return container.format.name.split(",")[0]
+
+
+def packets_of(container: InputContainer, *streams: Stream) -> Iterator[Packet]:
+    """The packets of some streams from here to the end of the file, without the empty ones.
+
+    An empty packet ends a decoder, and AVI has them where a frame was dropped. Readers flush their
+    decoder themselves.
+    """
+    errors = 0
+    while errors < _MAX_DEMUX_ERRORS:
+        try:
+            for packet in container.demux(*streams):
+                errors = 0
+                if packet.size:
+                    yield packet
+            return
+        except FFmpegError:
+            errors += 1
+        except IndexError:
+            # The file has got more streams since it was opened; PyAV trips over them at the end.
+            return
+
+
+def _video_stream(path: Path, container: InputContainer) -> VideoStream:
+    name = format_name(container)
+    if name == "tty":
+        raise faults.not_a_video(path)
+    if name in _STILL_FORMATS or name.endswith("_pipe"):
+        raise faults.picture_instead_of_video(path)
+    streams = container.streams
+    # Cover art of an audio file is a "video" stream of one attached picture.
+    videos = [s for s in streams.video if not s.disposition & Disposition.attached_pic]
+    if not videos:
+        raise faults.no_pictures(path, (s.type for s in streams if not isinstance(s, VideoStream)))
+    best = streams.best("video")
+    stream = best if isinstance(best, VideoStream) and best in videos else videos[0]
+    if stream.codec_context is None:
+        raise faults.unknown_codec(path)
+    if stream.codec_context.width * stream.codec_context.height > MAX_PIXELS:
+        raise faults.too_many_pixels(path, MAX_PIXELS)
+    # Frames that grow far beyond it later are as good as broken; decoders count their margins.
+    stream.codec_context.options = {"max_pixels": str(2 * MAX_PIXELS)}
+    stream.thread_type = "AUTO"
+    return stream
