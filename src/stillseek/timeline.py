@@ -60,13 +60,13 @@ class Moment:
     Attributes:
         start_seconds: First instant.
         end_seconds: First instant after the moment.
-        score: Confidence in [0, 1]; comparable inside one video only. In a video of more than 200
-            clips it may be the likeness of clips and picture that led there, not the head's.
+        score: Calibrated probability in [0, 1] that the moment shows the activity, comparable
+            between videos; None where the head is not calibrated.
     """
 
     start_seconds: float
     end_seconds: float
-    score: float
+    score: float | None
 
     @property
     def segment(self) -> Segment:

@@ -69,7 +69,7 @@ def test_the_graph_is_the_network(network, published, side):
 
 def test_weights_that_lack_a_layer_are_refused(published):
     lacking = {k: w for k, w in published.items() if k != "_blocks.3._bn1.running_var"}
-    with pytest.raises(FeatureError, match="_blocks.3._bn1.running_var"):
+    with pytest.raises(FeatureError, match=r"_blocks\.3\._bn1\.running_var"):
         graph_of(lacking)
 
 

@@ -145,16 +145,22 @@ def _check_inputs(video: Path, images: list[Path]) -> None:
 
 
 def _print_moments(found: "Localization") -> None:
-    from stillseek.localize.localization import format_span, format_time
+    from stillseek.localize.localization import format_score, format_span, format_time
 
+    if found.found is False:
+        print("probably not in this video; the moments that look most like it:")
+    presence = "" if found.presence is None else f", presence {format_score(found.presence)}"
     print(
-        f"{found.video}  ({format_time(found.duration_seconds)}, recipe {found.recipe}, "
+        f"{found.video}  ({format_time(found.duration_seconds)}{presence}, recipe {found.recipe}, "
         f"model {found.model})"
     )
     if not found.moments:
         print("  no moment: the end came out before the start; use --decode joint")
     for moment in found.moments:
-        print(f"  {format_span(moment.segment)}  score {moment.score:.2g}")
+        score = "" if moment.score is None else f"  score {format_score(moment.score)}"
+        print(f"  {format_span(moment.segment)}{score}")
+    if found.uncalibrated is not None:
+        print(f"  no probabilities: {found.uncalibrated}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

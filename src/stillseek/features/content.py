@@ -22,7 +22,6 @@ def content_box(
 
     Bars come in pairs, above and below (letterbox) or left and right (pillarbox).
     """
-    height, width = picture.shape[:2]
     bright = picture.max(axis=2) > _DARK
     top, bottom = _between_bars(bright.mean(axis=1) > _BRIGHT_SHARE)
     left, right = _between_bars(bright[top:bottom].mean(axis=0) > _BRIGHT_SHARE)

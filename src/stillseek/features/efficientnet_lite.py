@@ -127,7 +127,7 @@ class _Graph:
         low, high = (self._constant(f"clip{bound}", np.float32(bound)) for bound in (0, 6))
         return self._node("Clip", moved, low, high, out=out)
 
-    def _node(self, kind: str, *sources: str, out: str | None = None, **attributes: object) -> str:
+    def _node(self, kind: str, *sources: str, out: str | None = None, **attributes: Any) -> str:
         name = out or f"{kind.lower()}{len(self._nodes)}"
         self._nodes.append(helper.make_node(kind, list(sources), [name], **attributes))
         return name

@@ -100,7 +100,7 @@ def write_edl(localization: Localization, path: Path, *, overwrite: bool = False
         lines += [
             f"{event:03d}  AX       V     C        {times}",
             f"* FROM CLIP NAME: {clip_name}",
-            f"* COMMENT: SCORE {moment.score:.3g}",
+            *([] if moment.score is None else [f"* COMMENT: SCORE {moment.score:.2f}"]),
         ]
     lines.append(f"* COMMENT: {MADE_BY}")
     with replacing(path) as place:

@@ -10,6 +10,7 @@ from stillseek.features import Recipe, RecipeOptions, precision_of
 from stillseek.features.recipe import CLIPS_OF_FILE
 from stillseek.models.catalog import model_name
 from stillseek.models.checkpoint import Checkpoint, load_checkpoint
+from stillseek.models.checkpoint_header import read_header
 from stillseek.models.checkpoint_header import HEAD_FOLDER, find_checkpoint
 from stillseek.models.matching import Matching, MatchingConfig
 from stillseek.models.onnx_session import OnnxCheckpoint, load_onnx, open_onnx
@@ -149,11 +150,8 @@ def installed_head(recipe: Recipe, model: HeadName | None) -> Checkpoint:
         CheckpointError: None is shipped, and matching was not asked for or does not fit.
         UsageError: Matching was asked for and does not fit the recipe.
     """
-    with as_file(files("stillseek.localize") / "heads" / recipe.name) as folder:
-        if model != "matching" and folder.is_dir():
-            head = load_checkpoint(folder, recipe_fingerprint=None)
-            check_recipe(head, "shipped", recipe.name, recipe.fingerprint)
-            return head
+    if model != "matching" and (head := _shipped_head(recipe)) is not None:
+        return head
     if model == "matching" or (model is None and recipe.one_space):
         return matching_head(recipe)
     raise CheckpointError(
@@ -174,6 +172,8 @@ def matching_head(recipe: Recipe) -> Checkpoint:
             "matching cannot compare the two; train a head with stillseek train and give its "
             "folder as checkpoint (--checkpoint)"
         )
+    if (shipped := _shipped_head(recipe, kind="matching")) is not None:
+        return shipped
     config = MatchingConfig(
         clip_dim=recipe.clip_dim, region_dim=recipe.region_dim, global_dim=recipe.global_dim
     )
@@ -183,3 +183,13 @@ def matching_head(recipe: Recipe) -> Checkpoint:
         recipe_fingerprint=recipe.fingerprint,
         training={},
     )
+
+
+def _shipped_head(recipe: Recipe, *, kind: HeadName | None = None) -> Checkpoint | None:
+    """The head shipped for a recipe; None where there is none, or none of the kind asked for."""
+    with as_file(files("stillseek.localize") / "heads" / recipe.name) as folder:
+        if not folder.is_dir() or (kind is not None and read_header(folder)["model"] != kind):
+            return None
+        head = load_checkpoint(folder, recipe_fingerprint=None)
+        check_recipe(head, "shipped", recipe.name, recipe.fingerprint)
+        return head

@@ -10,6 +10,24 @@ from stillseek.localize.query_image import QueryImage
 from stillseek.timeline import Moment, Segment
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Similarity:
+    """How much a video looks like the query over time: the curve that people see.
+
+    Attributes:
+        times_seconds: Middle of each clip, in order.
+        values: In [0, 1], one a clip; 0 where a clip shows nothing. Calibrated, it is the
+            probability that the activity is in the video as this clip alone has it, and the
+            highest is the presence. Otherwise it compares inside one video only: from 0.5 on a
+            clip is like the query.
+        threshold: Value from which the activity is said to be there; None where not calibrated.
+    """
+
+    times_seconds: Float[np.ndarray, " clip"]
+    values: Float[np.ndarray, " clip"]
+    threshold: float | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Localization:
     """Where the activity of the query images happens in one video.
@@ -22,10 +40,14 @@ class Localization:
         recipe: Recipe that made the features.
         fingerprint: Fingerprint of that recipe.
         model: Head that found the moments; with ", places by matching" where likeness said where
-            to look and gave the moments their order and their scores.
+            to look and gave the moments their order.
         duration_seconds: Length of the video, up to where it can be decoded.
         presence: Calibrated probability in [0, 1] that the activity is in the video at all; None
-            until the head is calibrated.
+            where the recipe is not calibrated.
+        threshold: Presence from which the activity is said to be in the video; None likewise.
+        uncalibrated: Why presence, or the moments' scores, are None; None where they are not.
+        similarity: How much the video looks like the query over time; None where the recipe
+            encodes clips and pictures with different networks.
         moments: What was found, best first; nothing only where independent decoding put the end
             before the start.
         steps: Time that each step of the model covers, in order.
@@ -44,6 +66,9 @@ class Localization:
     model: str
     duration_seconds: float
     presence: float | None
+    threshold: float | None
+    uncalibrated: str | None
+    similarity: Similarity | None
     moments: tuple[Moment, ...]
     steps: tuple[Segment, ...]
     start_probabilities: Float[np.ndarray, " step"]
@@ -54,6 +79,13 @@ class Localization:
     def best(self) -> Segment | None:
         """The best moment's segment; None where there is no moment."""
         return self.moments[0].segment if self.moments else None
+
+    @property
+    def found(self) -> bool | None:
+        """Whether the activity is in the video, by the threshold; None where not calibrated."""
+        if self.presence is None or self.threshold is None:
+            return None
+        return self.presence >= self.threshold
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -70,8 +102,20 @@ class Localization:
             "model": self.model,
             "duration_seconds": self.duration_seconds,
             "presence": self.presence,
+            "found": self.found,
+            "uncalibrated": self.uncalibrated,
             "moments": [asdict(moment) for moment in self.moments],
+            "similarity": None if self.similarity is None else _curve(self.similarity),
         }
+
+
+def _curve(similarity: Similarity) -> dict[str, object]:
+    """Rounded, as two hours have 14,400 of them: milliseconds, and four digits."""
+    return {
+        "times_seconds": np.round(similarity.times_seconds, 3).tolist(),
+        "values": np.round(similarity.values, 4).tolist(),
+        "threshold": similarity.threshold,
+    }
 
 
 def format_time(seconds: float, *, decimals: int = 0) -> str:
@@ -88,6 +132,11 @@ def format_time(seconds: float, *, decimals: int = 0) -> str:
     hours, minutes = divmod(minutes, 60)
     clock = f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
     return f"{clock}.{fraction:0{decimals}d}" if decimals else clock
+
+
+def format_score(score: float | None) -> str:
+    """A probability as people read it, such as ``87%``; a dash where there is none."""
+    return "–" if score is None else f"{100 * score:.0f}%"
 
 
 def format_span(segment: Segment) -> str:

@@ -30,10 +30,12 @@ from stillseek.localize.head import (
     recipe_of,
     with_engine,
 )
+from stillseek.localize.judgement import judge, scored
 from stillseek.localize.localization import Localization
 from stillseek.localize.query import Box, EncodedQuery, encode
 from stillseek.localize.query_image import Picture, QueryImage, pixels_of, query_images
 from stillseek.localize.search import SearchMethod, find_moments
+from stillseek.models.calibration import Calibration
 from stillseek.models.checkpoint import Checkpoint
 from stillseek.models.decoding import (
     DecodeMethod,
@@ -94,10 +96,14 @@ class Localizer:
         self.device = torch.device(device)
         self._precision: HeadPrecision = precision
         self.model = checkpoint.model.to(self.device).eval()
-        # The head that finds places in long videos, where clips and pictures share a space.
-        self._matching = None
-        if recipe.one_space:
-            self._matching = matching_head(recipe).model
+        # What finds places in long videos, and judges presence, where clips and pictures share a
+        # space.
+        self._matching = matching_head(recipe) if recipe.one_space else None
+        self._calibration = None
+        if self._matching is not None and self._matching.calibration is not None:
+            self._calibration = Calibration.from_dict(self._matching.calibration)
+        # Calibrated scores are those of the moments that likeness itself finds.
+        self._is_calibrated = checkpoint.calibration is not None
         self._store = store
 
     @classmethod
@@ -211,7 +217,7 @@ class Localizer:
         features = [self._encode_image(*each) for each in zip(pictures, parts, strict=True)]
         likeness = None
         if self._matching is not None:
-            likeness = encode(self._matching, features, torch.device("cpu"))
+            likeness = encode(self._matching.model, features, torch.device("cpu"))
         return EncodedQuery(
             images=pictures,
             boxes=parts,
@@ -290,6 +296,9 @@ class Localizer:
         output, moments = find_moments(
             query.score, clips, grid, similar=query.likeness, search=search, method=decode, top=top
         )
+        judgement = None
+        if query.likeness is not None:
+            judgement = judge(query.likeness, clips, grid, self._calibration)
         starts, ends = boundary_probabilities(output)
         long = len(clips) > MAX_STEPS
         placed = (
@@ -307,13 +316,28 @@ class Localizer:
             fingerprint=self.recipe.fingerprint,
             model=f"{self.name}, places by matching" if placed else self.name,
             duration_seconds=grid.duration_seconds,
-            presence=None,
-            moments=moments,
+            presence=judgement and judgement.presence,
+            threshold=self._calibration and self._calibration.threshold,
+            uncalibrated=self._why_uncalibrated(),
+            similarity=judgement and judgement.similarity,
+            moments=scored(
+                moments,
+                grid,
+                judgement.clip_logits if judgement and self._is_calibrated else None,
+                self._calibration,
+            ),
             steps=tuple(steps.span(step) for step in range(steps.num_steps)),
             start_probabilities=starts[0].numpy(),
             end_probabilities=ends[0].numpy(),
             looked_closer=long and search != "pooled",
         )
+
+    def _why_uncalibrated(self) -> str | None:
+        if self._calibration is None:
+            return f"recipe {self.recipe.name} has no calibration; recipe lite has one"
+        if not self._is_calibrated:
+            return f"head {self.name} has no calibration, so its moments have no scores"
+        return None
 
     def _encode_image(self, image: QueryImage, box: Box | None) -> QueryFeatures:
         if self._store is not None and isinstance(image, Path):

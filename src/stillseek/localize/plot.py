@@ -11,7 +11,7 @@ from matplotlib.ticker import FuncFormatter, MultipleLocator
 from PIL import Image
 
 from stillseek.files import FIGURE_SUFFIXES, Output, check_outputs
-from stillseek.localize.localization import Localization, format_span, format_time
+from stillseek.localize.localization import Localization, format_score, format_span, format_time
 from stillseek.localize.query_image import pixels_of
 from stillseek.media import frames_at
 from stillseek.media.lettering import lettering
@@ -241,7 +241,7 @@ def _bar_rows(localization: Localization, true: Segment | None) -> list[_BarRow]
     rows: list[_BarRow] = []
     for rank, moment in enumerate(_shown(localization), start=1):
         name, color = ("found", _FOUND) if rank == 1 else (f"{rank}", _OTHER)
-        text = f"{name}  {format_span(moment.segment)}   score {moment.score:.2g}"
+        text = f"{name}  {format_span(moment.segment)}   score {format_score(moment.score)}"
         rows.append((moment.segment, text, color))
     hidden = len(localization.moments) - len(rows)
     if hidden > 0:

@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
 from stillseek.files import MADE_BY, REPORT_SUFFIXES, Output, check_outputs, replacing, shown_name
-from stillseek.localize.localization import Localization, format_span, format_time
+from stillseek.localize.localization import Localization, format_score, format_span, format_time
 from stillseek.localize.plot import draw_localization
 from stillseek.localize.query_image import pixels_of
 from stillseek.media import frames_at
@@ -71,7 +71,7 @@ def _moment_row(moment: Moment) -> dict[str, str]:
     return {
         "span": format_span(moment.segment),
         "length": f"{moment.segment.duration_seconds:.1f} s",
-        "score": f"{moment.score:.2g}",
+        "score": format_score(moment.score),
     }
 
 
