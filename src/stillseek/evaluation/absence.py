@@ -49,7 +49,7 @@ def absent_questions(
     for place in places.values():
         inside = labels[place.video_id]
         near = set().union(*(similar[label] for label in inside)) - inside
-        wanted = {
+        wanted: dict[Absence, list[Sample]] = {
             "other": [s for s in others if s.query_label not in in_split | near],
             "sibling": [s for s in [*asked, *others] if s.query_label in near],
             "elsewhere": [s for s in asked if s.query_label not in inside | near],

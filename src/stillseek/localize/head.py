@@ -10,8 +10,7 @@ from stillseek.features import Recipe, RecipeOptions, precision_of
 from stillseek.features.recipe import CLIPS_OF_FILE
 from stillseek.models.catalog import model_name
 from stillseek.models.checkpoint import Checkpoint, load_checkpoint
-from stillseek.models.checkpoint_header import read_header
-from stillseek.models.checkpoint_header import HEAD_FOLDER, find_checkpoint
+from stillseek.models.checkpoint_header import HEAD_FOLDER, find_checkpoint, read_header
 from stillseek.models.matching import Matching, MatchingConfig
 from stillseek.models.onnx_session import OnnxCheckpoint, load_onnx, open_onnx
 

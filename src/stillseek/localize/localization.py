@@ -136,7 +136,7 @@ def format_time(seconds: float, *, decimals: int = 0) -> str:
 
 def format_score(score: float | None) -> str:
     """A probability as people read it, such as ``87%``; a dash where there is none."""
-    return "–" if score is None else f"{100 * score:.0f}%"
+    return "-" if score is None else f"{100 * score:.0f}%"
 
 
 def format_span(segment: Segment) -> str:

@@ -202,7 +202,7 @@ def _distinct(found: list[Moment], top: int) -> list[Moment]:
     Clips overlap, and are cut at the end of the video: what is apart in clips need not be in time.
     """
     kept: list[Moment] = []
-    for each in sorted(found, key=lambda one: -one.score):
+    for each in sorted(found, key=lambda one: -(one.score or 0.0)):
         if len(kept) < top and not any(_clash(each.segment, other.segment) for other in kept):
             kept.append(each)
     return kept
