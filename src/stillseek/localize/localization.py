@@ -66,9 +66,9 @@ class Localization:
     model: str
     duration_seconds: float
     presence: float | None
-    threshold: float | None
-    uncalibrated: str | None
-    similarity: Similarity | None
+    threshold: float | None = None
+    uncalibrated: str | None = None
+    similarity: Similarity | None = None
     moments: tuple[Moment, ...]
     steps: tuple[Segment, ...]
     start_probabilities: Float[np.ndarray, " step"]
