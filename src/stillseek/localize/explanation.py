@@ -15,8 +15,9 @@ from stillseek.media import frames_at
 from stillseek.timeline import Segment
 
 _FRAMES, _PAIRS = 3, 3
-# Regions that share more than this say the same twice: neighbours of a grid share 1/3 of both.
-_MOST_SHARED = 0.35
+# Regions that share more than this say the same twice, and hide each other where they are drawn.
+# Neighbours in a grid share a third, diagonal ones a seventh.
+_MOST_SHARED = 0.2
 # A region of nearly all of a picture says nothing about where something is.
 _WHOLE = 0.98
 # As in `Matching`: below this length, what centring leaves of a unit vector is rounding.

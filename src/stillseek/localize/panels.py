@@ -104,9 +104,9 @@ def draw_curve(
     threshold = similarity.threshold
     level = UNCALIBRATED_THRESHOLD if threshold is None else threshold
     axes.axhline(level, color=INK, linewidth=1, linestyle=(0, (4, 3)), label="threshold")
-    says = "like it, inside\nthis video only" if threshold is None else "found from\n"
+    says = f"in this video\nfrom {format_score(threshold)}"
     axes.annotate(
-        says + ("" if threshold is None else format_score(threshold)),
+        "compares inside\nthis video only" if threshold is None else says,
         (1, level),
         xycoords=axes.get_yaxis_transform(),
         xytext=(6, 0),

@@ -101,7 +101,7 @@ def _write_titles(figure: Figure, found: Localization) -> None:
         score = "" if best.score is None else f", score {format_score(best.score)}"
         what += f" in {format_span(best.segment)}{score}"
     heads = f"model {found.model}, recipe {found.recipe}"
-    write(figure, f"{shortened(found.video.name)}", _MARGIN, _TITLE, bold=True)
+    write(figure, shortened(found.video.name), _MARGIN, _TITLE, bold=True)
     write(figure, heads, _WIDTH - _MARGIN, _TITLE, size=9, color=FAINT, align="right")
     write(figure, f"{presence_in_words(found)}; {what}", _MARGIN, _WORDS, size=11)
     write(
@@ -110,6 +110,8 @@ def _write_titles(figure: Figure, found: Localization) -> None:
 
 
 def _mark_pairs(query: Axes, seen: Axes, frame: FrameMatch) -> None:
+    query.set_anchor("NW")
+    seen.set_anchor("NW")
     # The best one last: it lies over the others.
     for rank, pair in reversed(list(enumerate(frame.pairs))):
         letter, color = chr(ord("A") + rank), _COLORS[rank]
