@@ -81,9 +81,9 @@ def check_explainable(recipe: Recipe) -> None:
     """
     if not recipe.one_space or recipe.region_dim != recipe.clip_dim:
         raise UsageError(
-            f"recipe {recipe.name!r} encodes regions of pictures and clips with different networks, "
-            "so it cannot be said what was seen where; use recipe lite (--recipe lite), or leave "
-            "the explanation (--explain) out"
+            f"recipe {recipe.name!r} encodes regions of pictures and clips with different "
+            "networks, so nobody can say what was seen where; use recipe lite (--recipe lite), or "
+            "leave the explanation (--explain) out"
         )
 
 
@@ -188,7 +188,7 @@ def _best_times(similarity: Similarity, within: Segment) -> list[tuple[float, fl
     stride = float(times[1] - times[0]) if len(times) > 1 else 0.0
     inside = (times >= within.start_seconds) & (times < within.end_seconds)
     # So far apart that there is always room for all, wherever the first ones lie.
-    apart = within.duration_seconds / (2 * _FRAMES)
+    apart = within.duration_seconds / (2 * _FRAMES - 1)
     chosen: list[int] = []
     for clip in np.argsort(-values, kind="stable"):
         if len(chosen) == _FRAMES:

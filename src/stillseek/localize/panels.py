@@ -106,7 +106,7 @@ def draw_curve(
     axes.axhline(level, color=INK, linewidth=1, linestyle=(0, (4, 3)), label="threshold")
     says = f"in this video\nfrom {format_score(threshold)}"
     axes.annotate(
-        "compares inside\nthis video only" if threshold is None else says,
+        "compares\ninside this\nvideo only" if threshold is None else says,
         (1, level),
         xycoords=axes.get_yaxis_transform(),
         xytext=(6, 0),

@@ -32,6 +32,8 @@ from stillseek.timeline import Segment
 
 _FRAMES_SHOWN, _STRIP_FRAMES = 6, 8
 _QUERY_PIXELS, _FRAME_PIXELS, _STRIP_PIXELS = 480, 320, 240
+# Frames that are closer look the same.
+_LEAST_APART_SECONDS = 0.25
 # Points of the curve, about two a pixel of a wide page; marks below it that a narrow one has room
 # for.
 _MOST_POINTS, _MAX_TICKS = 2000, 6
@@ -108,9 +110,7 @@ def _chart(localization: Localization, true: Segment | None) -> dict[str, object
 
     level = None
     if similarity is not None:
-        level = (
-            UNCALIBRATED_THRESHOLD if similarity.threshold is None else similarity.threshold
-        )
+        level = UNCALIBRATED_THRESHOLD if similarity.threshold is None else similarity.threshold
     step = tick_seconds(duration, _MAX_TICKS)
     ticks = [step * tick for tick in range(int(duration / step) + 1)]
     return {
@@ -165,8 +165,9 @@ def _queries(localization: Localization) -> list[dict[str, str | None]]:
 
 def _frames(video: Path, segment: Segment) -> list[dict[str, str]]:
     """Frames spread over a segment, each from the middle of an equal part of it."""
-    part = segment.duration_seconds / _FRAMES_SHOWN
-    times = [segment.start_seconds + part * (index + 0.5) for index in range(_FRAMES_SHOWN)]
+    number = min(_FRAMES_SHOWN, max(1, round(segment.duration_seconds / _LEAST_APART_SECONDS)))
+    part = segment.duration_seconds / number
+    times = [segment.start_seconds + part * (index + 0.5) for index in range(number)]
     return [
         {"time": format_time(seconds, decimals=1), "uri": _picture_uri(frame, _FRAME_PIXELS)}
         for seconds, frame in zip(times, frames_at(video, times), strict=True)
