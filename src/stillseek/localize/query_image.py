@@ -48,23 +48,24 @@ _PNG_MODES = frozenset({"1", "L", "LA", "P", "RGB", "RGBA", "I;16"})
 _TIFF_MODES = frozenset({"F", "I", "I;16B", "I;16L", "I;16N", "CMYK"})
 
 
-def query_images(pictures: object) -> tuple[QueryImage, ...]:
+def query_images(pictures: object, name: str = "images") -> tuple[QueryImage, ...]:
     """One picture or several, as the ways to read them.
 
     Args:
         pictures: A `Picture`, or a sequence of them.
+        name: What messages call them.
 
     Raises:
         UsageError: There is none, or one is no picture; the message says which and what is.
         MediaError: An encoded picture cannot be decoded.
     """
     if isinstance(pictures, Picture):
-        return (_query_image(pictures, "images"),)
+        return (_query_image(pictures, name),)
     if not isinstance(pictures, Sequence):
-        raise _no_picture(pictures, "images", "; or a sequence of these")
+        raise _no_picture(pictures, name, "; or a sequence of these")
     if not pictures:
         raise UsageError("a search needs at least one query image, got none")
-    return tuple(_query_image(each, f"images[{place}]") for place, each in enumerate(pictures))
+    return tuple(_query_image(each, f"{name}[{place}]") for place, each in enumerate(pictures))
 
 
 def pixels_of(image: QueryImage) -> UInt8[np.ndarray, "height width 3"]:

@@ -13,7 +13,7 @@ from PIL import Image
 from stillseek.files import MADE_BY, REPORT_SUFFIXES, Output, check_outputs, replacing, shown_name
 from stillseek.localize.localization import Localization, format_score, format_span, format_time
 from stillseek.localize.plot import draw_localization
-from stillseek.localize.query_image import pixels_of
+from stillseek.localize.query_image import VideoFrame, pixels_of
 from stillseek.media import frames_at
 from stillseek.timeline import Moment, Segment
 
@@ -85,7 +85,7 @@ def _truth(true: Segment | None, found: Segment | None) -> dict[str, str] | None
 def _queries(localization: Localization) -> list[dict[str, str | None]]:
     return [
         {
-            "name": shown_name(image.name) if isinstance(image, Path) else "picture",
+            "name": shown_name(image.name) if isinstance(image, Path | VideoFrame) else "picture",
             "uri": _picture_uri(pixels_of(image), _QUERY_PIXELS),
             "box": None if box is None else ",".join(map(str, box)),
         }
