@@ -19,6 +19,7 @@ from stillseek.features import (
     RecipeOptions,
     load_recipe,
 )
+from stillseek.features.drawn import warn_unless_drawn
 from stillseek.features.precision import find_device, recipe_device
 from stillseek.files import refuse_url
 from stillseek.localize.head import (
@@ -294,6 +295,8 @@ class Localizer:
                 "this localizer, and give the boxes there"
             )
         clips, grid = self._encode_video(video, on_progress)
+        if self.recipe.drawn_only:
+            warn_unless_drawn(video, grid.duration_seconds)
         output, moments = find_moments(
             query.score, clips, grid, similar=query.likeness, search=search, method=decode, top=top
         )
