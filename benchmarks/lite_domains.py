@@ -21,6 +21,7 @@ from stillseek.data.manifest import Sample, Split, read_manifest
 from stillseek.data.stored import StoredFeatures
 from stillseek.evaluation.absence import absent_questions
 from stillseek.features import FeatureStore, Recipe
+from stillseek.features.content import is_blank
 from stillseek.media import read_image
 from stillseek.tensors import LocalizerInput
 
@@ -120,11 +121,13 @@ def of_photographs(folder: Path, split: dict[str, list[str]], recipe: Recipe) ->
     queries, shown = {}, {}
     for name in classes:
         paths = photographs_of(folder, [name], _PHOTOGRAPHS_OF_CLASS, rng)
-        half = len(paths) // 2
-        queries[name] = [recipe.encode_image(read_image(path)) for path in paths[:half]]
+        pictures = [views(read_image(path), rng) for path in paths]
+        pictures = [both for both in pictures if not any(map(is_blank, both))]
+        half = len(pictures) // 2
+        queries[name] = [recipe.encode_image(whole) for whole, _ in pictures[:half]]
         shown[name] = [
-            np.stack([recipe.encode_image(v).global_feature for v in views(read_image(path), rng)])
-            for path in paths[half:]
+            np.stack([recipe.encode_image(view).global_feature for view in both])
+            for both in pictures[half:]
         ]
     found = []
     for number in range(_DRAWN_STREAMS):

@@ -24,6 +24,7 @@ from lite_projection import photographs_of, views
 from stillseek.evaluation.calibration import auroc, fit_logistic
 from stillseek.evaluation.overlap import temporal_iou
 from stillseek.features import Recipe, load_recipe
+from stillseek.features.content import is_blank
 from stillseek.files import replacing
 from stillseek.media import read_image
 from stillseek.models.calibration import Calibration, doublings
@@ -51,9 +52,9 @@ def trials(dim: int) -> dict[str, MatchingConfig]:
         found[f"plain, smoothing {sigma:g}"] = replace(plain, smoothing=sigma)
     found["plain, growth 0"] = replace(plain, growth=0.0)
     found["plain, no centring"] = replace(plain, centring=None, threshold=0.3)
-    for sigma in (1.0, 2.0, 3.0, 4.0, 6.0):
+    for sigma in (1.5, 3.0, 5.0):
         for weight in (0.0, 0.25, 0.5, 0.75):
-            for threshold in (-0.05, -0.025, 0.0, 0.025):
+            for threshold in (-0.025, 0.0, 0.025, 0.05):
                 found[f"smoothing {sigma:g}, regions {weight:g}, threshold {threshold:g}"] = (
                     replace(chosen, smoothing=sigma, region_weight=weight, threshold=threshold)
                 )
@@ -207,6 +208,7 @@ def photograph_features(
                     recipe.encode_image(view).global_feature
                     for path in photographs_of(folder, [name], _PER_CLASS, rng)
                     for view in views(read_image(path), rng)
+                    if not is_blank(view)
                 ]
             )
             print(f"photographs of {name}", flush=True)

@@ -1,13 +1,18 @@
 """A model's answers to examples."""
 
+import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
+import numpy as np
 import torch
+from jaxtyping import Float
 from torch import nn
 
 from stillseek.data.batching import BatchLoader, batch_indices
 from stillseek.data.example import Example
 from stillseek.evaluation.predictions import Prediction, prediction_of_positions
+from stillseek.models.calibration import Calibration
 from stillseek.models.decoding import DecodeMethod, decode
 from stillseek.models.inputs import HeadPrecision, blind_query
 
@@ -20,6 +25,7 @@ def predict(
     batch_size: int = 16,
     precision: HeadPrecision = "fp32",
     query_blind: bool = False,
+    calibration: Calibration | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> dict[DecodeMethod, tuple[Prediction, ...]]:
     """Answers every example, in order, with one pass for all decodings.
@@ -32,6 +38,8 @@ def predict(
         batch_size: Examples at a time; no effect on the answers beyond rounding.
         precision: ``bf16`` runs matrix products in bfloat16.
         query_blind: Hides the query from the model.
+        calibration: Makes probabilities of the model's evidence: scores, and presence. None leaves
+            the model's own confidence as the score.
         on_progress: Called with the examples done and the examples in total.
 
     Raises:
@@ -59,16 +67,39 @@ def predict(
                     found.scores[:, 0].tolist(),
                     strict=True,
                 )
-                answers[method] += [
+                rows = [
                     prediction_of_positions(sample_id, grid, start, end, score)
                     for sample_id, grid, (start, end), score in best
                 ]
+                if calibration is not None and output.evidence is not None:
+                    logits = calibration.clip_logits(output.evidence)
+                    segments = found.segments[:, 0].tolist()
+                    rows = [
+                        _judged(row, segment, of_row, calibration)
+                        for row, segment, of_row in zip(rows, segments, logits, strict=True)
+                    ]
+                answers[method] += rows
             done += len(batch)
             if on_progress is not None:
                 on_progress(done, len(loader.data))
     finally:
         model.train(was_training)
     return {method: tuple(rows) for method, rows in answers.items()}
+
+
+def _judged(
+    row: Prediction,
+    segment: Sequence[float],
+    clip_logits: Float[np.ndarray, " clip"],
+    calibration: Calibration,
+) -> Prediction:
+    """The answer with its probabilities; the segment is in steps."""
+    first, last = math.floor(segment[0]), math.ceil(segment[1])
+    return replace(
+        row,
+        score=calibration.score(clip_logits[first:last]),
+        presence=float(calibration.presence(clip_logits)),
+    )
 
 
 def _device(model: nn.Module) -> torch.device:

@@ -37,7 +37,7 @@ from stillseek.localize.localization import Localization
 from stillseek.localize.query import Box, EncodedQuery, encode
 from stillseek.localize.query_image import Picture, QueryImage, pixels_of, query_images
 from stillseek.localize.search import SearchMethod, find_moments
-from stillseek.models.calibration import Calibration
+from stillseek.models.calibration import calibration_of
 from stillseek.models.checkpoint import Checkpoint
 from stillseek.models.decoding import (
     DecodeMethod,
@@ -101,9 +101,7 @@ class Localizer:
         # What finds places in long videos, and judges presence, where clips and pictures share a
         # space.
         self._matching = matching_head(recipe) if recipe.one_space else None
-        self._calibration = None
-        if self._matching is not None and self._matching.calibration is not None:
-            self._calibration = Calibration.from_dict(self._matching.calibration)
+        self._calibration = self._matching and calibration_of(self._matching.calibration)
         # Calibrated scores are those of the moments that likeness itself finds.
         self._is_calibrated = checkpoint.calibration is not None
         self._store = store

@@ -95,7 +95,8 @@ class Matching(nn.Module):
 
     | ``m = 1/n sum_i v_i / |v_i|`` ("video"; 0 without centring), over clips that are not 0
     | ``c_i``, ``q``, ``r_j``: clips, picture and regions of length 1, less ``m``, of length 1
-    | ``a_i = (1 - omega) c_i q + omega`` (mean of the ``k`` largest ``c_i r_j``)
+    | ``d_i`` = mean of the ``k`` largest ``c_i r_j``, less its mean over the clips ("video")
+    | ``a_i = (1 - omega) c_i q + omega d_i``
     | ``b_i`` = mean of ``a_t``, weighted by ``exp(-(t - i)^2 / (2 sigma^2))``
     | ``x_i = kappa (b_i - theta - min(0.4, gamma log2(n / 60)))``, scored as in
       `clip_scores_output`; nothing grows below 60 clips
@@ -153,6 +154,10 @@ class Matching(nn.Module):
         if config.region_weight:
             regions = unit(unit(at_least_float32(inputs.regions)) - mean, least=_LEAST_LENGTH)
             likeness = _best_regions(clips, regions, inputs.region_mask, config.best_regions)
+            if config.centring == "video":
+                # The best of several is above 0 by chance; what all clips have of it is no sign.
+                common = (likeness * is_shown).sum(dim=1) / is_shown.sum(dim=1).clamp(min=1)
+                likeness = likeness - common[:, None]
             similarity = similarity + config.region_weight * (likeness - similarity)
         smoothed, is_near = smooth(similarity, is_shown, config.smoothing)
         doublings = (inputs.clip_mask.sum(dim=1, keepdim=True) / _SHORT_CLIPS).log2().clamp(min=0)
