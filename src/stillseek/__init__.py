@@ -25,10 +25,12 @@ if TYPE_CHECKING:
         UsageError,
     )
     from stillseek.features import RecipeOptions
+    from stillseek.localize.explanation import Explanation
     from stillseek.localize.export import cut_moments, write_edl
     from stillseek.localize.localization import Localization
     from stillseek.localize.localizer import Localizer
     from stillseek.localize.plot import plot_localization
+    from stillseek.localize.plot_explanation import plot_explanation
     from stillseek.localize.query import EncodedQuery
     from stillseek.localize.report import write_report
     from stillseek.timeline import Moment, Segment
@@ -39,6 +41,7 @@ __all__ = [
     "CorruptFeaturesError",
     "DatasetError",
     "EncodedQuery",
+    "Explanation",
     "FeatureError",
     "InstallationError",
     "Localization",
@@ -53,6 +56,7 @@ __all__ = [
     "UsageError",
     "__version__",
     "cut_moments",
+    "plot_explanation",
     "plot_localization",
     "write_edl",
     "write_report",
@@ -61,12 +65,14 @@ __all__ = [
 # Where names are that are no errors.
 _PLACES = {
     "EncodedQuery": "localize.query",
+    "Explanation": "localize.explanation",
     "Localization": "localize.localization",
     "Localizer": "localize.localizer",
     "Moment": "timeline",
     "RecipeOptions": "features",
     "Segment": "timeline",
     "cut_moments": "localize.export",
+    "plot_explanation": "localize.plot_explanation",
     "plot_localization": "localize.plot",
     "write_edl": "localize.export",
     "write_report": "localize.report",

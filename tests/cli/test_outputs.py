@@ -36,6 +36,7 @@ VERBS = {
         {
             "--plot": ".png",
             "--report": ".html",
+            "--explain": ".png",
             "--edl": ".edl",
             "--clips": None,
             "--cache": None,

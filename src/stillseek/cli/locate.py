@@ -23,6 +23,7 @@ from stillseek.files import (
 
 if TYPE_CHECKING:
     from stillseek.localize.localization import Localization
+    from stillseek.localize.localizer import Localizer
 
 _RECIPE = RecipeBesideHead()
 
@@ -36,6 +37,7 @@ def locate(
     json: bool = False,
     plot: Path | None = None,
     report: Path | None = None,
+    explain: Path | None = None,
     clips: Path | None = None,
     edl: Path | None = None,
     recipe: str | None = None,
@@ -61,6 +63,8 @@ def locate(
         json: Print one JSON object and nothing else.
         plot: Draw the result to this picture (.png, .jpg, .webp, .svg, .pdf).
         report: Write the result as one self-contained HTML page.
+        explain: Draw what of the picture was seen where to this picture (endings as of --plot): the
+            frames most like it, and where the moment starts and ends.
         clips: Cut the moments into files in this folder.
         edl: Write the moments as a CMX 3600 edit decision list.
         recipe: How pixels become features; that of the checkpoint, or lite, where not given.
@@ -84,7 +88,9 @@ def locate(
         overwrite: Replace files that stillseek did not write.
     """
     video, images = _split(video, queries)
-    outputs = _Outputs(plot=plot, report=report, clips=clips, edl=edl, overwrite=overwrite)
+    outputs = _Outputs(
+        plot=plot, report=report, explain=explain, clips=clips, edl=edl, overwrite=overwrite
+    )
     _check_inputs(video, images)
     outputs.check(video, cache, inputs=[*images, checkpoint, *files_of(recipe_options)])
     from stillseek.localize import Localizer
@@ -100,6 +106,7 @@ def locate(
         threads=threads,
         cache=cache,
     )
+    outputs.check_recipe(localizer)
     with progress_bar(f"reading {video.name}") as advance:
         found = localizer.locate(
             video,
@@ -114,7 +121,7 @@ def locate(
         print(json_text(found.to_json_dict()))
     else:
         _print_moments(found)
-    for path in outputs.write(found):
+    for path in outputs.write(found, localizer):
         if not json:
             print(f"wrote {path}")
 
@@ -169,6 +176,7 @@ class _Outputs:
 
     plot: Path | None
     report: Path | None
+    explain: Path | None
     clips: Path | None
     edl: Path | None
     overwrite: bool
@@ -180,6 +188,7 @@ class _Outputs:
             for name, path, suffixes in (
                 ("--plot", self.plot, FIGURE_SUFFIXES),
                 ("--report", self.report, REPORT_SUFFIXES),
+                ("--explain", self.explain, FIGURE_SUFFIXES),
                 ("--edl", self.edl, EDL_SUFFIXES),
                 ("--cache", cache, None),
             )
@@ -191,7 +200,14 @@ class _Outputs:
             outputs.append(clips_output(video, self.clips, name="--clips"))
         check_outputs(outputs, inputs=[video, *inputs], overwrite=self.overwrite)
 
-    def write(self, found: "Localization") -> list[Path]:
+    def check_recipe(self, localizer: "Localizer") -> None:
+        """Refuses what the recipe cannot give, before the video is read."""
+        if self.explain is not None:
+            from stillseek.localize.explanation import check_explainable
+
+            check_explainable(localizer.recipe)
+
+    def write(self, found: "Localization", localizer: "Localizer") -> list[Path]:
         """Writes them; returns their paths."""
         # Drawing and pages take seconds to import: only who asks for them pays.
         written = []
@@ -209,6 +225,11 @@ class _Outputs:
 
             write_report(found, self.report, overwrite=self.overwrite)
             written.append(self.report)
+        if self.explain is not None:
+            from stillseek.localize.plot_explanation import plot_explanation
+
+            plot_explanation(localizer.explain(found), self.explain, overwrite=self.overwrite)
+            written.append(self.explain)
         if self.edl is not None:
             from stillseek.localize.export import write_edl
 

@@ -232,8 +232,19 @@ def crop_to_box(
     Raises:
         UsageError: The box does not lie inside the image, or is smaller than `MIN_BOX_PIXELS`.
     """
+    left, top, width, height = with_context(image.shape[1], image.shape[0], box)
+    return image[top : top + height, left : left + width]
+
+
+def with_context(
+    image_width: int, image_height: int, box: tuple[int, int, int, int]
+) -> tuple[int, int, int, int]:
+    """Left, top, width and height of what `crop_to_box` cuts out for a box.
+
+    Raises:
+        UsageError: The box does not lie inside the image, or is smaller than `MIN_BOX_PIXELS`.
+    """
     left, top, width, height = box
-    image_height, image_width = image.shape[:2]
     inside = left >= 0 and top >= 0 and left + width <= image_width and top + height <= image_height
     if not inside or min(width, height) < MIN_BOX_PIXELS:
         wrong = "is too small" if inside else "does not lie inside the image"
@@ -243,10 +254,10 @@ def crop_to_box(
             f"{image_height} pixels"
         )
     margin_x, margin_y = round(width * BOX_CONTEXT), round(height * BOX_CONTEXT)
-    return image[
-        max(0, top - margin_y) : top + height + margin_y,
-        max(0, left - margin_x) : left + width + margin_x,
-    ]
+    low_x, low_y = max(0, left - margin_x), max(0, top - margin_y)
+    high_x = min(image_width, left + width + margin_x)
+    high_y = min(image_height, top + height + margin_y)
+    return low_x, low_y, high_x - low_x, high_y - low_y
 
 
 def fingerprint_of(

@@ -56,6 +56,8 @@ class Localization:
         end_probabilities: ``p^e``: probability that it ends in a step.
         looked_closer: Whether the moments come from closer looks at a long video than the
             probabilities, which are of one look at all of it.
+        centre: What all clips share, which likeness takes away before it compares (``m`` of
+            `Matching`); None where there is no similarity.
     """
 
     video: Path
@@ -66,14 +68,15 @@ class Localization:
     model: str
     duration_seconds: float
     presence: float | None
-    threshold: float | None
-    uncalibrated: str | None
-    similarity: Similarity | None
+    threshold: float | None = None
+    uncalibrated: str | None = None
+    similarity: Similarity | None = None
     moments: tuple[Moment, ...]
     steps: tuple[Segment, ...]
     start_probabilities: Float[np.ndarray, " step"]
     end_probabilities: Float[np.ndarray, " step"]
     looked_closer: bool = False
+    centre: Float[np.ndarray, " clip_dim"] | None = None
 
     @property
     def best(self) -> Segment | None:
@@ -137,6 +140,15 @@ def format_time(seconds: float, *, decimals: int = 0) -> str:
 def format_score(score: float | None) -> str:
     """A probability as people read it, such as ``87%``; a dash where there is none."""
     return "-" if score is None else f"{100 * score:.0f}%"
+
+
+def presence_in_words(localization: Localization) -> str:
+    """Whether the activity is in the video, as people say it, or why nobody knows."""
+    if localization.presence is None:
+        return f"no probability: {localization.uncalibrated}"
+    if localization.found is False:
+        return f"probably not in this video ({format_score(localization.presence)})"
+    return f"in this video with probability {format_score(localization.presence)}"
 
 
 def format_span(segment: Segment) -> str:

@@ -22,6 +22,7 @@ from stillseek.features import (
 from stillseek.features.drawn import warn_unless_drawn
 from stillseek.features.precision import find_device, recipe_device
 from stillseek.files import refuse_url
+from stillseek.localize.explanation import Explanation, explain
 from stillseek.localize.head import (
     EngineName,
     HeadName,
@@ -44,6 +45,7 @@ from stillseek.models.decoding import (
     boundary_probabilities,
     check_decoding,
 )
+from stillseek.models.evidence import unit
 from stillseek.models.inputs import HeadPrecision
 from stillseek.models.matching import Matching
 from stillseek.models.onnx_session import OnnxCheckpoint
@@ -332,7 +334,29 @@ class Localizer:
             start_probabilities=starts[0].numpy(),
             end_probabilities=ends[0].numpy(),
             looked_closer=long and search != "pooled",
+            centre=self._centre(clips),
         )
+
+    def explain(self, found: Localization) -> Explanation:
+        """What of the query images was seen where, in the frames of the best moment.
+
+        Args:
+            found: What this localizer found; the video and images are read again.
+
+        Raises:
+            UsageError: Another recipe found it, or its regions do not compare with frames.
+            MediaError: The video or an image can no longer be read.
+        """
+        return explain(self.recipe, found)
+
+    def _centre(
+        self, clips: Float[np.ndarray, "clip clip_dim"]
+    ) -> Float[np.ndarray, " clip_dim"] | None:
+        if self._matching is None:
+            return None
+        assert isinstance(self._matching.model, Matching)
+        every = unit(torch.from_numpy(clips)[None])
+        return self._matching.model.centre(every, every.abs().amax(dim=-1) > 0)[0, 0].numpy()
 
     def _why_uncalibrated(self) -> str | None:
         if self._calibration is None:

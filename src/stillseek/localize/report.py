@@ -8,18 +8,35 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from stillseek.files import MADE_BY, REPORT_SUFFIXES, Output, check_outputs, replacing, shown_name
-from stillseek.localize.localization import Localization, format_score, format_span, format_time
-from stillseek.localize.plot import draw_localization
+from stillseek.localize.localization import (
+    Localization,
+    Similarity,
+    format_score,
+    format_span,
+    format_time,
+    presence_in_words,
+)
+from stillseek.localize.panels import (
+    MOMENTS_SHOWN,
+    UNCALIBRATED_THRESHOLD,
+    VERMILION,
+    curve_points,
+    tick_seconds,
+)
 from stillseek.localize.query_image import pixels_of
 from stillseek.media import frames_at
-from stillseek.timeline import Moment, Segment
+from stillseek.timeline import Segment
 
-_FRAMES_SHOWN = 6
-_QUERY_PIXELS, _FRAME_PIXELS = 480, 320
-_PLOT_DPI = 130
+_FRAMES_SHOWN, _STRIP_FRAMES = 6, 8
+_QUERY_PIXELS, _FRAME_PIXELS, _STRIP_PIXELS = 480, 320, 240
+# Frames that are closer look the same.
+_LEAST_APART_SECONDS = 0.25
+# Points of the curve, about two a pixel of a wide page; marks below it that a narrow one has room
+# for.
+_MOST_POINTS, _MAX_TICKS = 2000, 6
 # Enough to compare by eye: as stillseek store ls shows it.
 _FINGERPRINT_DIGITS = 16
 
@@ -31,7 +48,7 @@ def write_report(
     true_segment: Segment | None = None,
     overwrite: bool = False,
 ) -> None:
-    """Writes the page: query, plot, found segment with its frames, and what found it.
+    """Writes the page: query, similarity over time, every moment with its frames, what found it.
 
     Args:
         localization: The result; its video and images are read again for the pictures.
@@ -50,16 +67,17 @@ def write_report(
     environment = Environment(
         loader=PackageLoader("stillseek.localize"), autoescape=True, undefined=StrictUndefined
     )
-    found = localization.best
     page = environment.get_template("report.html").render(
         video_name=shown_name(localization.video.name),
         duration=format_time(localization.duration_seconds),
-        presence=None if localization.presence is None else f"{localization.presence:.2f}",
-        moments=[_moment_row(moment) for moment in localization.moments],
-        truth=_truth(true_segment, found),
+        presence=presence_in_words(localization),
+        is_absent=localization.found is False,
+        moments=_moments(localization),
+        truth=_truth(true_segment, localization.best),
         queries=_queries(localization),
-        plot_uri=_plot_uri(localization, true_segment),
-        frames=[] if found is None else _frames(localization.video, found),
+        chart=_chart(localization, true_segment),
+        # Where presence is None, its words say why already.
+        no_scores=None if localization.presence is None else localization.uncalibrated,
         facts=_facts(localization),
         made_by=MADE_BY,
     )
@@ -67,12 +85,64 @@ def write_report(
         place.write_text(page, encoding="utf-8")
 
 
-def _moment_row(moment: Moment) -> dict[str, str]:
+def _moments(localization: Localization) -> list[dict[str, object]]:
+    """What is said and shown of every moment, best first."""
+    return [
+        {
+            "span": format_span(moment.segment),
+            "length": f"{moment.segment.duration_seconds:.1f} s",
+            "score": None if moment.score is None else format_score(moment.score),
+            "frames": _frames(localization.video, moment.segment),
+        }
+        for moment in localization.moments
+    ]
+
+
+def _chart(localization: Localization, true: Segment | None) -> dict[str, object]:
+    """What is drawn over time; places in percent, as the drawing stretches with the page."""
+    duration = localization.duration_seconds
+    similarity = localization.similarity
+
+    def place(segment: Segment) -> dict[str, float]:
+        left = 100 * segment.start_seconds / duration
+        right = min(100.0, 100 * segment.end_seconds / duration)
+        return {"left": round(left, 3), "width": round(right - left, 3)}
+
+    level = None
+    if similarity is not None:
+        level = UNCALIBRATED_THRESHOLD if similarity.threshold is None else similarity.threshold
+    step = tick_seconds(duration, _MAX_TICKS)
+    ticks = [step * tick for tick in range(int(duration / step) + 1)]
     return {
-        "span": format_span(moment.segment),
-        "length": f"{moment.segment.duration_seconds:.1f} s",
-        "score": format_score(moment.score),
+        "points": None if similarity is None else _points(similarity, duration),
+        "level": level,
+        "is_calibrated": similarity is not None and similarity.threshold is not None,
+        "level_name": None if level is None else format_score(level),
+        "moments": [place(moment.segment) for moment in localization.moments[:MOMENTS_SHOWN]],
+        "truth": None if true is None else place(true),
+        "strip": [_picture_uri(frame, _STRIP_PIXELS) for frame in _strip(localization)],
+        "ticks": [
+            {"left": round(100 * tick / duration, 3), "text": format_time(tick)} for tick in ticks
+        ],
     }
+
+
+def _points(similarity: Similarity, duration: float) -> str:
+    """The curve as points of SVG, 100 wide and 100 high; peaks stay where there are too many."""
+    times, values = map(np.asarray, curve_points(similarity, duration))
+    parts = np.array_split(np.arange(len(times)), min(len(times), _MOST_POINTS))
+    chosen = [int(part[values[part].argmax()]) for part in parts]
+    return " ".join(
+        f"{100 * time / duration:.2f},{100 * (1 - value):.1f}"
+        for time, value in zip(times[chosen], values[chosen], strict=True)
+    )
+
+
+def _strip(localization: Localization) -> list[UInt8[np.ndarray, "height width 3"]]:
+    """Frames from the middle of equal parts of the video."""
+    part = localization.duration_seconds / _STRIP_FRAMES
+    times = [part * (index + 0.5) for index in range(_STRIP_FRAMES)]
+    return frames_at(localization.video, times)
 
 
 def _truth(true: Segment | None, found: Segment | None) -> dict[str, str] | None:
@@ -86,7 +156,7 @@ def _queries(localization: Localization) -> list[dict[str, str | None]]:
     return [
         {
             "name": shown_name(image.name) if isinstance(image, Path) else "picture",
-            "uri": _picture_uri(pixels_of(image), _QUERY_PIXELS),
+            "uri": _picture_uri(pixels_of(image), _QUERY_PIXELS, box),
             "box": None if box is None else ",".join(map(str, box)),
         }
         for image, box in zip(localization.images, localization.boxes, strict=True)
@@ -95,8 +165,9 @@ def _queries(localization: Localization) -> list[dict[str, str | None]]:
 
 def _frames(video: Path, segment: Segment) -> list[dict[str, str]]:
     """Frames spread over a segment, each from the middle of an equal part of it."""
-    part = segment.duration_seconds / _FRAMES_SHOWN
-    times = [segment.start_seconds + part * (index + 0.5) for index in range(_FRAMES_SHOWN)]
+    number = min(_FRAMES_SHOWN, max(1, round(segment.duration_seconds / _LEAST_APART_SECONDS)))
+    part = segment.duration_seconds / number
+    times = [segment.start_seconds + part * (index + 0.5) for index in range(number)]
     return [
         {"time": format_time(seconds, decimals=1), "uri": _picture_uri(frame, _FRAME_PIXELS)}
         for seconds, frame in zip(times, frames_at(video, times), strict=True)
@@ -114,20 +185,18 @@ def _facts(localization: Localization) -> dict[str, str]:
     }
 
 
-def _plot_uri(localization: Localization, true_segment: Segment | None) -> str:
-    figure = draw_localization(localization, true_segment=true_segment)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=_PLOT_DPI, facecolor="white")
-    return _data_uri("image/png", buffer.getvalue())
-
-
-def _picture_uri(pixels: UInt8[np.ndarray, "height width 3"], side_pixels: int) -> str:
+def _picture_uri(
+    pixels: UInt8[np.ndarray, "height width 3"],
+    side_pixels: int,
+    box: tuple[int, int, int, int] | None = None,
+) -> str:
     picture = Image.fromarray(pixels)
+    if box is not None:
+        left, top, width, height = box
+        line = max(2, round(max(picture.size) / 160))
+        corners = (left, top, left + width - 1, top + height - 1)
+        ImageDraw.Draw(picture).rectangle(corners, outline=VERMILION, width=line)
     picture.thumbnail((side_pixels, side_pixels))
     buffer = io.BytesIO()
     picture.save(buffer, format="JPEG", quality=85)
-    return _data_uri("image/jpeg", buffer.getvalue())
-
-
-def _data_uri(kind: str, content: bytes) -> str:
-    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+    return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"

@@ -135,6 +135,20 @@ class Matching(nn.Module):
             return output
         return replace(output, evidence=self.evidence(clips, image, is_shown))
 
+    def centre(
+        self, clips: Float[Tensor, "batch clip dim"], is_shown: Bool[Tensor, "batch clip"]
+    ) -> Float[Tensor, "batch 1 dim"]:
+        """``m``: what is taken away from clips, pictures and regions before they are compared.
+
+        Args:
+            clips: Clips of length 1, 0 where a clip shows nothing.
+            is_shown: Clips that show something.
+        """
+        sums = clips.sum(dim=1, keepdim=True)
+        if self.config.centring is None:
+            return torch.zeros_like(sums)
+        return sums / is_shown.sum(dim=1).clamp(min=1)[:, None, None]
+
     def _score(
         self,
         inputs: LocalizerInput,
@@ -144,9 +158,8 @@ class Matching(nn.Module):
     ) -> Float[Tensor, "batch clip"]:
         """Log odds ``x_i``."""
         config = self.config
-        mean = torch.zeros_like(image)
+        mean = self.centre(clips, is_shown)
         if config.centring == "video":
-            mean = clips.sum(dim=1, keepdim=True) / is_shown.sum(dim=1).clamp(min=1)[:, None, None]
             # A video that never changes has no direction left, only rounding: it stays near 0.
             clips = unit(clips - mean, least=_LEAST_LENGTH)
             image = unit(image - mean, least=_LEAST_LENGTH)
