@@ -39,3 +39,7 @@ class InstallationError(StillseekError):
 
 class TruncatedMediaWarning(UserWarning):
     """A media file ends early: what decodes is used, and the message says how much is missing."""
+
+
+class NotDrawnWarning(UserWarning):
+    """A recipe for drawn video is used on a video that does not look drawn."""

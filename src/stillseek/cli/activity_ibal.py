@@ -12,7 +12,7 @@ from stillseek.cli.recipe_options import files_of
 from stillseek.data.activity_ibal import CLASS_SPLIT_SEED, SOURCE, ActivityIbalConfig
 from stillseek.data.windows import WindowFilter
 from stillseek.errors import DatasetError, UsageError
-from stillseek.features import RecipeOptions
+from stillseek.features import DEFAULT_RECIPE, RecipeOptions
 from stillseek.files import FIGURE_SUFFIXES, Output, check_outputs
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def build(
         query_frame: Frame of an activity that asks: its middle, or the one that is nearest to
             the mean of the activity, which needs --videos.
         chosen_frames: CSV file with the columns video and seconds: frames chosen by hand.
-        recipe: How typical frames are found; pocket where not given.
+        recipe: How typical frames are found; lite where not given.
         options: How that recipe is loaded.
         config: How questions are drawn.
         keep: Which windows are kept.
@@ -191,7 +191,7 @@ def _frame_recipe(query_frame: str, recipe: str | None, options: RecipeOptions) 
         raise UsageError("typical frames are found in pictures; --reduction has no effect on them")
     from stillseek.features import load_recipe
 
-    return load_recipe(recipe or "pocket", options)
+    return load_recipe(recipe or DEFAULT_RECIPE, options)
 
 
 def _frame_choice(

@@ -29,7 +29,12 @@ from cyclopts import (
 
 from stillseek.cli.queries import with_negative_boxes
 from stillseek.cli.quiet import VERBOSE, is_own
-from stillseek.errors import StillseekError, TruncatedMediaWarning, UsageError
+from stillseek.errors import (
+    NotDrawnWarning,
+    StillseekError,
+    TruncatedMediaWarning,
+    UsageError,
+)
 
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
 
@@ -85,8 +90,9 @@ def main(tokens: Sequence[str] | None = None) -> int:
     verbose = VERBOSE in words
     words = [word for word in words if word != VERBOSE]
     with warnings.catch_warnings():
-        # Once a file, however many readers it has.
+        # Once a file, however many readers it has; once, however many videos are searched.
         warnings.simplefilter("default", TruncatedMediaWarning)
+        warnings.simplefilter("default", NotDrawnWarning)
         warnings.showwarning = _show_any_warning if verbose else _show_warning
         try:
             code = app(

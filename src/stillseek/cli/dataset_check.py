@@ -13,7 +13,7 @@ from cyclopts import Parameter
 from stillseek.cli.console import progress_bar
 from stillseek.cli.recipe_options import describe_others, extract_command
 from stillseek.errors import UsageError
-from stillseek.features import RecipeOptions
+from stillseek.features import DEFAULT_RECIPE, RecipeOptions
 
 if TYPE_CHECKING:
     from stillseek.data.check import Problem, ProblemKind
@@ -105,7 +105,7 @@ def _choose(
     from stillseek.features import load_recipe
 
     if recipe is not None or options != _RECIPE or not held:
-        loaded = load_recipe(recipe or "pocket", options)
+        loaded = load_recipe(recipe or DEFAULT_RECIPE, options)
         return loaded.name, loaded.fingerprint
     if len(held) > 1:
         raise UsageError(

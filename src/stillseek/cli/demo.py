@@ -33,7 +33,7 @@ def demo(
     Args:
         out: Folder for the video, the query image, the plot and the HTML report.
         seed: Another number renders another video.
-        recipe: How pixels become features; that of the checkpoint, or pocket, where not given.
+        recipe: How pixels become features; that of the checkpoint, or lite, where not given.
         options: How the recipe is loaded; as the checkpoint says, where not given.
         checkpoint: Use this trained head instead of the shipped one.
         overwrite: Replace files that stillseek did not write.

@@ -55,7 +55,7 @@ def evaluate(
         checkpoint: Folders of trained heads, of any model, or of the training runs that made them.
         matching: Score matching too, which compares clips and picture and needs no training.
         split: Which samples; unseen classes are in test.
-        recipe: Recipe of the features; that of the first checkpoint, or pocket, where not given.
+        recipe: Recipe of the features; that of the first checkpoint, or lite, where not given.
         recipe_options: How the recipe was loaded when they were made; as that checkpoint says,
             where not given.
         clip_features: HDF5 file in the layout of ActivityNet's C3D features: clips come from it,
@@ -77,7 +77,7 @@ def evaluate(
     from stillseek.cli.dataset_features import check_store, open_features
     from stillseek.data.manifest import read_manifest
     from stillseek.evaluation.predictions import read_predictions, write_predictions
-    from stillseek.features import load_recipe
+    from stillseek.features import DEFAULT_RECIPE, load_recipe
     from stillseek.features.precision import recipe_device
     from stillseek.localize.head import check_recipe, matching_head, recipe_of
     from stillseek.models.checkpoint import load_checkpoint
@@ -96,7 +96,7 @@ def evaluate(
     heads: dict[Path | None, Checkpoint] = {
         path: load_checkpoint(path, recipe_fingerprint=None) for path in checkpoint
     }
-    name, options = recipe or "pocket", recipe_options.options()
+    name, options = recipe or DEFAULT_RECIPE, recipe_options.options()
     for path, head in list(heads.items())[:1]:
         name, options = recipe_of(head, str(path), recipe, options)
     options = replace(options, device=recipe_device(name, device))

@@ -7,7 +7,7 @@ from cyclopts import Parameter
 
 from stillseek.cli.recipe_options import files_of
 from stillseek.errors import UsageError
-from stillseek.features import RecipeOptions
+from stillseek.features import DEFAULT_RECIPE, RecipeOptions
 from stillseek.files import Output, check_outputs
 
 _DEFAULTS = RecipeOptions()
@@ -30,7 +30,7 @@ def export(
             made it; the shipped head where not given.
         out: The file to write (.onnx), for stillseek locate --checkpoint and other programs. Takes
             some ten seconds, and the packages of stillseek[onnx].
-        recipe: Recipe whose shipped head is written; pocket where not given.
+        recipe: Recipe whose shipped head is written; lite where not given.
         options: How that recipe is loaded.
         model: The shipped SAIL head, or matching, as in stillseek locate.
         overwrite: Replace a file that stillseek did not write.
@@ -43,7 +43,7 @@ def export(
     from stillseek.models.onnx_export import write_onnx
 
     if checkpoint is None:
-        head = installed_head(load_recipe(recipe or "pocket", options), model)
+        head = installed_head(load_recipe(recipe or DEFAULT_RECIPE, options), model)
     elif recipe is not None or model is not None or options != _DEFAULTS:
         raise UsageError(
             f"{checkpoint} knows its recipe and its model; give a folder, or --recipe and --model"

@@ -20,7 +20,7 @@ from stillseek.cli.extraction_log import (
 )
 from stillseek.cli.recipe_options import files_of
 from stillseek.errors import UsageError
-from stillseek.features import RecipeOptions
+from stillseek.features import DEFAULT_RECIPE, RecipeOptions
 from stillseek.files import Output, check_outputs
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ _DEFAULTS = RecipeOptions()
 def extract(
     *videos: Path,
     out: Path,
-    recipe: str = "pocket",
+    recipe: str = DEFAULT_RECIPE,
     dataset: Path | None = None,
     queries_only: bool = False,
     options: Annotated[RecipeOptions, Parameter(name="*")] = _DEFAULTS,

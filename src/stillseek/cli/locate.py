@@ -67,7 +67,7 @@ def locate(
             frames most like it, and where the moment starts and ends.
         clips: Cut the moments into files in this folder.
         edl: Write the moments as a CMX 3600 edit decision list.
-        recipe: How pixels become features; that of the checkpoint, or pocket, where not given.
+        recipe: How pixels become features; that of the checkpoint, or lite, where not given.
         recipe_options: How the recipe is loaded; as the checkpoint says, where not given.
         checkpoint: Use this trained head instead of the shipped one: the folder of stillseek train
             --out, that of a head, or a file of stillseek export (.onnx).

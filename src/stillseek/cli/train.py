@@ -8,6 +8,7 @@ from cyclopts import Parameter
 
 from stillseek.cli.model_options import ModelOptions, TrainableName
 from stillseek.cli.recipe_options import RecipeBesideHead, files_of
+from stillseek.features import DEFAULT_RECIPE
 from stillseek.files import Output, check_outputs
 from stillseek.models.checkpoint_header import HEAD_FOLDER
 from stillseek.training.config import TrainConfig
@@ -38,7 +39,7 @@ def train(
     store: Path,
     out: Path,
     model: TrainableName = "sail",
-    recipe: str = "pocket",
+    recipe: str = DEFAULT_RECIPE,
     recipe_options: Annotated[RecipeBesideHead, Parameter(name="*")] = _RECIPE,
     clip_features: Path | None = None,
     name: str | None = None,

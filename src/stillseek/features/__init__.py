@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from stillseek.features.extraction import extract, shard_of
     from stillseek.features.keys import QueryKey, VideoKey, content_hash
-    from stillseek.features.options import Precision, RecipeOptions
+    from stillseek.features.options import DEFAULT_RECIPE, Precision, RecipeOptions
     from stillseek.features.outcomes import ExtractionProgress, ExtractionReport, VideoOutcome
     from stillseek.features.ray_engine import extract_with_ray
     from stillseek.features.recipe import (
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from stillseek.features.store import CorruptFeaturesWarning, FeatureStore
 
 __all__ = [
+    "DEFAULT_RECIPE",
     "RECIPE_NAMES",
     "CorruptFeaturesWarning",
     "ExtractionProgress",
@@ -46,7 +47,7 @@ __all__ = [
 _HOMES = {
     "extraction": ("extract", "shard_of"),
     "keys": ("QueryKey", "VideoKey", "content_hash"),
-    "options": ("Precision", "RecipeOptions"),
+    "options": ("DEFAULT_RECIPE", "Precision", "RecipeOptions"),
     "outcomes": ("ExtractionProgress", "ExtractionReport", "VideoOutcome"),
     "ray_engine": ("extract_with_ray",),
     "store": ("CorruptFeaturesWarning", "FeatureStore"),

@@ -8,6 +8,9 @@ from stillseek.errors import UsageError
 
 Precision = Literal["auto", "fp32", "bf16"]
 
+DEFAULT_RECIPE = "lite"
+"""The recipe of everything that names none."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecipeOptions:

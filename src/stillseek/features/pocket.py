@@ -85,6 +85,7 @@ class PocketRecipe(Recipe):
 
     Args:
         encoder: Encoder to use, on its device; the shipped one if None. It is copied.
+        device: Where the shipped one computes.
         sampling: Which pixels it looks at.
 
     Raises:
@@ -99,10 +100,13 @@ class PocketRecipe(Recipe):
         self,
         *,
         encoder: PocketEncoder | None = None,
+        device: torch.device | None = None,
         sampling: PocketSampling | None = None,
     ) -> None:
         if encoder is None:
-            encoder = PocketEncoder.load(_SHIPPED_WEIGHTS)
+            encoder = PocketEncoder.load(_SHIPPED_WEIGHTS).to(device or torch.device("cpu"))
+            # Another one may have seen other pictures.
+            self.drawn_only = True
         self.sampling = sampling or PocketSampling()
         self._encoder = copy.deepcopy(encoder).float().eval().requires_grad_(False)
         self._encoder.to(memory_format=torch.channels_last)
@@ -188,8 +192,10 @@ def load_pocket(options: RecipeOptions) -> PocketRecipe:
             "recipe 'pocket' computes in fp32 everywhere; leave the precision out, or choose "
             "another recipe"
         )
-    weights = options.weights or _SHIPPED_WEIGHTS
+    device, weights = find_device(options.device), options.weights
+    if weights is None:
+        return PocketRecipe(device=device)
     if weights.is_dir():
         weights /= _SHIPPED_WEIGHTS.name
     encoder = PocketEncoder.load(weights)
-    return PocketRecipe(encoder=encoder.to(find_device(options.device)))
+    return PocketRecipe(encoder=encoder.to(device))

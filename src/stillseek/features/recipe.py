@@ -141,6 +141,8 @@ class Recipe(ABC):
         batch_units: Units in one forward pass.
         one_space: Whether one encoder makes clip features and the global feature, so that they
             can be compared without training.
+        drawn_only: Whether the encoder knows drawn video only, so that an answer about another one
+            needs a warning.
     """
 
     name: str
@@ -150,6 +152,7 @@ class Recipe(ABC):
     global_dim: int
     batch_units: int
     one_space: bool = False
+    drawn_only: bool = False
 
     @abstractmethod
     def open_video(self, path: Path) -> UnitStream:

@@ -10,12 +10,14 @@ from jaxtyping import Float
 
 from stillseek.errors import UsageError
 from stillseek.features import (
+    DEFAULT_RECIPE,
     FeatureStore,
     QueryFeatures,
     Recipe,
     RecipeOptions,
     load_recipe,
 )
+from stillseek.features.drawn import warn_unless_drawn
 from stillseek.features.precision import find_device, recipe_device
 from stillseek.files import refuse_url
 from stillseek.localize.arguments import (
@@ -73,7 +75,7 @@ class Localizer:
     """Finds where in a video the activity of a query image happens.
 
     Example:
-        >>> localizer = Localizer.load("pocket")  # doctest: +SKIP
+        >>> localizer = Localizer.load()  # doctest: +SKIP
         >>> found = localizer.locate("match.mp4", "handball.jpg")  # doctest: +SKIP
         >>> found.moments[0].start_seconds  # doctest: +SKIP
         13.5
@@ -140,7 +142,7 @@ class Localizer:
 
         Args:
             recipe: Name of the recipe, or a recipe, which stays on the device that it is on; None
-                takes that of the checkpoint, or pocket.
+                takes that of the checkpoint, or lite, the default.
             recipe_options: How the recipe of a name is loaded, on ``device``; what is left at its
                 default is taken from the checkpoint, if it is for this recipe.
             checkpoint: Folder of a trained head, of any model, or of the training run that made
@@ -153,7 +155,7 @@ class Localizer:
                 None is ``onnx`` for an exported file (``.onnx``), else ``torch``. Features are
                 made by PyTorch either way.
             device: Where the head and the recipe compute: ``cpu``, ``cuda`` or ``cuda:N``. The
-                ``mobilenet`` recipe stays on the CPU.
+                ``lite`` and ``mobilenet`` recipes stay on the CPU.
             precision: ``bf16`` runs the head's matrix products in bfloat16: faster for large heads
                 on processors that have it.
             threads: Processor threads, set for the whole process; None leaves them.
@@ -190,7 +192,7 @@ class Localizer:
                 )
             torch.set_num_threads(threads)
         if checkpoint is None:
-            encoder, _ = _load_recipe(recipe or "pocket", recipe_options, device)
+            encoder, _ = _load_recipe(recipe or DEFAULT_RECIPE, recipe_options, device)
             head, name = installed_head(encoder, model), encoder.name
             head, kind = with_engine(head, engine)
         else:
@@ -310,6 +312,8 @@ class Localizer:
         search = self._checked_request(top, decode, search, on_progress)
         query = self._query(images, boxes, unlike)
         clips, grid = self._encode_video(video, on_progress)
+        if self.recipe.drawn_only:
+            warn_unless_drawn(video, grid.duration_seconds)
         output, moments = self._find(query, clips, grid, search=search, method=decode, top=top)
         judgement = None
         if query.likeness is not None:
