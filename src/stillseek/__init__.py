@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from stillseek.localize.localizer import Localizer
     from stillseek.localize.plot import plot_localization
     from stillseek.localize.query import EncodedQuery
+    from stillseek.localize.query_image import VideoFrame
+    from stillseek.localize.ranking import Ranking, write_ranking
     from stillseek.localize.report import write_report
     from stillseek.timeline import Moment, Segment
 
@@ -45,16 +47,19 @@ __all__ = [
     "Localizer",
     "MediaError",
     "Moment",
+    "Ranking",
     "RecipeOptions",
     "Segment",
     "StillseekError",
     "TruncatedMediaWarning",
     "UnusableFeaturesError",
     "UsageError",
+    "VideoFrame",
     "__version__",
     "cut_moments",
     "plot_localization",
     "write_edl",
+    "write_ranking",
     "write_report",
 ]
 
@@ -64,11 +69,14 @@ _PLACES = {
     "Localization": "localize.localization",
     "Localizer": "localize.localizer",
     "Moment": "timeline",
+    "Ranking": "localize.ranking",
     "RecipeOptions": "features",
     "Segment": "timeline",
+    "VideoFrame": "localize.query_image",
     "cut_moments": "localize.export",
     "plot_localization": "localize.plot",
     "write_edl": "localize.export",
+    "write_ranking": "localize.ranking",
     "write_report": "localize.report",
 }
 

@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from stillseek.media.folder import find_video, videos_below
+from stillseek.errors import UsageError
+from stillseek.media.folder import find_video, find_videos, videos_below
 
 
 def touch(folder: Path, *names: str) -> None:
