@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from stillseek.localize.plot import plot_localization
     from stillseek.localize.plot_explanation import plot_explanation
     from stillseek.localize.query import EncodedQuery
+    from stillseek.localize.query_image import VideoFrame
+    from stillseek.localize.ranking import Ranking, write_ranking
     from stillseek.localize.report import write_report
     from stillseek.timeline import Moment, Segment
 
@@ -48,17 +50,20 @@ __all__ = [
     "Localizer",
     "MediaError",
     "Moment",
+    "Ranking",
     "RecipeOptions",
     "Segment",
     "StillseekError",
     "TruncatedMediaWarning",
     "UnusableFeaturesError",
     "UsageError",
+    "VideoFrame",
     "__version__",
     "cut_moments",
     "plot_explanation",
     "plot_localization",
     "write_edl",
+    "write_ranking",
     "write_report",
 ]
 
@@ -69,12 +74,15 @@ _PLACES = {
     "Localization": "localize.localization",
     "Localizer": "localize.localizer",
     "Moment": "timeline",
+    "Ranking": "localize.ranking",
     "RecipeOptions": "features",
     "Segment": "timeline",
+    "VideoFrame": "localize.query_image",
     "cut_moments": "localize.export",
     "plot_explanation": "localize.plot_explanation",
     "plot_localization": "localize.plot",
     "write_edl": "localize.export",
+    "write_ranking": "localize.ranking",
     "write_report": "localize.report",
 }
 

@@ -10,7 +10,7 @@ from stillseek.errors import CheckpointError, MediaError, UsageError
 from stillseek.features import FeatureStore, RecipeOptions
 from stillseek.localize import Localizer
 from stillseek.localize import localizer as localizer_module
-from stillseek.localize.localizer import _check_choice
+from stillseek.localize.arguments import check_choice
 from stillseek.localize.search import SearchMethod
 from stillseek.models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from stillseek.models.flp import Flp, FlpConfig
@@ -135,10 +135,10 @@ def test_independent_decoding_has_one_way_to_search(small_head, write_picture) -
 
 def test_a_choice_that_does_not_exist_is_refused() -> None:
     # Called itself: the types of the public methods are checked before, but in tests only.
-    _check_choice("search", "pooled", SearchMethod)
-    _check_choice("search", None, SearchMethod)
+    check_choice("search", "pooled", SearchMethod)
+    check_choice("search", None, SearchMethod)
     with pytest.raises(UsageError, match=r"search must be one of 'refined', .* got 'exaustive'"):
-        _check_choice("search", "exaustive", SearchMethod)
+        check_choice("search", "exaustive", SearchMethod)
 
 
 def test_matching_has_no_products_for_bf16() -> None:

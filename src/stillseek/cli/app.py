@@ -50,11 +50,11 @@ app = App(
 app.register_install_completion_command()
 
 # Where the parser's own line would not say what is needed.
-_USAGES = {"locate": {"usage": "Usage: stillseek locate VIDEO --image IMAGE... [OPTIONS]"}}
+_USAGES = {"locate": {"usage": "Usage: stillseek locate VIDEO... --image IMAGE... [OPTIONS]"}}
 
 for _place, (_verb, _summary) in enumerate(
     (
-        ("locate", "Find where in a video the activity of a picture happens."),
+        ("locate", "Find where in videos the activity of a picture happens."),
         ("demo", "Render a video of an unseen activity, search it, and show the result."),
         ("dataset", "Make data sets."),
         ("extract", "Compute the features of videos and query images once, into a store."),
@@ -128,6 +128,9 @@ def _parse_message(error: CycloptsError) -> str:
             message = f"the picture is missing: stillseek locate {video} --image {picture}"
         case RepeatArgumentError(token=Token(keyword="--box")):
             message = "--box needs x,y,w,h behind it, four whole numbers of pixels"
+        case RepeatArgumentError(token=Token(keyword="--frame" | "--not" as option)):
+            what = "VIDEO@SECONDS" if option == "--frame" else "a picture"
+            message = f"{option} needs {what} behind it"
         case UnknownOptionError(token=Token(value=file)) if Path(file).is_file():
             message = f"{file} is no option; write ./{file} for the file of that name"
         case UnusedCliTokensError(unused_tokens=[first, *_]):

@@ -1,14 +1,16 @@
-"""``stillseek locate``: find where in a video the activity of a picture happens."""
+"""``stillseek locate``: find where in videos the activity of a picture happens."""
 
 import shlex
+import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from stillseek.cli.console import progress_bar
-from stillseek.cli.queries import Queries
+from stillseek.cli.console import print_some, progress_bar
+from stillseek.cli.queries import ImageQuery, Queries
 from stillseek.cli.recipe_options import RecipeBesideHead, files_of
 from stillseek.errors import UsageError
 from stillseek.files import (
@@ -24,14 +26,13 @@ from stillseek.files import (
 if TYPE_CHECKING:
     from stillseek.localize.localization import Localization
     from stillseek.localize.localizer import Localizer
+    from stillseek.localize.ranking import Ranking
 
 _RECIPE = RecipeBesideHead()
 
 
 def locate(
-    video: Annotated[Path | None, Parameter(show_default=False)] = None,
-    /,
-    *,
+    *videos: Path,
     queries: Queries,
     top: int = 1,
     json: bool = False,
@@ -40,6 +41,7 @@ def locate(
     explain: Path | None = None,
     clips: Path | None = None,
     edl: Path | None = None,
+    csv: Path | None = None,
     recipe: str | None = None,
     recipe_options: Annotated[RecipeBesideHead, Parameter(name="*")] = _RECIPE,
     checkpoint: Path | None = None,
@@ -52,21 +54,28 @@ def locate(
     threads: int | None = None,
     cache: Path | None = None,
     overwrite: bool = False,
-) -> None:
-    """Find where in a video the activity of a picture happens.
+) -> int:
+    """Find where in videos the activity of a picture happens.
+
+    Of several videos, or those of a folder, it says which show the activity, best first. One that
+    cannot be read is reported and skipped; exits with 1 where none could be.
 
     Args:
-        video: The video file.
-        queries: Picture of the activity; several are averaged. A --box x,y,w,h after one (pixels
-            from its top left corner) keeps to that part of it.
-        top: Find up to this many moments, best first.
-        json: Print one JSON object and nothing else.
+        videos: Video files, or folders that are searched for them.
+        queries: Picture of the activity (--image), or a paused frame of a video as VIDEO@SECONDS
+            (--frame); several are averaged. A --box x,y,w,h after one (pixels from its top left
+            corner) keeps to that part of it. --not is a picture or frame of what it is not: moments
+            that look more like it are pushed down.
+        top: Find up to this many moments in a video, best first.
+        json: Print one JSON object and nothing else; of several videos its "results" has the object
+            of each, best first.
         plot: Draw the result to this picture (.png, .jpg, .webp, .svg, .pdf).
         report: Write the result as one self-contained HTML page.
         explain: Draw what of the picture was seen where to this picture (endings as of --plot): the
             frames most like it, and where the moment starts and ends.
         clips: Cut the moments into files in this folder.
         edl: Write the moments as a CMX 3600 edit decision list.
+        csv: Write a table of all moments, best video first.
         recipe: How pixels become features; that of the checkpoint, or lite, where not given.
         recipe_options: How the recipe is loaded; as the checkpoint says, where not given.
         checkpoint: Use this trained head instead of the shipped one: the folder of stillseek train
@@ -84,16 +93,28 @@ def locate(
             CPU.
         precision: Of the head: bf16 is faster for large heads on processors that have it.
         threads: Processor threads; all where not given.
-        cache: Keep the video's features in this folder and use them again.
+        cache: Keep features in this folder and use them again: a search of many videos that was
+            stopped goes on there.
         overwrite: Replace files that stillseek did not write.
     """
-    video, images = _split(video, queries)
+    places, queries = _split(videos, queries)
     outputs = _Outputs(
-        plot=plot, report=report, explain=explain, clips=clips, edl=edl, overwrite=overwrite
+        plot=plot,
+        report=report,
+        explain=explain,
+        clips=clips,
+        edl=edl,
+        csv=csv,
+        overwrite=overwrite,
     )
-    _check_inputs(video, images)
-    outputs.check(video, cache, inputs=[*images, checkpoint, *files_of(recipe_options)])
+    files = _check_inputs(places, queries)
+    is_one = len(files) == 1 and files == places
+    if not is_one:
+        outputs.refuse_those_of_one()
+    pictures = [query.file for query in queries]
+    outputs.check(files, cache, inputs=[*places, *pictures, checkpoint, *files_of(recipe_options)])
     from stillseek.localize import Localizer
+    from stillseek.localize.ranking import Ranking
 
     localizer = Localizer.load(
         recipe,
@@ -107,48 +128,99 @@ def locate(
         cache=cache,
     )
     outputs.check_recipe(localizer)
-    with progress_bar(f"reading {video.name}") as advance:
-        found = localizer.locate(
-            video,
-            images,
-            boxes=[query.box for query in queries][: len(images)],
-            top=top,
-            decode=decode,
-            search=search,
-            on_progress=advance,
+    wanted = [query for query in queries if not query.is_unlike]
+    asked = localizer.encode_query(
+        [query.picture for query in wanted],
+        boxes=[query.box for query in wanted],
+        unlike=[query.picture for query in queries if query.is_unlike] or None,
+    )
+    if is_one:
+        with progress_bar(f"reading {files[0].name}") as advance:
+            found = localizer.locate(
+                files[0], asked, top=top, decode=decode, search=search, on_progress=advance
+            )
+        ranking = Ranking(results=(found,), failures=(), ranked_by=None)
+    else:
+        ranking = _search_many(
+            lambda advance: localizer.locate_many(
+                files, asked, top=top, decode=decode, search=search, on_progress=advance
+            ),
+            len(files),
+            cache,
         )
     if json:
-        print(json_text(found.to_json_dict()))
+        print(json_text((ranking.results[0] if is_one else ranking).to_json_dict()))
+    elif is_one:
+        _print_moments(ranking.results[0])
     else:
-        _print_moments(found)
-    for path in outputs.write(found, localizer):
+        _print_ranking(ranking)
+    for path in outputs.write(ranking, localizer):
         if not json:
             print(f"wrote {path}")
+    print_some("error", [failure.error for failure in ranking.failures])
+    return 0 if ranking.results else 1
 
 
-def _split(video: Path | None, queries: Queries) -> tuple[Path, list[Path]]:
-    """The video and the pictures: ``--image PICTURE VIDEO`` has the video last."""
-    images = [query.image for query in queries]
-    if not images:
+def _split(videos: tuple[Path, ...], queries: Queries) -> tuple[list[Path], tuple[ImageQuery, ...]]:
+    """The videos and the pictures: ``--image PICTURE VIDEO`` has the video last."""
+    if not queries:
         raise UsageError("--image needs a picture: stillseek locate VIDEO --image PICTURE")
-    if video is not None:
-        return video, images
-    if not queries[-1].follows or queries[-1].box is not None:
+    places = list(videos)
+    if not places:
+        last = queries[-1]
+        if not last.follows or last.box is not None or last.seconds is not None:
+            raise UsageError(
+                "the video is missing: stillseek locate VIDEO --image "
+                f"{shlex.quote(str(queries[0].file))}"
+            )
+        places, queries = [last.file], queries[:-1]
+        # As a shell writes out --image PICTURE videos/*.mp4; of GIFs, only the last is a video.
+        while queries[-1].follows and _is_surely_video(queries[-1]):
+            places, queries = [queries[-1].file, *places], queries[:-1]
+    if all(query.is_unlike for query in queries):
         raise UsageError(
-            f"the video is missing: stillseek locate VIDEO --image {shlex.quote(str(images[0]))}"
+            "--not says what the activity is not; say with --image or --frame what it is"
         )
-    return images[-1], images[:-1]
+    return places, queries
 
 
-def _check_inputs(video: Path, images: list[Path]) -> None:
-    """Refuses what cannot be a video or a picture, before anything is loaded."""
+def _is_surely_video(query: ImageQuery) -> bool:
+    from stillseek.media.folder import is_video_name
+
+    is_plain = query.seconds is None and query.box is None
+    is_video = query.file.suffix.lower() != ".gif" and is_video_name(query.file)
+    return is_plain and (is_video or query.file.is_dir())
+
+
+def _check_inputs(places: list[Path], queries: Sequence[ImageQuery]) -> list[Path]:
+    """Refuses what cannot be a video or a picture, before anything is loaded; gives the videos."""
     from stillseek.media.faults import check_file
+    from stillseek.media.folder import find_videos
 
-    refuse_url(video, "video")
-    check_file(video, "video")
-    for image in images:
-        refuse_url(image, "--image")
-        check_file(image, "image")
+    files = find_videos(places)
+    if files == places and len(files) == 1:
+        check_file(files[0], "video")
+    for query in queries:
+        refuse_url(query.file, "--image" if query.seconds is None else "--frame")
+        check_file(query.file, "image" if query.seconds is None else "video")
+    return files
+
+
+def _search_many(
+    search: Callable[[Callable[[float, float], None]], "Ranking"], number: int, cache: Path | None
+) -> "Ranking":
+    if cache is None:
+        print("note: nothing is kept; with --cache DIR a search goes on", file=sys.stderr)
+    try:
+        with progress_bar(f"searching {number} videos") as advance:
+            return search(advance)
+    except KeyboardInterrupt:
+        kept = (
+            "nothing is kept; with --cache DIR it would go on from here"
+            if cache is None
+            else f"what was read is in {cache}; run the same command again to go on"
+        )
+        raise KeyboardInterrupt(f"stopped: {kept}") from None
 
 
 def _print_moments(found: "Localization") -> None:
@@ -170,6 +242,33 @@ def _print_moments(found: "Localization") -> None:
         print(f"  no probabilities: {found.uncalibrated}")
 
 
+def _print_ranking(ranking: "Ranking") -> None:
+    from stillseek.localize.localization import format_score, format_span
+
+    by = {
+        "presence": "by presence",
+        "similarity": "by similarity, which compares badly between videos",
+        None: "as given: likeness does not compare between these videos",
+    }
+    if not ranking.results:
+        return
+    first = ranking.results[0]
+    print(
+        f"{len(ranking.results)} videos, {by[ranking.ranked_by]} "
+        f"(recipe {first.recipe}, model {first.model})"
+    )
+    for place, found in enumerate(ranking.results, start=1):
+        if found.found is False and (place == 1 or ranking.results[place - 2].found):
+            print("probably not in these:")
+        presence = "" if found.presence is None else f"  presence {format_score(found.presence)}"
+        print(f"{place:>4}  {found.video}{presence}")
+        for moment in found.moments:
+            score = "" if moment.score is None else f"  score {format_score(moment.score)}"
+            print(f"      {format_span(moment.segment)}{score}")
+    if first.uncalibrated is not None:
+        print(f"  no probabilities: {first.uncalibrated}")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Outputs:
     """The files that are asked for beside what is printed."""
@@ -179,9 +278,24 @@ class _Outputs:
     explain: Path | None
     clips: Path | None
     edl: Path | None
+    csv: Path | None
     overwrite: bool
 
-    def check(self, video: Path, cache: Path | None, *, inputs: list[Path | None]) -> None:
+    def refuse_those_of_one(self) -> None:
+        """Refuses, where there are many videos, what shows one."""
+        for name, path in (
+            ("plot", self.plot),
+            ("report", self.report),
+            ("explain", self.explain),
+            ("edl", self.edl),
+        ):
+            if path is not None:
+                raise UsageError(
+                    f"--{name} shows one video; leave it out, or give one video file (--csv and "
+                    "--clips take many)"
+                )
+
+    def check(self, videos: list[Path], cache: Path | None, *, inputs: list[Path | None]) -> None:
         """Refuses what cannot or may not be written, before any work."""
         outputs = [
             Output(name=name, path=path, suffixes=suffixes)
@@ -197,8 +311,12 @@ class _Outputs:
         if self.clips is not None:
             from stillseek.localize.export import clips_output
 
-            outputs.append(clips_output(video, self.clips, name="--clips"))
-        check_outputs(outputs, inputs=[video, *inputs], overwrite=self.overwrite)
+            outputs.append(clips_output(videos, self.clips, name="--clips"))
+        if self.csv is not None:
+            from stillseek.localize.ranking import table_output
+
+            outputs.append(table_output(self.csv, name="--csv"))
+        check_outputs(outputs, inputs=[*videos, *inputs], overwrite=self.overwrite)
 
     def check_recipe(self, localizer: "Localizer") -> None:
         """Refuses what the recipe cannot give, before the video is read."""
@@ -207,8 +325,19 @@ class _Outputs:
 
             check_explainable(localizer.recipe)
 
-    def write(self, found: "Localization", localizer: "Localizer") -> list[Path]:
+    def write(self, ranking: "Ranking", localizer: "Localizer") -> list[Path]:
         """Writes them; returns their paths."""
+        written = []
+        for found in ranking.results:
+            written += self._write_one(found, localizer)
+        if self.csv is not None:
+            from stillseek.localize.ranking import write_ranking
+
+            write_ranking(ranking, self.csv, overwrite=self.overwrite)
+            written.append(self.csv)
+        return written
+
+    def _write_one(self, found: "Localization", localizer: "Localizer") -> list[Path]:
         # Drawing and pages take seconds to import: only who asks for them pays.
         written = []
         if self.clips is not None:

@@ -1,14 +1,18 @@
 """The query images of a command line, each with the box that follows it."""
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter, Token
 
-_IMAGE, _BOX = "--image", "--box"
+if TYPE_CHECKING:
+    from stillseek.localize.query_image import VideoFrame
+
+_IMAGE, _FRAME, _NOT, _BOX = "--image", "--frame", "--not", "--box"
 _NEGATIVE = re.compile(r"-\d")
 
 
@@ -17,36 +21,73 @@ class ImageQuery:
     """A query image and the part of it that is meant.
 
     Attributes:
-        image: The picture.
+        file: The picture, or the video that it is a frame of.
+        seconds: Time of the frame; None is a picture.
         box: Left, top, width, height in pixels after EXIF rotation; None is the whole picture.
-        follows: Whether it stands behind another image of the same ``--image``; where no video is
-            named before, it may be the video.
+        is_unlike: Whether it shows what the activity is not.
+        follows: Whether it stands behind another one of the same option; where no video is named
+            before, it may be the video.
     """
 
-    image: Path
+    file: Path
+    seconds: float | None = None
     box: tuple[int, int, int, int] | None = None
+    is_unlike: bool = False
     follows: bool = False
+
+    @property
+    def picture(self) -> "Path | VideoFrame":
+        """What a localizer takes."""
+        if self.seconds is None:
+            return self.file
+        from stillseek.localize.query_image import VideoFrame
+
+        return VideoFrame(self.file, self.seconds)
 
 
 def parse_queries(_: object, tokens: Sequence[Token]) -> tuple[ImageQuery, ...]:
     """Pairs every ``--box`` with the image before it.
 
     Raises:
-        ValueError: A box has no image before it, or is not four whole numbers; cyclopts reports
-            it as a usage error.
+        ValueError: A box has no image before it, or is not four whole numbers, or a frame is not
+            ``VIDEO@SECONDS``; cyclopts reports it as a usage error.
     """
     queries: list[ImageQuery] = []
-    for token in tokens:
-        if token.keyword == _IMAGE:
-            queries.append(ImageQuery(Path(token.value), follows=token.index > 0))
+    for place, token in enumerate(tokens, start=1):
+        if token.keyword != _BOX:
+            queries.append(_parse_picture(token, is_last=place == len(tokens)))
         elif token.index > 0:
             raise ValueError(f"--box takes one x,y,w,h; give --image before {token.value}")
+        elif queries and queries[-1].is_unlike:
+            raise ValueError(f"--box {token.value} is behind a --not, which takes whole pictures")
         elif not queries or queries[-1].box is not None:
             where = "a second box for one image" if queries else "no image before it"
             raise ValueError(f"--box {token.value} has {where}; give one --box after its --image")
         else:
             queries[-1] = replace(queries[-1], box=_parse_box(token.value))
     return tuple(queries)
+
+
+def _parse_picture(token: Token, *, is_last: bool) -> ImageQuery:
+    """A picture or a frame; the last one behind an option may also be the video."""
+    follows, is_unlike = token.index > 0, token.keyword == _NOT
+    # What the activity is not may be either: a file of that name is a picture.
+    may_be_frame = token.keyword == _FRAME or (is_unlike and not Path(token.value).exists())
+    frame = _parse_frame(token.value) if may_be_frame else None
+    if frame is not None:
+        return ImageQuery(*frame, is_unlike=is_unlike, follows=follows)
+    if token.keyword == _FRAME and not (follows and is_last):
+        raise ValueError(f"--frame {token.value} is not VIDEO@SECONDS, e.g. match.mp4@12.5")
+    return ImageQuery(Path(token.value), is_unlike=is_unlike, follows=follows)
+
+
+def _parse_frame(text: str) -> tuple[Path, float] | None:
+    path, _, time = text.rpartition("@")
+    try:
+        seconds = float(time)
+    except ValueError:
+        return None
+    return (Path(path), seconds) if path and 0 <= seconds < math.inf else None
 
 
 def with_negative_boxes(tokens: Sequence[str]) -> list[str]:
@@ -77,11 +118,11 @@ def _parse_box(text: str) -> tuple[int, int, int, int]:
     return left, top, width, height
 
 
-# One parameter under two names: only so does the parser keep the order of both.
+# One parameter under several names: only so does the parser keep their order.
 Queries = Annotated[
     tuple[ImageQuery, ...],
     Parameter(
-        name=(_IMAGE, _BOX),
+        name=(_IMAGE, _FRAME, _NOT, _BOX),
         converter=parse_queries,
         n_tokens=1,
         accepts_keys=False,

@@ -2,6 +2,7 @@
 
 import glob
 import os
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -20,10 +21,21 @@ _RATE_TOLERANCE = Fraction(1, 200)
 _LONGEST_STEM_BYTES = 150
 
 
-def clips_output(video: Path, directory: Path, *, name: str = "clips") -> Output:
-    """What `cut_moments` writes, for `check_outputs`."""
-    pattern = f"{glob.escape(_short_stem(video))}_[0-9][0-9]*_*s.mp4"
-    return Output(name=name, path=directory, holds=(pattern,))
+def clips_output(videos: Sequence[Path], directory: Path, *, name: str = "clips") -> Output:
+    """What `cut_moments` writes for videos, for `check_outputs`.
+
+    Raises:
+        UsageError: Two videos have one name, and so would their clips.
+    """
+    stems: dict[str, Path] = {}
+    for video in videos:
+        if (other := stems.setdefault(_short_stem(video), video)) is not video:
+            raise UsageError(
+                f"{name}: the clips of {other} and {video} would have one name; search these two "
+                "apart, each with a folder of its own"
+            )
+    patterns = tuple(f"{glob.escape(stem)}_[0-9][0-9]*_*s.mp4" for stem in stems)
+    return Output(name=name, path=directory, holds=patterns)
 
 
 def cut_moments(
@@ -45,7 +57,7 @@ def cut_moments(
             video that may not be replaced.
         MediaError: The video can't be read or a file can't be written.
     """
-    output = clips_output(localization.video, directory)
+    output = clips_output([localization.video], directory)
     check_outputs([output], inputs=localization.files, overwrite=overwrite)
     directory.mkdir(parents=True, exist_ok=True)
     stem, paths = _short_stem(localization.video), []

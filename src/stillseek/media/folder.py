@@ -16,7 +16,7 @@ VIDEO_SUFFIXES = frozenset(
 
 
 def find_videos(places: Sequence[Path]) -> list[Path]:
-    """The files given, and the video files below the folders given, in order of name.
+    """The files given, and the video files below the folders given, in order of name; each once.
 
     Raises:
         UsageError: A folder has no video file in it, or a place is a URL.
@@ -31,7 +31,7 @@ def find_videos(places: Sequence[Path]) -> list[Path]:
         if not inside:
             raise UsageError(f"there is no video file in {place}; give files or another folder")
         found += inside
-    return found
+    return list(dict.fromkeys(found))
 
 
 def videos_below(folder: Path) -> list[Path]:
@@ -44,7 +44,7 @@ def videos_below(folder: Path) -> list[Path]:
         path
         for below in _folders_below(folder)
         for path in _listed(below)
-        if _is_video(path) and path.is_file()
+        if is_video_name(path) and path.is_file()
     )
 
 
@@ -72,11 +72,12 @@ def find_video(folder: Path, name: str) -> Path:
 @lru_cache(maxsize=256)
 def _by_stem(folder: Path, changed_ns: int) -> dict[str, Path]:
     """The videos of one folder; listed again when the folder changes."""
-    videos = (path for path in folder.iterdir() if _is_video(path))
+    videos = (path for path in folder.iterdir() if is_video_name(path))
     return {path.stem: path for path in sorted(videos, reverse=True)}
 
 
-def _is_video(path: Path) -> bool:
+def is_video_name(path: Path) -> bool:
+    """Whether a file is called as videos are."""
     # What macOS puts beside a file on foreign disks has its name, and nothing to see.
     return path.suffix.lower() in VIDEO_SUFFIXES and not path.name.startswith("._")
 
