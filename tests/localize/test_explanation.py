@@ -22,7 +22,7 @@ MOSS = (122, 142, 122)
 class Colours:
     """The feature of a picture is its mean colour, and that of a cell the colour of the cell."""
 
-    dim, side_pixels, batch_frames, settings, weights = 3, 24, 16, {}, {}  # noqa: RUF012
+    dim, side_pixels, batch_frames, settings, weights = 3, 24, 16, {}, {}
 
     def embed(self, frames: np.ndarray) -> np.ndarray:
         return frames.mean(axis=(1, 2)).astype(np.float32) / 255
