@@ -173,7 +173,7 @@ def test_files_that_cannot_be_read_exit_with_1(command: list[str], tmp_path: Pat
     assert main([*command[:3], str(tmp_path / "no.png"), *command[4:]]) == 1
     assert capsys.readouterr().err.startswith(f"error: no file at {tmp_path / 'no.png'}")
     assert main([*command[:5], str(tmp_path / "no-head")]) == 1
-    assert capsys.readouterr().err.startswith(f"error: cannot read {tmp_path / 'no-head'}")
+    assert capsys.readouterr().err.startswith(f"error: {tmp_path / 'no-head'} is no folder with a")
 
 
 def test_truncated_video_warns_and_is_searched(command: list[str], write_clip, capsys) -> None:

@@ -257,3 +257,16 @@ def test_formats_that_are_not_read_are_named(name, head, format_name, advice, tm
         f"{path} is a picture in {format_name} format, which is not read; "
         f"expected JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF: {advice}"
     )
+
+
+def test_damaged_tiffs_are_refused_without_a_word_of_libtiff(tmp_path, capfd):
+    path = tmp_path / "a.tiff"
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (41, 23, 3), np.uint8)).save(
+        path, compression="tiff_lzw"
+    )
+    data = bytearray(path.read_bytes())
+    data[20:120] = b"\x5a" * 100
+    path.write_bytes(data)
+    with pytest.raises(MediaError, match=r"is not an image that can be read \(decoder error -2\)"):
+        read_image(path)
+    assert capfd.readouterr() == ("", "")

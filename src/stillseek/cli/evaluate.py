@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from stillseek.evaluation.report import SwapAccuracy
     from stillseek.models.checkpoint import Checkpoint
 
+_TABLES = ("tables.md", "tables.json", "presence.md", "presence.json", "reliability.png")
 # Seeds of the controls that draw at random; fixed, so that a table can be made again.
 _CONTROL_SEED = 0
 _RECIPE = RecipeBesideHead()
@@ -61,11 +62,14 @@ def evaluate(
             queries from the store.
         device: Where the heads run: cpu, cuda, cuda:1.
         overwrite: Replace files that stillseek did not write.
+
+    Calibrated heads are also asked about what is not in the videos; presence.md, presence.json and
+    reliability.png say how well their presence and scores can be trusted.
     """
     output = Output(
         name="--out",
         path=out,
-        holds=("tables.md", "tables.json", "predictions/*.jsonl"),
+        holds=(*_TABLES, "predictions/*.jsonl"),
         signs=(("predictions/*.jsonl", '"decode"'),),
     )
     inputs = [dataset, store, clip_features, *checkpoint, *files_of(recipe_options)]
@@ -121,6 +125,9 @@ def evaluate(
         files.append(file)
         write_predictions(file, predictions)
     _write_tables(manifest, [read_predictions(file) for file in files], split, out)
+    calibrated = {path: head for path, head in heads.items() if head.calibration is not None}
+    if calibrated:
+        _write_presence(manifest, samples, calibrated, features.source, device, out)
 
 
 def _file_name(header: "PredictionsHeader") -> str:
@@ -154,6 +161,7 @@ def _answers(
     from stillseek.evaluation.inference import predict
     from stillseek.evaluation.predictions import Predictions, PredictionsHeader
     from stillseek.evaluation.shuffling import shuffle_queries
+    from stillseek.models.calibration import calibration_of
     from stillseek.models.catalog import model_name
 
     config = head.training.get("config", {})
@@ -174,6 +182,7 @@ def _answers(
             ExampleSet(asked, source),
             methods=model.decode_methods,
             query_blind=is_blind,
+            calibration=calibration_of(head.calibration),
         )
         for method, rows in answers.items():
             header = PredictionsHeader(
@@ -183,6 +192,59 @@ def _answers(
                 seed=seed,
             )
             yield Predictions(header=header, rows=rows)
+
+
+def _write_presence(
+    manifest: "Manifest",
+    samples: "tuple[Sample, ...]",
+    heads: "Mapping[Path | None, Checkpoint]",
+    source: "FeatureSource",
+    device: str,
+    out: Path,
+) -> None:
+    """Asks calibrated heads about what is not there; prints and writes what came of it."""
+    from stillseek.data.example import ExampleSet
+    from stillseek.evaluation.absence import absent_questions, activities_of
+    from stillseek.evaluation.inference import predict
+    from stillseek.evaluation.predictions import (
+        Predictions,
+        PredictionsHeader,
+        read_predictions,
+        write_predictions,
+    )
+    from stillseek.evaluation.presence import draw_reliability, presence_table, report_presence
+    from stillseek.models.calibration import calibration_of
+
+    asked = absent_questions(samples, manifest.samples, activities_of(manifest), seed=_CONTROL_SEED)
+    reports = {}
+    for path, head in heads.items():
+        calibration = calibration_of(head.calibration)
+        assert calibration is not None
+        name = "matching" if path is None else head.training.get("name", path.name)
+        answers = {}
+        for kind, questions in {"present": samples, **asked}.items():
+            rows = predict(
+                head.model.to(device), ExampleSet(questions, source), calibration=calibration
+            )
+            header = PredictionsHeader(
+                model=f"{name}, {kind}",
+                checkpoint=None if path is None else str(path),
+                decode="joint",
+                seed=head.training.get("config", {}).get("seed", 0),
+            )
+            file = out / "predictions" / _file_name(header)
+            write_predictions(file, Predictions(header=header, rows=rows["joint"]))
+            answers[kind] = read_predictions(file)
+        present = answers.pop("present")
+        reports[name] = report_presence(samples, present, answers, threshold=calibration.threshold)
+    text = presence_table(reports)
+    print(text, end="")
+    with replacing(out / "presence.md") as place:
+        place.write_text(text, encoding="utf-8")
+    with replacing(out / "presence.json") as place:
+        values = {name: asdict(report) for name, report in reports.items()}
+        place.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
+    draw_reliability(next(iter(reports.values())), out / "reliability.png")
 
 
 def _write_tables(

@@ -8,7 +8,8 @@ from typing import Literal
 
 import numpy as np
 
-from stillseek.data.manifest import Sample
+from stillseek.data.activitynet import read_activitynet
+from stillseek.data.manifest import Manifest, Sample
 
 Absence = Literal["other", "sibling", "elsewhere"]
 """Why an activity is not in the video.
@@ -52,10 +53,10 @@ def absent_questions(
         wanted: dict[Absence, list[Sample]] = {
             "other": [s for s in others if s.query_label not in in_split | near],
             "sibling": [s for s in [*asked, *others] if s.query_label in near],
-            "elsewhere": [s for s in asked if s.query_label not in inside | near],
+            "elsewhere": [s for s in asked if s.query_label in in_split - inside - near],
         }
         for kind, pictures in wanted.items():
-            usable = [s for s in pictures if place.video_id not in (s.query_video_id, s.video_id)]
+            usable = [s for s in pictures if s.query_video_id != place.video_id]
             if usable:
                 picture = usable[int(rng.integers(len(usable)))]
                 found[kind].append(
@@ -80,3 +81,19 @@ def _similar_classes(samples: Sequence[Sample]) -> Mapping[str, set[str]]:
             similar[sample.label].add(sample.query_label)
             similar[sample.query_label].add(sample.label)
     return similar
+
+
+def activities_of(manifest: Manifest) -> dict[str, set[str]]:
+    """All activities of each video: those asked for, and those that ``annotations.json`` knows.
+
+    Raises:
+        DatasetError: The file is there and broken.
+    """
+    labels: dict[str, set[str]] = defaultdict(set)
+    for sample in manifest.samples:
+        labels[sample.video_id].add(sample.label)
+    annotations = manifest.folder / "annotations.json"
+    if annotations.exists():
+        for video in read_activitynet(annotations).videos:
+            labels[video.video_id] |= video.labels
+    return labels

@@ -22,18 +22,20 @@ from av.format import Flags
 from av.video.stream import VideoStream
 from jaxtyping import Bool, Float
 
-from stillseek.media.container import SNAP_SECONDS, open_container, packets_of
+from stillseek.media.container import FALLBACK_RATE, SNAP_SECONDS, open_container, packets_of
 from stillseek.media.joined import (
     Shifts,
+    believable_rate,
     filled,
     piece_starts,
     shifted,
+    shifts_between,
     shifts_of_companion,
     shifts_of_pieces,
     without_outliers,
+    without_silences,
 )
 
-FALLBACK_RATE = Fraction(25)
 # Share of packets without a time of display up to which the others are taken at their word.
 _MAX_MISSING = 0.05
 _RATE_TOLERANCE = 0.1
@@ -55,6 +57,8 @@ class Clock:
         any_seconds: End of the last whole packet of any stream.
         ends_inside_packet: Whether the last packet is cut off.
         unread_share: How much of the file is behind the last packet that was found.
+        left_out_seconds: How much the video would last longer by its own times, which are damaged
+            where neither a picture nor sound comes for so long.
     """
 
     seconds: Float[np.ndarray, " packet"]
@@ -66,6 +70,7 @@ class Clock:
     any_seconds: float
     ends_inside_packet: bool
     unread_share: float
+    left_out_seconds: float
 
     def shift_of(self, stream_index: int, packet_number: int) -> float:
         """Seconds to add to the own time of a packet of a sound stream."""
@@ -136,7 +141,7 @@ class _Track:
         """Packets where the times of the stream start again or jump."""
         return piece_starts(filled(self.decoded, self.step), self.step, may_jump=may_jump)
 
-    def ends(self, line: list[float]) -> np.ndarray:
+    def ends(self, line: np.ndarray) -> np.ndarray:
         """Ends of the packets that start at some times; minus infinity where none is shown."""
         return np.where(self.is_whole, np.add(line, self.durations), -inf)
 
@@ -145,7 +150,7 @@ def _measure(container: InputContainer, stream_index: int, has_display_times: bo
     stream = next(s for s in container.streams.video if s.index == stream_index)
     # Without times the average is that of a default, and only the codec may know the rate.
     average = None if stream.start_time is None else stream.average_rate
-    stated_rate = average or stream.guessed_rate
+    stated_rate = believable_rate(average or stream.guessed_rate)
     video = _Track(float(1 / (stated_rate or FALLBACK_RATE)))
     sounds = {s.index: _Track(0.0) for s in container.streams.audio}
     tracks = {**sounds, stream_index: video}
@@ -166,28 +171,30 @@ def _measure(container: InputContainer, stream_index: int, has_display_times: bo
         if not _is_bridged_by_sound(start, times, sounds.values())
     ]
     shifts = shifts_of_pieces(starts, times, list(np.add(times, video.durations)))
-    seconds = shifted(times, shifts)
-    lines, sound_shifts = {stream_index: seconds}, {}
-    for index, track in sounds.items():
-        sound_times = filled(track.shown, track.step)
-        sound_shifts[index] = shifts_of_companion(
-            track.starts(may_jump), sound_times, track.num_video_before, shifts
-        )
-        lines[index] = shifted(sound_times, sound_shifts[index])
-    origin = min((min(line) for line in lines.values() if line), default=0.0)
-    reached = (tracks[index].ends(line).max(initial=origin) for index, line in lines.items())
+    lines = {stream_index: np.array(shifted(times, shifts))}
+    sound_times = {index: filled(track.shown, track.step) for index, track in sounds.items()}
+    for index, own in sound_times.items():
+        starts, num_before = sounds[index].starts(may_jump), sounds[index].num_video_before
+        lines[index] = np.array(shifted(own, shifts_of_companion(starts, own, num_before, shifts)))
+    events = np.concatenate([*lines.values()])
+    moved = without_silences(events, lines[stream_index])
+    ends = {index: moved(tracks[index].ends(line)) for index, line in lines.items()}
+    left_out = lines[stream_index] - moved(lines[stream_index])
+    lines = {index: moved(line) for index, line in lines.items()}
+    seconds, origin = lines[stream_index], float(events.min()) if len(events) else 0.0
     # GIF flags every packet, though each of them only changes the picture before.
     flags_mean_something = stream.codec_context.codec.intra_only or not all(video.is_key)
     return Clock(
-        seconds=np.array(seconds) - origin,
-        end_seconds=video.ends(seconds) - origin,
+        seconds=seconds - origin,
+        end_seconds=ends[stream_index] - origin,
         is_exact=np.array(is_exact, dtype=bool),
         is_key=np.array(video.is_key, dtype=bool) & flags_mean_something,
-        shifts={i: [(n, shift - origin) for n, shift in s] for i, s in sound_shifts.items()},
+        shifts={i: shifts_between(own, lines[i] - origin) for i, own in sound_times.items()},
         frame_rate=_checked_rate(stated_rate, np.sort(seconds)),
-        any_seconds=max(reached) - origin,
+        any_seconds=max(float(line.max(initial=origin)) for line in ends.values()) - origin,
         ends_inside_packet=is_cut,
         unread_share=1 - num_bytes / container.size if container.size > 0 else 0.0,
+        left_out_seconds=float(left_out.max(initial=0.0)),
     )
 
 

@@ -15,8 +15,9 @@ from av.error import FFmpegError
 from av.video.stream import VideoStream
 
 from stillseek.media import faults
-from stillseek.media.clock import FALLBACK_RATE, Clock, clock_of
+from stillseek.media.clock import Clock, clock_of
 from stillseek.media.container import (
+    FALLBACK_RATE,
     SNAP_SECONDS,
     Extent,
     TimedFrame,
@@ -26,7 +27,7 @@ from stillseek.media.container import (
 )
 
 # Containers that announce a duration; the others only let FFmpeg estimate one.
-_ANNOUNCING_FORMATS = frozenset({"avi", "flv", "asf", "matroska"})
+_ANNOUNCING_FORMATS = frozenset({"avi", "flv", "asf", "matroska", "mov"})
 # Containers whose demuxers stop where another file begins, and the share of a file that an index
 # and other data at its end may have.
 _ONE_PIECE, _MAX_UNREAD = frozenset({"flv", "matroska"}), 0.2
@@ -60,6 +61,8 @@ class ClockedReader:
         )
         if format_name(container) in _ONE_PIECE and self.clock.unread_share > _MAX_UNREAD:
             faults.warn_unread(path, self.clock.video_seconds, self.clock.unread_share)
+        if self.clock.left_out_seconds:
+            faults.warn_damaged_times(path, self.clock.left_out_seconds)
 
     @property
     def can_skip(self) -> bool:
@@ -86,7 +89,7 @@ class ClockedReader:
         # AVI's duration shrinks with the file when it is cut; its frame count does not.
         if format_name(self.container) == "avi" and self.stream.frames and self.frame_rate:
             seconds = max(seconds or 0.0, float(self.stream.frames / self.frame_rate))
-        return seconds
+        return None if seconds is None else seconds - self.clock.left_out_seconds
 
     def frames(self, from_seconds: float) -> Iterator[TimedFrame]:
         """Frames from at or before an instant to the end of the file."""

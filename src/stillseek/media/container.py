@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -15,6 +16,8 @@ from stillseek.media import faults
 
 # Timestamps are rationals turned into floats; closer than a microsecond is the same instant.
 SNAP_SECONDS = 1e-6
+# Frames a second where nothing tells.
+FALLBACK_RATE = Fraction(25)
 # What read_image takes as well; at 8 bits in 4:2:0 such a frame has 270 MB.
 MAX_PIXELS = 178_956_970
 

@@ -5,8 +5,7 @@ from itertools import chain
 from pathlib import Path
 
 from stillseek.errors import UsageError
-from stillseek.media.clock import FALLBACK_RATE
-from stillseek.media.container import SNAP_SECONDS, TimedFrame
+from stillseek.media.container import FALLBACK_RATE, SNAP_SECONDS, TimedFrame
 from stillseek.media.pixels import PixelConverter
 from stillseek.media.sound import Sound
 from stillseek.media.source import VideoSource

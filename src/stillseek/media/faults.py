@@ -171,6 +171,17 @@ def warn_truncated(path: Path, decoded_seconds: float, announced_seconds: float 
     )
 
 
+def warn_damaged_times(path: Path, left_out_seconds: float) -> None:
+    """Warns that times of a file jump ahead by so much that they cannot be meant."""
+    warnings.warn(
+        f"{path} has times that jump {left_out_seconds / 60:.0f} minutes ahead, with no picture or "
+        "sound between; they are damaged and the jump is left out, but players may keep it: "
+        "convert the video to MP4 for times that agree",
+        TruncatedMediaWarning,
+        stacklevel=1,
+    )
+
+
 def warn_unread(path: Path, decoded_seconds: float, unread_share: float) -> None:
     """Warns that nothing is found in a large part of a file at its end."""
     warnings.warn(

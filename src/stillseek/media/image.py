@@ -1,11 +1,14 @@
 """Still images as upright 8-bit RGB arrays."""
 
+import ctypes
 import warnings
+from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError, _imaging
 from PIL.ExifTags import Base
 from PIL.Image import Transpose
 
@@ -47,6 +50,8 @@ def read_image(path: str | Path) -> UInt8[np.ndarray, "height width 3"]:
         with Image.open(path) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise faults.too_many_pixels(path, MAX_PIXELS)
+            if image.format == "TIFF":
+                _silence_libtiff()
             return np.array(_to_rgb(_upright(image)))
     except MediaError:
         raise
@@ -58,6 +63,19 @@ def read_image(path: str | Path) -> UInt8[np.ndarray, "height width 3"]:
     # SyntaxError for PNG, struct.error, IndexError, ...
     except Exception as error:
         raise faults.not_an_image(path, faults.one_line(error)) from error
+
+
+@lru_cache(maxsize=1)
+def _silence_libtiff() -> None:
+    """Keeps libtiff from writing to the stderr of the process, for which Pillow has no switch.
+
+    What it says is lost anyway in the error that Pillow raises.
+    """
+    # A Pillow that is linked otherwise only stays as loud as it is.
+    with suppress(AttributeError, OSError):
+        set_handler = ctypes.CDLL(_imaging.__file__).TIFFSetErrorHandler
+        set_handler.argtypes, set_handler.restype = [ctypes.c_void_p], ctypes.c_void_p
+        set_handler(None)
 
 
 def _upright(image: Image.Image) -> Image.Image:

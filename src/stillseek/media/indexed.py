@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from fractions import Fraction
 from itertools import chain
+from math import inf
 from pathlib import Path
 
 import av
@@ -11,8 +12,8 @@ from av.container import InputContainer
 from av.error import FFmpegError
 from av.video.stream import VideoStream
 
-from stillseek.media.clock import FALLBACK_RATE
 from stillseek.media.container import (
+    FALLBACK_RATE,
     SNAP_SECONDS,
     Extent,
     TimedFrame,
@@ -20,6 +21,7 @@ from stillseek.media.container import (
     open_video,
     packets_of,
 )
+from stillseek.media.joined import LONGEST_SILENCE_SECONDS, believable_rate
 
 
 class IndexedReader:
@@ -30,6 +32,9 @@ class IndexedReader:
         container: It, open.
         stream: Its video.
         packets: Its packets from the first on.
+
+    Attributes:
+        claimed_seconds: Where the header and the index end the video; infinity if they do not tell.
     """
 
     can_seek = True
@@ -46,11 +51,12 @@ class IndexedReader:
         self.container, self.stream = container, stream
         # Where the file was not read yet.
         self._packets: Iterator[Packet] | None = packets
+        self.claimed_seconds = self._claimed()
 
     @property
     def frame_rate(self) -> Fraction | None:
         """Average frames per second, None if the file does not tell."""
-        return self.stream.average_rate or self.stream.guessed_rate or None
+        return believable_rate(self.stream.average_rate or self.stream.guessed_rate)
 
     @property
     def start_seconds(self) -> float:
@@ -118,6 +124,19 @@ class IndexedReader:
     def _frame_seconds(self) -> float:
         return float(1 / (self.frame_rate or FALLBACK_RATE))
 
+    def _claimed(self) -> float:
+        announced, index = self.announced_seconds, self.stream.index_entries
+        if announced is None or announced <= 0:
+            return inf
+        if self.stream.time_base is None or not len(index):
+            return announced
+        last = float(index[len(index) - 1].timestamp * self.stream.time_base)
+        return max(announced, last - self.start_seconds)
+
+    def _is_damaged(self, seconds: float) -> bool:
+        """Whether a time is far behind the end that the file claims."""
+        return seconds > self.claimed_seconds + LONGEST_SILENCE_SECONDS
+
     def _rewind(self) -> None:
         self.container.close()
         self.container, self.stream = open_video(self._path)
@@ -137,6 +156,8 @@ class IndexedReader:
             self._rewind()
         packets, self._packets = self._packets or packets_of(self.container, self.stream), None
         previous: float | None = None
+        # A broken time is counted on from the frame before; the first one of a file begins it.
+        unknown = 0.0 if seconds is None else None
         # Frames that are shown before the one that decoding began with lack those they build on.
         begin: float | None = None
         for packet in chain(packets, [None]):
@@ -149,7 +170,9 @@ class IndexedReader:
             except FFmpegError:
                 continue
             for frame in frames:
-                timed = self._timed(frame, previous)
+                timed = self._timed(frame, previous, unknown)
+                if timed is None:
+                    return
                 if begin is not None and timed.seconds < begin - SNAP_SECONDS:
                     continue
                 previous = timed.seconds
@@ -158,18 +181,24 @@ class IndexedReader:
     def _seconds(self, ticks: int | None, tick_seconds: Fraction) -> float | None:
         return None if ticks is None else float(ticks * tick_seconds) - self.start_seconds
 
-    def _timed(self, frame: VideoFrame, previous: float | None) -> TimedFrame:
+    def _timed(
+        self, frame: VideoFrame, previous: float | None, unknown: float | None
+    ) -> TimedFrame | None:
         # The last frames of a decoder are not told their time base; it is the stream's.
         tick_seconds = self.stream.time_base or Fraction(1, av.time_base)
         seconds = self._seconds(frame.pts, tick_seconds)
-        if seconds is None or (previous is not None and seconds <= previous):
-            # A broken time: count frames on.
-            seconds = 0.0 if previous is None else previous + self._frame_seconds
+        is_late = seconds is not None and (previous is None or seconds > previous)
+        if seconds is None or not is_late or self._is_damaged(seconds):
+            seconds = unknown if previous is None else previous + self._frame_seconds
+        if seconds is None:
+            return None
         return TimedFrame(seconds, self._end(seconds, frame.duration, tick_seconds), frame)
 
     def _end(self, seconds: float, ticks: int | None, tick_seconds: Fraction) -> float:
         """End of the display of a frame or packet."""
         shown = float(ticks * tick_seconds) if ticks else self._frame_seconds
+        if self._is_damaged(seconds + shown):
+            shown = min(shown, self._frame_seconds)
         announced = self.announced_seconds
         if (
             announced is not None
@@ -194,8 +223,13 @@ class IndexedReader:
             seconds = self._seconds(stamp, packet.time_base)
             if is_cut or seconds is None:
                 continue
+            is_video = packet.stream_index == self.stream.index
+            if self._is_damaged(seconds):
+                if not is_video:
+                    continue
+                seconds = video
             end = self._end(seconds, packet.duration, packet.time_base)
             latest = max(latest, end)
-            if packet.stream_index == self.stream.index:
+            if is_video:
                 video = max(video, end)
         return Extent(video, latest, is_cut)

@@ -1,6 +1,16 @@
-"""Times that start again or jump, where files were joined or a recorder was restarted."""
+"""Times that start again or jump: of joined files, restarted recorders, and by damage."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+
+import numpy as np
+from jaxtyping import Float
+
+from stillseek.media.container import FALLBACK_RATE
+
+# No frame is shown for longer without any sound, as far as slides and recorded screens go; beyond
+# it times are damaged. So a file lasts at most so long for each packet that it holds.
+LONGEST_SILENCE_SECONDS = 600.0
 
 # Times that step back by more than decoders reorder are those of another file behind this one.
 _RESTART_SECONDS, _RESTART_FRAMES = 0.25, 4
@@ -10,6 +20,7 @@ _JUMP_SECONDS = 10.0
 _MAX_OUTLIERS = 3
 # H.264 shows a frame at most this many after it was decoded.
 _MAX_REORDERED = 16
+_SAME_SHIFT_SECONDS = 1e-6
 
 # Number of the packet from which on so many seconds are added to the times of a stream.
 Shifts = list[tuple[int, float]]
@@ -97,6 +108,45 @@ def shifts_of_companion(
             shift = [s for start, s in main if start <= num_before[first]][-1]
         shifts.append((first, shift))
     return shifts
+
+
+def believable_rate(rate: Fraction | None) -> Fraction | None:
+    """A number of frames a second, or None where it cannot be meant."""
+    return rate if rate and rate * Fraction(LONGEST_SILENCE_SECONDS) >= 1 else None
+
+
+def without_silences(
+    events: Float[np.ndarray, " event"], pictures: Float[np.ndarray, " picture"]
+) -> Callable[[Float[np.ndarray, " time"]], Float[np.ndarray, " time"]]:
+    """A map of times onto a line without the long stretches that nothing in a file fills.
+
+    Args:
+        events: When the packets of all streams are shown.
+        pictures: When those of the video are. The median of their distances is left of a stretch.
+    """
+    steps = np.diff(np.sort(pictures))
+    steps = steps[(steps > 0) & (steps <= LONGEST_SILENCE_SECONDS)]
+    step = float(np.median(steps) if len(steps) else 1 / FALLBACK_RATE)
+    events = np.sort(events)
+    gaps = np.append(np.diff(events), 0.0)
+    is_closed = gaps > LONGEST_SILENCE_SECONDS
+    left_out = np.cumsum(np.where(is_closed, gaps - step, 0.0))
+    shifts = np.append(0.0, left_out[:-1])
+
+    def moved(times: np.ndarray) -> np.ndarray:
+        before = np.maximum(0, np.searchsorted(events, times, side="right") - 1)
+        beyond = times - events[before]
+        is_cut = is_closed[before] | (beyond > LONGEST_SILENCE_SECONDS)
+        return events[before] - shifts[before] + np.where(is_cut, np.minimum(beyond, step), beyond)
+
+    return moved
+
+
+def shifts_between(times: Sequence[float], line: Float[np.ndarray, " packet"]) -> Shifts:
+    """What brings times onto a line."""
+    added = line - times
+    (changes,) = np.nonzero(np.abs(np.diff(added)) > _SAME_SHIFT_SECONDS)
+    return [(int(i), float(added[i])) for i in (0, *(changes + 1))] if len(added) else [(0, 0.0)]
 
 
 def shifted(times: Sequence[float], shifts: Shifts) -> list[float]:

@@ -125,13 +125,13 @@ class Sound:
                 self._container.seek(max(0, round(offset * av.time_base)))
         for number, packet in enumerate(packets_of(self._container, stream)):
             if packet.pts is not None:
-                packet.pts += round(self._reader.shift_of(stream.index, number) / packet.time_base)
-                packet.dts = packet.pts
-                seconds = float(packet.pts * packet.time_base)
-                if seconds >= end:
+                shift = round(self._reader.shift_of(stream.index, number) / packet.time_base)
+                ticks = packet.pts + shift
+                if ticks * packet.time_base >= end:
                     return
-                if seconds < begin:
+                if ticks * packet.time_base < begin:
                     continue
+                packet.pts = packet.dts = ticks
             if packet.is_corrupt:
                 continue
             try:

@@ -10,13 +10,22 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from stillseek.media import faults
-from stillseek.media.clock import FALLBACK_RATE
 from stillseek.media.clocked import ClockedReader, has_display_times
-from stillseek.media.container import Extent, TimedFrame, format_name, open_video, packets_of
+from stillseek.media.container import (
+    FALLBACK_RATE,
+    Extent,
+    TimedFrame,
+    format_name,
+    open_video,
+    packets_of,
+)
 from stillseek.media.indexed import IndexedReader
+from stillseek.media.joined import LONGEST_SILENCE_SECONDS
 
 # A container whose length is rounded, or that counts a frame more, is not truncated.
 _TOLERANCE_SECONDS = 0.5
+# Hardly a video has so few; one that has is small, and quickly read to its end.
+_FEW_BYTES_PER_SECOND = 1000
 
 
 class VideoSource:
@@ -108,7 +117,9 @@ def _reader(path: Path) -> IndexedReader | ClockedReader:
             first = next(packets, None)
             # Matroska leaves out times before zero; what follows them then cannot be placed.
             if first is not None and first.pts is not None:
-                return IndexedReader(path, container, stream, chain([first], packets))
+                reader = IndexedReader(path, container, stream, chain([first], packets))
+                if reader.claimed_seconds <= _believable_seconds(path):
+                    return reader
             container.close()
             container, stream = open_video(path)
         return ClockedReader(path, container, stream)
@@ -122,6 +133,11 @@ def _looks_indexed(path: Path, container: InputContainer, stream: VideoStream) -
         return False
     name = format_name(container)
     return name == "mov" or (name == "matroska" and not _is_joined_matroska(path))
+
+
+def _believable_seconds(path: Path) -> float:
+    """How long a file of its size may claim to be before all of its packets are looked at."""
+    return max(LONGEST_SILENCE_SECONDS, path.stat().st_size / _FEW_BYTES_PER_SECOND)
 
 
 def _is_joined_matroska(path: Path) -> bool:

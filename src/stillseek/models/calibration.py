@@ -94,6 +94,15 @@ class Calibration:
         return float(sigmoid(logit))
 
 
+def calibration_of(values: Mapping[str, Any] | None) -> Calibration | None:
+    """The calibration that a checkpoint holds; None where it holds none.
+
+    Raises:
+        CheckpointError: It is broken.
+    """
+    return None if values is None else Calibration.from_dict(values)
+
+
 def doublings(similarity: Float[np.ndarray, "batch clip"]) -> Float[np.ndarray, " batch"]:
     """How often the number of clips that show something doubles beyond 120."""
     shown = np.isfinite(similarity).sum(axis=1)

@@ -15,7 +15,8 @@ def touch(folder: Path, *names: str) -> Path:
 
 
 def test_folder_without_videos_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match=r"no video file in .*; expected files that end in .3gp"):
+    message = r"there is no video file in .*; expected files that end in \.3g2"
+    with pytest.raises(DatasetError, match=message):
         VideoFolder(touch(tmp_path, "notes.txt"))
 
 
