@@ -118,7 +118,8 @@ from stillseek.timeline import Segment
 # What takes long, and is not written but read.
 for name in ("_queries", "_frames"):
     setattr(report, name, lambda *_: [])
-report._plot_uri = lambda *_: "data:image/png;base64," + "A" * 1_000_000
+report._strip = lambda *_: [None]
+report._picture_uri = lambda *_: "data:image/jpeg;base64," + "A" * 1_000_000
 
 def write(value):
     found = Localization(
@@ -130,6 +131,9 @@ def write(value):
         model="sail:pocket",
         duration_seconds=9.0,
         presence=None,
+        threshold=None,
+        uncalibrated="it is not",
+        similarity=None,
         moments=(),
         steps=(Segment(0.0, 9.0),),
         start_probabilities=np.ones(1),

@@ -82,17 +82,36 @@ def test_matching_needs_no_head(command: list[str], capsys) -> None:
 
 
 def test_every_output_is_written_and_named(command: list[str], tmp_path: Path, capsys) -> None:
-    plot, report, edl = (tmp_path / "out" / name for name in ("p.png", "r.html", "c.edl"))
+    names = ("p.png", "r.html", "e.png", "c.edl")
+    plot, report, explain, edl = (tmp_path / "out" / name for name in names)
     clips = tmp_path / "clips"
 
-    outputs = {"--plot": plot, "--report": report, "--edl": edl, "--clips": clips}
+    outputs = {
+        **{"--plot": plot, "--report": report, "--explain": explain},
+        **{"--edl": edl, "--clips": clips},
+    }
 
     assert main([*command, *(str(word) for pair in outputs.items() for word in pair)]) == 0
 
     (clip,) = clips.iterdir()
     lines = capsys.readouterr().out.splitlines()
-    assert lines[2:] == [f"wrote {path}" for path in (clip, plot, report, edl)]
-    assert all(path.stat().st_size > 0 for path in (clip, plot, report, edl))
+    assert lines[-5:] == [f"wrote {path}" for path in (clip, plot, report, explain, edl)]
+    assert all(path.stat().st_size > 0 for path in (clip, plot, report, explain, edl))
+
+
+def test_explain_of_two_spaces_is_refused_before_the_video_is_read(
+    command: list[str], small_recipe, tmp_path: Path, monkeypatch, capsys
+) -> None:
+    monkeypatch.setattr(type(small_recipe), "one_space", False)
+    monkeypatch.setattr(type(small_recipe), "open_video", lambda *_: pytest.fail("it was read"))
+
+    assert main([*command, "--explain", str(tmp_path / "e.png")]) == 2
+    assert capsys.readouterr().err == (
+        "error: recipe 'pocket' encodes regions of pictures and clips with different networks, so "
+        "nobody can say what was seen where; use recipe lite (--recipe lite), or leave the "
+        "explanation (--explain) out\n"
+    )
+    assert not (tmp_path / "e.png").exists()
 
 
 def test_json_stays_alone_with_outputs(command: list[str], tmp_path: Path, capsys) -> None:
@@ -292,11 +311,12 @@ def test_own_outputs_are_replaced_and_others_are_not(
     outputs = [
         *("--plot", str(tmp_path / "out" / "p.svg"), "--report", str(tmp_path / "out" / "r.html")),
         *("--edl", str(tmp_path / "out" / "c.edl"), "--clips", str(tmp_path / "out")),
+        *("--explain", str(tmp_path / "out" / "e.webp")),
     ]
 
     assert main([*command, *outputs]) == 0
     made = sorted((tmp_path / "out").iterdir())
-    assert len(made) == 4
+    assert len(made) == 5
     assert main([*command, *outputs]) == 0
     assert sorted((tmp_path / "out").iterdir()) == made
     for path in made:

@@ -4,18 +4,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from PIL import Image
 
 from stillseek.errors import UsageError
-from stillseek.localize.localization import Localization
-from stillseek.localize.plot import (
-    cover,
-    draw_localization,
-    filmstrip,
-    plot_localization,
-)
+from stillseek.localize.filmstrip import cover, filmstrip
+from stillseek.localize.localization import Localization, Similarity
+from stillseek.localize.plot import draw_localization, plot_localization
 from stillseek.timeline import Moment, Segment
+
+VALUES = np.array([0.1, 0.2, 0.7, 0.95, 0.6, 0.3, 0.125, 0.4, 0.05])
 
 
 @pytest.fixture
@@ -28,11 +28,30 @@ def found(write_clip: Callable[..., Path], write_picture: Callable[..., Path]) -
         fingerprint="f" * 64,
         model="sail:pocket",
         duration_seconds=9.0,
-        presence=None,
+        presence=0.95,
+        threshold=0.625,
+        uncalibrated=None,
+        similarity=Similarity(
+            times_seconds=np.arange(9) + 0.5,
+            values=VALUES,
+            threshold=0.625,
+        ),
         moments=(Moment(2.0, 5.0, 0.5),),
         steps=tuple(Segment(float(k), k + 1.0) for k in range(9)),
         start_probabilities=np.eye(9)[2],
         end_probabilities=np.eye(9)[4],
+    )
+
+
+def uncalibrated(found: Localization) -> Localization:
+    assert found.similarity is not None
+    return replace(
+        found,
+        presence=None,
+        threshold=None,
+        uncalibrated="recipe pocket has no calibration; recipe lite has one",
+        similarity=replace(found.similarity, threshold=None),
+        moments=tuple(replace(moment, score=None) for moment in found.moments),
     )
 
 
@@ -41,22 +60,98 @@ def texts(figure: Figure) -> list[str]:
     return [text.get_text() for text in written]
 
 
+def spans(axes: Axes) -> list[tuple[float, float]]:
+    return [(p.get_x(), p.get_x() + p.get_width()) for p in axes.patches]  # pyright: ignore[reportAttributeAccessIssue]
+
+
 def test_plot_is_a_picture_of_the_promised_size(found: Localization, tmp_path: Path) -> None:
     plot_localization(found, tmp_path / "made" / "plot.png", true_segment=Segment(2.0, 6.0))
 
     with Image.open(tmp_path / "made" / "plot.png") as picture:
-        assert picture.size == (1920, 735)
+        width, height = picture.size
+    several = replace(found, moments=(*found.moments, Moment(6.0, 7.0, 0.2)))
+    plot_localization(several, tmp_path / "made" / "plot.png", true_segment=Segment(2.0, 6.0))
+    with Image.open(tmp_path / "made" / "plot.png") as picture:
+        # One row of bars more, 0.3 inches of 150 pixels.
+        assert picture.size == (width, height + 45) == (1920, height + 45)
+
+
+def test_first_panel_is_the_curve(found: Localization) -> None:
+    panel = draw_localization(found).axes[0]
+
+    curve, threshold = panel.lines
+    # From the beginning to the end of the video.
+    assert curve.get_xdata() == pytest.approx([0.0, *(np.arange(9) + 0.5), 9.0])
+    assert curve.get_ydata() == pytest.approx([0.1, *VALUES, 0.05])
+    assert list(threshold.get_ydata()) == [0.625, 0.625]
+    assert panel.get_ylim() == (0.0, 1.0)
+    assert "in this video\nfrom 62%" in [text.get_text() for text in panel.texts]
+
+
+def test_uncalibrated_curve_says_what_it_compares(found: Localization) -> None:
+    figure = draw_localization(uncalibrated(found))
+
+    threshold = figure.axes[0].lines[1]
+    assert list(threshold.get_ydata()) == [0.5, 0.5]
+    assert "compares\ninside this\nvideo only" in texts(figure)
+    assert "no probability: recipe pocket has no calibration; recipe lite has one" in texts(figure)
+    assert "1   0:02.0 to 0:05.0" in texts(figure)
+
+
+def test_a_curve_of_one_clip_spans_the_video(found: Localization) -> None:
+    one = Similarity(times_seconds=np.array([4.5]), values=np.array([0.3]), threshold=0.625)
+
+    curve = draw_localization(replace(found, similarity=one)).axes[0].lines[0]
+
+    assert (list(curve.get_xdata()), list(curve.get_ydata())) == ([0, 4.5, 9], [0.3, 0.3, 0.3])
+
+
+def test_moments_are_shaded_and_ranked(found: Localization) -> None:
+    moments = (Moment(2.0, 5.0, 0.5), Moment(6.0, 8.5, 0.25))
+
+    panel = draw_localization(replace(found, moments=moments)).axes[0]
+
+    # The best one lies over the other.
+    assert spans(panel) == [(6.0, 8.5), (2.0, 5.0)]
+    ranks = {t.get_text(): t.xy[0] for t in panel.texts if t.get_text().isdigit()}  # pyright: ignore[reportAttributeAccessIssue]
+    assert ranks == {"1": 3.5, "2": 7.25}
+
+
+def test_truth_is_marked_in_the_curve(found: Localization) -> None:
+    without = draw_localization(found).axes[0]
+    panel = draw_localization(found, true_segment=Segment(2.5, 6.0)).axes[0]
+
+    assert (2.5, 6.0) in spans(panel)
+    assert (2.5, 6.0) not in spans(without)
+    assert [line.get_xdata()[0] for line in panel.lines[2:]] == [2.5, 6.0]
+
+
+def test_words_say_presence(found: Localization) -> None:
+    absent = replace(found, presence=0.125)
+
+    assert "in this video with probability 95%" in texts(draw_localization(found))
+    (text,) = [t for t in draw_localization(absent).texts if "probably" in t.get_text()]
+    assert text.get_text() == "probably not in this video (12%)"
+    assert to_hex(text.get_color()) == "#d55e00"
+
+
+def test_without_similarity_the_first_panel_has_the_distributions(found: Localization) -> None:
+    panel = draw_localization(replace(found, similarity=None)).axes[0]
+
+    labels = panel.get_legend_handles_labels()[1]
+    assert labels == ["start", "end"]
+    assert not panel.lines
 
 
 def test_plot_says_what_was_found_and_what_is_true(found: Localization) -> None:
     figure = draw_localization(found, true_segment=Segment(2.0, 6.0))
 
-    assert "found  0:02.0 to 0:05.0   score 0.5" in texts(figure)
-    assert "true  0:02.0 to 0:06.0   IoU 0.75" in texts(figure)
+    assert "1   0:02.0 to 0:05.0   score 50%" in texts(figure)
+    assert "true   0:02.0 to 0:06.0   IoU 0.75" in texts(figure)
     assert "match.mp4" in texts(figure)
 
 
-def test_plot_shows_every_moment_in_its_own_row(found: Localization, tmp_path: Path) -> None:
+def test_plot_shows_every_moment_in_its_own_row(found: Localization) -> None:
     several = replace(
         found,
         moments=(Moment(2.0, 5.0, 0.5), Moment(4.0, 8.5, 0.25), Moment(0.5, 1.0, 0.125)),
@@ -66,20 +161,16 @@ def test_plot_shows_every_moment_in_its_own_row(found: Localization, tmp_path: P
 
     written = [text for text in texts(figure) if "score" in text or "IoU" in text]
     assert written == [
-        "found  0:02.0 to 0:05.0   score 0.5",
-        "2  0:04.0 to 0:08.5   score 0.25",
-        "3  0:00.5 to 0:01.0   score 0.12",
-        "true  0:02.0 to 0:06.0   IoU 0.75",
+        "1   0:02.0 to 0:05.0   score 50%",
+        "2   0:04.0 to 0:08.5   score 25%",
+        "3   0:00.5 to 0:01.0   score 12%",
+        "true   0:02.0 to 0:06.0   IoU 0.75",
     ]
-    strip = figure.axes[2]
+    strip = figure.axes[1]
     pale = [patch for patch in strip.patches if patch.get_alpha() == 0.6]
     # Before the third moment, between the third and the first, after the second.
-    assert [(p.get_x(), p.get_x() + p.get_width()) for p in pale] == [(0, 0.5), (1, 2), (8.5, 9)]
+    assert [(p.get_x(), p.get_x() + p.get_width()) for p in pale] == [(0, 0.5), (1, 2), (8.5, 9)]  # pyright: ignore[reportAttributeAccessIssue]
     assert len(strip.patches) - len(pale) == 1  # the best one's frame
-    plot_localization(several, tmp_path / "plot.png", true_segment=Segment(2.0, 6.0))
-    with Image.open(tmp_path / "plot.png") as picture:
-        # Two rows more than the picture of one moment has room for, of 0.3 inches each.
-        assert picture.size == (1920, 735 + 90)
 
 
 def test_plot_counts_the_moments_beyond_ten(found: Localization) -> None:
@@ -91,11 +182,12 @@ def test_plot_counts_the_moments_beyond_ten(found: Localization) -> None:
     assert any(text.endswith("(and 3 more)") for text in written)
 
 
-def test_plot_without_a_moment_still_shows_the_distributions(found: Localization) -> None:
+def test_plot_without_a_moment_still_shows_the_curve(found: Localization) -> None:
     figure = draw_localization(replace(found, moments=()))
 
-    assert not any("found" in text for text in texts(figure))
-    assert len(figure.axes[0].patches) == 4  # two distributions, each filled and outlined
+    assert not any("score" in text for text in texts(figure))
+    assert len(figure.axes[0].lines) == 2
+    assert not figure.axes[0].patches
 
 
 def test_plot_shows_three_queries_and_counts_the_others(found: Localization) -> None:
@@ -108,10 +200,10 @@ def test_plot_shows_three_queries_and_counts_the_others(found: Localization) -> 
 
 
 def test_time_axis_reads_minutes_and_seconds(found: Localization) -> None:
-    chances = draw_localization(found).axes[0]
+    curve = draw_localization(found).axes[0]
 
-    assert chances.xaxis.get_major_formatter()(7.0, 0) == "0:07"
-    assert chances.get_xlim() == (0.0, 9.0)
+    assert curve.xaxis.get_major_formatter()(7.0, 0) == "0:07"
+    assert curve.get_xlim() == (0.0, 9.0)
 
 
 def test_unknown_suffix_is_refused_before_any_work(found: Localization) -> None:

@@ -4,14 +4,16 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from stillseek.localize import report
-from stillseek.localize.localization import Localization
+from stillseek.localize.localization import Localization, Similarity
 from stillseek.localize.report import write_report
 from stillseek.timeline import Moment, Segment
 
@@ -26,7 +28,12 @@ def found(write_clip: Callable[..., Path], write_picture: Callable[..., Path]) -
         fingerprint="0123456789abcdef" * 4,
         model="sail:pocket",
         duration_seconds=9.0,
-        presence=None,
+        presence=0.875,
+        threshold=0.625,
+        uncalibrated=None,
+        similarity=Similarity(
+            times_seconds=np.arange(9) + 0.5, values=np.arange(9) / 10, threshold=0.625
+        ),
         moments=(Moment(2.0, 5.0, 0.5),),
         steps=tuple(Segment(float(k), k + 1.0) for k in range(9)),
         start_probabilities=np.eye(9)[2],
@@ -52,33 +59,151 @@ class Page(HTMLParser):
         return re.sub(r"\s+", " ", " ".join(self.words))
 
 
+def drawing(path: Path) -> ET.Element:
+    """The one drawing of the page, which is whole XML."""
+    (svg,) = re.findall(r"<svg.*</svg>", path.read_text(encoding="utf-8"), re.DOTALL)
+    return ET.fromstring(svg)
+
+
+def points(path: Path) -> list[tuple[float, float]]:
+    curve = drawing(path).find("polyline")
+    assert curve is not None
+    return [tuple(map(float, point.split(","))) for point in curve.attrib["points"].split()]  # pyright: ignore[reportReturnType]
+
+
 def test_report_holds_everything_itself(found: Localization, tmp_path: Path) -> None:
     write_report(found, tmp_path / "made" / "report.html")
 
     page = Page(tmp_path / "made" / "report.html")
-    assert len(page.sources) == 2 + 1 + 6  # queries, plot, frames of the moment
+    assert len(page.sources) == 2 + 8 + 6  # queries, strip, frames of the moment
     for source in page.sources:
         kind, content = source.split(",")
-        assert re.fullmatch(r"data:image/(png|jpeg);base64", kind)
+        assert kind == "data:image/jpeg;base64"
         Image.open(io.BytesIO(base64.b64decode(content))).verify()
-    assert "url(" not in (tmp_path / "made" / "report.html").read_text()
+    text = (tmp_path / "made" / "report.html").read_text()
+    assert "url(" not in text
+    assert "@media (prefers-color-scheme: dark)" in text
 
 
 def test_report_says_what_was_found_and_by_what(found: Localization, tmp_path: Path) -> None:
     write_report(found, tmp_path / "r.html", true_segment=Segment(2.0, 6.0))
 
     text = Page(tmp_path / "r.html").text
-    assert "0:02.0 to 0:05.0 3.0 s of 0:09, score 0.5" in text
+    assert "In this video with probability 88%" in text
+    assert "0:02.0 to 0:05.0 3.0 s of 0:09, score 50%" in text
     assert "The true segment is 0:02.0 to 0:06.0; IoU 0.75." in text
     assert "second.png, box 5,7,31,23" in text
     assert "a <b> & c.mp4" in text
     assert found.fingerprint[:16] in text
     # Nothing that only this machine knows, or that nobody reads.
-    assert found.fingerprint not in text
-    assert str(found.video.parent) not in text
+    whole = (tmp_path / "r.html").read_text()
+    assert found.fingerprint not in whole
+    assert str(found.video.parent) not in whole
     # Frames from the middle of six equal parts.
     for time in ("0:02.2", "0:02.8", "0:03.2", "0:03.8", "0:04.2", "0:04.8"):
         assert time in text
+
+
+def test_report_says_when_it_is_probably_not_there(found: Localization, tmp_path: Path) -> None:
+    write_report(replace(found, presence=0.12), tmp_path / "r.html")
+
+    text = Page(tmp_path / "r.html").text
+    assert "Probably not in this video (12%) Most like the picture: 0:02.0 to 0:05.0" in text
+    assert 'class="answer absent"' in (tmp_path / "r.html").read_text()
+
+
+def test_report_without_calibration_says_why(found: Localization, tmp_path: Path) -> None:
+    assert found.similarity is not None
+    why = "recipe pocket has no calibration; recipe lite has one"
+    unsure = replace(
+        found,
+        presence=None,
+        threshold=None,
+        uncalibrated=why,
+        similarity=replace(found.similarity, threshold=None),
+        moments=(Moment(2.0, 5.0, None),),
+    )
+
+    write_report(unsure, tmp_path / "r.html")
+
+    text = Page(tmp_path / "r.html").text
+    assert text.count(why) == 1
+    assert f"No probability: {why}" in text
+    assert "50%, compares inside this video only" in text
+    assert "score" not in text
+
+
+def test_report_of_moments_without_scores_says_why(found: Localization, tmp_path: Path) -> None:
+    why = "head sail:mine has no calibration, so its moments have no scores"
+
+    write_report(
+        replace(found, uncalibrated=why, moments=(Moment(2.0, 5.0, None),)), tmp_path / "r.html"
+    )
+
+    text = Page(tmp_path / "r.html").text
+    assert "In this video with probability 88%" in text
+    assert why[1:] in text
+
+
+def test_report_draws_curve_moments_and_truth(found: Localization, tmp_path: Path) -> None:
+    several = replace(found, moments=(Moment(2.25, 4.5, 0.5), Moment(6.75, 9.0, 0.25)))
+
+    write_report(several, tmp_path / "r.html", true_segment=Segment(0.9, 2.7))
+
+    # Across and down in percent, down from the highest value.
+    middles = [(100 * (clip + 0.5) / 9, 100 - 10 * clip) for clip in range(9)]
+    expected = [(0, 100), *middles, (100, 20)]
+    assert np.array(points(tmp_path / "r.html")) == pytest.approx(np.array(expected), abs=0.05)
+    boxes = {
+        each.attrib["class"]: (float(each.attrib["x"]), float(each.attrib["width"]))
+        for each in drawing(tmp_path / "r.html").iter("rect")
+    }
+    # The best one last, so that it lies over the others.
+    assert list(boxes.items()) == [
+        ("moment", (75.0, 25.0)),
+        ("moment best", (25.0, 25.0)),
+        ("truth", (10.0, 20.0)),
+    ]
+    level = drawing(tmp_path / "r.html").find("line")
+    assert level is not None
+    assert float(level.attrib["y1"]) == float(level.attrib["y2"]) == 37.5
+
+
+def test_a_long_curve_keeps_its_peaks(found: Localization, tmp_path: Path) -> None:
+    values = np.full(14_400, 0.25)
+    values[[4_321, 9_000]] = 0.9, 0.8
+    curve = Similarity(
+        times_seconds=(np.arange(14_400) + 0.5) * 9 / 14_400, values=values, threshold=0.625
+    )
+
+    write_report(replace(found, similarity=curve), tmp_path / "r.html")
+
+    drawn = points(tmp_path / "r.html")
+    assert len(drawn) == 2000
+    assert sorted(y for _, y in drawn)[:3] == [10.0, 20.0, 75.0]
+    assert all(one[0] <= other[0] for one, other in pairwise(drawn))
+    assert (drawn[0][0], drawn[-1][0]) == pytest.approx((0, 100), abs=0.1)
+
+
+def test_report_without_similarity_shows_the_moments(found: Localization, tmp_path: Path) -> None:
+    write_report(replace(found, similarity=None), tmp_path / "r.html")
+
+    assert drawing(tmp_path / "r.html").find("polyline") is None
+    assert drawing(tmp_path / "r.html").find("rect") is not None
+    assert "no similarity over time" in Page(tmp_path / "r.html").text
+
+
+def test_report_draws_the_box_of_a_query(found: Localization, tmp_path: Path) -> None:
+    write_report(found, tmp_path / "r.html")
+
+    first, second = (
+        np.asarray(Image.open(io.BytesIO(base64.b64decode(source.split(",")[1]))).convert("RGB"))
+        for source in Page(tmp_path / "r.html").sources[:2]
+    )
+    vermilion = np.array([0xD5, 0x5E, 0x00])
+    # The left edge, 2 pixels wide; JPEG halves the resolution of colours.
+    assert abs(second[12:25, 5:7].mean(axis=(0, 1)) - vermilion).max() < 40
+    assert abs(first[12:25, 5:7].mean(axis=(0, 1)) - vermilion).max() > 60
 
 
 def test_report_of_no_moment_says_so(found: Localization, tmp_path: Path) -> None:
@@ -87,23 +212,24 @@ def test_report_of_no_moment_says_so(found: Localization, tmp_path: Path) -> Non
     assert "No moment" in Page(tmp_path / "r.html").text
 
 
-def test_report_lists_several_moments(found: Localization, tmp_path: Path) -> None:
-    moments = (*found.moments, Moment(6.0, 8.5, 0.25))
+def test_every_moment_has_its_frames(found: Localization, tmp_path: Path) -> None:
+    # Half a second has no room for six frames that differ.
+    moments = (*found.moments, Moment(6.0, 8.5, 0.25), Moment(8.5, 9.0, 0.125))
 
     write_report(replace(found, moments=moments), tmp_path / "r.html")
 
-    text = Page(tmp_path / "r.html").text
-    assert "All moments" in text
-    assert "0:02.0 to 0:05.0 3.0 s 0.5 0:06.0 to 0:08.5 2.5 s 0.25" in text
+    page = Page(tmp_path / "r.html")
+    assert len(page.sources) == 2 + 8 + 6 + 6 + 2
+    assert re.search(r"2 0:06.0 to 0:08.5 2.5 s, score 25% 0:06.2 .* 0:08.3", page.text)
+    assert "3 0:08.5 to 0:09.0 0.5 s, score 12% 0:08.6 0:08.9" in page.text
 
 
 def test_whoever_dies_while_writing_leaves_a_whole_page(
     found: Localization, tmp_path: Path, dying_writes, monkeypatch
 ) -> None:
     # Not written here, and slow.
-    for name in ("_queries", "_frames"):
+    for name in ("_queries", "_frames", "_strip"):
         monkeypatch.setattr(report, name, lambda *_: [])
-    monkeypatch.setattr(report, "_plot_uri", lambda *_: "data:,")
     path = tmp_path / "report.html"
     write_report(found, path)
     whole = path.read_bytes()

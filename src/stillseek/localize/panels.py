@@ -43,7 +43,7 @@ def write(
     left: float,
     bottom: float,
     *,
-    size: float = 12,
+    size: float = 12.0,
     color: str = INK,
     bold: bool = False,
     align: str = "left",

@@ -121,9 +121,9 @@ def _write_titles(figure: Figure, localization: Localization) -> None:
     top = figure.get_figheight()
     write(figure, query, _QUERY_LEFT, top - _NAMES, bold=True)
     write(figure, shortened(localization.video.name), _LEFT, top - _NAMES, bold=True)
-    write(figure, heads, _WIDTH - _QUERY_LEFT, top - _NAMES, size=9, color=FAINT, align="right")
+    write(figure, heads, _WIDTH - _QUERY_LEFT, top - _NAMES, size=9.0, color=FAINT, align="right")
     color = VERMILION if localization.found is False else INK
-    write(figure, presence_in_words(localization), _LEFT, top - _WORDS, size=11, color=color)
+    write(figure, presence_in_words(localization), _LEFT, top - _WORDS, size=11.0, color=color)
 
 
 def _draw_queries(figure: Figure, localization: Localization) -> None:

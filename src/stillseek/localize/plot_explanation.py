@@ -102,9 +102,10 @@ def _write_titles(figure: Figure, found: Localization) -> None:
         what += f" in {format_span(best.segment)}{score}"
     heads = f"model {found.model}, recipe {found.recipe}"
     write(figure, shortened(found.video.name), _MARGIN, _TITLE, bold=True)
-    write(figure, heads, _WIDTH - _MARGIN, _TITLE, size=9, color=FAINT, align="right")
-    write(figure, f"{presence_in_words(found)}; {what}", _MARGIN, _WORDS, size=11)
-    write(figure, "where the moment starts and ends", _MARGIN, _CHANCES_TITLE, size=10, color=FAINT)
+    write(figure, heads, _WIDTH - _MARGIN, _TITLE, size=9.0, color=FAINT, align="right")
+    write(figure, f"{presence_in_words(found)}; {what}", _MARGIN, _WORDS, size=11.0)
+    says = "where the moment starts and ends"
+    write(figure, says, _MARGIN, _CHANCES_TITLE, size=10.0, color=FAINT)
 
 
 def _mark_pairs(query: Axes, seen: Axes, frame: FrameMatch) -> None:
