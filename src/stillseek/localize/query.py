@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Bool, Float
@@ -20,7 +20,7 @@ from stillseek.models.outputs import (
     segment_scores_output,
 )
 from stillseek.models.sail import Sail
-from stillseek.tensors import LocalizerInput, LocalizerOutput, SegmentScores
+from stillseek.tensors import ClipEvidence, LocalizerInput, LocalizerOutput, SegmentScores
 
 Box = tuple[int, int, int, int]
 Head = LocalizerModel | OnnxModel
@@ -123,7 +123,17 @@ def _average(outputs: Sequence[LocalizerOutput]) -> LocalizerOutput:
         return segment_scores_output((stage,), mask)
     clip_logits = [output.clip_logits for output in outputs if output.clip_logits is not None]
     if clip_logits:
-        return clip_scores_output(mean(clip_logits), mask)
+        output = clip_scores_output(mean(clip_logits), mask)
+        evidence = [output.evidence for output in outputs if output.evidence is not None]
+        if not evidence:
+            return output
+        return replace(
+            output,
+            evidence=ClipEvidence(
+                similarity=mean([each.similarity for each in evidence]),
+                background=mean([each.background for each in evidence]),
+            ),
+        )
     return LocalizerOutput(
         start_logits=mean([_log_softmax(output.start_logits) for output in outputs]),
         end_logits=mean([_log_softmax(output.end_logits) for output in outputs]),
