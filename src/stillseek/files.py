@@ -24,6 +24,7 @@ FIGURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".svg", ".pdf")
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 REPORT_SUFFIXES = (".html", ".htm")
 EDL_SUFFIXES = (".edl",)
+TABLE_SUFFIXES = (".csv",)
 
 # pathlib makes one slash of two. A single letter is a drive of Windows.
 URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/+(.*)", re.DOTALL)
@@ -48,6 +49,8 @@ class Output:
             has them.
         signs: Patterns of files in the folder, each with text in them, of which any says that this
             tool wrote the folder: then all that it ``holds`` may be replaced.
+        mark: Text in a file that says that this tool wrote it; a table has no room for `MADE_BY`,
+            and is known by its header.
     """
 
     name: str
@@ -55,6 +58,7 @@ class Output:
     suffixes: Sequence[str] | None = None
     holds: Sequence[str] = ()
     signs: Sequence[tuple[str, str]] = ()
+    mark: str = MADE_BY
 
 
 def check_outputs(
@@ -140,11 +144,6 @@ def is_same_place(one: Path, other: Path) -> bool:
     return _key(one) == _key(other)
 
 
-def is_own(path: Path) -> bool:
-    """Whether this tool wrote a file: `MADE_BY` stands in its metadata."""
-    return _has_text(path, MADE_BY)
-
-
 def _key(path: Path) -> str:
     return unicodedata.normalize("NFC", os.path.realpath(path)).casefold()
 
@@ -188,7 +187,7 @@ def _check_input(output: Output, path: Path) -> None:
     if _is_inside(output.path, path):
         if output.suffixes is None:
             raise UsageError(f"{name} lies in the input folder {path}; give a folder outside")
-        if output.path.exists() and not is_own(output.path):
+        if output.path.exists() and not _has_text(output.path, output.mark):
             raise UsageError(f"{name} is a file of the input {path}; give another path")
     for pattern in output.holds:
         for place in (output.path / pattern, *output.path.glob(pattern)):
@@ -207,7 +206,7 @@ def _check_existing(output: Output, *, can_overwrite: bool) -> None:
     places = [output.path] if output.suffixes is not None else []
     places += [found for pattern in output.holds for found in sorted(output.path.glob(pattern))]
     for place in places:
-        if place.exists() and not is_own(place):
+        if place.exists() and not _has_text(place, output.mark):
             ways = ", or --overwrite (overwrite=True) to replace it" if can_overwrite else ""
             raise UsageError(
                 f"{output.name}: {place} exists, and stillseek did not write it; give another "

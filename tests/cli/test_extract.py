@@ -9,32 +9,12 @@ import pytest
 import stillseek.features
 from stillseek.cli import extraction_log
 from stillseek.cli.app import main
-from stillseek.cli.extract import find_videos
 from stillseek.data.manifest import read_manifest
 from stillseek.data.stored import StoredFeatures
-from stillseek.errors import FeatureError, UsageError
+from stillseek.errors import FeatureError
 from stillseek.features import FeatureStore, RecipeOptions, content_hash, extract
 
 pytestmark = pytest.mark.usefixtures("use_small_recipe")
-
-
-def test_find_videos_looks_into_folders(tmp_path: Path) -> None:
-    for name in ("b/two.MKV", "b/a/one.mp4", "b/notes.txt", "three.bin"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).touch()
-
-    found = find_videos((tmp_path / "three.bin", tmp_path / "b"))
-
-    assert [str(path.relative_to(tmp_path)) for path in found] == [
-        "three.bin",
-        "b/a/one.mp4",
-        "b/two.MKV",
-    ]
-
-
-def test_folder_without_videos_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="there is no video file in"):
-        find_videos((tmp_path,))
 
 
 def summary(encoded: int, present: int, failed: int, *, seconds: int = 9) -> str:

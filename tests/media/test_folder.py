@@ -95,3 +95,22 @@ def test_linked_folders_are_looked_into_once(tmp_path: Path) -> None:
     found = [path.relative_to(inside).as_posix() for path in videos_below(inside)]
 
     assert found == ["a/deep/three.mp4", "a/two.mp4", "z/one.mp4"]
+
+
+def test_find_videos_looks_into_folders(tmp_path: Path) -> None:
+    for name in ("b/two.MKV", "b/a/one.mp4", "b/notes.txt", "three.bin"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+
+    found = find_videos((tmp_path / "three.bin", tmp_path / "b"))
+
+    assert [str(path.relative_to(tmp_path)) for path in found] == [
+        "three.bin",
+        "b/a/one.mp4",
+        "b/two.MKV",
+    ]
+
+
+def test_folder_without_videos_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="there is no video file in"):
+        find_videos((tmp_path,))

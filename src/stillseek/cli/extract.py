@@ -21,7 +21,7 @@ from stillseek.cli.extraction_log import (
 from stillseek.cli.recipe_options import files_of
 from stillseek.errors import UsageError
 from stillseek.features import DEFAULT_RECIPE, RecipeOptions
-from stillseek.files import Output, check_outputs, refuse_url
+from stillseek.files import Output, check_outputs
 
 if TYPE_CHECKING:
     from stillseek.data.manifest import Manifest
@@ -77,6 +77,7 @@ def extract(
         raise UsageError("--queries-only encodes the queries of --dataset DIR, and no videos")
     number, count = _parse_shard(shard)
     from stillseek.features import FeatureStore, load_recipe, shard_of
+    from stillseek.media.folder import find_videos
 
     store = FeatureStore(out)
     inputs = [*videos, dataset, *files_of(options)]
@@ -165,27 +166,6 @@ def _engine(
         fingerprint=encoder.fingerprint,
         gpus_per_worker=float(options.device != "cpu"),
     )
-
-
-def find_videos(places: tuple[Path, ...]) -> list[Path]:
-    """The files given, and the video files below the folders given, in order of name.
-
-    Raises:
-        UsageError: A folder has no video file in it.
-    """
-    from stillseek.media.folder import videos_below
-
-    found = []
-    for place in places:
-        refuse_url(place, "video")
-        if not place.is_dir():
-            found.append(place)
-            continue
-        inside = videos_below(place)
-        if not inside:
-            raise UsageError(f"there is no video file in {place}; give files or another folder")
-        found += inside
-    return found
 
 
 def _parse_shard(text: str | None) -> tuple[int, int]:

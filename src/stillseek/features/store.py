@@ -30,7 +30,7 @@ from stillseek.features.keys import (
     entry_name,
 )
 from stillseek.features.recipe import QueryFeatures, Recipe, VideoFeatures
-from stillseek.media import read_image
+from stillseek.media import frame_at, read_image
 from stillseek.timeline import ClipGrid, Segment
 
 _VERSION = 1
@@ -187,20 +187,37 @@ class FeatureStore:
         return self.get(key)
 
     def get_or_encode_query(
-        self, recipe: Recipe, path: Path, *, box: tuple[int, int, int, int] | None = None
+        self,
+        recipe: Recipe,
+        path: Path,
+        *,
+        frame_seconds: float | None = None,
+        box: tuple[int, int, int, int] | None = None,
     ) -> QueryFeatures:
-        """Features of an image file, encoded and kept if the store has none that are intact.
+        """Features of a query image, encoded and kept if the store has none that are intact.
+
+        Args:
+            recipe: How pixels become features.
+            path: The image file, or the video that the image is a frame of.
+            frame_seconds: Time of the frame in the video; None for an image file.
+            box: Left, top, width, height in pixels; None for the whole image.
 
         Raises:
             MediaError: The image cannot be read.
-            UsageError: The box does not lie inside the image.
+            UsageError: The box does not lie inside the image, or the frame in the video.
             FeatureError: The store cannot be written.
         """
-        key = QueryKey(content=content_hash(path), fingerprint=recipe.fingerprint, box=box)
+        key = QueryKey(
+            content=content_hash(path),
+            fingerprint=recipe.fingerprint,
+            frame_seconds=frame_seconds,
+            box=box,
+        )
         found = self.find_query(key)
         if found is not None:
             return found
-        features = recipe.encode_image(read_image(path), box=box)
+        pixels = read_image(path) if frame_seconds is None else frame_at(path, frame_seconds)
+        features = recipe.encode_image(pixels, box=box)
         self.put_query(key, features, source=path.name, recipe=recipe.name)
         return self.get_query(key)
 

@@ -10,6 +10,7 @@ from jaxtyping import Float
 
 from stillseek.localize.localization import Similarity
 from stillseek.localize.search import Scorer
+from stillseek.localize.unlike import likeness_logits, penalties
 from stillseek.models.calibration import Calibration, sigmoid
 from stillseek.timeline import ClipGrid, Moment
 
@@ -34,6 +35,8 @@ def judge(
     clips: Float[np.ndarray, "clip clip_dim"],
     grid: ClipGrid,
     calibration: Calibration | None,
+    *,
+    unlike: Sequence[Scorer] = (),
 ) -> Judgement:
     """Looks at every clip of a video of any length.
 
@@ -42,14 +45,18 @@ def judge(
         clips: Features of all clips.
         grid: Their time.
         calibration: From evidence to probabilities; None where there is none.
+        unlike: How like each picture of what the query is not clips are; where one is more like
+            it than the query, log odds fall by the difference.
     """
-    every = torch.from_numpy(clips)[None]
-    output = likeness(every, torch.ones(every.shape[:2], dtype=torch.bool))
-    assert output.clip_logits is not None
-    logits = None
-    if calibration is not None and output.evidence is not None:
-        logits = calibration.clip_logits(output.evidence)[0]
-    shown = output.clip_logits[0].double().numpy() if logits is None else logits
+    logits = None if calibration is None else _calibrated(likeness, clips, calibration)
+    if calibration is None or logits is None:
+        shown = likeness_logits(likeness, clips)
+        rivals = [likeness_logits(each, clips) for each in unlike]
+        shown = shown + penalties(shown, rivals)
+    else:
+        rivals = [_calibrated(each, clips, calibration) for each in unlike]
+        logits = logits + penalties(logits, [each for each in rivals if each is not None])
+        shown = logits
     spans = [grid.span(step) for step in range(grid.num_steps)]
     similarity = Similarity(
         times_seconds=np.array([(s.start_seconds + s.end_seconds) / 2 for s in spans]),
@@ -63,6 +70,15 @@ def judge(
         presence=float(calibration.presence(logits)),
         clip_logits=logits,
     )
+
+
+def _calibrated(
+    likeness: Scorer, clips: Float[np.ndarray, "clip clip_dim"], calibration: Calibration
+) -> Float[np.ndarray, " clip"] | None:
+    """Log odds of presence by clip; None where likeness has no evidence."""
+    every = torch.from_numpy(clips)[None]
+    output = likeness(every, torch.ones(every.shape[:2], dtype=torch.bool))
+    return None if output.evidence is None else calibration.clip_logits(output.evidence)[0]
 
 
 def scored(

@@ -1,12 +1,13 @@
 """What a search in one video gives back."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
 
-from stillseek.localize.query_image import QueryImage
+from stillseek.localize.query_image import QueryImage, file_of
 from stillseek.timeline import Moment, Segment
 
 
@@ -34,9 +35,11 @@ class Localization:
 
     Attributes:
         video: The video file.
-        images: The query images, one or more: files, or the pixels of pictures that are none.
+        images: The query images, one or more: files, frames of videos, or the pixels of pictures
+            that are neither.
         boxes: The part of each image that was asked for, as left, top, width, height in pixels
             after EXIF rotation; None is the whole image.
+        unlike: Pictures of what the activity is not.
         recipe: Recipe that made the features.
         fingerprint: Fingerprint of that recipe.
         model: Head that found the moments; with ", places by matching" where likeness said where
@@ -77,6 +80,7 @@ class Localization:
     end_probabilities: Float[np.ndarray, " step"]
     looked_closer: bool = False
     centre: Float[np.ndarray, " clip_dim"] | None = None
+    unlike: tuple[QueryImage, ...] = ()
 
     @property
     def best(self) -> Segment | None:
@@ -92,15 +96,17 @@ class Localization:
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """The files that were read: the video and query images."""
-        return self.video, *(image for image in self.images if isinstance(image, Path))
+        """The files that were read: the video, and those of query images."""
+        return self.video, *(
+            file for image in (*self.images, *self.unlike) if (file := file_of(image)) is not None
+        )
 
     def to_json_dict(self) -> dict[str, object]:
         """The result as ``stillseek locate --json`` prints it; the keys are a public contract."""
         return {
             "video": str(self.video),
-            # null for a picture that is no file.
-            "image": [str(image) if isinstance(image, Path) else None for image in self.images],
+            "image": _names(self.images),
+            "unlike": _names(self.unlike),
             "recipe": self.recipe,
             "model": self.model,
             "duration_seconds": self.duration_seconds,
@@ -110,6 +116,11 @@ class Localization:
             "moments": [asdict(moment) for moment in self.moments],
             "similarity": None if self.similarity is None else _curve(self.similarity),
         }
+
+
+def _names(images: Sequence[QueryImage]) -> list[str | None]:
+    """Files by their path, frames as ``PATH@SECONDS``, and null for a picture that is neither."""
+    return [None if isinstance(image, np.ndarray) else str(image) for image in images]
 
 
 def _curve(similarity: Similarity) -> dict[str, object]:

@@ -2,9 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from numbers import Integral
 from pathlib import Path
-from typing import Any, get_args
 
 import numpy as np
 import torch
@@ -22,6 +20,13 @@ from stillseek.features import (
 from stillseek.features.drawn import warn_unless_drawn
 from stillseek.features.precision import find_device, recipe_device
 from stillseek.files import refuse_url
+from stillseek.localize.arguments import (
+    check_choice,
+    check_onnx_precision,
+    check_type,
+    check_whole,
+    checked_boxes,
+)
 from stillseek.localize.explanation import Explanation, explain
 from stillseek.localize.head import (
     EngineName,
@@ -36,8 +41,18 @@ from stillseek.localize.head import (
 from stillseek.localize.judgement import judge, scored
 from stillseek.localize.localization import Localization
 from stillseek.localize.query import Box, EncodedQuery, encode
-from stillseek.localize.query_image import Picture, QueryImage, pixels_of, query_images
+from stillseek.localize.query_image import (
+    Picture,
+    QueryImage,
+    VideoFrame,
+    file_of,
+    pixels_of,
+    query_images,
+)
+from stillseek.localize.ranking import Ranking, search_each
 from stillseek.localize.search import SearchMethod, find_moments
+from stillseek.localize.unlike import likeness_logits, penalties, with_penalty
+from stillseek.media.folder import find_videos
 from stillseek.models.calibration import calibration_of
 from stillseek.models.checkpoint import Checkpoint
 from stillseek.models.decoding import (
@@ -49,7 +64,8 @@ from stillseek.models.evidence import unit
 from stillseek.models.inputs import HeadPrecision
 from stillseek.models.matching import Matching
 from stillseek.models.onnx_session import OnnxCheckpoint
-from stillseek.timeline import MAX_STEPS, ClipGrid
+from stillseek.tensors import LocalizerOutput
+from stillseek.timeline import MAX_STEPS, ClipGrid, Moment
 
 # No processor has more; the system may refuse so many.
 _MOST_THREADS = 4096
@@ -91,7 +107,7 @@ class Localizer:
         store: FeatureStore | None = None,
     ) -> None:
         if isinstance(checkpoint, OnnxCheckpoint):
-            _check_onnx_precision(precision)
+            check_onnx_precision(precision)
         if precision == "bf16" and isinstance(checkpoint.model, Matching):
             raise UsageError("matching has no matrix products to run in bf16; use precision fp32")
         check_recipe(checkpoint, name, recipe.name, recipe.fingerprint)
@@ -153,23 +169,23 @@ class Localizer:
             CheckpointError: The head is missing, corrupt, or of another recipe.
             InstallationError: The engine is not installed.
         """
-        _check_type("recipe", recipe, str | Recipe | None, "a name or a recipe")
-        _check_type("recipe_options", recipe_options, RecipeOptions | None, "RecipeOptions")
-        _check_type("checkpoint", checkpoint, Path | str | None, "a path")
-        _check_type("cache", cache, Path | str | None, "a path")
-        _check_type("device", device, str, "a name, such as cpu or cuda")
+        check_type("recipe", recipe, str | Recipe | None, "a name or a recipe")
+        check_type("recipe_options", recipe_options, RecipeOptions | None, "RecipeOptions")
+        check_type("checkpoint", checkpoint, Path | str | None, "a path")
+        check_type("cache", cache, Path | str | None, "a path")
+        check_type("device", device, str, "a name, such as cpu or cuda")
         if checkpoint is not None and model is not None:
             raise UsageError(
                 f"a checkpoint ({checkpoint}) and a model ({model}) were given; give one of them"
             )
-        _check_choice("model", model, HeadName)
-        _check_choice("engine", engine, EngineName)
-        _check_choice("precision", precision, HeadPrecision)
+        check_choice("model", model, HeadName)
+        check_choice("engine", engine, EngineName)
+        check_choice("precision", precision, HeadPrecision)
         if engine == "onnx":
-            _check_onnx_precision(precision)
+            check_onnx_precision(precision)
         place = find_device(device)
         if threads is not None:
-            _check_whole("threads", threads)
+            check_whole("threads", threads)
             if not 1 <= threads <= _MOST_THREADS:
                 raise UsageError(
                     f"threads must be at least 1, at most {_MOST_THREADS}, got {threads}"
@@ -200,32 +216,49 @@ class Localizer:
         images: Picture | Sequence[Picture],
         *,
         boxes: Sequence[Box | None] | None = None,
+        unlike: Picture | Sequence[Picture] | None = None,
     ) -> EncodedQuery:
         """Reads the query images once, for searches in many videos.
 
         Args:
-            images: One query image or several: each a path, the bytes of an encoded picture, an
-                image of Pillow, or an array (height, width, 3) of uint8, RGB.
+            images: One query image or several: each a path, a `VideoFrame`, the bytes of an encoded
+                picture, an image of Pillow, or an array (height, width, 3) of uint8, RGB.
             boxes: For each image left, top, width, height in pixels (after EXIF rotation) of the
                 part that is meant, at least 8 a side; None is the whole image.
+            unlike: Pictures of what the activity is not, one or several: clips that are more like
+                one of them than like the query are pushed down.
 
         Raises:
-            UsageError: There is no image, one is of no such kind, not one box an image, or a box
-                outside its image.
+            UsageError: There is no image, one is of no such kind, not one box an image, a box
+                outside its image, or a frame outside its video; or there is ``unlike``, and the
+                recipe encodes clips and pictures with different networks.
             MediaError: An image cannot be read.
         """
         pictures = query_images(images)
-        parts = _checked_boxes(boxes, len(pictures))
+        parts = checked_boxes(boxes, len(pictures))
+        others = () if unlike is None else query_images(unlike, "unlike")
+        if others and self._matching is None:
+            raise UsageError(
+                f"recipe {self.recipe.name!r} encodes clips and pictures with different networks, "
+                "so clips cannot be compared with what the activity is not; leave that out "
+                "(--not, unlike), or use another recipe, such as lite"
+            )
         features = [self._encode_image(*each) for each in zip(pictures, parts, strict=True)]
-        likeness = None
+        likeness, likeness_of_unlike = None, ()
         if self._matching is not None:
-            likeness = encode(self._matching.model, features, torch.device("cpu"))
+            cpu, matching = torch.device("cpu"), self._matching.model
+            likeness = encode(matching, features, cpu)
+            likeness_of_unlike = tuple(
+                encode(matching, [self._encode_image(other, None)], cpu) for other in others
+            )
         return EncodedQuery(
             images=pictures,
             boxes=parts,
+            unlike=others,
             head=self.model,
             score=encode(self.model, features, self.device, precision=self._precision),
             likeness=likeness,
+            likeness_of_unlike=likeness_of_unlike,
         )
 
     def locate(
@@ -234,6 +267,7 @@ class Localizer:
         images: Picture | Sequence[Picture] | EncodedQuery,
         *,
         boxes: Sequence[Box | None] | None = None,
+        unlike: Picture | Sequence[Picture] | None = None,
         top: int = 1,
         decode: DecodeMethod = "joint",
         search: SearchMethod | None = None,
@@ -250,6 +284,7 @@ class Localizer:
                 them.
             boxes: For each image left, top, width, height in pixels (after EXIF rotation) of the
                 part that is meant, at least 8 a side; None is the whole image.
+            unlike: Pictures of what the activity is not, as `encode_query` takes them.
             top: Most moments to find; each overlaps a better one by a tIoU of at most 0.3, or not
                 at all where the head scores clips, and none lies in another.
             decode: ``joint``: the best pairs with the start before the end. ``independent``: the
@@ -270,39 +305,21 @@ class Localizer:
                 moments.
             MediaError: The video or an image cannot be read.
         """
-        _check_type("video", video, str | Path, "a path")
+        check_type("video", video, str | Path, "a path")
         video = Path(video)
         refuse_url(video, "video")
-        _check_whole("top", top)
-        if on_progress is not None:
-            _check_type("on_progress", on_progress, Callable, "a function")
         # Requests and pictures first: what is wrong must not cost the time of reading the video.
-        check_decoding(self.model.decode_methods, decode, top=top)
-        _check_choice("search", search, SearchMethod)
-        if search is None:
-            search = "pooled" if decode == "independent" else "refined"
-        elif decode == "independent" and search != "pooled":
-            raise UsageError(
-                f"'independent' decoding looks at the whole video once; leave out search {search!r}"
-            )
-        if not isinstance(images, EncodedQuery):
-            query = self.encode_query(images, boxes=boxes)
-        elif boxes is None and images.head is self.model:
-            query = images
-        else:
-            raise UsageError(
-                "an encoded query keeps its boxes and its localizer; encode the images again with "
-                "this localizer, and give the boxes there"
-            )
+        search = self._checked_request(top, decode, search, on_progress)
+        query = self._query(images, boxes, unlike)
         clips, grid = self._encode_video(video, on_progress)
         if self.recipe.drawn_only:
             warn_unless_drawn(video, grid.duration_seconds)
-        output, moments = find_moments(
-            query.score, clips, grid, similar=query.likeness, search=search, method=decode, top=top
-        )
+        output, moments = self._find(query, clips, grid, search=search, method=decode, top=top)
         judgement = None
         if query.likeness is not None:
-            judgement = judge(query.likeness, clips, grid, self._calibration)
+            judgement = judge(
+                query.likeness, clips, grid, self._calibration, unlike=query.likeness_of_unlike
+            )
         starts, ends = boundary_probabilities(output)
         long = len(clips) > MAX_STEPS
         placed = (
@@ -316,6 +333,7 @@ class Localizer:
             video=video,
             images=query.images,
             boxes=query.boxes,
+            unlike=query.unlike,
             recipe=self.recipe.name,
             fingerprint=self.recipe.fingerprint,
             model=f"{self.name}, places by matching" if placed else self.name,
@@ -358,6 +376,109 @@ class Localizer:
         every = unit(torch.from_numpy(clips)[None])
         return self._matching.model.centre(every, every.abs().amax(dim=-1) > 0)[0, 0].numpy()
 
+    def locate_many(
+        self,
+        videos: Path | str | Sequence[Path | str],
+        images: Picture | Sequence[Picture] | EncodedQuery,
+        *,
+        boxes: Sequence[Box | None] | None = None,
+        unlike: Picture | Sequence[Picture] | None = None,
+        top: int = 1,
+        decode: DecodeMethod = "joint",
+        search: SearchMethod | None = None,
+        on_progress: Callable[[float, float], None] | None = None,
+    ) -> Ranking:
+        """Searches many videos, and says which show the activity, best first.
+
+        A video that cannot be read is told of in the result, and passed over. With a ``cache``, a
+        search that was stopped goes on where it was when it is started again.
+
+        Args:
+            videos: Video files, and folders that are searched for them.
+            images: As for `locate`; they are read once.
+            boxes: As for `locate`.
+            unlike: As for `locate`.
+            top: Most moments to find in each video.
+            decode: As for `locate`.
+            search: As for `locate`.
+            on_progress: Called with the bytes of the files that are done, and of all.
+
+        Raises:
+            UsageError: As for `locate`; or a folder has no video in it.
+            MediaError: An image cannot be read.
+            FeatureError: The cache cannot be written.
+        """
+        check_type("videos", videos, str | Path | Sequence, "a path, or a sequence of paths")
+        places = [videos] if isinstance(videos, str | Path) else list(videos)
+        for place, video in enumerate(places):
+            check_type(f"videos[{place}]", video, str | Path, "a path")
+        self._checked_request(top, decode, search, on_progress)
+        files = find_videos([Path(place) for place in places])
+        if not files:
+            raise UsageError("there is no video to search; give files or folders")
+        query = self._query(images, boxes, unlike)
+
+        def locate(video: Path, advance: Callable[[float, float], None]) -> Localization:
+            return self.locate(
+                video, query, top=top, decode=decode, search=search, on_progress=advance
+            )
+
+        return search_each(files, locate, on_progress)
+
+    def _checked_request(
+        self, top: int, decode: DecodeMethod, search: SearchMethod | None, on_progress: object
+    ) -> SearchMethod:
+        """How to search, where that was left open."""
+        check_whole("top", top)
+        if on_progress is not None:
+            check_type("on_progress", on_progress, Callable, "a function")
+        check_decoding(self.model.decode_methods, decode, top=top)
+        check_choice("search", search, SearchMethod)
+        if search is None:
+            return "pooled" if decode == "independent" else "refined"
+        if decode == "independent" and search != "pooled":
+            raise UsageError(
+                f"'independent' decoding looks at the whole video once; leave out search {search!r}"
+            )
+        return search
+
+    def _query(
+        self,
+        images: Picture | Sequence[Picture] | EncodedQuery,
+        boxes: Sequence[Box | None] | None,
+        unlike: Picture | Sequence[Picture] | None,
+    ) -> EncodedQuery:
+        if not isinstance(images, EncodedQuery):
+            return self.encode_query(images, boxes=boxes, unlike=unlike)
+        if boxes is None and unlike is None and images.head is self.model:
+            return images
+        raise UsageError(
+            "an encoded query keeps its boxes, its unlike pictures and its localizer; encode the "
+            "images again with this localizer, and give these there"
+        )
+
+    def _find(
+        self,
+        query: EncodedQuery,
+        clips: Float[np.ndarray, "clip clip_dim"],
+        grid: ClipGrid,
+        *,
+        search: SearchMethod,
+        method: DecodeMethod,
+        top: int,
+    ) -> tuple[LocalizerOutput, tuple[Moment, ...]]:
+        """What the head says to the whole video, and the moments."""
+        score, likeness = query.score, query.likeness
+        if likeness is not None and query.unlike:
+            like = likeness_logits(likeness, clips)
+            unlike = [likeness_logits(each, clips) for each in query.likeness_of_unlike]
+            penalty = penalties(like, unlike).astype(np.float32)
+            clips = np.concatenate((clips, penalty[:, None]), axis=1)
+            score, likeness = with_penalty(score), with_penalty(likeness)
+        return find_moments(
+            score, clips, grid, similar=likeness, search=search, method=method, top=top
+        )
+
     def _why_uncalibrated(self) -> str | None:
         if self._calibration is None:
             return f"recipe {self.recipe.name} has no calibration; recipe lite has one"
@@ -366,8 +487,12 @@ class Localizer:
         return None
 
     def _encode_image(self, image: QueryImage, box: Box | None) -> QueryFeatures:
-        if self._store is not None and isinstance(image, Path):
-            return self._store.get_or_encode_query(self.recipe, image, box=box)
+        file = file_of(image)
+        if self._store is not None and file is not None:
+            seconds = image.seconds if isinstance(image, VideoFrame) else None
+            return self._store.get_or_encode_query(
+                self.recipe, file, frame_seconds=seconds, box=box
+            )
         return self.recipe.encode_image(pixels_of(image), box=box)
 
     def _encode_video(
@@ -398,52 +523,3 @@ def _load_recipe(
         )
     options = replace(options, device=recipe_device(recipe, device))
     return load_recipe(recipe, options), options
-
-
-def _checked_boxes(boxes: object, num_images: int) -> tuple[Box | None, ...]:
-    """One box an image; none anywhere where none are given."""
-    if boxes is None:
-        return (None,) * num_images
-    _check_type("boxes", boxes, Sequence, "a sequence, one an image")
-    assert isinstance(boxes, Sequence)
-    checked: list[Box | None] = []
-    for place, box in enumerate(boxes):
-        match box:
-            case None:
-                checked.append(None)
-            case [left, top, width, height] if all(map(_is_whole, box)):
-                checked.append((int(left), int(top), int(width), int(height)))
-            case _:
-                raise UsageError(
-                    f"boxes[{place}] must be None or (left, top, width, height) in whole pixels, "
-                    f"got {box!r}"
-                )
-    if len(checked) != num_images:
-        raise UsageError(f"got {len(checked)} boxes for {num_images} images; give one each")
-    return tuple(checked)
-
-
-def _is_whole(value: object) -> bool:
-    return isinstance(value, Integral) and not isinstance(value, bool)
-
-
-def _check_type(name: str, value: object, kinds: Any, expected: str) -> None:
-    if not isinstance(value, kinds):
-        raise UsageError(f"{name} must be {expected}, got {type(value).__name__}")
-
-
-def _check_whole(name: str, value: object) -> None:
-    if not _is_whole(value):
-        raise UsageError(f"{name} must be a whole number, got {value!r}")
-
-
-def _check_choice(name: str, value: str | None, choices: Any) -> None:
-    """Refuses what is none of the values of a Literal, None aside."""
-    if value is not None and value not in get_args(choices):
-        known = ", ".join(map(repr, get_args(choices)))
-        raise UsageError(f"{name} must be one of {known}, got {value!r}")
-
-
-def _check_onnx_precision(precision: HeadPrecision) -> None:
-    if precision == "bf16":
-        raise UsageError("the onnx engine computes in float32; use precision fp32, or torch")

@@ -33,16 +33,20 @@ class EncodedQuery:
     Attributes:
         images: The query images: files, or the pixels of pictures that are none.
         boxes: The part of each that is meant; None is the whole image.
+        unlike: Pictures of what the activity is not.
         head: The head that reads them.
         score: What the head says to windows of a video.
         likeness: How like the pictures the clips are; None where clips and pictures do not compare.
+        likeness_of_unlike: How like each picture of what the activity is not they are.
     """
 
     images: tuple[QueryImage, ...]
     boxes: tuple[Box | None, ...]
+    unlike: tuple[QueryImage, ...]
     head: Head
     score: Scorer
     likeness: Scorer | None
+    likeness_of_unlike: tuple[Scorer, ...]
 
 
 def encode(

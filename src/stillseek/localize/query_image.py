@@ -1,7 +1,8 @@
-"""What may be given as a query image: a file, or a picture that is in memory already."""
+"""What may be given as a query image: a file, a paused frame, or a picture that is in memory."""
 
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
@@ -11,36 +12,60 @@ from PIL import Image, ImageOps
 
 from stillseek.errors import MediaError, UsageError
 from stillseek.files import refuse_url
-from stillseek.media import read_image
+from stillseek.media import frame_at, read_image
 
-Picture = Path | str | bytes | Image.Image | np.ndarray
-"""A file; an encoded picture; Pillow's image; or ``(height, width, 3)`` of uint8, RGB."""
 
-QueryImage = Path | UInt8[np.ndarray, "height width 3"]
-"""A file, which is read where it is needed; or the pixels of a picture that is none."""
+@dataclass(frozen=True, slots=True)
+class VideoFrame:
+    """A paused frame of a video, as a query image.
+
+    Attributes:
+        path: The video file.
+        seconds: Time from its start; the frame is the one that is displayed then.
+    """
+
+    path: Path | str
+    seconds: float
+
+    def __str__(self) -> str:
+        """As the command line has it, such as ``match.mp4@12.5``."""
+        return f"{self.path}@{self.seconds}"
+
+    @property
+    def name(self) -> str:
+        """The same without folders."""
+        return f"{Path(self.path).name}@{self.seconds}"
+
+
+Picture = Path | str | VideoFrame | bytes | Image.Image | np.ndarray
+"""A file; a frame of a video; an encoded picture; Pillow's image; or RGB of uint8."""
+
+QueryImage = Path | VideoFrame | UInt8[np.ndarray, "height width 3"]
+"""A file or frame, which is read where it is needed; or the pixels of a picture that is none."""
 
 # Modes that PNG keeps as they are; TIFF keeps those of measurements and of print.
 _PNG_MODES = frozenset({"1", "L", "LA", "P", "RGB", "RGBA", "I;16"})
 _TIFF_MODES = frozenset({"F", "I", "I;16B", "I;16L", "I;16N", "CMYK"})
 
 
-def query_images(pictures: object) -> tuple[QueryImage, ...]:
+def query_images(pictures: object, name: str = "images") -> tuple[QueryImage, ...]:
     """One picture or several, as the ways to read them.
 
     Args:
         pictures: A `Picture`, or a sequence of them.
+        name: What messages call them.
 
     Raises:
         UsageError: There is none, or one is no picture; the message says which and what is.
         MediaError: An encoded picture cannot be decoded.
     """
     if isinstance(pictures, Picture):
-        return (_query_image(pictures, "images"),)
+        return (_query_image(pictures, name),)
     if not isinstance(pictures, Sequence):
-        raise _no_picture(pictures, "images", "; or a sequence of these")
+        raise _no_picture(pictures, name, "; or a sequence of these")
     if not pictures:
         raise UsageError("a search needs at least one query image, got none")
-    return tuple(_query_image(each, f"images[{place}]") for place, each in enumerate(pictures))
+    return tuple(_query_image(each, f"{name}[{place}]") for place, each in enumerate(pictures))
 
 
 def pixels_of(image: QueryImage) -> UInt8[np.ndarray, "height width 3"]:
@@ -48,8 +73,26 @@ def pixels_of(image: QueryImage) -> UInt8[np.ndarray, "height width 3"]:
 
     Raises:
         MediaError: The file cannot be read.
+        UsageError: The video has no frame at this time.
     """
-    return read_image(image) if isinstance(image, Path) else image
+    match image:
+        case VideoFrame():
+            return frame_at(image.path, image.seconds)
+        case Path():
+            return read_image(image)
+        case _:
+            return image
+
+
+def file_of(image: QueryImage) -> Path | None:
+    """The file that a query image is read from; None for a picture in memory."""
+    match image:
+        case VideoFrame():
+            return Path(image.path)
+        case Path():
+            return image
+        case _:
+            return None
 
 
 def _query_image(picture: object, name: str) -> QueryImage:
@@ -58,6 +101,9 @@ def _query_image(picture: object, name: str) -> QueryImage:
             path = Path(picture)
             refuse_url(path, name)
             return path
+        case VideoFrame(path=str() | Path(), seconds=float() | int() as seconds):
+            refuse_url(Path(picture.path), name)
+            return VideoFrame(Path(picture.path), float(seconds))
         case bytes():
             return _decoded(picture, name)
         case Image.Image():
@@ -70,8 +116,9 @@ def _query_image(picture: object, name: str) -> QueryImage:
 
 def _no_picture(value: object, name: str, more: str = "") -> UsageError:
     return UsageError(
-        f"{name} must be a path, the bytes of an encoded picture, an image of Pillow, or an array "
-        f"(height, width, 3) of uint8{more}; got {type(value).__name__}"
+        f"{name} must be a path, a VideoFrame(path, seconds), the bytes of an encoded picture, an "
+        f"image of Pillow, or an array (height, width, 3) of uint8{more}; got "
+        f"{type(value).__name__}"
     )
 
 

@@ -26,7 +26,7 @@ from stillseek.localize.panels import (
     curve_points,
     tick_seconds,
 )
-from stillseek.localize.query_image import pixels_of
+from stillseek.localize.query_image import VideoFrame, pixels_of
 from stillseek.media import frames_at
 from stillseek.timeline import Segment
 
@@ -155,7 +155,7 @@ def _truth(true: Segment | None, found: Segment | None) -> dict[str, str] | None
 def _queries(localization: Localization) -> list[dict[str, str | None]]:
     return [
         {
-            "name": shown_name(image.name) if isinstance(image, Path) else "picture",
+            "name": shown_name(image.name) if isinstance(image, Path | VideoFrame) else "picture",
             "uri": _picture_uri(pixels_of(image), _QUERY_PIXELS, box),
             "box": None if box is None else ",".join(map(str, box)),
         }

@@ -1,15 +1,37 @@
 """Video files in folders: which files count, and how a name without suffix finds its file."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
+
+from stillseek.errors import UsageError
+from stillseek.files import refuse_url
 
 VIDEO_SUFFIXES = frozenset(
     {".3g2", ".3gp", ".asf", ".avi", ".divx", ".f4v", ".flv", ".gif", ".m2ts", ".m2v", ".m4v"}
     | {".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".mxf", ".ogg", ".ogm", ".ogv", ".qt"}
     | {".ts", ".vob", ".webm", ".wmv"}
 )
+
+
+def find_videos(places: Sequence[Path]) -> list[Path]:
+    """The files given, and the video files below the folders given, in order of name.
+
+    Raises:
+        UsageError: A folder has no video file in it, or a place is a URL.
+    """
+    found = []
+    for place in places:
+        refuse_url(place, "video")
+        if not place.is_dir():
+            found.append(place)
+            continue
+        inside = videos_below(place)
+        if not inside:
+            raise UsageError(f"there is no video file in {place}; give files or another folder")
+        found += inside
+    return found
 
 
 def videos_below(folder: Path) -> list[Path]:

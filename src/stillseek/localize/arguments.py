@@ -1,0 +1,62 @@
+"""Checks of what people give to a localizer; each raises a `UsageError` that says what it wants."""
+
+from collections.abc import Sequence
+from numbers import Integral
+from typing import Any, get_args
+
+from stillseek.errors import UsageError
+from stillseek.localize.query import Box
+from stillseek.models.inputs import HeadPrecision
+
+
+def checked_boxes(boxes: object, num_images: int) -> tuple[Box | None, ...]:
+    """One box an image; none anywhere where none are given."""
+    if boxes is None:
+        return (None,) * num_images
+    check_type("boxes", boxes, Sequence, "a sequence, one an image")
+    assert isinstance(boxes, Sequence)
+    checked: list[Box | None] = []
+    for place, box in enumerate(boxes):
+        match box:
+            case None:
+                checked.append(None)
+            case [left, top, width, height] if all(map(is_whole, box)):
+                checked.append((int(left), int(top), int(width), int(height)))
+            case _:
+                raise UsageError(
+                    f"boxes[{place}] must be None or (left, top, width, height) in whole pixels, "
+                    f"got {box!r}"
+                )
+    if len(checked) != num_images:
+        raise UsageError(f"got {len(checked)} boxes for {num_images} images; give one each")
+    return tuple(checked)
+
+
+def is_whole(value: object) -> bool:
+    """Whether a value is a whole number, of Python or NumPy."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def check_type(name: str, value: object, kinds: Any, expected: str) -> None:
+    """Refuses a value of another type."""
+    if not isinstance(value, kinds):
+        raise UsageError(f"{name} must be {expected}, got {type(value).__name__}")
+
+
+def check_whole(name: str, value: object) -> None:
+    """Refuses what is no whole number."""
+    if not is_whole(value):
+        raise UsageError(f"{name} must be a whole number, got {value!r}")
+
+
+def check_choice(name: str, value: str | None, choices: Any) -> None:
+    """Refuses what is none of the values of a Literal, None aside."""
+    if value is not None and value not in get_args(choices):
+        known = ", ".join(map(repr, get_args(choices)))
+        raise UsageError(f"{name} must be one of {known}, got {value!r}")
+
+
+def check_onnx_precision(precision: HeadPrecision) -> None:
+    """Refuses what ONNX Runtime does not compute in."""
+    if precision == "bf16":
+        raise UsageError("the onnx engine computes in float32; use precision fp32, or torch")

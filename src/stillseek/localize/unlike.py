@@ -1,0 +1,101 @@
+"""What the query is not: clips that look more like other pictures are pushed down."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from stillseek.localize.search import Scorer
+from stillseek.models.outputs import clip_scores_output, segment_scores_output
+from stillseek.tensors import LocalizerOutput
+
+
+def penalties(
+    like: Float[np.ndarray, " clip"], unlike: Sequence[Float[np.ndarray, " clip"]]
+) -> Float[np.ndarray, " clip"]:
+    """``p_i = min(0, x_i - max_m y_mi)``: what the log odds of every clip lose.
+
+    A clip that is more like the query than like any of the others loses nothing.
+
+    Args:
+        like: ``x_i``: log odds that clip ``i`` is like the query; ``-inf`` where it shows nothing.
+        unlike: ``y_mi``: log odds that it is like the ``m``-th picture of what the query is not.
+    """
+    if not unlike:
+        return np.zeros_like(like)
+    most = np.max(unlike, axis=0)
+    # Of a clip that shows nothing, the difference is that of two infinities.
+    return np.where(most > like, like - np.where(most > like, most, 0.0), 0.0)
+
+
+def likeness_logits(
+    likeness: Scorer, clips: Float[np.ndarray, "clip clip_dim"]
+) -> Float[np.ndarray, " clip"]:
+    """How like the pictures every clip of a video of any length is, in log odds."""
+    every = torch.from_numpy(clips)[None]
+    output = likeness(every, torch.ones(every.shape[:2], dtype=torch.bool))
+    assert output.clip_logits is not None
+    return output.clip_logits[0].double().numpy()
+
+
+def with_penalty(score: Scorer) -> Scorer:
+    """A head that takes penalties as one more number of every clip, the last.
+
+    So they go where the clips go: into windows, and into steps as the mean of their clips.
+    """
+
+    def penalised(
+        clips: Float[Tensor, "window step clip_dim"], clip_mask: Bool[Tensor, "window step"]
+    ) -> LocalizerOutput:
+        output = score(clips[..., :-1].contiguous(), clip_mask)
+        return add_penalty(output, clips[..., -1], clip_mask)
+
+    return penalised
+
+
+def add_penalty(
+    output: LocalizerOutput,
+    penalty: Float[Tensor, "batch clip"],
+    clip_mask: Bool[Tensor, "batch clip"],
+) -> LocalizerOutput:
+    """What a head says when its clips lose log odds.
+
+    A moment loses the sum over its clips: ``start_logits[i] -= sum_{k<i} p_k`` and ``end_logits[j]
+    += sum_{k<=j} p_k`` for heads that score boundaries, ``clip_logits += p`` for those that score
+    clips; where segments are scored, a clip that lies in one in part counts in part.
+
+    Args:
+        output: What the head says.
+        penalty: ``p_k``, at most 0.
+        clip_mask: True where a clip is real.
+    """
+    real = penalty.masked_fill(~clip_mask, 0.0)
+    if output.clip_logits is not None:
+        return replace(
+            clip_scores_output(output.clip_logits + real, clip_mask), evidence=output.evidence
+        )
+    after = real.cumsum(dim=1)
+    if output.stages:
+        answer = output.stages[-1]
+        sums = torch.nn.functional.pad(after, (1, 1))
+        sums[:, -1] = sums[:, -2]  # so that the last edge has one beyond it
+        start, end = (_between(sums, edges) for edges in answer.segments.unbind(dim=-1))
+        stage = replace(answer, logits=answer.logits + (end - start).to(answer.logits.dtype))
+        return segment_scores_output((*output.stages[:-1], stage), clip_mask)
+    return replace(
+        output,
+        start_logits=output.start_logits - (after - real),
+        end_logits=output.end_logits + after,
+    )
+
+
+def _between(
+    sums: Float[Tensor, "batch edge"], positions: Float[Tensor, "batch segment"]
+) -> Float[Tensor, "batch segment"]:
+    """Running sums at positions that are no whole clips, straight from edge to edge."""
+    left = positions.floor().long().clamp(max=sums.shape[1] - 2)
+    before, behind = sums.gather(1, left), sums.gather(1, left + 1)
+    return before + (positions - left) * (behind - before)
