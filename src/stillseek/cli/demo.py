@@ -1,7 +1,8 @@
 """``stillseek demo``: render a video of an unseen activity, search it, and show the result."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from cyclopts import Parameter
 
@@ -13,6 +14,8 @@ from stillseek.files import Output, check_outputs
 
 if TYPE_CHECKING:
     from stillseek.data.rendered.streams import Stream
+    from stillseek.localize.localization import Localization
+    from stillseek.timeline import Segment
 
 _OUT, _DEFAULTS = Path("demo_output"), RecipeOptions()
 
@@ -20,7 +23,7 @@ _OUT, _DEFAULTS = Path("demo_output"), RecipeOptions()
 def demo(
     *,
     out: Path = _OUT,
-    seed: int = 6,
+    seed: int = 0,
     recipe: str | None = None,
     options: Annotated[RecipeOptions, Parameter(name="*")] = _DEFAULTS,
     checkpoint: Path | None = None,
@@ -28,17 +31,20 @@ def demo(
 ) -> None:
     """Render a video of an unseen activity, search it, and show the result.
 
-    No training video showed the activity. The query is a frame of another video.
+    The query is a frame of another video that shows the activity; a picture of an activity that
+    the video does not show is asked for as well. A rendered video is the only one that can come
+    with the program, and drawn figures are not what lite is for: of the seeds 0 to 9 it finds six
+    (an IoU of at least 0.5) and misses 2, 3, 6 and 7, where pocket finds six others.
 
     Args:
-        out: Folder for the video, the query image, the plot and the HTML report.
+        out: Folder for the video, the query images, the plot and the HTML report.
         seed: Another number renders another video.
         recipe: How pixels become features; that of the checkpoint, or lite, where not given.
         options: How the recipe is loaded; as the checkpoint says, where not given.
         checkpoint: Use this trained head instead of the shipped one.
         overwrite: Replace files that stillseek did not write.
     """
-    names = ("video.mp4", "query.png", "plot.png", "report.html")
+    names = ("video.mp4", "query.png", "absent.png", "plot.png", "report.html")
     output = Output(name="--out", path=out, holds=names)
     check_outputs([output], inputs=[checkpoint, *files_of(options)], overwrite=overwrite)
     from stillseek.data.rendered.dataset import write_stream
@@ -49,32 +55,62 @@ def demo(
 
     if seed < 0:
         raise UsageError(f"seed must be at least 0, got {seed}")
-    # First of all: without a head there is nothing to show.
-    localizer = Localizer.load(
-        recipe, recipe_options=options, checkpoint=checkpoint, device=options.device
-    )
-    stream, other = _draw_streams(seed)
-    target = stream.scenes[stream.targets[0]]
-    assert target.activity is not None
-    video, image = out / "video.mp4", out / "query.png"
-    out.mkdir(parents=True, exist_ok=True)
-    print(f"rendering {video}: somewhere in it happens {target.activity.name!r}")
-    write_stream(stream, video)
-    _write_query(other, image)
-    with progress_bar(f"reading {video.name}") as advance:
-        found = localizer.locate(video, image, on_progress=advance)
-    print(f"query {image}: a frame of another video; no training video showed this activity")
+    with TemporaryDirectory() as cache:
+        # First of all: without a head there is nothing to show.
+        localizer = Localizer.load(
+            recipe,
+            recipe_options=options,
+            checkpoint=checkpoint,
+            device=options.device,
+            cache=cache,
+        )
+        searched, other, absent = _draw_streams(seed)
+        target, missing = _target(searched), _target(absent)
+        video, image, absent_image = (out / name for name in names[:3])
+        out.mkdir(parents=True, exist_ok=True)
+        print(f"rendering {video}: somewhere in it happens {target.label!r}")
+        write_stream(searched, video)
+        _write_query(other, image)
+        _write_query(absent, absent_image)
+        with progress_bar(f"reading {video.name}") as advance:
+            found = localizer.locate(video, image, on_progress=advance)
+        not_there = localizer.locate(video, absent_image)
+    print(f"query {image}: a frame of another video that shows it")
     overlap = 0.0 if found.best is None else found.best.iou(target.segment)
     print(f"found  {'nothing' if found.best is None else format_span(found.best)}")
     print(f"true   {format_span(target.segment)}")
     print(f"IoU    {overlap:.2f}")
+    _print_presence(found, not_there, f"{absent_image} ({missing.label!r}, not in the video)")
     plot_localization(found, out / "plot.png", true_segment=target.segment, overwrite=overwrite)
     write_report(found, out / "report.html", true_segment=target.segment, overwrite=overwrite)
     print(f"wrote {out / 'plot.png'} and {out / 'report.html'}")
 
 
-def _draw_streams(seed: int) -> "tuple[Stream, Stream]":
-    """Two videos with the same unseen activity: one to search, one for the query."""
+def _print_presence(found: "Localization", not_there: "Localization", absent: str) -> None:
+    """Says whether the activities are there, and how far that can be believed here."""
+    from stillseek.localize.localization import format_score
+
+    if found.presence is None:
+        print(f"presence is not known: {found.uncalibrated}")
+        return
+    print(f"presence {format_score(found.presence)} with {found.images[0]}")
+    print(f"presence {format_score(not_there.presence)} with {absent}")
+    print("presence was fitted on photographs; of drawn figures it says yes to nearly everything")
+
+
+class _Target(NamedTuple):
+    label: str
+    segment: "Segment"
+
+
+def _target(stream: "Stream") -> _Target:
+    scene = stream.scenes[stream.targets[0]]
+    assert scene.activity is not None
+    return _Target(scene.activity.name, scene.segment)
+
+
+def _draw_streams(seed: int) -> "tuple[Stream, Stream, Stream]":
+    """A video to search, one that shows the same activity, and one of an activity it does not."""
     import numpy as np
 
     from stillseek.data.rendered.dataset import RenderedConfig
@@ -88,7 +124,10 @@ def _draw_streams(seed: int) -> "tuple[Stream, Stream]":
         # Streams of data sets are seeded by three numbers: none of them is rendered here.
         for number, name in enumerate(("video", "query"))
     )
-    return searched, other
+    groups = {scene.activity.group for scene in searched.scenes if scene.activity}
+    absent = [activity for activity in unseen if activity.group not in groups]
+    missing = absent[int(np.random.default_rng((seed, 1)).integers(len(absent)))]
+    return searched, other, draw_stream("absent", (seed, 2), missing, others, two_targets=False)
 
 
 def _write_query(stream: "Stream", path: Path) -> None:

@@ -83,7 +83,7 @@ class Calibration:
         self, clip_logits: Float[np.ndarray, "*batch clip"]
     ) -> Float[np.ndarray, "*batch"]:
         """Probability that the activity is in the video at all."""
-        return sigmoid(clip_logits.max(axis=-1))
+        return np.asarray(sigmoid(clip_logits.max(axis=-1)))
 
     def score(self, clip_logits: Float[np.ndarray, " clip"]) -> float:
         """Probability that a moment, of whose clips these are the log odds, is the activity."""

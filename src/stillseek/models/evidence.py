@@ -41,7 +41,8 @@ class Evidence(nn.Module):
     def __init__(self, *, dim: int, num_background: int) -> None:
         super().__init__()
         self.register_buffer("centre", torch.zeros(dim))
-        self.register_buffer("metric", torch.eye(dim))
+        # Not torch.eye: without storage, as checkpoints are opened, it imports a compiler.
+        self.register_buffer("metric", torch.zeros(dim, dim).fill_diagonal_(1.0))
         self.register_buffer("background", torch.zeros(num_background, dim))
 
     def forward(
