@@ -1,14 +1,20 @@
 """Times that start again are put one behind the other, by hand-computed examples."""
 
+from fractions import Fraction
+
+import numpy as np
 import pytest
 
 from stillseek.media.joined import (
+    believable_rate,
     filled,
     piece_starts,
     shifted,
+    shifts_between,
     shifts_of_companion,
     shifts_of_pieces,
     without_outliers,
+    without_silences,
 )
 
 
@@ -42,6 +48,55 @@ def test_missing_times_are_counted(times, expected):
 )
 def test_lone_wrong_times_are_left_out(times, expected):
     assert without_outliers(times) == expected
+    assert without_outliers(times, may_reorder=True) == expected
+
+
+def test_a_frame_decoded_before_those_ahead_of_a_pause_is_no_outlier():
+    times = [1.0, 4.0, 902.0, 2.0, 3.0, 903.0]
+    assert without_outliers(times, may_reorder=True) == times
+    assert without_outliers(times) == [1.0, 4.0, None, 2.0, 3.0, 903.0]
+    assert without_outliers(times[:-1], may_reorder=True) == [1.0, 4.0, None, 2.0, 3.0]
+
+
+def test_stretches_that_nothing_fills_are_left_out():
+    pictures = np.array([0.0, 0.5, 1.0, 9001.0, 9001.5])
+    moved = without_silences(np.append(pictures, [0.2, 400.0]), pictures)
+    assert moved(pictures).tolist() == [0.0, 0.5, 1.0, 400.5, 401.0]
+    # Ends of display: inside a stretch, behind the last picture, of what is not shown.
+    assert moved(np.array([3.0, 777.0, 9002.0, 99999.0, -np.inf])).tolist() == [
+        3.0,
+        400.5,
+        401.5,
+        401.5,
+        -np.inf,
+    ]
+    kept = np.array([0.0, 600.0, 1200.0])
+    assert without_silences(kept, kept)(kept).tolist() == kept.tolist()
+    lone = np.array([5.0, 9000.0])
+    assert without_silences(lone, lone)(lone) == pytest.approx([5.0, 5.04])
+    assert without_silences(np.array([]), np.array([]))(np.array([])).tolist() == []
+
+
+def test_shifts_bring_times_onto_a_line():
+    assert shifts_between([1.0, 2.0, 9.0, 10.0], np.array([0.5, 1.5, 2.5, 3.5])) == [
+        (0, -0.5),
+        (2, -6.5),
+    ]
+    assert shifts_between([], np.array([])) == [(0, 0.0)]
+
+
+@pytest.mark.parametrize(
+    ("rate", "expected"),
+    [
+        (None, None),
+        (Fraction(0), None),
+        (Fraction(1, 601), None),
+        (Fraction(1, 600), Fraction(1, 600)),
+        (Fraction(25), Fraction(25)),
+    ],
+)
+def test_rates_that_nobody_means_are_none(rate, expected):
+    assert believable_rate(rate) == expected
 
 
 @pytest.mark.parametrize(

@@ -57,8 +57,8 @@ class Clock:
         any_seconds: End of the last whole packet of any stream.
         ends_inside_packet: Whether the last packet is cut off.
         unread_share: How much of the file is behind the last packet that was found.
-        left_out_seconds: How much the video would last longer by its own times, which are damaged
-            where neither a picture nor sound comes for so long.
+        left_out_seconds: How much longer the video would last by its own times, damaged where no
+            picture or sound comes for so long. Zero where clocks may jump.
     """
 
     seconds: Float[np.ndarray, " packet"]
@@ -162,14 +162,17 @@ def _measure(container: InputContainer, stream_index: int, has_display_times: bo
             tracks[packet.stream_index].add(packet, len(video.shown))
     for track in tracks.values():
         track.decoded = without_outliers(track.decoded)
-        track.shown = without_outliers(track.shown)
-    times, is_exact = _own_times(stream, video, has_display_times)
+    for sound in sounds.values():
+        sound.shown = without_outliers(sound.shown)
     may_jump = bool(container.format.flags & Flags.ts_discont.value)
+    decoded = filled(video.decoded, video.step)
     starts = [
         start
         for start in video.starts(may_jump)
-        if not _is_bridged_by_sound(start, times, sounds.values())
+        if not _is_bridged_by_sound(start, decoded, sounds.values())
     ]
+    video.shown = without_outliers(video.shown, may_reorder=not starts)
+    times, is_exact = _own_times(stream, video, has_display_times)
     shifts = shifts_of_pieces(starts, times, list(np.add(times, video.durations)))
     lines = {stream_index: np.array(shifted(times, shifts))}
     sound_times = {index: filled(track.shown, track.step) for index, track in sounds.items()}
@@ -194,7 +197,7 @@ def _measure(container: InputContainer, stream_index: int, has_display_times: bo
         any_seconds=max(float(line.max(initial=origin)) for line in ends.values()) - origin,
         ends_inside_packet=is_cut,
         unread_share=1 - num_bytes / container.size if container.size > 0 else 0.0,
-        left_out_seconds=float(left_out.max(initial=0.0)),
+        left_out_seconds=0.0 if may_jump else float(left_out.max(initial=0.0)),
     )
 
 

@@ -38,8 +38,15 @@ def filled(times: Sequence[float | None], step: float) -> list[float]:
     return line
 
 
-def without_outliers(times: Sequence[float | None]) -> list[float | None]:
-    """Times without those of a few packets that are far from all before and behind them."""
+def without_outliers(
+    times: Sequence[float | None], *, may_reorder: bool = False
+) -> list[float | None]:
+    """Times without those of a few packets that are far from all before and behind them.
+
+    Args:
+        times: Times in order of the file.
+        may_reorder: Whether a frame may be decoded before others that are shown before a pause.
+    """
     kept, latest = list(times), None
     for i, time in enumerate(times):
         if kept[i] is None or time is None:
@@ -52,7 +59,10 @@ def without_outliers(times: Sequence[float | None]) -> list[float | None]:
                 if t is not None and abs(t - latest) < abs(time - latest) / 2
             ]
             if back:
-                kept[i : i + back[0]] = [None] * back[0]
+                behind = times[i + back[0] : i + back[0] + _MAX_REORDERED]
+                is_near = any(t is not None and abs(t - time) <= _JUMP_SECONDS for t in behind)
+                if not (may_reorder and is_near):
+                    kept[i : i + back[0]] = [None] * back[0]
                 continue
         latest = time
     return kept

@@ -1,0 +1,147 @@
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from stillseek.errors import UsageError
+from stillseek.localize.localizer import Localizer
+from stillseek.localize.query_image import VideoFrame
+from stillseek.localize.unlike import add_penalty, penalties
+from stillseek.models.decoding import decode
+from stillseek.models.outputs import clip_scores_output, segment_scores_output
+from stillseek.tensors import ClipEvidence, LocalizerOutput, SegmentScores
+from stillseek.timeline import Segment
+
+ALL = torch.ones(1, 5, dtype=torch.bool)
+PENALTY = torch.tensor([[0.0, -1.0, -2.0, 0.0, -4.0]])
+
+
+def test_a_clip_loses_what_it_is_more_like_another_picture() -> None:
+    like = np.array([3.0, 1.0, -np.inf, -2.0])
+    others = [np.array([1.0, 2.5, -np.inf, -5.0]), np.array([2.0, 2.0, -np.inf, -1.0])]
+
+    assert penalties(like, others).tolist() == [0.0, -1.5, 0.0, -1.0]
+    assert penalties(like, []).tolist() == [0.0] * 4
+
+
+def test_scored_clips_lose_their_penalties() -> None:
+    logits = torch.tensor([[2.0, 3.0, 1.0, -1.0, 7.0]])
+    evidence = ClipEvidence(similarity=logits, background=torch.zeros(1))
+    output = replace(clip_scores_output(logits, ALL), evidence=evidence)
+
+    lower = add_penalty(output, PENALTY, ALL)
+
+    expected = clip_scores_output(logits + PENALTY, ALL)
+    assert torch.equal(lower.clip_logits, expected.clip_logits)
+    assert torch.equal(lower.start_logits, expected.start_logits)
+    assert lower.evidence is evidence
+
+
+def test_a_pair_of_boundaries_loses_the_sum_over_its_clips() -> None:
+    generator = torch.Generator().manual_seed(3)
+    start, end = torch.randn(2, 1, 5, generator=generator).unbind()
+    mask = torch.tensor([[True, True, True, True, False]])
+
+    lower = add_penalty(LocalizerOutput(start_logits=start, end_logits=end), PENALTY, mask)
+
+    for first in range(4):
+        for last in range(first, 4):
+            pair = lower.start_logits[0, first] + lower.end_logits[0, last]
+            before = start[0, first] + end[0, last]
+            # Sums of float32.
+            assert pair - before == pytest.approx(PENALTY[0, first : last + 1].sum(), abs=1e-5)
+
+
+def test_a_segment_loses_what_lies_in_it() -> None:
+    segments = torch.tensor([[[0.0, 1.0], [0.5, 1.5], [1.0, 3.0], [2.25, 5.0], [0.0, 5.0]]])
+    stage = SegmentScores(
+        segments=segments, logits=torch.tensor([[1.0, 2.0, 3.0, 4.0, -torch.inf]])
+    )
+    output = segment_scores_output((stage, stage), ALL)
+
+    lower = add_penalty(output, PENALTY, ALL)
+
+    lost = [0.0, -0.5, -3.0, -5.5, -7.0]
+    assert lower.stages[-1].logits.tolist() == (stage.logits + torch.tensor([lost])).tolist()
+    assert lower.stages[0] is stage
+    assert decode(lower).segments[0, 0].tolist() == [0.5, 1.5]
+
+
+def textures() -> dict[str, np.ndarray]:
+    """Three patterns of 96 x 160 pixels that have nothing in common."""
+    rows, columns = np.mgrid[:96, :160]
+    discs = (((rows % 24 - 12) ** 2 + (columns % 32 - 16) ** 2) < 60) * 255
+    return {
+        "stripes": np.stack([255 * (rows // 6 % 2), 40 + 0 * rows, 40 + 0 * rows], axis=-1),
+        "ramp": np.stack([60 + columns, 60 + columns, 60 + columns], axis=-1),
+        "discs": np.stack([20 + 0 * rows, discs, 255 - discs // 2], axis=-1),
+    }
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> tuple[Path, Path]:
+    """Stripes for 8 s, a ramp for 8 s, discs for 8 s; a picture of stripes and discs."""
+    parts = {name: pixels.astype(np.uint8) for name, pixels in textures().items()}
+    video, picture = tmp_path / "three parts.mp4", tmp_path / "both.png"
+    with av.open(str(video), "w") as container:
+        stream = container.add_stream("libx264", rate=Fraction(5))
+        stream.width, stream.height, stream.pix_fmt = 160, 96, "yuv420p"
+        for pixels in parts.values():
+            for _ in range(40):
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+        container.mux(stream.encode(None))
+    Image.fromarray(np.concatenate((parts["stripes"], parts["discs"]), axis=1)).save(picture)
+    return video, picture
+
+
+STRIPES, DISCS = Segment(0.0, 8.0), Segment(16.0, 24.0)
+
+
+def where(localizer: Localizer, video: Path, picture, **words) -> str:
+    best = localizer.locate(video, picture, **words).best
+    return "stripes" if best.iou(STRIPES) > best.iou(DISCS) else "discs"
+
+
+def test_every_kind_of_query_changes_the_answer(scene, tmp_path: Path) -> None:
+    video, both = scene
+    localizer = Localizer.load("lite", cache=tmp_path / "cache")
+
+    boxes = [(0, 0, 160, 96), (160, 0, 160, 96)]
+    assert [where(localizer, video, both, boxes=[box]) for box in boxes] == ["stripes", "discs"]
+    frames = [VideoFrame(video, seconds) for seconds in (4.0, 20.0)]
+    assert [where(localizer, video, frame) for frame in frames] == ["stripes", "discs"]
+    assert [where(localizer, video, both, unlike=frame) for frame in frames] == [
+        "discs",
+        "stripes",
+    ]
+    plain, other = localizer.locate(video, both), localizer.locate(video, both, unlike=frames[0])
+    first = plain.similarity.times_seconds < 8
+    assert (other.similarity.values[first] < plain.similarity.values[first]).all()
+    # Several: what either of them shows.
+    neither = localizer.locate(video, both, unlike=frames)
+    assert neither.presence < min(plain.presence, other.presence)
+    assert other.to_json_dict()["unlike"] == [f"{video}@4.0"]
+    assert video in other.files
+
+
+def test_a_head_of_boundaries_is_pushed_too(small_head, scene) -> None:
+    video, both = scene
+    localizer = Localizer.load(checkpoint=small_head)
+
+    plain = localizer.locate(video, both)
+    other = localizer.locate(video, both, unlike=[both, VideoFrame(video, 4.0)])
+
+    assert other.start_probabilities[:8].sum() < plain.start_probabilities[:8].sum()
+
+
+def test_two_spaces_do_not_compare(small_head, small_recipe, write_picture, monkeypatch) -> None:
+    monkeypatch.setattr(type(small_recipe), "one_space", False)
+    localizer = Localizer.load(checkpoint=small_head)
+
+    with pytest.raises(UsageError, match="cannot be compared with what the activity is not"):
+        localizer.encode_query(write_picture(), unlike=write_picture("other.png", seed=1))
