@@ -367,7 +367,7 @@ def test_ray_engine_gets_the_work_and_how_to_load_the_recipe(
         "gpus": 0.0,
         "workers": 3,
         "paths": [path],
-        "recipe": "pocket",
+        "recipe": "lite",
         "weights": tmp_path / "own.safetensors",
     }
     assert main([*command, "--engine", "ray", "--device", "cuda:1"]) == 2

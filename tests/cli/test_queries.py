@@ -14,7 +14,7 @@ def parse(*words: str) -> tuple[ImageQuery, ...]:
 def test_box_belongs_to_the_image_before_it() -> None:
     assert parse("--image", "a", "--image", "b", "--box", "1,2,30,40", "--image", "c") == (
         ImageQuery(Path("a")),
-        ImageQuery(Path("b"), (1, 2, 30, 40)),
+        ImageQuery(Path("b"), box=(1, 2, 30, 40)),
         ImageQuery(Path("c")),
     )
 

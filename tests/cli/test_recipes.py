@@ -57,10 +57,10 @@ def replace_load_recipe(monkeypatch: pytest.MonkeyPatch, load) -> None:
 
 @pytest.fixture
 def recipes(monkeypatch: pytest.MonkeyPatch, small_recipe) -> None:
-    """Two recipes: ``pocket`` is the small one, and one of unequal widths by its precision."""
+    """Two recipes: ``pocket`` and ``lite`` are the small one, and one of unequal widths by its precision."""
 
     def load(name: str, options: RecipeOptions | None = None) -> Recipe:
-        if name == "pocket":
+        if name in ("pocket", "lite"):
             return small_recipe
         assert name == NAME
         options = options or RecipeOptions()
@@ -293,7 +293,7 @@ def test_a_store_of_another_recipe_is_refused(
         assert f"only those of fingerprint {'f' * 16} (recipe {NAME}: use --recipe {NAME})" in (
             message
         )
-        assert message.endswith(f"; make them with: {extract} pocket\n")
+        assert message.endswith(f"; make them with: {extract} lite\n")
 
     precise = ["--recipe", NAME, "--recipe-precision", "bf16"]
     message = error_of([*train, *precise], 1, capsys)

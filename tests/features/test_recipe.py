@@ -18,7 +18,7 @@ IMAGE = np.arange(31 * 53 * 3, dtype=np.uint32).astype(np.uint8).reshape(31, 53,
 
 
 def test_unknown_recipe_lists_the_known_ones():
-    with pytest.raises(UsageError, match=r"no recipe 'pokcet'; the recipes are: pocket"):
+    with pytest.raises(UsageError, match=r"no recipe 'pokcet'; the recipes are: lite, pocket"):
         load_recipe("pokcet")
 
 

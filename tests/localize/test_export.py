@@ -62,7 +62,7 @@ def test_edl_joins_the_moments(write_clip: Callable[..., Path], tmp_path: Path) 
         "* COMMENT: SCORE 0.75\n"
         "002  AX       V     C        00:00:07:00 00:00:09:00 00:00:03:05 00:00:05:05\n"
         "* FROM CLIP NAME: match.mp4\n"
-        "* COMMENT: SCORE 0.125\n"
+        "* COMMENT: SCORE 0.12\n"
         "* COMMENT: made by stillseek\n"
     )
 

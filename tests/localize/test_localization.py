@@ -52,10 +52,14 @@ def test_json_is_the_public_contract() -> None:
     assert json.loads(json.dumps(found.to_json_dict())) == {
         "video": "v.mp4",
         "image": ["a.jpg", "b.jpg"],
+        "unlike": [],
         "recipe": "pocket",
         "model": "sail:pocket",
         "duration_seconds": 3.0,
         "presence": None,
+        "found": None,
+        "uncalibrated": None,
+        "similarity": None,
         "moments": [
             {"start_seconds": 0.0, "end_seconds": 2.0, "score": 0.375},
             {"start_seconds": 2.0, "end_seconds": 3.0, "score": 0.125},

@@ -104,10 +104,10 @@ def test_bytes_that_are_no_picture() -> None:
 @pytest.mark.parametrize(
     ("picture", "message"),
     [
-        (3, r"^images must be a path, the bytes of .*; or a sequence of these; got int$"),
+        (3, r"^images must be a path, a VideoFrame.*; or a sequence of these; got int$"),
         (None, r"; got NoneType$"),
         ({"a.jpg"}, r"; got set$"),
-        (["a.jpg", 3.5], r"^images\[1\] must be a path, the bytes .* of uint8; got float$"),
+        (["a.jpg", 3.5], r"^images\[1\] must be a path, a VideoFrame.* of uint8; got float$"),
         ([["a.jpg"]], r"^images\[0\] must be a path, .*; got list$"),
         (np.zeros((5, 7), np.uint8), r"^images must be an array .*, got \(5, 7\) of uint8; "),
         (np.zeros((5, 7, 3)), r"got \(5, 7, 3\) of float64; convert it first$"),
@@ -171,8 +171,8 @@ def test_wrong_arguments_are_named() -> None:
         "video must be a path, got bytes",
         "video http://host/v.mp4 is a URL; give a path on this machine (download what is to be "
         "read)",
-        "images must be a path, the bytes of an encoded picture, an image of Pillow, or an array "
-        "(height, width, 3) of uint8; or a sequence of these; got int",
+        "images must be a path, a VideoFrame(path, seconds), the bytes of an encoded picture, an "
+        "image of Pillow, or an array (height, width, 3) of uint8; or a sequence of these; got int",
         "top must be a whole number, got '2'",
         "top must be a whole number, got 2.0",
         "top must be a whole number, got True",

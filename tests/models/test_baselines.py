@@ -224,7 +224,7 @@ def test_without_training_there_are_no_weights(name, make_model):
         (lambda: TalConfig(anchor_scales=(2, 2)), "anchor_scales must be increasing"),
         (lambda: RandomConfig(seed=-1), "seed must be at least 0"),
         (lambda: RandomConfig(seed=2**63), "seed must be at most 9223372036854775807"),
-        (lambda: MatchingConfig(smoothing=-1), "smoothing must be at least 0"),
+        (lambda: MatchingConfig(smoothing=-1.0), "smoothing must be at least 0"),
         (lambda: MatchingConfig(scale=0.0), "scale must be above 0"),
         (lambda: MatchingConfig(threshold=1.5), "threshold is a cosine"),
         (lambda: MatchingConfig(clip_dim=500, global_dim=512), "use a recipe whose clips"),

@@ -41,7 +41,7 @@ HEADS: dict[str, Callable[[], Any]] = {
     "w/o LS": lambda: Sail(SailConfig(**SAIL, local_self_attention=False)),
     "w/o BA": lambda: Sail(SailConfig(**SAIL, bidirectional_aggregation=False)),
     "flp": lambda: Flp(FlpConfig(**WIDTHS, hidden_dim=11)),
-    "matching": lambda: Matching(MatchingConfig(**ONE_SPACE, smoothing=3)),
+    "matching": lambda: Matching(MatchingConfig(**ONE_SPACE, smoothing=3.0)),
     "matching, as is": lambda: Matching(MatchingConfig(**ONE_SPACE, smoothing=0, centring=None)),
 }
 QUICK = ("sail", "w/o BA", "flp", "matching")
