@@ -122,8 +122,8 @@ def kill_two_writers(folder: Path, recipe: str, chance: random.Random) -> None:
 
 
 def entries(folder: Path) -> dict[str, tuple[int, int]]:
-    """What changes when an entry is written again."""
-    stats = {path.name: path.stat() for path in folder.rglob("*.safetensors")}
+    """What changes when an entry is written again; files that are still being written are none."""
+    stats = {path.name: path.stat() for path in folder.rglob("[!.]*.safetensors")}
     del stats["encoder.safetensors"]
     return {name: (stat.st_ino, stat.st_mtime_ns) for name, stat in stats.items()}
 
