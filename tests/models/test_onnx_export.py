@@ -42,7 +42,7 @@ HEADS: dict[str, Callable[[], Any]] = {
     "w/o BA": lambda: Sail(SailConfig(**SAIL, bidirectional_aggregation=False)),
     "flp": lambda: Flp(FlpConfig(**WIDTHS, hidden_dim=11)),
     "matching": lambda: Matching(MatchingConfig(**ONE_SPACE, smoothing=3.0)),
-    "matching, as is": lambda: Matching(MatchingConfig(**ONE_SPACE, smoothing=0, centring=None)),
+    "matching, as is": lambda: Matching(MatchingConfig(**ONE_SPACE, smoothing=0.0, centring=None)),
 }
 QUICK = ("sail", "w/o BA", "flp", "matching")
 # One clip; all of a window's blocks and one clip more; more than what was traced; a whole video.
