@@ -119,7 +119,7 @@ class Localizer:
         # What finds places in long videos, and judges presence, where clips and pictures share a
         # space.
         self._matching = matching_head(recipe) if recipe.one_space else None
-        self._calibration = self._matching and calibration_of(self._matching.calibration)
+        self.calibration = self._matching and calibration_of(self._matching.calibration)
         # Calibrated scores are those of the moments that likeness itself finds.
         self._is_calibrated = checkpoint.calibration is not None
         self._store = store
@@ -314,12 +314,15 @@ class Localizer:
         clips, grid = self._encode_video(video, on_progress)
         if self.recipe.drawn_only:
             warn_unless_drawn(video, grid.duration_seconds)
-        output, moments = self._find(query, clips, grid, search=search, method=decode, top=top)
         judgement = None
         if query.likeness is not None:
             judgement = judge(
-                query.likeness, clips, grid, self._calibration, unlike=query.likeness_of_unlike
+                query.likeness, clips, grid, self.calibration, unlike=query.likeness_of_unlike
             )
+        certainty = judgement and judgement.clip_logits
+        output, moments = self._find(
+            query, clips, grid, certainty, search=search, method=decode, top=top
+        )
         starts, ends = boundary_probabilities(output)
         long = len(clips) > MAX_STEPS
         placed = (
@@ -339,14 +342,14 @@ class Localizer:
             model=f"{self.name}, places by matching" if placed else self.name,
             duration_seconds=grid.duration_seconds,
             presence=judgement and judgement.presence,
-            threshold=self._calibration and self._calibration.threshold,
+            threshold=self.calibration and self.calibration.threshold,
             uncalibrated=self._why_uncalibrated(),
             similarity=judgement and judgement.similarity,
             moments=scored(
                 moments,
                 grid,
                 judgement.clip_logits if judgement and self._is_calibrated else None,
-                self._calibration,
+                self.calibration,
             ),
             steps=tuple(steps.span(step) for step in range(steps.num_steps)),
             start_probabilities=starts[0].numpy(),
@@ -462,6 +465,7 @@ class Localizer:
         query: EncodedQuery,
         clips: Float[np.ndarray, "clip clip_dim"],
         grid: ClipGrid,
+        certainty: Float[np.ndarray, " clip"] | None,
         *,
         search: SearchMethod,
         method: DecodeMethod,
@@ -476,11 +480,18 @@ class Localizer:
             clips = np.concatenate((clips, penalty[:, None]), axis=1)
             score, likeness = with_penalty(score), with_penalty(likeness)
         return find_moments(
-            score, clips, grid, similar=likeness, search=search, method=method, top=top
+            score,
+            clips,
+            grid,
+            similar=likeness,
+            certainty=certainty,
+            search=search,
+            method=method,
+            top=top,
         )
 
     def _why_uncalibrated(self) -> str | None:
-        if self._calibration is None:
+        if self.calibration is None:
             return f"recipe {self.recipe.name} has no calibration; recipe lite has one"
         if not self._is_calibrated:
             return f"head {self.name} has no calibration, so its moments have no scores"
