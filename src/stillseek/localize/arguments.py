@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from numbers import Integral
+from pathlib import Path
 from typing import Any, get_args
 
 from stillseek.errors import UsageError
+from stillseek.files import Output, check_outputs
 from stillseek.localize.query import Box
 from stillseek.models.inputs import HeadPrecision
 
@@ -54,6 +56,11 @@ def check_choice(name: str, value: str | None, choices: Any) -> None:
     if value is not None and value not in get_args(choices):
         known = ", ".join(map(repr, get_args(choices)))
         raise UsageError(f"{name} must be one of {known}, got {value!r}")
+
+
+def check_cache(folder: Path, inputs: Sequence[Path]) -> None:
+    """Refuses a folder for features that cannot be written, or that lies in what is read."""
+    check_outputs([Output(name="cache", path=folder)], inputs=inputs)
 
 
 def check_onnx_precision(precision: HeadPrecision) -> None:
