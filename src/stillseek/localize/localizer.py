@@ -23,6 +23,7 @@ from stillseek.files import refuse_url
 from stillseek.localize.arguments import (
     check_cache,
     check_choice,
+    check_localization,
     check_onnx_precision,
     check_type,
     check_whole,
@@ -368,9 +369,11 @@ class Localizer:
             found: What this localizer found; the video and images are read again.
 
         Raises:
-            UsageError: Another recipe found it, or its regions do not compare with frames.
+            UsageError: It is no result, another recipe found it, or its regions do not compare
+                with frames.
             MediaError: The video or an image can no longer be read.
         """
+        check_localization("found", found)
         return explain(self.recipe, found)
 
     def _centre(
