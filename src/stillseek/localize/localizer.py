@@ -21,7 +21,9 @@ from stillseek.features.drawn import warn_unless_drawn
 from stillseek.features.precision import find_device, recipe_device
 from stillseek.files import refuse_url
 from stillseek.localize.arguments import (
+    check_cache,
     check_choice,
+    check_localization,
     check_onnx_precision,
     check_type,
     check_whole,
@@ -164,7 +166,8 @@ class Localizer:
         Raises:
             UsageError: The recipe, the device or the number of threads does not exist, both
                 ``checkpoint`` and ``model`` are given, the recipe cannot use one of its options,
-                matching does not fit the recipe, or the engine cannot run the head.
+                matching does not fit the recipe, the engine cannot run the head, or the cache
+                cannot be written or lies in a folder that is read.
             FeatureError: The recipe's weights are missing.
             CheckpointError: The head is missing, corrupt, or of another recipe.
             InstallationError: The engine is not installed.
@@ -174,6 +177,10 @@ class Localizer:
         check_type("checkpoint", checkpoint, Path | str | None, "a path")
         check_type("cache", cache, Path | str | None, "a path")
         check_type("device", device, str, "a name, such as cpu or cuda")
+        if cache is not None:
+            options = recipe_options or RecipeOptions()
+            read = (checkpoint, options.weights, options.detector, options.reduction)
+            check_cache(Path(cache), [Path(path) for path in read if path is not None])
         if checkpoint is not None and model is not None:
             raise UsageError(
                 f"a checkpoint ({checkpoint}) and a model ({model}) were given; give one of them"
@@ -365,9 +372,11 @@ class Localizer:
             found: What this localizer found; the video and images are read again.
 
         Raises:
-            UsageError: Another recipe found it, or its regions do not compare with frames.
+            UsageError: It is no result, another recipe found it, or its regions do not compare
+                with frames.
             MediaError: The video or an image can no longer be read.
         """
+        check_localization("found", found)
         return explain(self.recipe, found)
 
     def _centre(
@@ -407,7 +416,7 @@ class Localizer:
             on_progress: Called with the bytes of the files that are done, and of all.
 
         Raises:
-            UsageError: As for `locate`; or a folder has no video in it.
+            UsageError: As for `locate`; or a folder has no video in it, or has the cache in it.
             MediaError: An image cannot be read.
             FeatureError: The cache cannot be written.
         """
@@ -416,7 +425,10 @@ class Localizer:
         for place, video in enumerate(places):
             check_type(f"videos[{place}]", video, str | Path, "a path")
         self._checked_request(top, decode, search, on_progress)
-        files = find_videos([Path(place) for place in places])
+        places = [Path(place) for place in places]
+        if self._store is not None and isinstance(self._store.root, Path):
+            check_cache(self._store.root, places)
+        files = find_videos(places)
         if not files:
             raise UsageError("there is no video to search; give files or folders")
         query = self._query(images, boxes, unlike)
