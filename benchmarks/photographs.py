@@ -71,6 +71,7 @@ def measure(options: argparse.Namespace) -> None:
         evaluate = ("evaluate", *data, "--store", store, "--matching", "--split", "test")
         run(out, f"evaluate_{recipe}", *evaluate, "--out", str(scores))
         found = json.loads((scores / "tables.json").read_text())
+        found["scores"] = [row for row in found["scores"] if row["queries"] in KINDS]
         presence = scores / "presence.json"
         if presence.exists():
             found["presence"] = json.loads(presence.read_text())["matching"]
@@ -122,8 +123,9 @@ def summary(results: dict[str, Any], head: dict[str, Any]) -> str:
 def made_of(results: dict[str, Any]) -> str:
     """Where the figures come from."""
     return (
-        "Made by `python benchmarks/photographs.py --photographs FOLDER --class-split FILE` on\n"
-        f"{results['date']}: {results['photographs']:,} photographs, data seed 1, samples "
+        "Made by `python benchmarks/photographs.py --photographs FOLDER --class-split FILE "
+        f"--recipes\n{' '.join(results['recipes'])}` on {results['date']}: "
+        f"{results['photographs']:,} photographs, data seed 1, samples "
         f"`{results['samples_sha256'][:16]}`."
     )
 
