@@ -114,9 +114,9 @@ def test_scores_equal_those_of_pytorch(exported, num_clips, num_regions, make_si
     assert head.decode_methods == model.decode_methods
 
 
-@pytest.mark.slow
-def test_the_shipped_head_gives_the_same_scores() -> None:
-    folder = Path(stillseek.__file__).parent / "localize" / "heads" / "pocket"
+@pytest.mark.parametrize("recipe", ["lite", pytest.param("pocket", marks=pytest.mark.slow)])
+def test_the_shipped_head_gives_the_same_scores(recipe: str) -> None:
+    folder = Path(stillseek.__file__).parent / "localize" / "heads" / recipe
     shipped = load_checkpoint(folder, recipe_fingerprint=None)
     head = open_onnx(onnx_bytes(shipped), name="the file").model
     for num_clips, num_regions in ((1, 1), (37, 5), (200, 36)):

@@ -191,6 +191,8 @@ def _best_regions(
 ) -> Float[Tensor, "batch clip"]:
     """Mean similarity of the real regions that are most like each clip."""
     similarity = (clips @ regions.mT).masked_fill(~region_mask[:, None], -torch.inf)
-    best = similarity.topk(min(number, regions.shape[1]), dim=-1).values
+    # Padded, so that no number of regions is a case of its own, for ONNX neither.
+    padded = torch.nn.functional.pad(similarity, (0, number), value=-torch.inf)
+    best = padded.topk(number, dim=-1).values
     is_real = best > -torch.inf
     return best.masked_fill(~is_real, 0.0).sum(dim=-1) / is_real.sum(dim=-1)
