@@ -63,6 +63,18 @@ def test_people_read_times(command: list[str], capsys) -> None:
     assert why == "  no probabilities: recipe pocket has no calibration; recipe lite has one"
 
 
+def test_a_line_break_in_a_name_breaks_no_line(command: list[str], tmp_path: Path, capsys) -> None:
+    odd = Path(command[1]).rename(tmp_path / "a\nb.mp4")
+
+    assert main([command[0], str(odd), *command[2:]]) == 0
+
+    assert (
+        capsys.readouterr()
+        .out.splitlines()[0]
+        .endswith("a\ufffdb.mp4  (0:09, recipe pocket, model sail:small-head)")
+    )
+
+
 def test_several_moments_are_listed_best_first(command: list[str], capsys) -> None:
     assert main([*command, "--top", "3"]) == 0
     lines = capsys.readouterr().out.splitlines()

@@ -21,6 +21,7 @@ from stillseek.files import (
     check_outputs,
     json_text,
     refuse_url,
+    shown_name,
 )
 
 if TYPE_CHECKING:
@@ -230,8 +231,8 @@ def _print_moments(found: "Localization") -> None:
         print("probably not in this video; the moments that look most like it:")
     presence = "" if found.presence is None else f", presence {format_score(found.presence)}"
     print(
-        f"{found.video}  ({format_time(found.duration_seconds)}{presence}, recipe {found.recipe}, "
-        f"model {found.model})"
+        f"{shown_name(str(found.video))}  ({format_time(found.duration_seconds)}{presence}, "
+        f"recipe {found.recipe}, model {found.model})"
     )
     if not found.moments:
         print("  no moment: the end came out before the start; use --decode joint")
@@ -261,7 +262,7 @@ def _print_ranking(ranking: "Ranking") -> None:
         if found.found is False and (place == 1 or ranking.results[place - 2].found):
             print("probably not in these:")
         presence = "" if found.presence is None else f"  presence {format_score(found.presence)}"
-        print(f"{place:>4}  {found.video}{presence}")
+        print(f"{place:>4}  {shown_name(str(found.video))}{presence}")
         for moment in found.moments:
             score = "" if moment.score is None else f"  score {format_score(moment.score)}"
             print(f"      {format_span(moment.segment)}{score}")
