@@ -1,4 +1,4 @@
-"""One table to choose the network, input and width of the ``lite`` recipe by, on validation classes.
+"""One table to choose network, input and width of the ``lite`` recipe by, on validation classes.
 
     python benchmarks/lite_sizes.py --composed C --photographs P --class-split P/splits.json \
         --work runs/sizes [--videos 40] [--page]
