@@ -61,9 +61,9 @@ imports: $(DEV)  ## check that rooms import only from rooms above them
 docs: $(DEV)  ## build the documentation into site/
 	$(BIN)/mkdocs build --strict
 
-# Five need data of your own, ActivityNet's annotation file or photographs; four are no scripts.
-NO_BENCH := $(addprefix benchmarks/,activity_ibal.py photographs.py lite_head.py lite_projection.py \
-	lite_sizes.py pages.py random_recipes.py lite_domains.py lite_engines.py)
+# These need data of your own, are no scripts, or draw.
+NO_BENCH := $(addprefix benchmarks/,activity_ibal.py photographs.py pages.py picture.py random_recipes.py)
+NO_BENCH += $(addprefix benchmarks/lite_,domains.py engines.py head.py projection.py sizes.py)
 
 bench: $(DEV)  ## run every benchmark that needs no outside data; trains for hours
 	@set -e; for script in $(filter-out $(NO_BENCH),$(sort $(wildcard benchmarks/*.py))); do \

@@ -11,7 +11,7 @@ python benchmarks/activity_ibal.py --annotations FILE [--taxonomy FILE] [--class
    the priors score, beside the Random rows of Tables 2 and 3.
 5. Fits the lengths that composed streams are drawn with.
 
-"Nearest" is the smallest largest relative error. --page writes docs/data.md as well.
+"Nearest" is the smallest largest relative error. --page writes docs/reproduce.md as well.
 """
 
 import argparse
@@ -70,7 +70,7 @@ def main() -> None:
     parser.add_argument("--annotations", type=Path, required=True)
     parser.add_argument("--taxonomy", type=Path)
     parser.add_argument("--class-split", type=Path, help="a split to show beside the default")
-    parser.add_argument("--page", action="store_true", help="write docs/data.md as well")
+    parser.add_argument("--page", action="store_true", help="write docs/reproduce.md as well")
     options = parser.parse_args()
     source = read_activitynet(options.annotations, taxonomy=options.taxonomy)
     lines: list[str] = []
@@ -81,7 +81,7 @@ def main() -> None:
         made = "Made by `python benchmarks/activity_ibal.py --annotations FILE --taxonomy FILE\n"
         made += "--class-split FILE --page` with the annotation file of SHA-256\n"
         made += f"`{source.sha256[:16]}…` on {date.today()}.\n\n"
-        fill(DOCS / "data.md", made + "\n".join(lines))
+        fill(DOCS / "reproduce.md", made + "\n".join(lines))
 
 
 def report(source: ActivityNet, class_split: Path | None) -> Iterator[str]:

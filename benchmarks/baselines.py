@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 from pages import DOCS, fill, made_by
-from pocket import ROOT, SCHEDULE, percent, run
+from pocket import RECIPE, ROOT, SCHEDULE, percent, run
 
 from stillseek.data.example import ExampleSet
 from stillseek.data.manifest import read_manifest
@@ -50,7 +50,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=ROOT / "runs/pocket")
     out = parser.parse_args().out
-    data = ("--dataset", str(out / "dataset"), "--store", str(out / "store"))
+    data = ("--dataset", str(out / "dataset"), "--store", str(out / "store"), *RECIPE)
     sweep_matching(out)
     with ThreadPoolExecutor(2) as pool:
         waiting = [

@@ -1,6 +1,6 @@
 """Ways to run an encoder on the CPU, side by side: formats, torch.compile, ONNX Runtime.
 
-python benchmarks/encoders.py [--encoders s3d r3d_18 ...] [--runs 3] [--json] [--page]
+python benchmarks/encoders.py [--encoders s3d r3d_18 ...] [--runs 3] [--json]
 
 Each encoder runs on one batch of its recipe, weights random, channels last, in turns over all ways;
 a figure is the best of --runs. Start is the time to compile or export before the first batch, which
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pages import DOCS, fill, made_by
+from pages import made_by
 from random_recipes import random_hub
 from torch import Tensor, nn
 
@@ -186,7 +186,6 @@ def main() -> None:
     parser.add_argument("--encoders", nargs="*", choices=ENCODERS, default=ENCODERS)
     parser.add_argument("--runs", type=int, default=3, help="each figure is the best of them")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.add_argument("--page", action="store_true", help="write docs/extract.md as well")
     options = parser.parse_args()
     figures = {}
     for name in options.encoders:
@@ -195,8 +194,6 @@ def main() -> None:
             print(page({name: figures[name]}).splitlines()[-1], flush=True)
     if options.json:
         print(json.dumps(figures))
-    if options.page:
-        fill(DOCS / "extract.md", page(figures), mark="engines")
 
 
 if __name__ == "__main__":

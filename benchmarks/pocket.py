@@ -32,8 +32,8 @@ from stillseek.models.checkpoint import load_checkpoint, save_checkpoint
 ROOT = Path(__file__).resolve().parent.parent
 ENCODER = ROOT / "src/stillseek/features/weights/pocket_encoder.safetensors"
 HEAD = ROOT / "src/stillseek/localize/heads/pocket"
-CARD = ROOT / "docs/model_card.md"
-README = ROOT / "README.md"
+CARD = ROOT / "docs/model_cards/pocket.md"
+RECIPE = ("--recipe", "pocket")
 SEEDS = (0, 1, 2)
 KINDS = {"sail": (), "blind": ("--query-blind",)}
 SPLITS = {"seen": "seen classes", "validation": "validation classes", "test": "unseen classes"}
@@ -62,14 +62,14 @@ def run_everything(out: Path, *, new_encoder: bool) -> None:
     """The commands, in order."""
     out.mkdir(parents=True, exist_ok=True)
     dataset, store = str(out / "dataset"), str(out / "store")
-    data = ("--dataset", dataset, "--store", store)
+    data = ("--dataset", dataset, "--store", store, *RECIPE)
     run(out, "render", "dataset", "render", dataset)
     # Features come from the half precision file at its place in the package.
     if new_encoder:
         run(out, "encoder", "train-encoder", "--out", str(out / "encoder"))
         ENCODER.parent.mkdir(exist_ok=True)
         shutil.copy(out / "encoder/pocket_encoder.safetensors", ENCODER)
-    run(out, "extract", "extract", "--dataset", dataset, "--out", store)
+    run(out, "extract", "extract", "--dataset", dataset, "--out", store, *RECIPE)
     names = [f"{kind}_{seed}" for seed in SEEDS for kind in KINDS]
     # Small models use one core best: two trainings side by side, with a thread each.
     with ThreadPoolExecutor(2) as pool:
@@ -173,7 +173,7 @@ def summary(out: Path) -> str:
 
 
 def write_card(out: Path) -> None:
-    """Writes the model card, and the summary into the README."""
+    """Writes the model card."""
     steps = {
         path.stem: json.loads(path.read_text())
         for path in sorted((out / "steps").glob("*.json"), key=lambda p: p.stat().st_mtime)
@@ -242,10 +242,6 @@ overlaps their own segment longer than the other's.
 
 {tables}
 """)
-    text = README.read_text()
-    start, end = "<!-- results: benchmarks/pocket.py -->\n", "<!-- end of results -->"
-    head_text, rest = text.split(start)
-    README.write_text(f"{head_text}{start}{summary(out)}\n{end}{rest.split(end)[1]}")
 
 
 def main() -> None:

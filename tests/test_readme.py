@@ -14,11 +14,20 @@ import pytest
 from stillseek.cli.app import app
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = ("README.md", "docs/index.md")
+WAYS_IN = ("README.md", "docs/index.md", "docs/find.md", "docs/many-videos.md")
+PAGES = (*WAYS_IN, "docs/train.md", "docs/add-an-encoder.md")
+# Their commands take long, or need what is not at hand.
+OTHER_PAGES = tuple(
+    page
+    for path in sorted((ROOT / "docs").rglob("*.md"))
+    if (page := path.relative_to(ROOT).as_posix()) not in PAGES
+)
 FENCE = re.compile(r"^```(\w+)[^\n]*\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 VIDEO = re.compile(r"[\w./-]+\.(?:mp4|mkv|mov|webm|avi)\b")
 IMAGE = re.compile(r"[\w./-]+\.(?:jpe?g|png|webp)\b")
-OUTPUT_OPTIONS = ("--plot", "--report", "--clips", "--edl")
+OUTPUT_OPTIONS = ("--plot", "--report", "--explain", "--clips", "--edl", "--csv")
+# A folder of videos, by its name on the pages.
+FOLDER = "my-videos"
 # These get a machine ready; the tests run on one that is.
 SETTING_UP = ("git", "cd", "pip", "python3", "source")
 # These answer in seconds and are run; the others (renderings, trainings) are only parsed.
@@ -32,8 +41,9 @@ def blocks(page: str, *languages: str) -> list[str]:
 
 def commands(page: str) -> list[str]:
     lines = "".join(blocks(page, "bash", "sh")).replace("\\\n", " ").splitlines()
-    prompts = [line for body in blocks(page, "console") for line in body.splitlines()]
-    lines += [line.removeprefix("$ ") for line in prompts if line.startswith("$ ")]
+    console = "".join(blocks(page, "console")).replace("\\\n", " ").splitlines()
+    prompts = ("$ ", "stillseek ")
+    lines += [line.removeprefix("$ ") for line in console if line.startswith(prompts)]
     return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
 
 
@@ -46,6 +56,8 @@ def make_inputs(
     def make(text: str, *, outputs: Sequence[str] = ()) -> None:
         for name in set(VIDEO.findall(text)) - set(outputs):
             write_clip(seconds=4, name=name)
+        if FOLDER in text:
+            write_clip(seconds=4, name=f"{FOLDER}/monday.mp4")
         for name in set(IMAGE.findall(text)) - set(outputs):
             (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
             write_picture(name)
@@ -68,7 +80,7 @@ def make_targets() -> set[str]:
     return set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", WAYS_IN)
 def test_page_shows_both_ways_in(page: str) -> None:
     assert any("locate" in command for command in commands(page))
     assert any("Localizer" in block for block in blocks(page, "python"))
@@ -88,7 +100,8 @@ def test_command_works(command: str, tmp_path: Path, make_inputs: Callable[..., 
         assert set(arguments) <= make_targets()
         return
     assert Path(program).name == "stillseek", f"no rule to test {program!r}; add one here"
-    if arguments[0] not in QUICK_VERBS:
+    # A head that was trained is not at hand.
+    if arguments[0] not in QUICK_VERBS or "--checkpoint" in arguments:
         plain = [word for word in arguments if not set(word) <= set("|&;<>")]
         assert plain == arguments, "a pipe or redirection is tested for quick verbs only"
         app.parse_args(arguments, exit_on_error=False, print_error=False)
@@ -98,6 +111,16 @@ def test_command_works(command: str, tmp_path: Path, make_inputs: Callable[..., 
     run(["bash", "-euo", "pipefail", "-c", command.replace(program, "stillseek", 1)], tmp_path)
     for name in outputs:
         assert (tmp_path / name).exists(), f"{name} was not written"
+
+
+@pytest.mark.parametrize(
+    "command",
+    sorted({line for page in OTHER_PAGES for line in commands(page) if "stillseek " in line}),
+)
+def test_command_is_understood(command: str) -> None:
+    words = shlex.split(command)
+    arguments = words[words.index("stillseek") + 1 :]
+    app.parse_args(arguments, exit_on_error=False, print_error=False)
 
 
 @pytest.mark.parametrize(

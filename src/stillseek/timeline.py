@@ -23,7 +23,7 @@ class Segment:
         end_seconds: First instant after the segment, finite, greater than the start.
 
     Raises:
-        UsageError: A bound is not finite or negative, or the end is not after the start.
+        UsageError: A bound is no number, not finite or negative, or the end is not after the start.
     """
 
     start_seconds: float
@@ -31,10 +31,15 @@ class Segment:
 
     def __post_init__(self) -> None:
         """Refuses segments that are empty, reversed or not finite."""
-        if not (0 <= self.start_seconds < self.end_seconds < math.inf):
+        try:
+            is_one = 0 <= self.start_seconds < self.end_seconds < math.inf
+        except TypeError:
+            # What is no number does not compare with one.
+            is_one = False
+        if not is_one:
             raise UsageError(
                 f"a segment needs 0 <= start < end in finite seconds, got "
-                f"[{self.start_seconds}, {self.end_seconds}); check the two times"
+                f"[{self.start_seconds!r}, {self.end_seconds!r}); check the two times"
             )
 
     @property

@@ -8,6 +8,9 @@ import pytest
 from stillseek.errors import UsageError
 from stillseek.localize.export import cut_moments, timecode, write_edl
 from stillseek.localize.localization import Localization
+from stillseek.localize.plot import plot_localization
+from stillseek.localize.ranking import Ranking, write_ranking
+from stillseek.localize.report import write_report
 from stillseek.media import probe
 from stillseek.timeline import Moment, Segment
 
@@ -122,3 +125,38 @@ def test_edl_of_a_rate_that_no_timecode_counts_is_refused(
         "video"
     )
     assert not (tmp_path / "cut.edl").exists()
+
+
+def test_places_may_be_given_as_text(write_clip: Callable[..., Path], tmp_path: Path) -> None:
+    found = found_in(write_clip(), Moment(2.0, 5.5, 0.75))
+
+    write_edl(found, f"{tmp_path}/cut.edl")
+    write_ranking(Ranking(results=(found,), failures=(), ranked_by=None), f"{tmp_path}/all.csv")
+    paths = cut_moments(found, f"{tmp_path}/clips")
+
+    assert paths == [tmp_path / "clips" / "match_01_2.0-5.5s.mp4"]
+    assert probe(paths[0]).duration_seconds == pytest.approx(3.5, abs=0.11)
+    assert "00:00:02:00 00:00:05:05" in (tmp_path / "cut.edl").read_text()
+    assert (tmp_path / "all.csv").read_text().count(",2.0,5.5,0.75,") == 1
+
+
+def test_nothing_is_written_over_the_video(write_clip: Callable[..., Path], tmp_path: Path) -> None:
+    video = write_clip()
+    content, found = video.read_bytes(), found_in(video, Moment(2.0, 5.5, 0.75))
+    for suffix in ("edl", "csv", "html", "png"):
+        (tmp_path / f"link.{suffix}").symlink_to(video)
+    clip = tmp_path / "clips" / "match_01_2.0-5.5s.mp4"
+    clip.parent.mkdir()
+    clip.hardlink_to(video)
+    ranking = Ranking(results=(found,), failures=(), ranked_by=None)
+
+    for write in (
+        lambda: write_edl(found, f"{tmp_path}/link.edl", overwrite=True),
+        lambda: write_ranking(ranking, f"{tmp_path}/link.csv", overwrite=True),
+        lambda: write_report(found, f"{tmp_path}/link.html", overwrite=True),
+        lambda: plot_localization(found, f"{tmp_path}/link.png", overwrite=True),
+        lambda: cut_moments(found, str(clip.parent), overwrite=True),
+    ):
+        with pytest.raises(UsageError, match=r" would overwrite the input |has the place of what "):
+            write()
+    assert video.read_bytes() == content

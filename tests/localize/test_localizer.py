@@ -365,7 +365,7 @@ def test_wrong_requests_are_refused(small_head, write_clip, write_picture) -> No
     localizer = Localizer.load(checkpoint=small_head)
     video, image = write_clip(), write_picture()
 
-    with pytest.raises(UsageError, match="at least one query image, got none"):
+    with pytest.raises(UsageError, match=r"^images holds no picture; give at least one$"):
         localizer.locate(video, [])
     with pytest.raises(UsageError, match="got 1 boxes for 2 images"):
         localizer.locate(video, [image, image], boxes=[None])
@@ -431,3 +431,33 @@ def test_one_device_places_head_and_recipe(small_recipe, monkeypatch) -> None:
     ]
     with pytest.raises(UsageError, match="recipe on 'cuda', the device is 'cpu'; give one device"):
         Localizer.load("other", recipe_options=RecipeOptions(device="cuda"))
+
+
+def test_a_cache_is_refused_before_anything_is_loaded(small_head, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(localizer_module, "read_head", pytest.fail)
+    (tmp_path / "notes").write_text("mine")
+
+    for cache, message in (
+        (tmp_path / "notes", f"^cache {tmp_path}/notes needs a folder where the file "),
+        (f"{tmp_path}/notes/features", f" needs a folder where the file {tmp_path}/notes is; "),
+        (small_head, f"^cache {small_head} would overwrite the input {small_head}; "),
+        (small_head / "kept", f"^cache {small_head}/kept lies in the input folder {small_head}; "),
+        ("s3://bucket/kept", "^cache s3://bucket/kept is a URL; give a path on this machine"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            Localizer.load(checkpoint=small_head, cache=cache)
+    with pytest.raises(UsageError, match=r"^cache .* lies in the input folder "):
+        Localizer.load(
+            "pocket", recipe_options=RecipeOptions(weights=tmp_path), cache=tmp_path / "kept"
+        )
+    assert (tmp_path / "notes").read_text() == "mine"
+
+
+def test_a_cache_is_not_put_among_the_videos(small_head, write_clip, write_picture, tmp_path):
+    video = write_clip(name="videos/match.mp4")
+    localizer = Localizer.load(checkpoint=small_head, cache=video.parent / "kept")
+
+    with pytest.raises(UsageError, match=r"^cache .*/videos/kept lies in the input folder "):
+        localizer.locate_many(video.parent, write_picture())
+
+    assert list(video.parent.iterdir()) == [video]

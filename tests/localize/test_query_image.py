@@ -10,7 +10,7 @@ from PIL import Image
 
 from stillseek.errors import MediaError, UsageError
 from stillseek.localize.localizer import Localizer
-from stillseek.localize.query_image import pixels_of, query_images
+from stillseek.localize.query_image import VideoFrame, pixels_of, query_images
 from stillseek.localize.report import write_report
 from stillseek.media import read_image
 
@@ -94,6 +94,52 @@ def test_pictures_of_phones_are_turned() -> None:
         assert pixels.shape == (19, 11, 3)
 
 
+def test_arrays_of_every_layout_show_the_same() -> None:
+    pixels = np.random.default_rng(11).integers(0, 256, (14, 11, 3), dtype=np.uint8)
+    fixed, turned = pixels.copy(), np.asfortranarray(pixels)
+    fixed.flags.writeable = False
+
+    for given, expected in (
+        (fixed, pixels),
+        (turned, pixels),
+        (pixels[::-1, ::2], pixels[::-1, ::2].copy()),
+        (pixels[..., ::-1], pixels[..., ::-1].copy()),
+    ):
+        (got,) = query_images(given)
+        assert isinstance(got, np.ndarray)
+        assert np.array_equal(got, expected)
+        assert got.flags.c_contiguous
+        assert got.flags.writeable
+
+
+def test_images_of_pillow_that_cannot_be_read_are_told_in_one_line() -> None:
+    noise = np.random.default_rng(13).integers(0, 256, (37, 41, 3), dtype=np.uint8)
+    content = encoded(Image.fromarray(noise), "PNG")
+    closed = Image.open(BytesIO(content))
+    closed.close()
+
+    for picture, reason in (
+        (Image.open(BytesIO(content[: len(content) // 2])), "image file is truncated"),
+        (Image.open(BytesIO(encoded(Image.fromarray(noise), "JPEG")[:-700])), "truncated"),
+        (closed, "Operation on closed image"),
+    ):
+        with pytest.raises(MediaError) as raised:
+            query_images([picture])
+        message = str(raised.value)
+        assert message.startswith("images[0] (an image of Pillow) is not an image that can be read")
+        assert reason in message
+        assert "\n" not in message
+
+
+def test_an_image_of_pillow_has_the_limit_of_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stillseek.localize.query_image.MAX_PIXELS", 7 * 13 - 1)
+    # Not even loaded: its data is missing.
+    image = Image.open(BytesIO(encoded(Image.new("RGB", (7, 13)), "PNG")[:45]))
+
+    with pytest.raises(UsageError, match=r"^images has 7 x 13 pixels; expected at most 90 in all"):
+        query_images(image)
+
+
 def test_bytes_that_are_no_picture() -> None:
     with pytest.raises(MediaError, match=r"^images\[1\] \(bytes\) is not an image that can be "):
         query_images([encoded(Image.new("RGB", (9, 9)), "PNG"), b"notes"])
@@ -114,7 +160,19 @@ def test_bytes_that_are_no_picture() -> None:
         (np.zeros((5, 7, 4), np.uint8), r"got \(5, 7, 4\) of uint8"),
         (np.zeros((2, 5, 7, 3), np.uint8), r"got \(2, 5, 7, 3\) of uint8"),
         (np.zeros((0, 7, 3), np.uint8), r"got \(0, 7, 3\) of uint8"),
-        ([], r"^a search needs at least one query image, got none$"),
+        ([], r"^images holds no picture; give at least one$"),
+        ((), r"^images holds no picture; give at least one$"),
+        ((each for each in ("a.jpg",)), r"; or a sequence of these; got generator$"),
+        (bytearray(b"x"), r"; got bytearray$"),
+        (memoryview(b"x"), r"; got memoryview$"),
+        (np.zeros((7, 0, 3), np.uint8), r"got \(7, 0, 3\) of uint8"),
+        (Image.new("RGB", (0, 7)), r"^images is an image without pixels; expected at least one$"),
+        # Views of one pixel: nothing of their size is ever made.
+        (
+            np.broadcast_to(np.uint8(7), (13_381, 13_375, 3)),
+            r"^images has 13375 x 13381 pixels; expected at most 178956970 in all: scale it down ",
+        ),
+        (["a.jpg", np.broadcast_to(np.uint8(7), (1, 178_956_971, 3))], r"^images\[1\] has 1789569"),
         ("https://host/q.jpg", r"^images https://host/q\.jpg is a URL; "),
     ],
 )
@@ -123,11 +181,27 @@ def test_what_is_no_picture_is_refused(picture: object, message: str) -> None:
         query_images(picture)
 
 
+@pytest.mark.parametrize("seconds", [-0.5, float("nan"), float("inf")])
+def test_times_that_no_video_has_are_refused(seconds: float) -> None:
+    with pytest.raises(UsageError, match=r"^seconds must be a finite number, at least 0, got "):
+        VideoFrame("match.mp4", seconds)
+
+
 # The test run checks types itself, and would be first.
 WRONG = """
 import sys
+from pathlib import Path
 import numpy as np
-from stillseek import Localizer, UsageError
+from stillseek import (
+    Explanation, Localization, Localizer, Ranking, RecipeOptions, Segment, UsageError, VideoFrame,
+    cut_moments, plot_explanation, plot_localization, write_edl, write_ranking, write_report,
+)
+
+found = Localization(
+    video=Path("v.mp4"), images=(Path("q.png"),), boxes=(None,), recipe="lite",
+    fingerprint="f" * 64, model="sail:lite", duration_seconds=7.0, presence=None, moments=(),
+    steps=(Segment(0.0, 7.0),), start_probabilities=np.ones(1), end_probabilities=np.ones(1),
+)
 
 localizer, picture = Localizer.load(model="matching"), np.zeros((20, 30, 3), np.uint8)
 for call in (
@@ -154,6 +228,54 @@ for call in (
     lambda: Localizer.load(device=0),
     lambda: Localizer.load(threads="2"),
     lambda: Localizer.load(model=1),
+    lambda: localizer.locate("v.mp4", []),
+    lambda: localizer.locate("v.mp4", picture, unlike=[]),
+    lambda: localizer.locate("v.mp4", picture, unlike=3),
+    lambda: localizer.locate("v.mp4", picture, unlike=[picture, float("nan")]),
+    lambda: localizer.locate("v.mp4", iter([picture])),
+    lambda: localizer.locate("v.mp4", VideoFrame("w.mp4", True)),
+    lambda: localizer.locate("v.mp4", VideoFrame("w.mp4", "2")),
+    lambda: localizer.locate("v.mp4", VideoFrame(b"w.mp4", 2.0)),
+    lambda: localizer.locate("v.mp4", picture, top=float("nan")),
+    lambda: localizer.locate("v.mp4", picture, top=np.bool_(1)),
+    lambda: localizer.locate("v.mp4", picture, top=np.float64(2)),
+    lambda: localizer.locate("v.mp4", picture, top=-np.int64(1)),
+    lambda: localizer.locate("v.mp4", picture, decode=["joint"]),
+    lambda: localizer.locate("v.mp4", picture, search=["pooled"]),
+    lambda: localizer.locate("v.mp4", picture, boxes=[]),
+    lambda: localizer.locate("v.mp4", picture, boxes="all"),
+    lambda: localizer.locate("v.mp4", picture, boxes=np.array([[0, 0, 9, 9]])),
+    lambda: localizer.locate("v.mp4", picture, boxes=[(0, 0, float("inf"), 9)]),
+    lambda: localizer.locate("v.mp4", picture, boxes=[(0, 0, float("nan"), 9)]),
+    lambda: localizer.locate("v.mp4", picture, boxes=[(0, 0, True, 9)]),
+    lambda: localizer.locate("v.mp4", picture, boxes=[(0, 0, 10**30, 9)]),
+    lambda: localizer.locate("v.mp4", picture, boxes=[(-3, 0, 9, 9)]),
+    lambda: localizer.locate_many(["v.mp4", 3], picture),
+    lambda: localizer.locate_many(iter(["v.mp4"]), picture),
+    lambda: localizer.locate_many([], picture),
+    lambda: localizer.explain("found"),
+    lambda: Segment("0", 2.0),
+    lambda: Segment(None, 2.0),
+    lambda: Segment(0.0, float("nan")),
+    lambda: RecipeOptions(weights=3),
+    lambda: RecipeOptions(device=0),
+    lambda: RecipeOptions(precision=["fp32"]),
+    lambda: plot_localization("found", "p.png"),
+    lambda: write_report(None, "r.html"),
+    lambda: write_edl({}, "m.edl"),
+    lambda: cut_moments(picture, "clips"),
+    lambda: plot_explanation(found, "p.png"),
+    lambda: write_ranking([found], "t.csv"),
+    lambda: plot_localization(found, 3),
+    lambda: plot_localization(found, b"p.png"),
+    lambda: plot_localization(found, "p.png", true_segment=(1.0, 2.0)),
+    lambda: plot_localization(found, "p.png", overwrite="no"),
+    lambda: write_report(found, None),
+    lambda: write_report(found, "r.html", true_segment=2.0),
+    lambda: write_edl(found, ["m.edl"]),
+    lambda: cut_moments(found, 3),
+    lambda: plot_explanation(Explanation(localization=found, frames=()), 3),
+    lambda: write_ranking(Ranking(results=(found,), failures=(), ranked_by=None), 3),
 ):
     try:
         call()
@@ -193,4 +315,59 @@ def test_wrong_arguments_are_named() -> None:
         "device must be a name, such as cpu or cuda, got int",
         "threads must be a whole number, got '2'",
         "model must be one of 'sail', 'matching', got 1",
+        "images holds no picture; give at least one",
+        "unlike holds no picture; give at least one",
+        "unlike must be a path, a VideoFrame(path, seconds), the bytes of an encoded picture,"
+        " an image of Pillow, or an array (height, width, 3) of uint8; or a sequence of "
+        "these; got int",
+        "unlike[1] must be a path, a VideoFrame(path, seconds), the bytes of an encoded "
+        "picture, an image of Pillow, or an array (height, width, 3) of uint8; got float",
+        "images must be a path, a VideoFrame(path, seconds), the bytes of an encoded picture,"
+        " an image of Pillow, or an array (height, width, 3) of uint8; or a sequence of "
+        "these; got list_iterator",
+        "seconds must be a finite number, at least 0, got True",
+        "seconds must be a finite number, at least 0, got '2'",
+        "path must be a path, got bytes",
+        "top must be a whole number, got nan",
+        "top must be a whole number, got np.True_",
+        "top must be a whole number, got np.float64(2.0)",
+        "top must be at least 1, got -1",
+        "there is no decoding ['joint']; use one of 'joint', 'independent'",
+        "search must be one of 'refined', 'exhaustive', 'pooled', got ['pooled']",
+        "got 0 boxes for 1 images; give one each",
+        "boxes[0] must be None or (left, top, width, height) in whole pixels, got 'a'",
+        "boxes must be a sequence, one an image, got ndarray",
+        "boxes[0] must be None or (left, top, width, height) in whole pixels, got (0, 0, inf, 9)",
+        "boxes[0] must be None or (left, top, width, height) in whole pixels, got (0, 0, nan, 9)",
+        "boxes[0] must be None or (left, top, width, height) in whole pixels, got (0, 0, True, 9)",
+        "box 0,0,1000000000000000000000000000000,9 (x,y,width,height) does not lie inside the"
+        " image; give a box of at least 8 x 8 pixels inside the image of 30 x 20 pixels",
+        "box -3,0,9,9 (x,y,width,height) does not lie inside the image; give a box of at "
+        "least 8 x 8 pixels inside the image of 30 x 20 pixels",
+        "videos[1] must be a path, got int",
+        "videos must be a path, or a sequence of paths, got list_iterator",
+        "there is no video to search; give files or folders",
+        "found must be a Localization, such as locate returns, got str",
+        "a segment needs 0 <= start < end in finite seconds, got ['0', 2.0); check the two times",
+        "a segment needs 0 <= start < end in finite seconds, got [None, 2.0); check the two times",
+        "a segment needs 0 <= start < end in finite seconds, got [0.0, nan); check the two times",
+        "weights must be a path, or None, got int",
+        "device must be a name, such as cpu or cuda, got int",
+        "there is no precision ['fp32']; use auto, fp32, bf16",
+        "localization must be a Localization, such as locate returns, got str",
+        "localization must be a Localization, such as locate returns, got NoneType",
+        "localization must be a Localization, such as locate returns, got dict",
+        "localization must be a Localization, such as locate returns, got ndarray",
+        "explanation must be an Explanation, such as explain returns, got Localization",
+        "ranking must be a Ranking, such as locate_many returns, got list",
+        "path must be a path, got int",
+        "path must be a path, got bytes",
+        "true_segment must be a Segment, or None, got tuple",
+        "overwrite must be True or False, got str",
+        "path must be a path, got NoneType",
+        "true_segment must be a Segment, or None, got float",
+        "path must be a path, got list",
+        "path must be a path, got int",
+        "path must be a path, got int",
+        "path must be a path, got int",
     ]

@@ -236,3 +236,39 @@ def test_more_moments_than_there_can_be_cost_nothing() -> None:
     _, moments = find_moments(Boundaries(), clips, grid, top=10**12)
 
     assert 1 <= len(moments) <= 7
+
+
+def surest(certain: dict[int, float], num_clips: int) -> np.ndarray:
+    """Certainty of -9, and of more at some clips."""
+    values = np.full(num_clips, -9.0)
+    for clip, value in certain.items():
+        values[clip] = value
+    return values
+
+
+def test_a_head_that_scores_clips_looks_near_the_surest() -> None:
+    # What looks most like the picture is not what is surest: certainty is comparable, looks not.
+    clips, grid = video(1007, range(100, 190), range(612, 633))
+
+    _, found = find_moments(
+        likeness, clips, grid, certainty=surest({620: 3.0, 150: 1.0}, 1007), top=2
+    )
+
+    assert [bounds(moment) for moment in found] == [(612.0, 632 + LENGTH), (100.0, 189 + LENGTH)]
+    assert [moment.score for moment in found] == [3.0, 1.0]
+
+
+def test_a_moment_longer_than_a_closer_look_is_looked_at_from_farther() -> None:
+    clips, grid = video(2003, range(500, 1300))
+
+    _, (found,) = find_moments(likeness, clips, grid, certainty=surest({700: 2.0}, 2003))
+
+    assert bounds(found) == (500.0, 1299 + LENGTH)
+
+
+def test_a_long_video_that_shows_nothing_has_a_moment_all_the_same() -> None:
+    clips, grid = video(503, range(300, 320))
+
+    _, found = find_moments(likeness, clips, grid, certainty=np.full(503, -np.inf))
+
+    assert [bounds(moment) for moment in found] == [(300.0, 319 + LENGTH)]

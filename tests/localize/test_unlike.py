@@ -8,12 +8,13 @@ import pytest
 import torch
 from PIL import Image
 
+from stillseek.errors import UsageError
 from stillseek.localize.localizer import Localizer
 from stillseek.localize.query_image import VideoFrame
 from stillseek.localize.unlike import add_penalty, penalties
 from stillseek.models.decoding import decode
 from stillseek.models.outputs import clip_scores_output, segment_scores_output
-from stillseek.tensors import ClipEvidence, SegmentScores
+from stillseek.tensors import ClipEvidence, LocalizerOutput, SegmentScores
 from stillseek.timeline import Segment
 
 ALL = torch.ones(1, 5, dtype=torch.bool)
@@ -39,6 +40,22 @@ def test_scored_clips_lose_their_penalties() -> None:
     assert torch.equal(lower.clip_logits, expected.clip_logits)
     assert torch.equal(lower.start_logits, expected.start_logits)
     assert lower.evidence is evidence
+
+
+def test_a_pair_of_boundaries_loses_the_sum_over_its_clips() -> None:
+    generator = torch.Generator().manual_seed(3)
+    start, end = torch.randn(2, 1, 5, generator=generator).unbind()
+    mask = torch.tensor([[True, True, True, True, False]])
+
+    lower = add_penalty(LocalizerOutput(start_logits=start, end_logits=end), PENALTY, mask)
+
+    for first in range(4):
+        for last in range(first, 4):
+            pair = lower.start_logits[0, first] + lower.end_logits[0, last]
+            before = start[0, first] + end[0, last]
+            lost = float(PENALTY[0, first : last + 1].sum())
+            # Sums of float32.
+            assert float(pair - before) == pytest.approx(lost, abs=1e-5)
 
 
 def test_a_segment_loses_what_lies_in_it() -> None:
@@ -111,3 +128,23 @@ def test_every_kind_of_query_changes_the_answer(scene, tmp_path: Path) -> None:
     assert neither.presence < min(plain.presence, other.presence)
     assert other.to_json_dict()["unlike"] == [f"{video}@4.0"]
     assert video in other.files
+
+
+@pytest.mark.usefixtures("use_small_recipe")
+def test_a_head_of_boundaries_is_pushed_too(small_head, scene) -> None:
+    video, both = scene
+    localizer = Localizer.load(checkpoint=small_head)
+
+    plain = localizer.locate(video, both)
+    other = localizer.locate(video, both, unlike=[both, VideoFrame(video, 4.0)])
+
+    assert other.start_probabilities[:8].sum() < plain.start_probabilities[:8].sum()
+
+
+@pytest.mark.usefixtures("use_small_recipe")
+def test_two_spaces_do_not_compare(small_head, small_recipe, write_picture, monkeypatch) -> None:
+    monkeypatch.setattr(type(small_recipe), "one_space", False)
+    localizer = Localizer.load(checkpoint=small_head)
+
+    with pytest.raises(UsageError, match="cannot be compared with what the activity is not"):
+        localizer.encode_query(write_picture(), unlike=write_picture("other.png", seed=1))

@@ -60,6 +60,9 @@ def test_frame_rate_is_an_exact_fraction(make_video):
         ([0, 1, -1, 0], 90, (34, 62)),
         ([-1, 0, 0, -1], 180, (62, 34)),
         ([0, -1, 1, 0], 270, (34, 62)),
+        # Damaged: this matrix has no inverse, and turns nothing.
+        ([0, 0, 0, 1], 0, (62, 34)),
+        ([0, 1, 0, 0], 0, (62, 34)),
     ],
 )
 def test_size_is_the_displayed_one(matrix, degrees, size, make_video):

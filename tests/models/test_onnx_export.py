@@ -42,7 +42,7 @@ HEADS: dict[str, Callable[[], Any]] = {
     "w/o BA": lambda: Sail(SailConfig(**SAIL, bidirectional_aggregation=False)),
     "flp": lambda: Flp(FlpConfig(**WIDTHS, hidden_dim=11)),
     "matching": lambda: Matching(MatchingConfig(**ONE_SPACE, smoothing=3.0)),
-    "matching, as is": lambda: Matching(MatchingConfig(**ONE_SPACE, smoothing=0, centring=None)),
+    "matching, as is": lambda: Matching(MatchingConfig(**ONE_SPACE, smoothing=0.0, centring=None)),
 }
 QUICK = ("sail", "w/o BA", "flp", "matching")
 # One clip; all of a window's blocks and one clip more; more than what was traced; a whole video.
@@ -114,9 +114,9 @@ def test_scores_equal_those_of_pytorch(exported, num_clips, num_regions, make_si
     assert head.decode_methods == model.decode_methods
 
 
-@pytest.mark.slow
-def test_the_shipped_head_gives_the_same_scores() -> None:
-    folder = Path(stillseek.__file__).parent / "localize" / "heads" / "pocket"
+@pytest.mark.parametrize("recipe", ["lite", pytest.param("pocket", marks=pytest.mark.slow)])
+def test_the_shipped_head_gives_the_same_scores(recipe: str) -> None:
+    folder = Path(stillseek.__file__).parent / "localize" / "heads" / recipe
     shipped = load_checkpoint(folder, recipe_fingerprint=None)
     head = open_onnx(onnx_bytes(shipped), name="the file").model
     for num_clips, num_regions in ((1, 1), (37, 5), (200, 36)):

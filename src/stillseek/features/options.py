@@ -27,7 +27,7 @@ class RecipeOptions:
             them as they are.
 
     Raises:
-        UsageError: The precision is none of the three.
+        UsageError: A value is of the wrong type, or the precision none of the three.
     """
 
     weights: Path | None = None
@@ -37,7 +37,17 @@ class RecipeOptions:
     reduction: Path | None = None
 
     def __post_init__(self) -> None:
-        """Refuses a precision that does not exist."""
+        """Makes paths of names, and refuses what is of another type or does not exist."""
+        for name in ("weights", "detector", "reduction"):
+            value = getattr(self, name)
+            if not isinstance(value, Path | str | None):
+                raise UsageError(f"{name} must be a path, or None, got {type(value).__name__}")
+            if isinstance(value, str):
+                object.__setattr__(self, name, Path(value))
+        if not isinstance(self.device, str):
+            raise UsageError(
+                f"device must be a name, such as cpu or cuda, got {type(self.device).__name__}"
+            )
         if self.precision not in get_args(Precision):
             raise UsageError(
                 f"there is no precision {self.precision!r}; use {', '.join(get_args(Precision))}"

@@ -1,12 +1,16 @@
 """Checks of what people give to a localizer; each raises a `UsageError` that says what it wants."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from numbers import Integral
+from pathlib import Path
 from typing import Any, get_args
 
 from stillseek.errors import UsageError
+from stillseek.files import Output, check_outputs
+from stillseek.localize.localization import Localization
 from stillseek.localize.query import Box
 from stillseek.models.inputs import HeadPrecision
+from stillseek.timeline import Segment
 
 
 def checked_boxes(boxes: object, num_images: int) -> tuple[Box | None, ...]:
@@ -54,6 +58,44 @@ def check_choice(name: str, value: str | None, choices: Any) -> None:
     if value is not None and value not in get_args(choices):
         known = ", ".join(map(repr, get_args(choices)))
         raise UsageError(f"{name} must be one of {known}, got {value!r}")
+
+
+def check_cache(folder: Path, inputs: Sequence[Path]) -> None:
+    """Refuses a folder for features that cannot be written, or that lies in what is read."""
+    check_outputs([Output(name="cache", path=folder)], inputs=inputs)
+
+
+def checked_output(
+    path: object, output: Callable[[Path], Output], *, inputs: Iterable[Path], overwrite: object
+) -> Path:
+    """The place of what shows a result, where it may go there.
+
+    Args:
+        path: What was given for it, a path or the name of one.
+        output: What is written there.
+        inputs: The files that the result was made from: none of them is written over.
+        overwrite: Whether a file that stillseek did not write may be replaced.
+
+    Raises:
+        UsageError: An argument is of the wrong type, or the output is refused.
+    """
+    check_type("path", path, Path | str, "a path")
+    check_type("overwrite", overwrite, bool, "True or False")
+    assert isinstance(path, Path | str)
+    assert isinstance(overwrite, bool)
+    place = Path(path)
+    check_outputs([output(place)], inputs=inputs, overwrite=overwrite)
+    return place
+
+
+def check_localization(name: str, value: object) -> None:
+    """Refuses what is no result of a search in one video."""
+    check_type(name, value, Localization, "a Localization, such as locate returns")
+
+
+def check_true_segment(value: object) -> None:
+    """Refuses what is no annotated segment."""
+    check_type("true_segment", value, Segment | None, "a Segment, or None")
 
 
 def check_onnx_precision(precision: HeadPrecision) -> None:

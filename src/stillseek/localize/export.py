@@ -7,7 +7,8 @@ from fractions import Fraction
 from pathlib import Path
 
 from stillseek.errors import UsageError
-from stillseek.files import EDL_SUFFIXES, MADE_BY, Output, check_outputs, replacing, shown_name
+from stillseek.files import EDL_SUFFIXES, MADE_BY, Output, replacing, shown_name
+from stillseek.localize.arguments import check_localization, checked_output
 from stillseek.localize.localization import Localization
 from stillseek.media import cut, probe
 
@@ -39,7 +40,7 @@ def clips_output(videos: Sequence[Path], directory: Path, *, name: str = "clips"
 
 
 def cut_moments(
-    localization: Localization, directory: Path, *, overwrite: bool = False
+    localization: Localization, directory: Path | str, *, overwrite: bool = False
 ) -> list[Path]:
     """Cuts every moment out of the video into its own file, best first.
 
@@ -53,12 +54,18 @@ def cut_moments(
         times in seconds.
 
     Raises:
-        UsageError: The folder has the video or an image in the place of a clip, or clips of this
+        UsageError: An argument is of the wrong type;
+            the folder has the video or an image in the place of a clip, or clips of this
             video that may not be replaced.
         MediaError: The video can't be read or a file can't be written.
     """
-    output = clips_output([localization.video], directory)
-    check_outputs([output], inputs=localization.files, overwrite=overwrite)
+    check_localization("localization", localization)
+    directory = checked_output(
+        directory,
+        lambda place: clips_output([localization.video], place),
+        inputs=localization.files,
+        overwrite=overwrite,
+    )
     directory.mkdir(parents=True, exist_ok=True)
     stem, paths = _short_stem(localization.video), []
     for rank, moment in enumerate(localization.moments, start=1):
@@ -77,7 +84,7 @@ def _short_stem(video: Path) -> str:
     return stem[:_LONGEST_STEM_BYTES].decode(errors="ignore")
 
 
-def write_edl(localization: Localization, path: Path, *, overwrite: bool = False) -> None:
+def write_edl(localization: Localization, path: Path | str, *, overwrite: bool = False) -> None:
     """Writes the moments, best first, as a CMX 3600 edit decision list.
 
     The source is the video file (reel ``AX``, with its name in a comment) counted from
@@ -91,14 +98,20 @@ def write_edl(localization: Localization, path: Path, *, overwrite: bool = False
         overwrite: Whether a file that stillseek did not write may be replaced.
 
     Raises:
-        UsageError: The suffix is another, the file is the video or an image, or it exists and may
+        UsageError: An argument is of the wrong type;
+            the suffix is another, the file is the video or an image, or it exists and may
             not be replaced.
         MediaError: The video can no longer be read.
         UsageError: No timecode counts the frames of this rate.
         OSError: The file can't be written.
     """
-    output = Output(name="edl", path=path, suffixes=EDL_SUFFIXES)
-    check_outputs([output], inputs=localization.files, overwrite=overwrite)
+    check_localization("localization", localization)
+    path = checked_output(
+        path,
+        lambda place: Output(name="edl", path=place, suffixes=EDL_SUFFIXES),
+        inputs=localization.files,
+        overwrite=overwrite,
+    )
     rate = _counted_rate(localization.video)
     title, clip_name = shown_name(localization.video.stem), shown_name(localization.video.name)
     lines = [f"TITLE: {title}", "FCM: NON-DROP FRAME", ""]

@@ -21,7 +21,9 @@ from stillseek.features.drawn import warn_unless_drawn
 from stillseek.features.precision import find_device, recipe_device
 from stillseek.files import refuse_url
 from stillseek.localize.arguments import (
+    check_cache,
     check_choice,
+    check_localization,
     check_onnx_precision,
     check_type,
     check_whole,
@@ -119,7 +121,7 @@ class Localizer:
         # What finds places in long videos, and judges presence, where clips and pictures share a
         # space.
         self._matching = matching_head(recipe) if recipe.one_space else None
-        self._calibration = self._matching and calibration_of(self._matching.calibration)
+        self.calibration = self._matching and calibration_of(self._matching.calibration)
         # Calibrated scores are those of the moments that likeness itself finds.
         self._is_calibrated = checkpoint.calibration is not None
         self._store = store
@@ -164,7 +166,8 @@ class Localizer:
         Raises:
             UsageError: The recipe, the device or the number of threads does not exist, both
                 ``checkpoint`` and ``model`` are given, the recipe cannot use one of its options,
-                matching does not fit the recipe, or the engine cannot run the head.
+                matching does not fit the recipe, the engine cannot run the head, or the cache
+                cannot be written or lies in a folder that is read.
             FeatureError: The recipe's weights are missing.
             CheckpointError: The head is missing, corrupt, or of another recipe.
             InstallationError: The engine is not installed.
@@ -174,6 +177,10 @@ class Localizer:
         check_type("checkpoint", checkpoint, Path | str | None, "a path")
         check_type("cache", cache, Path | str | None, "a path")
         check_type("device", device, str, "a name, such as cpu or cuda")
+        if cache is not None:
+            options = recipe_options or RecipeOptions()
+            read = (checkpoint, options.weights, options.detector, options.reduction)
+            check_cache(Path(cache), [Path(path) for path in read if path is not None])
         if checkpoint is not None and model is not None:
             raise UsageError(
                 f"a checkpoint ({checkpoint}) and a model ({model}) were given; give one of them"
@@ -314,12 +321,15 @@ class Localizer:
         clips, grid = self._encode_video(video, on_progress)
         if self.recipe.drawn_only:
             warn_unless_drawn(video, grid.duration_seconds)
-        output, moments = self._find(query, clips, grid, search=search, method=decode, top=top)
         judgement = None
         if query.likeness is not None:
             judgement = judge(
-                query.likeness, clips, grid, self._calibration, unlike=query.likeness_of_unlike
+                query.likeness, clips, grid, self.calibration, unlike=query.likeness_of_unlike
             )
+        certainty = judgement and judgement.clip_logits
+        output, moments = self._find(
+            query, clips, grid, certainty, search=search, method=decode, top=top
+        )
         starts, ends = boundary_probabilities(output)
         long = len(clips) > MAX_STEPS
         placed = (
@@ -339,14 +349,14 @@ class Localizer:
             model=f"{self.name}, places by matching" if placed else self.name,
             duration_seconds=grid.duration_seconds,
             presence=judgement and judgement.presence,
-            threshold=self._calibration and self._calibration.threshold,
+            threshold=self.calibration and self.calibration.threshold,
             uncalibrated=self._why_uncalibrated(),
             similarity=judgement and judgement.similarity,
             moments=scored(
                 moments,
                 grid,
                 judgement.clip_logits if judgement and self._is_calibrated else None,
-                self._calibration,
+                self.calibration,
             ),
             steps=tuple(steps.span(step) for step in range(steps.num_steps)),
             start_probabilities=starts[0].numpy(),
@@ -362,9 +372,11 @@ class Localizer:
             found: What this localizer found; the video and images are read again.
 
         Raises:
-            UsageError: Another recipe found it, or its regions do not compare with frames.
+            UsageError: It is no result, another recipe found it, or its regions do not compare
+                with frames.
             MediaError: The video or an image can no longer be read.
         """
+        check_localization("found", found)
         return explain(self.recipe, found)
 
     def _centre(
@@ -404,7 +416,7 @@ class Localizer:
             on_progress: Called with the bytes of the files that are done, and of all.
 
         Raises:
-            UsageError: As for `locate`; or a folder has no video in it.
+            UsageError: As for `locate`; or a folder has no video in it, or has the cache in it.
             MediaError: An image cannot be read.
             FeatureError: The cache cannot be written.
         """
@@ -413,7 +425,10 @@ class Localizer:
         for place, video in enumerate(places):
             check_type(f"videos[{place}]", video, str | Path, "a path")
         self._checked_request(top, decode, search, on_progress)
-        files = find_videos([Path(place) for place in places])
+        places = [Path(place) for place in places]
+        if self._store is not None and isinstance(self._store.root, Path):
+            check_cache(self._store.root, places)
+        files = find_videos(places)
         if not files:
             raise UsageError("there is no video to search; give files or folders")
         query = self._query(images, boxes, unlike)
@@ -462,6 +477,7 @@ class Localizer:
         query: EncodedQuery,
         clips: Float[np.ndarray, "clip clip_dim"],
         grid: ClipGrid,
+        certainty: Float[np.ndarray, " clip"] | None,
         *,
         search: SearchMethod,
         method: DecodeMethod,
@@ -476,11 +492,18 @@ class Localizer:
             clips = np.concatenate((clips, penalty[:, None]), axis=1)
             score, likeness = with_penalty(score), with_penalty(likeness)
         return find_moments(
-            score, clips, grid, similar=likeness, search=search, method=method, top=top
+            score,
+            clips,
+            grid,
+            similar=likeness,
+            certainty=certainty,
+            search=search,
+            method=method,
+            top=top,
         )
 
     def _why_uncalibrated(self) -> str | None:
-        if self._calibration is None:
+        if self.calibration is None:
             return f"recipe {self.recipe.name} has no calibration; recipe lite has one"
         if not self._is_calibrated:
             return f"head {self.name} has no calibration, so its moments have no scores"

@@ -6,7 +6,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from stillseek.files import FIGURE_SUFFIXES, Output, check_outputs
+from stillseek.files import FIGURE_SUFFIXES, Output
+from stillseek.localize.arguments import check_localization, check_true_segment, checked_output
 from stillseek.localize.filmstrip import filmstrip
 from stillseek.localize.localization import (
     Localization,
@@ -56,7 +57,7 @@ _BarRow = tuple[Segment, str, str]
 
 def plot_localization(
     localization: Localization,
-    path: Path,
+    path: Path | str,
     *,
     true_segment: Segment | None = None,
     overwrite: bool = False,
@@ -70,13 +71,20 @@ def plot_localization(
         overwrite: Whether a file that stillseek did not write may be replaced.
 
     Raises:
-        UsageError: The suffix is not one of `FIGURE_SUFFIXES`, the file is the video or an image,
+        UsageError: An argument is of the wrong type;
+            the suffix is not one of `FIGURE_SUFFIXES`, the file is the video or an image,
             or it exists and may not be replaced.
         MediaError: The video or an image can no longer be read.
         OSError: The file can't be written.
     """
-    output = Output(name="plot", path=path, suffixes=FIGURE_SUFFIXES)
-    check_outputs([output], inputs=localization.files, overwrite=overwrite)
+    check_localization("localization", localization)
+    check_true_segment(true_segment)
+    path = checked_output(
+        path,
+        lambda place: Output(name="plot", path=place, suffixes=FIGURE_SUFFIXES),
+        inputs=localization.files,
+        overwrite=overwrite,
+    )
     figure = draw_localization(localization, true_segment=true_segment)
     save_figure(figure, path, dpi=DPI)
 

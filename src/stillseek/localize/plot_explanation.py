@@ -7,7 +7,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import Normal, Stroke
 
-from stillseek.files import FIGURE_SUFFIXES, Output, check_outputs
+from stillseek.files import FIGURE_SUFFIXES, Output
+from stillseek.localize.arguments import check_type, checked_output
 from stillseek.localize.explanation import Explanation, FrameMatch, PixelBox
 from stillseek.localize.localization import (
     Localization,
@@ -46,7 +47,9 @@ _TITLE, _WORDS, _CHANCES_TITLE = 8.98, 8.7, 1.95
 _COLORS = (VERMILION, BLUE, GREEN)
 
 
-def plot_explanation(explanation: Explanation, path: Path, *, overwrite: bool = False) -> None:
+def plot_explanation(
+    explanation: Explanation, path: Path | str, *, overwrite: bool = False
+) -> None:
     """Draws an explanation to a file.
 
     Args:
@@ -55,13 +58,19 @@ def plot_explanation(explanation: Explanation, path: Path, *, overwrite: bool = 
         overwrite: Whether a file that stillseek did not write may be replaced.
 
     Raises:
-        UsageError: The suffix is not one of `FIGURE_SUFFIXES`, the file is the video or an image,
+        UsageError: An argument is of the wrong type;
+            the suffix is not one of `FIGURE_SUFFIXES`, the file is the video or an image,
             or it exists and may not be replaced.
         MediaError: The video or an image can no longer be read.
         OSError: The file can't be written.
     """
-    output = Output(name="explanation", path=path, suffixes=FIGURE_SUFFIXES)
-    check_outputs([output], inputs=explanation.localization.files, overwrite=overwrite)
+    check_type("explanation", explanation, Explanation, "an Explanation, such as explain returns")
+    path = checked_output(
+        path,
+        lambda place: Output(name="explanation", path=place, suffixes=FIGURE_SUFFIXES),
+        inputs=explanation.localization.files,
+        overwrite=overwrite,
+    )
     save_figure(draw_explanation(explanation), path, dpi=DPI)
 
 

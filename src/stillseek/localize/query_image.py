@@ -1,18 +1,20 @@
 """What may be given as a query image: a file, a paused frame, or a picture that is in memory."""
 
+import math
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from io import BytesIO
+from numbers import Real
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8
-from PIL import Image, ImageOps
+from PIL import Image
 
 from stillseek.errors import MediaError, UsageError
 from stillseek.files import refuse_url
-from stillseek.media import frame_at, read_image
+from stillseek.media import frame_at, read_image, rgb_of
+from stillseek.media.container import MAX_PIXELS
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +23,23 @@ class VideoFrame:
 
     Attributes:
         path: The video file.
-        seconds: Time from its start; the frame is the one that is displayed then.
+        seconds: Time from its start, finite, at least 0; the frame is the one that is displayed
+            then.
+
+    Raises:
+        UsageError: The path is no path, or the time no such number.
     """
 
     path: Path | str
     seconds: float
+
+    def __post_init__(self) -> None:
+        """Refuses what is no place in a video."""
+        if not isinstance(self.path, Path | str):
+            raise UsageError(f"path must be a path, got {type(self.path).__name__}")
+        is_number = isinstance(self.seconds, Real) and not isinstance(self.seconds, bool)
+        if not is_number or not 0 <= self.seconds < math.inf:
+            raise UsageError(f"seconds must be a finite number, at least 0, got {self.seconds!r}")
 
     def __str__(self) -> str:
         """As the command line has it, such as ``match.mp4@12.5``."""
@@ -43,10 +57,6 @@ Picture = Path | str | VideoFrame | bytes | Image.Image | np.ndarray
 QueryImage = Path | VideoFrame | UInt8[np.ndarray, "height width 3"]
 """A file or frame, which is read where it is needed; or the pixels of a picture that is none."""
 
-# Modes that PNG keeps as they are; TIFF keeps those of measurements and of print.
-_PNG_MODES = frozenset({"1", "L", "LA", "P", "RGB", "RGBA", "I;16"})
-_TIFF_MODES = frozenset({"F", "I", "I;16B", "I;16L", "I;16N", "CMYK"})
-
 
 def query_images(pictures: object, name: str = "images") -> tuple[QueryImage, ...]:
     """One picture or several, as the ways to read them.
@@ -61,10 +71,11 @@ def query_images(pictures: object, name: str = "images") -> tuple[QueryImage, ..
     """
     if isinstance(pictures, Picture):
         return (_query_image(pictures, name),)
-    if not isinstance(pictures, Sequence):
+    # Bytes that may change are sequences, too, of numbers.
+    if not isinstance(pictures, Sequence) or isinstance(pictures, bytearray | memoryview):
         raise _no_picture(pictures, name, "; or a sequence of these")
     if not pictures:
-        raise UsageError("a search needs at least one query image, got none")
+        raise UsageError(f"{name} holds no picture; give at least one")
     return tuple(_query_image(each, f"{name}[{place}]") for place, each in enumerate(pictures))
 
 
@@ -101,9 +112,9 @@ def _query_image(picture: object, name: str) -> QueryImage:
             path = Path(picture)
             refuse_url(path, name)
             return path
-        case VideoFrame(path=str() | Path(), seconds=float() | int() as seconds):
+        case VideoFrame():
             refuse_url(Path(picture.path), name)
-            return VideoFrame(Path(picture.path), float(seconds))
+            return VideoFrame(Path(picture.path), float(picture.seconds))
         case bytes():
             return _decoded(picture, name)
         case Image.Image():
@@ -128,8 +139,17 @@ def _checked(array: np.ndarray, name: str) -> UInt8[np.ndarray, "height width 3"
             f"{name} must be an array (height, width, 3) of uint8, RGB, got "
             f"{array.shape} of {array.dtype}; convert it first"
         )
+    _check_size(name, width=array.shape[1], height=array.shape[0])
     # A copy: what the caller does with its own later changes no result.
-    return array.copy()
+    return np.array(array, order="C")
+
+
+def _check_size(name: str, *, width: int, height: int) -> None:
+    if width * height > MAX_PIXELS:
+        raise UsageError(
+            f"{name} has {width} x {height} pixels; expected at most {MAX_PIXELS} in all: scale it "
+            "down first"
+        )
 
 
 def _decoded(content: bytes, name: str) -> UInt8[np.ndarray, "height width 3"]:
@@ -144,15 +164,7 @@ def _decoded(content: bytes, name: str) -> UInt8[np.ndarray, "height width 3"]:
 
 
 def _from_pillow(image: Image.Image, name: str) -> UInt8[np.ndarray, "height width 3"]:
-    try:
-        upright = ImageOps.exif_transpose(image)
-    # It fails at odd metadata, which says nothing about the picture.
-    except Exception:
-        upright = image
-    if upright.mode == "RGB" and not upright.has_transparency_data:
-        return _checked(np.array(upright), name)
-    if upright.mode not in _PNG_MODES | _TIFF_MODES:
-        upright = upright.convert("RGB")
-    content = BytesIO()
-    upright.save(content, format="PNG" if upright.mode in _PNG_MODES else "TIFF")
-    return _decoded(content.getvalue(), name)
+    if 0 in image.size:
+        raise UsageError(f"{name} is an image without pixels; expected at least one")
+    _check_size(name, width=image.width, height=image.height)
+    return rgb_of(image, f"{name} (an image of Pillow)")

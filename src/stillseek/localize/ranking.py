@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Literal
 
 from stillseek.errors import MediaError, UnusableFeaturesError
-from stillseek.files import TABLE_SUFFIXES, Output, check_outputs, replacing
+from stillseek.files import TABLE_SUFFIXES, Output, replacing
+from stillseek.localize.arguments import check_type, checked_output
 from stillseek.localize.localization import Localization
 
 RankedBy = Literal["presence", "similarity"]
@@ -115,7 +116,7 @@ def table_output(path: Path, *, name: str = "csv") -> Output:
     return Output(name=name, path=path, suffixes=TABLE_SUFFIXES, mark=",".join(_COLUMNS))
 
 
-def write_ranking(ranking: Ranking, path: Path, *, overwrite: bool = False) -> None:
+def write_ranking(ranking: Ranking, path: Path | str, *, overwrite: bool = False) -> None:
     """Writes a ranking as CSV: a row a moment, best video first, and its best moment first.
 
     ``rank`` is the place of the video, from 1; ``score``, ``presence`` and ``found`` (true, false)
@@ -128,12 +129,14 @@ def write_ranking(ranking: Ranking, path: Path, *, overwrite: bool = False) -> N
         overwrite: Whether a file that stillseek did not write may be replaced.
 
     Raises:
-        UsageError: The suffix is another, the file is a video or an image, or it exists and may not
+        UsageError: An argument is of the wrong type;
+            the suffix is another, the file is a video or an image, or it exists and may not
             be replaced.
         OSError: The file can't be written.
     """
+    check_type("ranking", ranking, Ranking, "a Ranking, such as locate_many returns")
     inputs = [file for found in ranking.results for file in found.files]
-    check_outputs([table_output(path)], inputs=inputs, overwrite=overwrite)
+    path = checked_output(path, table_output, inputs=inputs, overwrite=overwrite)
     with (
         replacing(path) as place,
         # Names that are not UTF-8 keep their bytes.

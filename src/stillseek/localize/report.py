@@ -10,7 +10,8 @@ from jaxtyping import UInt8
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image, ImageDraw
 
-from stillseek.files import MADE_BY, REPORT_SUFFIXES, Output, check_outputs, replacing, shown_name
+from stillseek.files import MADE_BY, REPORT_SUFFIXES, Output, replacing, shown_name
+from stillseek.localize.arguments import check_localization, check_true_segment, checked_output
 from stillseek.localize.localization import (
     Localization,
     Similarity,
@@ -43,7 +44,7 @@ _FINGERPRINT_DIGITS = 16
 
 def write_report(
     localization: Localization,
-    path: Path,
+    path: Path | str,
     *,
     true_segment: Segment | None = None,
     overwrite: bool = False,
@@ -57,13 +58,20 @@ def write_report(
         overwrite: Whether a file that stillseek did not write may be replaced.
 
     Raises:
-        UsageError: The suffix is not one of `REPORT_SUFFIXES`, the file is the video or an image,
+        UsageError: An argument is of the wrong type;
+            the suffix is not one of `REPORT_SUFFIXES`, the file is the video or an image,
             or it exists and may not be replaced.
         MediaError: The video or an image can no longer be read.
         OSError: The file can't be written.
     """
-    output = Output(name="report", path=path, suffixes=REPORT_SUFFIXES)
-    check_outputs([output], inputs=localization.files, overwrite=overwrite)
+    check_localization("localization", localization)
+    check_true_segment(true_segment)
+    path = checked_output(
+        path,
+        lambda place: Output(name="report", path=place, suffixes=REPORT_SUFFIXES),
+        inputs=localization.files,
+        overwrite=overwrite,
+    )
     environment = Environment(
         loader=PackageLoader("stillseek.localize"), autoescape=True, undefined=StrictUndefined
     )

@@ -19,6 +19,7 @@ SearchMethod = Literal["refined", "exhaustive", "pooled"]
 """How a video of more than 200 clips is searched by a head that was trained on shorter ones.
 
 - "refined": where clips look like the picture, and then a closer look of the head at each place.
+  Where it is known how sure each clip is, places are the surest clips.
 - "exhaustive": the head looks at every window of 200 clips, each half over the next one.
 - "pooled": one look at the whole video, downsampled to 200 steps (section 6.1).
 """
@@ -29,6 +30,8 @@ Scorer = Callable[
 
 # Moments that are looked for in a closer look.
 _LOOKS = 4
+# Places that are looked at for each moment that is asked for: some show the same one.
+_PLACES_OF_MOMENT = 4
 # What of a candidate a closer look must hold to be about the same moment.
 _SAME_MOMENT = 0.2
 # Videos of about this length are what heads are trained on (Table 1).
@@ -52,6 +55,7 @@ def find_moments(
     grid: ClipGrid,
     *,
     similar: Scorer | None = None,
+    certainty: Float[np.ndarray, " clip"] | None = None,
     search: SearchMethod = "refined",
     method: DecodeMethod = "joint",
     top: int = 1,
@@ -64,6 +68,8 @@ def find_moments(
         grid: Their time.
         similar: A head that scores clips by their likeness to the query, to find the places of a
             refined search; None takes them from the head's look at the whole video.
+        certainty: How sure it is of each clip that it shows the activity, comparable all over the
+            video; ``-inf`` where it shows nothing. None where that is not known.
         search: How, where there are more than 200 clips.
         method: How boundaries are chosen.
         top: Most moments; none overlaps a better one by a tIoU of more than 0.3, or at all where
@@ -86,6 +92,9 @@ def find_moments(
         found = _decode(output, [whole], method, top)[0]
     elif search == "exhaustive":
         found = _scan(score, clips, top)
+    elif output.clip_logits is not None and certainty is not None:
+        found = _near_peaks(score, clips, certainty, _shortest(clips, grid), top)
+        found = found or _places(score, clips, top)  # nothing is shown at all
     elif output.clip_logits is not None:
         found = _places(score, clips, top)  # such a head looks at each clip as it is
     else:
@@ -93,7 +102,7 @@ def find_moments(
             candidates = _decode(output, [whole], method, top)[0]
         else:
             candidates = _places(similar, clips, top)
-        found = _look_closer(score, clips, candidates, grid.stride_seconds)
+        found = _look_closer(score, clips, candidates, _shortest(clips, grid))
     moments = []
     for each in found:
         time = grid.segment_between(each.segment.start_seconds, each.segment.end_seconds)
@@ -112,7 +121,7 @@ def _look_closer(
     score: Scorer,
     clips: Float[np.ndarray, "clip clip_dim"],
     candidates: list[_Found],
-    stride_seconds: float,
+    shortest: int,
 ) -> list[_Found]:
     """Each candidate as the head sees it from nearby; its place in the order stays.
 
@@ -120,7 +129,6 @@ def _look_closer(
     windows do not compare, so those of the candidates are kept. So is the candidate itself where
     the head sees nothing of it.
     """
-    shortest = min(MAX_STEPS, math.ceil(_TRAINED_SECONDS / stride_seconds), len(clips))
     found = []
     for each in candidates:
         window = _around(each.segment, shortest, len(clips))
@@ -129,6 +137,54 @@ def _look_closer(
         same = nearest.segment.iou(each.segment) > _SAME_MOMENT
         found.append(_Found(nearest.segment, each.score) if same else each)
     return found
+
+
+def _near_peaks(
+    score: Scorer,
+    clips: Float[np.ndarray, "clip clip_dim"],
+    certainty: Float[np.ndarray, " clip"],
+    shortest: int,
+    top: int,
+) -> list[_Found]:
+    """Moments around the surest clips, as a head that scores clips sees them from nearby.
+
+    What a head takes a clip for depends on the clips beside it: over an hour they are all kinds of
+    things, nearby they are what the moment is cut out of.
+    """
+    left = certainty.copy()
+    found = []
+    for _ in range(_PLACES_OF_MOMENT * top):
+        peak = int(left.argmax())
+        if left[peak] == -np.inf:
+            break
+        window, moment = range(0), _clip(peak)
+        while len(window) < len(clips) and 2 * moment.duration_seconds > len(window):
+            window = _around(moment, shortest, len(clips))
+            moment = _moment_at(peak, score, clips, window)
+        found.append(_Found(moment, float(certainty[peak])))
+        first, end = int(moment.start_seconds), math.ceil(moment.end_seconds)
+        left[min(first, peak) : max(end, peak + 1)] = -np.inf
+    return found
+
+
+def _moment_at(
+    peak: int, score: Scorer, clips: Float[np.ndarray, "clip clip_dim"], window: range
+) -> Segment:
+    """The moment in a window that holds the peak; the best one where none does."""
+    every = torch.from_numpy(clips[window.start : window.stop])[None]
+    output = score(every, torch.ones(every.shape[:2], dtype=torch.bool))
+    looks = _decode(output, [window], "joint", _LOOKS, max_steps=None)[0]
+    holding = (s.segment for s in looks if s.segment.start_seconds <= peak < s.segment.end_seconds)
+    return next(holding, looks[0].segment if looks else _clip(peak))
+
+
+def _clip(index: int) -> Segment:
+    return Segment(float(index), index + 1.0)
+
+
+def _shortest(clips: Float[np.ndarray, "clip clip_dim"], grid: ClipGrid) -> int:
+    """Clips of the shortest window of a closer look."""
+    return min(MAX_STEPS, math.ceil(_TRAINED_SECONDS / grid.stride_seconds), len(clips))
 
 
 def _around(segment: Segment, shortest: int, num_clips: int) -> range:

@@ -2,7 +2,7 @@
 
 from stillseek.media.cut import cut
 from stillseek.media.decode import Frame, decode, frame_at, frames_at, sample
-from stillseek.media.image import read_image
+from stillseek.media.image import read_image, rgb_of
 from stillseek.media.probe import VideoInfo, probe
 from stillseek.media.write import VideoWriter
 
@@ -16,5 +16,6 @@ __all__ = [
     "frames_at",
     "probe",
     "read_image",
+    "rgb_of",
     "sample",
 ]

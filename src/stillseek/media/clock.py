@@ -39,6 +39,7 @@ from stillseek.media.joined import (
 # Share of packets without a time of display up to which the others are taken at their word.
 _MAX_MISSING = 0.05
 _RATE_TOLERANCE = 0.1
+_FLAGGED_AT_JOINTS = 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,6 +52,7 @@ class Clock:
         is_exact: Whether `seconds` is the packet's own. Otherwise only the set of all times is
             known, and the frames take them in order of display.
         is_key: Whether decoding can begin at the packet.
+        is_broken: Whether a part of the packet is missing.
         shifts: For every sound stream, the number of each packet from which on so many seconds are
             added to its own times.
         frame_rate: Frames per second, None for a single one.
@@ -65,6 +67,7 @@ class Clock:
     end_seconds: Float[np.ndarray, " packet"]
     is_exact: Bool[np.ndarray, " packet"]
     is_key: Bool[np.ndarray, " packet"]
+    is_broken: Bool[np.ndarray, " packet"]
     shifts: dict[int, Shifts]
     frame_rate: Fraction | None
     any_seconds: float
@@ -125,7 +128,8 @@ class _Track:
     shown: list[float | None] = field(default_factory=list)
     durations: list[float] = field(default_factory=list)
     is_key: list[bool] = field(default_factory=list)
-    is_whole: list[bool] = field(default_factory=list)
+    is_hidden: list[bool] = field(default_factory=list)
+    is_broken: list[bool] = field(default_factory=list)
     num_video_before: list[int] = field(default_factory=list)
 
     def add(self, packet: Packet, num_video_before: int) -> None:
@@ -134,7 +138,8 @@ class _Track:
         self.shown.append(None if packet.pts is None else float(packet.pts * base))
         self.durations.append(float(packet.duration * base) if packet.duration else self.step)
         self.is_key.append(packet.is_keyframe)
-        self.is_whole.append(not packet.is_discard and not packet.is_corrupt)
+        self.is_hidden.append(packet.is_discard)
+        self.is_broken.append(packet.is_corrupt)
         self.num_video_before.append(num_video_before)
 
     def starts(self, may_jump: bool) -> list[int]:
@@ -143,7 +148,18 @@ class _Track:
 
     def ends(self, line: np.ndarray) -> np.ndarray:
         """Ends of the packets that start at some times; minus infinity where none is shown."""
-        return np.where(self.is_whole, np.add(line, self.durations), -inf)
+        is_shown = ~np.array([self.is_hidden, self.is_broken], dtype=bool).any(axis=0)
+        return np.where(is_shown, np.add(line, self.durations), -inf)
+
+    def trust_joints(self, starts: Iterable[int]) -> None:
+        """Takes packets before a joint for whole.
+
+        The count of transport packets jumps there, for which FFmpeg flags the last frame of the
+        piece, or, with the codecs that it splits into frames itself, the one before it.
+        """
+        for start in starts:
+            first = max(0, start - _FLAGGED_AT_JOINTS)
+            self.is_broken[first:start] = [False] * (start - first)
 
 
 def _measure(container: InputContainer, stream_index: int, has_display_times: bool) -> Clock:
@@ -171,6 +187,7 @@ def _measure(container: InputContainer, stream_index: int, has_display_times: bo
         for start in video.starts(may_jump)
         if not _is_bridged_by_sound(start, decoded, sounds.values())
     ]
+    video.trust_joints(starts)
     video.shown = without_outliers(video.shown, may_reorder=not starts)
     times, is_exact = _own_times(stream, video, has_display_times)
     shifts = shifts_of_pieces(starts, times, list(np.add(times, video.durations)))
@@ -192,6 +209,7 @@ def _measure(container: InputContainer, stream_index: int, has_display_times: bo
         end_seconds=ends[stream_index] - origin,
         is_exact=np.array(is_exact, dtype=bool),
         is_key=np.array(video.is_key, dtype=bool) & flags_mean_something,
+        is_broken=np.array(video.is_broken, dtype=bool),
         shifts={i: shifts_between(own, lines[i] - origin) for i, own in sound_times.items()},
         frame_rate=_checked_rate(stated_rate, np.sort(seconds)),
         any_seconds=max(float(line.max(initial=origin)) for line in ends.values()) - origin,

@@ -135,7 +135,7 @@ class ClockedReader:
                 if number >= len(self.clock.seconds):
                     # The file has grown since its clock was read.
                     return
-                if number < first or packet.is_corrupt:
+                if number < first or self.clock.is_broken[number]:
                     continue
                 line.expect(number)
                 # Decoders hand on what they take for a time: so each frame names its packet.

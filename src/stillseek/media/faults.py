@@ -100,7 +100,7 @@ def nothing_decodes(path: Path) -> MediaError:
     )
 
 
-def not_an_image(path: Path, reason: str) -> MediaError:
+def not_an_image(path: Path | str, reason: str) -> MediaError:
     """Pillow cannot make a picture of the file."""
     return MediaError(
         f"{path} is not an image that can be read ({reason}); expected {_PICTURES}: "
@@ -126,7 +126,7 @@ def one_line(error: Exception) -> str:
     return next(iter(str(error).splitlines()), "").strip() or type(error).__name__
 
 
-def too_many_pixels(path: Path, max_pixels: int) -> MediaError:
+def too_many_pixels(path: Path | str, max_pixels: int) -> MediaError:
     """The header announces so many pixels that decoding would exhaust memory."""
     return MediaError(
         f"{path} announces more than {max_pixels} pixels; expected fewer, so that a hostile file "

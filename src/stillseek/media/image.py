@@ -2,7 +2,8 @@
 
 import ctypes
 import warnings
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 
@@ -46,23 +47,46 @@ def read_image(path: str | Path) -> UInt8[np.ndarray, "height width 3"]:
     faults.check_file(path, "image")
     # Pillow's remarks on size, metadata and palettes help nobody here; errors are told below.
     warnings.filterwarnings("ignore", module=r"PIL\.")
+    with _told_of(path):
+        try:
+            image = Image.open(path)
+        except UnidentifiedImageError as error:
+            raise faults.unknown_image(path) from error
+        with image:
+            return rgb_of(image, path)
+
+
+def rgb_of(image: Image.Image, name: str | Path) -> UInt8[np.ndarray, "height width 3"]:
+    """An image of Pillow as `read_image` would read its file.
+
+    Args:
+        image: The image; where it is not loaded yet, it is now.
+        name: What messages call it.
+
+    Raises:
+        MediaError: It is closed, broken, or has too many pixels.
+    """
+    with _told_of(name):
+        if image.width * image.height > MAX_PIXELS:
+            raise faults.too_many_pixels(name, MAX_PIXELS)
+        if image.format == "TIFF":
+            _silence_libtiff()
+        return np.array(_to_rgb(_upright(image)))
+
+
+@contextmanager
+def _told_of(name: str | Path) -> Iterator[None]:
+    """Says in one line what Pillow says of an image."""
     try:
-        with Image.open(path) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise faults.too_many_pixels(path, MAX_PIXELS)
-            if image.format == "TIFF":
-                _silence_libtiff()
-            return np.array(_to_rgb(_upright(image)))
+        yield
     except MediaError:
         raise
     except Image.DecompressionBombError as error:
-        raise faults.too_many_pixels(path, MAX_PIXELS) from error
-    except UnidentifiedImageError as error:
-        raise faults.unknown_image(path) from error
+        raise faults.too_many_pixels(name, MAX_PIXELS) from error
     # Each of Pillow's decoders raises something else on broken data: RuntimeError for AVIF,
     # SyntaxError for PNG, struct.error, IndexError, ...
     except Exception as error:
-        raise faults.not_an_image(path, faults.one_line(error)) from error
+        raise faults.not_an_image(name, faults.one_line(error)) from error
 
 
 @lru_cache(maxsize=1)

@@ -77,7 +77,9 @@ def display_matrix(frame: VideoFrame) -> np.ndarray:
         return np.eye(2, dtype=int)
     values = np.frombuffer(side_data, np.int32).reshape(3, 3)[:2, :2]
     upright = np.abs(np.diag(values)).sum() >= np.abs(np.diag(values[:, ::-1])).sum()
-    return np.sign(values) * (np.eye(2, dtype=int) if upright else np.eye(2, dtype=int)[::-1])
+    matrix = np.sign(values) * (np.eye(2, dtype=int) if upright else np.eye(2, dtype=int)[::-1])
+    # A damaged matrix that turns the picture into a line is no turn at all.
+    return matrix if np.abs(matrix).sum() == 2 else np.eye(2, dtype=int)
 
 
 def displayed_size(frame: VideoFrame, pixel_aspect: Fraction) -> tuple[int, int]:

@@ -22,6 +22,8 @@ _LEAST_LENGTH = 1e-4
 # A minute of clips of one second, as long as the videos of Table 1.
 _SHORT_CLIPS = 60
 _MOST_GROWTH = 0.4
+# Two hours of clips of half a second; a damaged head could ask for more than memory holds.
+_MOST_SMOOTHING = 14_400.0
 # Similarity of a clip that shows nothing, far from any that does: clearly outside.
 _UNLIKE = -0.5
 
@@ -78,8 +80,10 @@ class MatchingConfig:
                 f"regions are {self.region_dim} wide and clips {self.clip_dim}, but region_weight "
                 "compares the two; use a recipe with one space for both, or region_weight 0"
             )
-        if not 0 <= self.smoothing < math.inf:
-            raise UsageError(f"smoothing must be at least 0 and finite, got {self.smoothing}")
+        if not 0 <= self.smoothing <= _MOST_SMOOTHING:
+            raise UsageError(
+                f"smoothing must be in [0, {_MOST_SMOOTHING:g}] clips, got {self.smoothing}"
+            )
         if not 0 <= self.growth < math.inf:
             raise UsageError(f"growth must be at least 0 and finite, got {self.growth}")
         if not -1 <= self.threshold <= 1:
@@ -187,6 +191,8 @@ def _best_regions(
 ) -> Float[Tensor, "batch clip"]:
     """Mean similarity of the real regions that are most like each clip."""
     similarity = (clips @ regions.mT).masked_fill(~region_mask[:, None], -torch.inf)
-    best = similarity.topk(min(number, regions.shape[1]), dim=-1).values
+    # Padded, so that no number of regions is a case of its own, for ONNX neither.
+    padded = torch.nn.functional.pad(similarity, (0, number), value=-torch.inf)
+    best = padded.topk(number, dim=-1).values
     is_real = best > -torch.inf
     return best.masked_fill(~is_real, 0.0).sum(dim=-1) / is_real.sum(dim=-1)

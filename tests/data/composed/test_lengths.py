@@ -5,7 +5,7 @@ import pytest
 
 from stillseek.data.composed.lengths import LEVELS, TARGET_PERCENT, VIDEO_SECONDS, draw_lengths
 
-_PAGE = Path(__file__).parents[3] / "docs" / "data.md"
+_PAGE = Path(__file__).parents[3] / "docs" / "reproduce.md"
 
 
 def test_lengths_are_those_of_training_windows():

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-# Quantiles at these levels, from benchmarks/activity_ibal.py, which prints them (docs/data.md).
+# Quantiles at these levels, from benchmarks/activity_ibal.py (docs/reproduce.md).
 # Close together at the end: one window is twice as long as nearly all others, and a straight line
 # to it would make long videos of many.
 LEVELS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.97, 0.99, 0.999, 1.0)

@@ -1,0 +1,49 @@
+"""Figures on the pages are those of a saved result, which is of the head that ships."""
+
+import hashlib
+import importlib
+import json
+import re
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
+BLOCK = re.compile(r"<!-- (?!end of )(.+?) -->(.*?)<!-- end of (.+?) -->", re.DOTALL)
+
+
+def blocks(page: Path) -> dict[str, str]:
+    found = BLOCK.findall(page.read_text(encoding="utf-8"))
+    assert all(name == end for name, _, end in found)
+    return {name: text.strip("\n") for name, text, _ in found}
+
+
+@pytest.fixture
+def photographs(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    return importlib.import_module("photographs")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_no_block_is_empty(page: Path) -> None:
+    for name, text in blocks(page).items():
+        assert text.strip(), f"{name} in {page} has no result; fill it, or remove the section"
+
+
+def test_pages_hold_what_was_measured(photographs: ModuleType) -> None:
+    results = json.loads(photographs.RESULTS.read_text())
+    head = json.loads(photographs.HEAD.read_text())
+
+    assert blocks(ROOT / "README.md")["lite"] == photographs.summary(results, head)
+    card = blocks(photographs.CARD)
+    assert card["test"] == f"{photographs.made_of(results)}\n\n{photographs.tables(results)}"
+    assert card["validation"] == photographs.validation(head)
+
+
+def test_what_was_measured_is_what_ships(photographs: ModuleType) -> None:
+    results = json.loads(photographs.RESULTS.read_text())
+
+    # After a change of the head: python benchmarks/photographs.py --photographs ...
+    assert results["head_sha256"] == hashlib.sha256(photographs.HEAD.read_bytes()).hexdigest()
