@@ -21,7 +21,7 @@ from stillseek.features.efficientnet_lite import graph_of
 from stillseek.features.lite import LiteEncoder
 
 BF16_FLAGS = ("avx512_bf16", "amx_bf16")
-OURS = "ONNX Runtime fp32"
+OURS, INT8 = "ONNX Runtime fp32", "ONNX Runtime int8"
 
 
 def open_graph(graph: bytes) -> onnxruntime.InferenceSession:
@@ -174,5 +174,5 @@ def engines(calibration: np.ndarray) -> dict[str, tuple[Any, int]]:
         bf16 = TorchEngine(graph, torch.bfloat16)
         found["PyTorch bf16, channels last"] = bf16, 1
         found["PyTorch bf16, channels last, 16 at once"] = bf16, 16
-    found["ONNX Runtime int8"] = open_graph(quantized(graph, calibration)), 1
+    found[INT8] = open_graph(quantized(graph, calibration)), 1
     return found

@@ -280,6 +280,8 @@ def main() -> None:
         if None in (options.photographs, options.class_split, options.work):
             parser.error("--composed needs --photographs, --class-split and --work")
         options.work.mkdir(parents=True, exist_ok=True)
+        # Matrices are small: on a busy machine, threads that wait for each other lose minutes.
+        torch.set_num_threads(1)
         result = json.dumps(measure(options), indent=1)
         RESULTS.write_text(result + "\n", encoding="utf-8")
     fill(CARD, page(json.loads(RESULTS.read_text(encoding="utf-8"))), mark="sizes")
