@@ -42,9 +42,9 @@ INTERVAL_SECONDS, SIDE = 0.5, 128
 SECONDS_OF_A_RUN = 20.0
 
 
-def write_video(path: Path) -> None:
+def write_video(path: Path, *, seed: int = 0) -> None:
     """Scenes of eight seconds over a detailed background that moves, with discs and grain."""
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     canvas = np.zeros((2 * HEIGHT, 2 * WIDTH, 3), np.float32)
     for octave in range(1, 8):
         noise = rng.normal(size=(2 * HEIGHT >> octave, 2 * WIDTH >> octave, 3)).astype(np.float32)

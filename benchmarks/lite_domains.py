@@ -9,7 +9,7 @@
 import json
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +17,10 @@ import torch
 from lite_projection import photographs_of, views
 
 from stillseek.data.example import ExampleSet
-from stillseek.data.manifest import Sample, Split, read_manifest
-from stillseek.data.stored import StoredFeatures
+from stillseek.data.manifest import Manifest, Sample, Split, read_manifest
+from stillseek.data.stored import StoredFeatures, extract_queries
 from stillseek.evaluation.absence import absent_questions
-from stillseek.features import FeatureStore, Recipe
+from stillseek.features import FeatureStore, Recipe, extract
 from stillseek.features.content import is_blank
 from stillseek.media import read_image
 from stillseek.tensors import LocalizerInput
@@ -51,17 +51,25 @@ class Question:
 
 def of_dataset(folder: Path, store: Path, recipe: Recipe, split: Split) -> list[Question]:
     """The questions of a split of a data set, and questions about what is absent."""
-    manifest = read_manifest(folder)
-    source = StoredFeatures(manifest, FeatureStore(store), recipe.fingerprint)
+    return of_manifest(read_manifest(folder), store, recipe, split)
+
+
+def asked_of(manifest: Manifest, split: Split) -> dict[str | None, Sequence[Sample]]:
+    """The samples of a split, and by kind of absence those about what is not there."""
     samples = manifest.of_split(split)
-    absent = absent_questions(
-        samples, manifest.samples, activities_of(folder, manifest.samples), seed=0
-    )
+    labels = activities_of(manifest.folder, manifest.samples)
+    return {None: samples, **absent_questions(samples, manifest.samples, labels, seed=0)}
+
+
+def of_manifest(manifest: Manifest, store: Path, recipe: Recipe, split: Split) -> list[Question]:
+    """As `of_dataset`; absent pictures come from the samples that the manifest has."""
+    source = StoredFeatures(manifest, FeatureStore(store), recipe.fingerprint)
+    every = asked_of(manifest, split)
     pairs: dict[str | None, dict[str, tuple[float, float]]] = defaultdict(dict)
-    for sample in samples:
+    for sample in every[None]:
         pairs[sample.pair_id][sample.label] = _bounds(sample)
     found = []
-    for kind, asked in ((None, samples), *absent.items()):
+    for kind, asked in every.items():
         for sample, example in zip(asked, ExampleSet(asked, source), strict=True):
             others = {} if sample.pair_id is None else pairs[sample.pair_id]
             partner = [bounds for label, bounds in others.items() if label != sample.label]
@@ -77,6 +85,24 @@ def of_dataset(folder: Path, store: Path, recipe: Recipe, split: Split) -> list[
                 )
             )
     return found
+
+
+def without_test(folder: Path, videos: int) -> Manifest:
+    """The data set with its train and first validation videos."""
+    manifest = read_manifest(folder)
+    names = list(dict.fromkeys(s.video_id for s in manifest.of_split("validation")))[:videos]
+    asked = [s for s in manifest.of_split("validation") if s.video_id in names]
+    return replace(manifest, samples=(*manifest.of_split("train"), *asked))
+
+
+def made_questions(manifest: Manifest, store: Path, recipe: Recipe) -> list[Question]:
+    """The questions of the validation videos; features that the store lacks are made."""
+    asked = [s for each in asked_of(manifest, "validation").values() for s in each]
+    paths = dict.fromkeys(manifest.video_path(sample.video_id) for sample in asked)
+    features = FeatureStore(store)
+    extract(list(paths), recipe, features, strict=True)
+    extract_queries(replace(manifest, samples=tuple(asked)), recipe, features, strict=True)
+    return of_manifest(manifest, store, recipe, "validation")
 
 
 def activities_of(folder: Path, samples: Sequence[Sample]) -> dict[str, set[str]]:

@@ -34,11 +34,11 @@ from stillseek.models.evidence import unit
 from stillseek.models.matching import Matching, MatchingConfig
 from stillseek.tensors import ClipEvidence
 
+BACKGROUND_OF_CLASS = 80
 HEAD = Path(__file__).parents[1] / "src/stillseek/localize/heads/lite"
 # Videos joined for the weight of length: how much evidence chance adds to longer ones.
 _JOINED = (4, 16, 64)
 _SHRINKAGE = 0.3
-_BACKGROUND_OF_CLASS = 80
 _PER_CLASS = 100
 
 
@@ -100,7 +100,7 @@ def fit_evidence(
     factor = vectors * values.clamp(min=0).sqrt()
     draws = torch.cat(
         [
-            mean + torch.from_numpy(rng.normal(size=(_BACKGROUND_OF_CLASS, len(mean)))) @ factor.T
+            mean + torch.from_numpy(rng.normal(size=(BACKGROUND_OF_CLASS, len(mean)))) @ factor.T
             for _, mean in sorted(means.items())
         ]
     )
@@ -250,7 +250,7 @@ def main() -> None:
         arguments.photographs, split["train"], recipe, arguments.out / "photographs.npz"
     )
     config = trials(recipe.clip_dim)[best]
-    model = Matching(replace(config, background=_BACKGROUND_OF_CLASS * len(features))).eval()
+    model = Matching(replace(config, background=BACKGROUND_OF_CLASS * len(features))).eval()
     fit_evidence(model, features, rng)
     calibration = fit_calibration(model, [*domains["composed"], *domains["drawn"]], rng)
     presence = {}

@@ -8,8 +8,9 @@ DOCS = Path(__file__).parents[1] / "docs"
 
 
 def made_by() -> str:
-    """The command that runs now, and the day."""
-    command = " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])
+    """The command that runs now, and the day; of a path that starts at the root, its last part."""
+    words = [Path(word).name if Path(word).is_absolute() else word for word in sys.argv]
+    command = " ".join([Path(words[0]).name, *words[1:]])
     return f"Made by `python benchmarks/{command}` on\n{date.today()}"
 
 

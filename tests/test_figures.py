@@ -4,10 +4,13 @@ import hashlib
 import importlib
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+
+from stillseek.features.lite import LiteEncoder
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
@@ -21,9 +24,14 @@ def blocks(page: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def photographs(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+def benchmark_module(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ModuleType]:
     monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
-    return importlib.import_module("photographs")
+    return importlib.import_module
+
+
+@pytest.fixture
+def photographs(benchmark_module: Callable[[str], ModuleType]) -> ModuleType:
+    return benchmark_module("photographs")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
@@ -47,3 +55,27 @@ def test_what_was_measured_is_what_ships(photographs: ModuleType) -> None:
 
     # After a change of the head: python benchmarks/photographs.py --photographs ...
     assert results["head_sha256"] == hashlib.sha256(photographs.HEAD.read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize(("name", "block"), [("lite", "speed"), ("lite_sizes", "sizes")])
+def test_card_holds_what_lite_was_chosen_by(
+    benchmark_module: Callable[[str], ModuleType], name: str, block: str
+) -> None:
+    module = benchmark_module(name)
+    results = json.loads(module.RESULTS.read_text())
+
+    assert blocks(module.CARD)[block] == module.page(results)
+
+
+def test_first_row_of_sizes_is_what_ships(
+    benchmark_module: Callable[[str], ModuleType],
+) -> None:
+    sizes = benchmark_module("lite_sizes")
+    variant, width = sizes.TRIALS[sizes.SHIPPED]
+    shipped = LiteEncoder()
+
+    assert (variant.side_pixels, width) == (shipped.side_pixels, shipped.dim) == (260, 128)
+    assert shipped.settings["network"] == f"efficientnet-lite{variant.network}"
+    rows = json.loads(sizes.RESULTS.read_text())["rows"]
+    assert list(rows) == list(sizes.TRIALS)
+    assert next(iter(rows)) == sizes.SHIPPED
