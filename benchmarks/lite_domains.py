@@ -49,11 +49,6 @@ class Question:
     partner: tuple[float, float] | None
 
 
-def of_dataset(folder: Path, store: Path, recipe: Recipe, split: Split) -> list[Question]:
-    """The questions of a split of a data set, and questions about what is absent."""
-    return of_manifest(read_manifest(folder), store, recipe, split)
-
-
 def asked_of(manifest: Manifest, split: Split) -> dict[str | None, Sequence[Sample]]:
     """The samples of a split, and by kind of absence those about what is not there."""
     samples = manifest.of_split(split)
@@ -62,7 +57,7 @@ def asked_of(manifest: Manifest, split: Split) -> dict[str | None, Sequence[Samp
 
 
 def of_manifest(manifest: Manifest, store: Path, recipe: Recipe, split: Split) -> list[Question]:
-    """As `of_dataset`; absent pictures come from the samples that the manifest has."""
+    """The questions of a split, and some about what is absent, all of the manifest's pictures."""
     source = StoredFeatures(manifest, FeatureStore(store), recipe.fingerprint)
     every = asked_of(manifest, split)
     pairs: dict[str | None, dict[str, tuple[float, float]]] = defaultdict(dict)
@@ -87,8 +82,8 @@ def of_manifest(manifest: Manifest, store: Path, recipe: Recipe, split: Split) -
     return found
 
 
-def without_test(folder: Path, videos: int) -> Manifest:
-    """The data set with its train and first validation videos."""
+def without_test(folder: Path, videos: int | None = None) -> Manifest:
+    """The data set with its train and (first) validation videos: no picture is of a test class."""
     manifest = read_manifest(folder)
     names = list(dict.fromkeys(s.video_id for s in manifest.of_split("validation")))[:videos]
     asked = [s for s in manifest.of_split("validation") if s.video_id in names]

@@ -18,7 +18,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from lite_domains import INTERVAL_SECONDS, Question, of_dataset, of_photographs, of_recordings
+from lite_domains import (
+    INTERVAL_SECONDS,
+    Question,
+    made_questions,
+    of_photographs,
+    of_recordings,
+    without_test,
+)
 from lite_projection import photographs_of, views
 
 from stillseek.evaluation.calibration import auroc, fit_logistic
@@ -230,8 +237,8 @@ def main() -> None:
     split = json.loads(arguments.class_split.read_text(encoding="utf-8"))
     store = arguments.store
     makers: dict[str, Callable[[], list[Question]]] = {
-        "rendered": lambda: of_dataset(arguments.rendered, store, recipe, "validation"),
-        "composed": lambda: of_dataset(arguments.composed, store, recipe, "validation"),
+        "rendered": lambda: made_questions(without_test(arguments.rendered), store, recipe),
+        "composed": lambda: made_questions(without_test(arguments.composed), store, recipe),
         "drawn": lambda: of_photographs(arguments.photographs, split, recipe),
         "real": lambda: of_recordings(arguments.real, store, recipe),
     }
