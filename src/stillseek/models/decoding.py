@@ -75,7 +75,8 @@ def decode(
     ``start <= end`` by ``p^s_start * p^e_end``; exact. The best comes first, then greedily the
     best of those that overlap no chosen one by more than ``max_overlap`` (non-maximum
     suppression), lie in none and hold none; where clips are scored, of those that share no clip
-    with a chosen one, as the next best would be pieces of the best. One moment takes time linear
+    with a chosen one, as the next best would be pieces of the best, and whose clips are inside
+    rather than outside. One moment takes time linear
     in the number of clips, and so does each more where clips are scored. "independent": the
     paper's two argmaxes (section 4.4).
 
@@ -109,7 +110,7 @@ def decode(
     if output.clip_logits is not None:
         # Ends before their starts, which running sums score too, are no segments.
         all_pairs = (log_end + log_start.logcumsumexp(dim=1)).logsumexp(dim=1, keepdim=True)
-        return _best_runs(log_start - all_pairs, log_end, top)
+        return _best_runs(log_start - all_pairs, log_end, output.clip_logits, top)
     return (
         _best_pair(log_start, log_end)
         if top == 1
@@ -158,14 +159,21 @@ def _best_pair(
 
 
 def _best_runs(
-    log_start: Float[Tensor, "batch clip"], log_end: Float[Tensor, "batch clip"], top: int
+    log_start: Float[Tensor, "batch clip"],
+    log_end: Float[Tensor, "batch clip"],
+    clip_logits: Float[Tensor, "batch clip"],
+    top: int,
 ) -> Decoded:
-    """The best pairs that share no clip: after each, the best of what is left on its two sides."""
+    """The best pairs that share no clip: after each, the best of what is left on its two sides.
+
+    After the first, only those whose clips belong inside rather than outside: a sum above 0.
+    """
     best = _best_pair(log_start, log_end)
     if top == 1:
         return best
     segments = log_start.new_full((len(log_start), top, 2), torch.nan)
     scores = log_start.new_zeros(len(log_start), top)
+    nothing = log_start[:, 0] + log_end[:, 0] - clip_logits[:, 0].to(log_end.dtype)
     for row in range(len(log_start)):
         free = [(0, log_start.shape[1])]
         pieces: list[tuple[float, int, int, int, int]] = []
@@ -178,7 +186,8 @@ def _best_runs(
                 pieces.append((float(log_score), first + int(start), first + int(end), first, last))
             # The earliest of equals wins.
             pieces.sort(key=lambda piece: (-piece[0], piece[1]))
-            if not pieces or pieces[0][0] == -torch.inf:
+            least = nothing[row] if place else -torch.inf
+            if not pieces or pieces[0][0] <= least:
                 break
             log_score, start, end, first, last = pieces.pop(0)
             segments[row, place] = segments.new_tensor([start, end])
