@@ -5,9 +5,8 @@
 A 720p video of moving, textured pixels (H.264) is drawn by --seed, and both recipes make its index
 on two processors, decoding included, in turns; a ratio is that of one round. Then the network alone
 runs in every way on frames of that video, in turns. With --composed, int8 is calibrated on frames
-of training videos and scored by the shipped head on validation videos. bfloat16
-runs only where the processor multiplies in it. --page keeps the result in docs/lite.json and fills
-the model card.
+of training videos and scored by the shipped head on validation videos. bfloat16 runs only where the
+processor multiplies in it. --page keeps the result in docs/lite.json and fills the model card.
 """
 
 import argparse
@@ -182,8 +181,8 @@ def page(result: dict[str, Any]) -> str:
         )
     lines += [
         "",
-        "| the network alone | frames/s | against the first | cosine | difference | mIoU | swap "
-        "accuracy |",
+        "| the network alone | frames/s | against the first | cosine | difference "
+        f"| mIoU, {result['videos'] or 0} videos | swap accuracy |",
         "|---|---:|---:|---:|---:|---:|---:|",
     ]
     for name, row in result["engines"].items():
