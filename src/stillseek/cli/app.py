@@ -131,7 +131,8 @@ def _refuse_empty(words: Sequence[str]) -> None:
     option = None
     for word in words:
         if word.startswith("--"):
-            option, is_assigned, value = word.partition("=")
+            name, is_assigned, value = word.partition("=")
+            option = None if word == "--" else name
             if is_assigned and not value:
                 raise UsageError(f"{option} is empty; give a value, or leave it out")
         elif not word:
