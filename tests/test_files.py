@@ -11,6 +11,7 @@ from stillseek.files import (
     remove_left_over,
     replacing,
     shown_name,
+    shown_url,
 )
 
 
@@ -167,8 +168,8 @@ def test_outputs_that_cannot_be_written(tmp_path: Path) -> None:
     assert "at most 255 bytes" in refusal(output(tmp_path / ("x" * 252 + ".png")))
     assert "no null byte" in refusal(output(Path("a\0.png")))
     assert refusal(output(Path("https://host/p.png"))) == (
-        "--out https://host/p.png is a URL; give a path on this machine (download what is to be "
-        "read)"
+        "--out https://host/p.png is a URL; give a path on this machine (upload what was written "
+        "afterwards)"
     )
     assert refusal(output(tmp_path / "file" / "made", suffixes=None)) == (
         f"--out {tmp_path}/file/made needs a folder where the file {tmp_path}/file is; give another"
@@ -189,3 +190,61 @@ def test_outputs_that_cannot_be_written(tmp_path: Path) -> None:
 )
 def test_names_stay_in_one_line_of_text(name: str, shown: str) -> None:
     assert shown_name(name) == shown
+
+
+@pytest.mark.parametrize("suffixes", [(".png",), None])
+def test_a_link_to_nothing_is_not_replaced(tmp_path: Path, suffixes: tuple[str] | None) -> None:
+    link = tmp_path / "p.png"
+    link.symlink_to("nowhere.png")
+
+    assert refusal(output(link, suffixes=suffixes), overwrite=True) == (
+        f"--out {link} is a link to nowhere.png, which does not exist; give another path, or "
+        "remove the link"
+    )
+    assert link.is_symlink()
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="a folder that permits, and fails")
+@pytest.mark.parametrize("place", ["/proc/p.png", "/proc/new/p.png"])
+def test_a_folder_that_takes_no_file_is_found_by_trying(place: str) -> None:
+    assert refusal(output(Path(place))) == (
+        f"--out {place}: the folder /proc is not writable (No such file or directory); give another"
+    )
+
+
+def test_checks_leave_nothing_in_the_folder(tmp_path: Path) -> None:
+    check_outputs([output(tmp_path / "p.png"), output(tmp_path, suffixes=None)], inputs=[])
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_errors_name_the_file_that_was_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "p.png"
+
+    with pytest.raises(FileNotFoundError) as never_written, replacing(path):
+        pass
+    path.mkdir()
+    with pytest.raises(IsADirectoryError) as in_its_way, replacing(path) as place:
+        place.touch()
+
+    for error in (never_written, in_its_way):
+        assert str(error.value).endswith(f": '{path}'")
+        assert ".tmp" not in str(error.value)
+    other = tmp_path / "other"
+    with pytest.raises(FileNotFoundError, match=r"/other'$"), replacing(path):
+        other.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("s3://b/x", "s3://b/x"),
+        ("file:///tmp/x", "file:///tmp/x"),
+        ("simplecache::s3://b/x", "simplecache::s3://b/x"),
+        ("zip://a.csv::file:///b.zip", "zip://a.csv::file:///b.zip"),
+        ("C:/films/x", None),
+        ("films/x:1", None),
+    ],
+)
+def test_urls_keep_their_slashes_through_pathlib(given: str, shown: str | None) -> None:
+    assert shown_url(given) == shown_url(str(Path(given))) == shown

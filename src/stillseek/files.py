@@ -26,15 +26,17 @@ REPORT_SUFFIXES = (".html", ".htm")
 EDL_SUFFIXES = (".edl",)
 TABLE_SUFFIXES = (".csv",)
 
-# pathlib makes one slash of two. A single letter is a drive of Windows.
-URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/+(.*)", re.DOTALL)
+# pathlib makes one slash of two. A single letter is a drive of Windows; `::` chains file systems.
+URL = re.compile(r"((?:[A-Za-z][A-Za-z0-9+.-]+::)*[A-Za-z][A-Za-z0-9+.-]+):/+(.*)", re.DOTALL)
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/+")
+_OF_THIS_MACHINE = ("file", "local")
 
 # Where formats keep their metadata: at the beginning or at the end.
 _ENDS_BYTES = 1 << 16
 _LONGEST_NAME_BYTES = 255
 _NO_TEXT = re.compile("[\ud800-\udfff]")
-# Control characters, bytes that are no text, and line breaks of Unicode.
-_UNPRINTED = ("Cc", "Cs", "Zl", "Zp")
+# Control characters and line breaks of Unicode.
+_UNPRINTED = ("Cc", "Zl", "Zp")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +105,9 @@ def check_outputs(
                 )
         if not overwrite:
             _check_existing(output, can_overwrite=overwrite is not None)
+    # The last: it touches the folder.
+    for output in outputs:
+        _check_writable(output)
 
 
 def json_text(value: object, *, indent: int | None = None) -> str:
@@ -116,24 +121,50 @@ def json_text(value: object, *, indent: int | None = None) -> str:
 
 def shown_name(name: str) -> str:
     """A name of a file as it can stand in a line of text: without line breaks, and in UTF-8."""
+    return _NO_TEXT.sub("\ufffd", safe_name(name))
+
+
+def safe_name(name: str) -> str:
+    """A name for a file or a table, without line breaks and what steers terminals.
+
+    Bytes of it that are not UTF-8 stay.
+    """
     return "".join("\ufffd" if unicodedata.category(c) in _UNPRINTED else c for c in name)
 
 
-def refuse_url(path: Path, name: str) -> None:
+def as_path(path: Path | str, name: str) -> Path:
+    """A path from what was given for it: pathlib makes the current folder of an empty text.
+
+    Raises:
+        UsageError: The text is empty.
+    """
+    if path == "":
+        raise UsageError(f"{name} is empty; give a path")
+    return Path(path)
+
+
+def shown_url(text: str) -> str | None:
+    """A URL with the slashes that pathlib took from it; None where a text is no URL."""
+    if URL.fullmatch(text) is None:
+        return None
+    return _SCHEME.sub(
+        lambda match: f"{match[1]}:{'///' if match[1] in _OF_THIS_MACHINE else '//'}", text
+    )
+
+
+def refuse_url(path: Path, name: str, *, advice: str = "download what is to be read") -> None:
     """Refuses a URL where a path is needed.
 
     Args:
         path: The path, in which pathlib has made one slash of two.
         name: What people call it.
+        advice: What to do where the file is elsewhere.
 
     Raises:
         UsageError: It is a URL, and no file has that name.
     """
-    if (match := URL.fullmatch(str(path))) and not path.exists():
-        raise UsageError(
-            f"{name} {match[1]}://{match[2]} is a URL; give a path on this machine (download what "
-            "is to be read)"
-        )
+    if (url := shown_url(str(path))) and not path.exists():
+        raise UsageError(f"{name} {url} is a URL; give a path on this machine ({advice})")
 
 
 def is_same_place(one: Path, other: Path) -> bool:
@@ -155,7 +186,7 @@ def _is_inside(path: Path, folder: Path) -> bool:
 def _check_place(output: Output) -> None:
     """Refuses what cannot be written."""
     name, path = output.name, output.path
-    refuse_url(path, name)
+    refuse_url(path, name, advice="upload what was written afterwards")
     if output.suffixes is not None and path.suffix.lower() not in output.suffixes:
         raise UsageError(
             f"{name} {path} has a name of another format; it must end in "
@@ -166,17 +197,40 @@ def _check_place(output: Output) -> None:
             f"{name} {path.name[:40]!r}... is no name of a file: names have at most "
             f"{_LONGEST_NAME_BYTES} bytes, and no null byte; give another"
         )
+    if path.is_symlink() and not path.exists():
+        raise UsageError(
+            f"{name} {path} is a link to {path.readlink()}, which does not exist; give another "
+            "path, or remove the link"
+        )
     if output.suffixes is not None and path.is_dir():
         raise UsageError(f"{name} {path} is a folder; give the name of a file")
     if path.exists() and not (path.is_file() or path.is_dir()):
         raise UsageError(f"{name} {path} is a device or pipe; give the name of a file")
-    place = path if output.suffixes is None else path.parent
-    while not place.exists() and place != place.parent:
-        place = place.parent
+    place = _nearest_folder(output)
     if not place.is_dir():
         raise UsageError(f"{name} {path} needs a folder where the file {place} is; give another")
-    if not os.access(place, os.W_OK | os.X_OK):
-        raise UsageError(f"{name} {path}: the folder {place} is not writable; give another")
+
+
+def _nearest_folder(output: Output) -> Path:
+    """What exists of the way to where an output goes."""
+    place = output.path if output.suffixes is None else output.path.parent
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    return place
+
+
+def _check_writable(output: Output) -> None:
+    """Tries it: not every folder that permits writing can be written, such as /proc."""
+    place = _nearest_folder(output)
+    temporary = _temporary_name(place / output.path.name)
+    try:
+        temporary.touch(exist_ok=False)
+        temporary.unlink()
+    except OSError as error:
+        raise UsageError(
+            f"{output.name} {output.path}: the folder {place} is not writable ({error.strerror}); "
+            "give another"
+        ) from error
 
 
 def _check_input(output: Output, path: Path) -> None:
@@ -239,17 +293,27 @@ def replacing(path: Path) -> Iterator[Path]:
         OSError: The file cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Short, whatever the name's length: names have a limit of 255 bytes.
-    temporary = path.with_name(f".{secrets.token_hex(8)}.tmp{path.suffix[:32]}")
+    temporary = _temporary_name(path)
     try:
         yield temporary
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
         temporary.replace(path)
         _sync_folder(path.parent)
+    except OSError as error:
+        if isinstance(error.filename, str) and Path(error.filename).name == temporary.name:
+            # Nobody knows the neighbour. A second name is that of `path`, or none.
+            error.filename = os.fspath(path)
+            del error.filename2
+        raise
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def _temporary_name(path: Path) -> Path:
+    """A hidden neighbour; short, whatever the name's length: names have a limit of 255 bytes."""
+    return path.with_name(f".{secrets.token_hex(8)}.tmp{path.suffix[:32]}")
 
 
 def _sync_folder(folder: Path) -> None:

@@ -162,3 +162,36 @@ def test_completion_is_installed_where_it_is_told_to(tmp_path, capsys) -> None:
     assert cli.main(["--install-completion", "--shell", "fish", "--output", str(target)]) == 0
     assert f"installed to {target}" in capsys.readouterr().out
     assert "stillseek" in target.read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["locate", "", "--image", "q.jpg"], "the video's name is empty; give a path"),
+        (["locate", "v.mp4", "--image", ""], "--image is empty; give a path"),
+        (["locate", "v.mp4", "--image", "q.jpg", "--plot", ""], "--plot is empty; give a path"),
+        (
+            ["locate", "v.mp4", "--image", "q.jpg", "", "--top", "2"],
+            "--image is empty; give a path",
+        ),
+        (
+            ["locate", "v.mp4", "--image", "q.jpg", "--cache="],
+            "--cache is empty; give a value, or leave it out",
+        ),
+        (["store", "ls", ""], "an argument is empty; give a path"),
+    ],
+)
+def test_an_empty_argument_is_not_the_current_folder(
+    words: list[str], message: str, capsys
+) -> None:
+    assert cli.main(words) == 2
+    assert capsys.readouterr() == ("", f"error: {message}\n")
+
+
+def test_errors_hold_no_control_characters(tmp_path, capsys) -> None:
+    name = str(tmp_path / "a  b\x1b[31m\x07\x9b.mp4")
+
+    assert cli.main(["locate", name, "--image", name]) == 1
+    assert capsys.readouterr().err.startswith(
+        f"error: no file at {tmp_path}/a  b\ufffd[31m\ufffd\ufffd.mp4; expected a video"
+    )

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from stillseek.cli.app import main
+from stillseek.files import safe_name
 
 pytestmark = pytest.mark.usefixtures("use_small_recipe")
 
@@ -293,6 +294,46 @@ def test_what_is_missing_is_said(
     assert captured.err.count("\n") == 1
 
 
+def test_no_table_replaces_the_last_good_one(command: list[str], tmp_path: Path, capsys) -> None:
+    table, empty, zeros = tmp_path / "old.csv", tmp_path / "empty.mp4", tmp_path / "zero.mp4"
+    empty.touch()
+    zeros.write_bytes(bytes(997))
+    assert main([*command, "--csv", str(table)]) == 0
+    old = table.read_bytes()
+    capsys.readouterr()
+
+    assert main(["locate", str(empty), str(zeros), *command[2:], "--csv", str(table)]) == 1
+
+    assert "wrote" not in capsys.readouterr().out
+    assert table.read_bytes() == old
+    assert old.count(b"\n") == 2
+
+
+def test_what_was_written_is_named_without_control_characters(
+    command: list[str], tmp_path: Path, capsys
+) -> None:
+    assert main([*command, "--edl", str(tmp_path / "a\x1b[2J.edl")]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == f"wrote {tmp_path}/a\ufffd[2J.edl"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--cache", "s3://x/y"], "--cache s3://x/y is a URL; give a path on this machine (upload"),
+        (
+            ["--cache", "simplecache::s3://x/y"],
+            "--cache simplecache::s3://x/y is a URL; give a path on this machine (upload what was",
+        ),
+        (["--plot", "file:///tmp/x.png"], "--plot file:///tmp/x.png is a URL; give a path on this"),
+    ],
+)
+def test_urls_as_outputs_are_shown_as_given(
+    command: list[str], words: list[str], message: str, capsys
+) -> None:
+    assert main([*command, *words]) == 2
+    assert capsys.readouterr().err.startswith(f"error: {message}")
+
+
 def test_all_is_checked_before_a_frame_is_read(
     command: list[str], tmp_path: Path, small_recipe, monkeypatch, capsys
 ) -> None:
@@ -433,7 +474,7 @@ def test_every_output_is_made_of_every_name(
     found = json.loads(captured.out)
     assert (found["video"], found["image"]) == (name, [f"{name[:50]}.png"])
     (clip,) = Path("clips").iterdir()
-    assert clip.name.startswith(name.removesuffix(".mp4")[:50])
+    assert clip.name.startswith(safe_name(name.removesuffix(".mp4")[:50]))
     lines = Path("c.edl").read_text(encoding="utf-8").split("\n")
     assert len(lines) == 7
     assert "<img" in Path("r.html").read_text(encoding="utf-8")

@@ -160,3 +160,28 @@ def test_nothing_is_written_over_the_video(write_clip: Callable[..., Path], tmp_
         with pytest.raises(UsageError, match=r" would overwrite the input |has the place of what "):
             write()
     assert video.read_bytes() == content
+
+
+def test_clips_and_tables_hold_no_control_characters(
+    write_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    video = write_clip().rename(tmp_path / "a\nb\x1b[31m.mp4")
+    found = found_in(video, Moment(2.0, 5.5, 0.75))
+
+    (clip,) = cut_moments(found, tmp_path / "clips")
+    write_ranking(Ranking(results=(found,), failures=(), ranked_by=None), tmp_path / "all.csv")
+
+    assert clip.name == "a\ufffdb\ufffd[31m_01_2.0-5.5s.mp4"
+    assert clip.is_file()
+    row = (tmp_path / "all.csv").read_text().splitlines()[1]
+    assert row.startswith(f"{tmp_path}/a\ufffdb\ufffd[31m.mp4,1,2.0,5.5,0.75,")
+
+
+@pytest.mark.parametrize("name", ["=1+1.mp4", "+1.mp4", "-1.mp4", "@a.mp4", "a=1.mp4"])
+def test_spreadsheets_compute_no_name(name: str, tmp_path: Path) -> None:
+    found = found_in(Path(name), Moment(2.0, 5.5, 0.75))
+
+    write_ranking(Ranking(results=(found,), failures=(), ranked_by=None), tmp_path / "all.csv")
+
+    cell = (tmp_path / "all.csv").read_text().splitlines()[1].split(",")[0]
+    assert cell == (name if name.startswith("a") else f"'{name}")

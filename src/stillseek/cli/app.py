@@ -27,6 +27,7 @@ from cyclopts import (
     UnusedCliTokensError,
 )
 
+from stillseek.cli.console import one_line
 from stillseek.cli.queries import with_negative_boxes
 from stillseek.cli.quiet import VERBOSE, is_own
 from stillseek.errors import (
@@ -95,6 +96,7 @@ def main(tokens: Sequence[str] | None = None) -> int:
         warnings.simplefilter("default", NotDrawnWarning)
         warnings.showwarning = _show_any_warning if verbose else _show_warning
         try:
+            _refuse_empty(words)
             code = app(
                 words,
                 exit_on_error=False,
@@ -116,6 +118,29 @@ def main(tokens: Sequence[str] | None = None) -> int:
         except KeyboardInterrupt as error:
             return _fail(str(error) or "interrupted", EXIT_INTERRUPTED)
     return code or EXIT_DONE
+
+
+def _refuse_empty(words: Sequence[str]) -> None:
+    """Refuses an empty argument, as of a variable that is not set: no option has a use for it.
+
+    As a path it would be the current folder.
+
+    Raises:
+        UsageError: There is one.
+    """
+    option = None
+    for word in words:
+        if word.startswith("--"):
+            name, is_assigned, value = word.partition("=")
+            option = None if word == "--" else name
+            if is_assigned and not value:
+                raise UsageError(f"{option} is empty; give a value, or leave it out")
+        elif not word:
+            is_video = option is None and words[0] in ("locate", "extract")
+            argument = "the video's name" if is_video else "an argument"
+            raise UsageError(f"{option or argument} is empty; give a path")
+        else:
+            option = option if option == "--image" else None
 
 
 def _parse_message(error: CycloptsError) -> str:
@@ -157,7 +182,7 @@ def _os_message(error: OSError) -> str:
 
 
 def _fail(message: str, code: int) -> int:
-    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    print(f"error: {one_line(message)}", file=sys.stderr)
     return code
 
 
@@ -175,4 +200,4 @@ def _show_warning(
 
 
 def _show_any_warning(message: Warning | str, *_: object) -> None:
-    print(f"warning: {' '.join(str(message).split())}", file=sys.stderr)
+    print(f"warning: {one_line(str(message))}", file=sys.stderr)

@@ -1,5 +1,6 @@
 """What commands say on stderr: progress for people, and lists that stay short."""
 
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -7,14 +8,26 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from stillseek.files import shown_name
+
 # Of a list; the rest is counted.
 MOST_LISTED = 20
+
+
+def one_line(text: str) -> str:
+    """A message as one line that no terminal takes for more than text."""
+    return shown_name(re.sub(r"\s*[\t\r\n]\s*", " ", text.strip()))
+
+
+def print_wrote(what: str) -> None:
+    """Says which files were written."""
+    print(f"wrote {shown_name(what)}")
 
 
 def print_some(kind: str, lines: Sequence[str]) -> None:
     """Prints the first lines of a list to stderr, each with what it is before it."""
     for line in lines[:MOST_LISTED]:
-        print(f"{kind}: {' '.join(line.split())}", file=sys.stderr)
+        print(f"{kind}: {one_line(line)}", file=sys.stderr)
     if len(lines) > MOST_LISTED:
         print(f"{kind}: ... and {len(lines) - MOST_LISTED} more", file=sys.stderr)
 
@@ -36,7 +49,7 @@ def progress_bar(description: str) -> Iterator[Callable[[float | int, float | in
     with Progress(
         *columns, console=console, transient=True, disable=not console.is_terminal
     ) as bar:
-        task = bar.add_task(description, total=None)
+        task = bar.add_task(shown_name(description), total=None)
 
         def advance(done: float | int, total: float | int) -> None:
             bar.update(task, completed=done, total=total)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from stillseek.cli.console import progress_bar
+from stillseek.cli.console import print_wrote, progress_bar
 from stillseek.data.rendered.dataset import RenderedConfig
 from stillseek.files import IMAGE_SUFFIXES, Output, check_outputs
 
@@ -73,4 +73,4 @@ def sheet(folder: Path, /, *, out: Path, videos: int = 12, overwrite: bool = Fal
     from stillseek.data.sheet import write_sheet
 
     number = write_sheet(read_manifest(folder), out, videos=videos, overwrite=overwrite)
-    print(f"wrote {out}: {number} videos")
+    print_wrote(f"{out}: {number} videos")

@@ -14,6 +14,7 @@ from stillseek.cli.console import progress_bar
 from stillseek.cli.recipe_options import describe_others, extract_command
 from stillseek.errors import UsageError
 from stillseek.features import DEFAULT_RECIPE, RecipeOptions
+from stillseek.files import shown_name
 
 if TYPE_CHECKING:
     from stillseek.data.check import Problem, ProblemKind
@@ -81,7 +82,7 @@ def check(
         print(f"{features[0].root}: features of {_list(held)}")
         entries = f", {report.num_entries} entries of recipe {name} ({features[1][:16]})"
     for line in _describe(report.problems):
-        print(f"error: {line}", file=sys.stderr)
+        print(f"error: {shown_name(line)}", file=sys.stderr)
     found = f"{len(report.problems)} problems" if report.problems else "all there"
     print(f"{folder}: {report.num_samples} samples, {report.num_files} files{entries}: {found}")
     if features is not None and any(each.kind == "features" for each in report.problems):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from cyclopts import Parameter
 
-from stillseek.cli.console import progress_bar
+from stillseek.cli.console import print_wrote, progress_bar
 from stillseek.cli.recipe_options import files_of
 from stillseek.errors import UsageError
 from stillseek.features import RecipeOptions
@@ -83,7 +83,7 @@ def demo(
     _print_presence(found, not_there, f"{absent_image} ({missing.label!r}, not in the video)")
     plot_localization(found, out / "plot.png", true_segment=target.segment, overwrite=overwrite)
     write_report(found, out / "report.html", true_segment=target.segment, overwrite=overwrite)
-    print(f"wrote {out / 'plot.png'} and {out / 'report.html'}")
+    print_wrote(f"{out / 'plot.png'} and {out / 'report.html'}")
 
 
 def _print_presence(found: "Localization", not_there: "Localization", absent: str) -> None:

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
+from stillseek.cli.console import print_wrote
 from stillseek.cli.recipe_options import files_of
 from stillseek.errors import UsageError
 from stillseek.features import DEFAULT_RECIPE, RecipeOptions
@@ -51,4 +52,4 @@ def export(
     else:
         head = load_checkpoint(checkpoint, recipe_fingerprint=None)
     write_onnx(out, head, overwrite=overwrite)
-    print(f"wrote {out}, for features of recipe {head.recipe_name}")
+    print_wrote(f"{out}, for features of recipe {head.recipe_name}")

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from stillseek.cli.console import progress_bar
+from stillseek.cli.console import print_wrote, progress_bar
 from stillseek.cli.recipe_options import files_of
 from stillseek.errors import UsageError
 from stillseek.features.recipe import RecipeOptions
@@ -76,4 +76,4 @@ def fit_pca(
         f"{origin['num_clips']} clips of {origin['num_videos']} training videos"
     )
     print(f"reduced {num_videos} videos, kept {num_queries} query images in {store}")
-    print(f"wrote {out}; use it with --recipe {recipe.name} --reduction {out}")
+    print_wrote(f"{out}; use it with --recipe {recipe.name} --reduction {out}")

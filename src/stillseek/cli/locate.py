@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from stillseek.cli.console import print_some, progress_bar
+from stillseek.cli.console import print_some, print_wrote, progress_bar
 from stillseek.cli.queries import ImageQuery, Queries
 from stillseek.cli.recipe_options import RecipeBesideHead, files_of
 from stillseek.errors import UsageError
@@ -157,7 +157,7 @@ def locate(
         _print_ranking(ranking)
     for path in outputs.write(ranking, localizer):
         if not json:
-            print(f"wrote {path}")
+            print_wrote(str(path))
     print_some("error", [failure.error for failure in ranking.failures])
     return 0 if ranking.results else 1
 
@@ -331,7 +331,8 @@ class _Outputs:
         written = []
         for found in ranking.results:
             written += self._write_one(found, localizer)
-        if self.csv is not None:
+        # An empty table would take the place of the last good one.
+        if self.csv is not None and ranking.results:
             from stillseek.localize.ranking import write_ranking
 
             write_ranking(ranking, self.csv, overwrite=self.overwrite)

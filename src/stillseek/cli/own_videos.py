@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from stillseek.cli.console import MOST_LISTED, print_some, progress_bar
+from stillseek.cli.console import MOST_LISTED, one_line, print_some, progress_bar
 from stillseek.data.own_videos.dataset import OwnVideosConfig
 from stillseek.files import check_outputs
 
@@ -60,7 +60,7 @@ def import_(
             )
     except BrokenAnnotationsError as error:
         print_some("error", error.problems)
-        print(f"error: {error.summary}", file=sys.stderr)
+        print(f"error: {one_line(error.summary)}", file=sys.stderr)
         return 1
     print_some("skipped", made.skipped)
     empty = (

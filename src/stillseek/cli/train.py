@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from stillseek.cli.console import print_wrote
 from stillseek.cli.model_options import ModelOptions, TrainableName
 from stillseek.cli.recipe_options import RecipeBesideHead, files_of
 from stillseek.features import DEFAULT_RECIPE
@@ -126,7 +127,7 @@ def train(
         f"best epoch {result.best_epoch}: validation mIoU {result.best_miou:.2%} (best prior: "
         f"{result.prior}, {result.prior_miou:.2%})"
     )
-    print(f"wrote {out / HEAD_FOLDER}; use it with --checkpoint {out}")
+    print_wrote(f"{out / HEAD_FOLDER}; use it with --checkpoint {out}")
 
 
 def _table_name(model: TrainableName, options: ModelOptions, config: TrainConfig) -> str:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from stillseek.cli.console import progress_bar
+from stillseek.cli.console import print_wrote, progress_bar
 from stillseek.files import Output, check_outputs
 from stillseek.training.encoder_config import EncoderTrainConfig
 
@@ -40,4 +40,4 @@ def train_encoder(
     with progress_bar("training") as advance:
         summary = run(config, out, on_progress=advance)
     print(f"validation AUC {summary['best_validation_auc']:.4f}")
-    print(f"wrote {out / 'pocket_encoder.safetensors'}")
+    print_wrote(f"{out / 'pocket_encoder.safetensors'}")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from stillseek.errors import FeatureError, UsageError
 from stillseek.features.keys import is_entry_name
-from stillseek.files import LEFT_OVER, URL, replacing
+from stillseek.files import LEFT_OVER, URL, replacing, shown_url
 
 SUFFIX = ".safetensors"
 # fsspec's way to put one file system into another, such as simplecache::s3://bucket/store.
@@ -90,8 +90,9 @@ def open_files(root: Path | str) -> StoreFiles:
     """
     if _CHAIN.match(str(root)):
         # A cache in between would hold what other writers have replaced.
+        url = shown_url(str(root)) or root
         raise UsageError(
-            f"a store cannot lie at {root}, which chains file systems; give the address of the "
+            f"a store cannot lie at {url}, which chains file systems; give the address of the "
             "store itself, such as s3://bucket/store"
         )
     match = URL.fullmatch(str(root))

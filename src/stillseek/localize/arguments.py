@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from stillseek.errors import UsageError
-from stillseek.files import Output, check_outputs
+from stillseek.files import Output, as_path, check_outputs
 from stillseek.localize.localization import Localization
 from stillseek.localize.query import Box
 from stillseek.models.inputs import HeadPrecision
@@ -83,7 +83,7 @@ def checked_output(
     check_type("overwrite", overwrite, bool, "True or False")
     assert isinstance(path, Path | str)
     assert isinstance(overwrite, bool)
-    place = Path(path)
+    place = as_path(path, "path")
     check_outputs([output(place)], inputs=inputs, overwrite=overwrite)
     return place
 

@@ -7,7 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from stillseek.errors import UsageError
-from stillseek.files import EDL_SUFFIXES, MADE_BY, Output, replacing, shown_name
+from stillseek.files import EDL_SUFFIXES, MADE_BY, Output, replacing, safe_name, shown_name
 from stillseek.localize.arguments import check_localization, checked_output
 from stillseek.localize.localization import Localization
 from stillseek.media import cut, probe
@@ -77,11 +77,11 @@ def cut_moments(
 
 
 def _short_stem(video: Path) -> str:
-    """The name of a video without suffix, cut where it leaves no room for more."""
-    stem = os.fsencode(video.stem)
-    if len(stem) <= _LONGEST_STEM_BYTES:
-        return video.stem
-    return stem[:_LONGEST_STEM_BYTES].decode(errors="ignore")
+    """The name of a video without suffix, as text in one line, cut to leave room for more."""
+    stem = safe_name(video.stem)
+    if len(os.fsencode(stem)) <= _LONGEST_STEM_BYTES:
+        return stem
+    return os.fsencode(stem)[:_LONGEST_STEM_BYTES].decode(errors="ignore")
 
 
 def write_edl(localization: Localization, path: Path | str, *, overwrite: bool = False) -> None:

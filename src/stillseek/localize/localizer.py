@@ -19,7 +19,7 @@ from stillseek.features import (
 )
 from stillseek.features.drawn import warn_unless_drawn
 from stillseek.features.precision import find_device, recipe_device
-from stillseek.files import refuse_url
+from stillseek.files import as_path, refuse_url
 from stillseek.localize.arguments import (
     check_cache,
     check_choice,
@@ -180,7 +180,7 @@ class Localizer:
         if cache is not None:
             options = recipe_options or RecipeOptions()
             read = (checkpoint, options.weights, options.detector, options.reduction)
-            check_cache(Path(cache), [Path(path) for path in read if path is not None])
+            check_cache(as_path(cache, "cache"), [Path(path) for path in read if path is not None])
         if checkpoint is not None and model is not None:
             raise UsageError(
                 f"a checkpoint ({checkpoint}) and a model ({model}) were given; give one of them"
@@ -203,7 +203,7 @@ class Localizer:
             head, name = installed_head(encoder, model), encoder.name
             head, kind = with_engine(head, engine)
         else:
-            head, name = read_head(Path(checkpoint))
+            head, name = read_head(as_path(checkpoint, "checkpoint"))
             if not isinstance(recipe, Recipe):
                 recipe, recipe_options = recipe_of(head, checkpoint, recipe, recipe_options)
             head, kind = with_engine(head, engine)
@@ -313,7 +313,7 @@ class Localizer:
             MediaError: The video or an image cannot be read.
         """
         check_type("video", video, str | Path, "a path")
-        video = Path(video)
+        video = as_path(video, "video")
         refuse_url(video, "video")
         # Requests and pictures first: what is wrong must not cost the time of reading the video.
         search = self._checked_request(top, decode, search, on_progress)
@@ -425,7 +425,7 @@ class Localizer:
         for place, video in enumerate(places):
             check_type(f"videos[{place}]", video, str | Path, "a path")
         self._checked_request(top, decode, search, on_progress)
-        places = [Path(place) for place in places]
+        places = [as_path(place, f"videos[{number}]") for number, place in enumerate(places)]
         if self._store is not None and isinstance(self._store.root, Path):
             check_cache(self._store.root, places)
         files = find_videos(places)

@@ -12,7 +12,7 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from stillseek.errors import MediaError, UsageError
-from stillseek.files import refuse_url
+from stillseek.files import as_path, refuse_url
 from stillseek.media import frame_at, read_image, rgb_of
 from stillseek.media.container import MAX_PIXELS
 
@@ -109,12 +109,13 @@ def file_of(image: QueryImage) -> Path | None:
 def _query_image(picture: object, name: str) -> QueryImage:
     match picture:
         case str() | Path():
-            path = Path(picture)
+            path = as_path(picture, name)
             refuse_url(path, name)
             return path
         case VideoFrame():
-            refuse_url(Path(picture.path), name)
-            return VideoFrame(Path(picture.path), float(picture.seconds))
+            path = as_path(picture.path, name)
+            refuse_url(path, name)
+            return VideoFrame(path, float(picture.seconds))
         case bytes():
             return _decoded(picture, name)
         case Image.Image():

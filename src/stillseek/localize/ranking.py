@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Literal
 
 from stillseek.errors import MediaError, UnusableFeaturesError
-from stillseek.files import TABLE_SUFFIXES, Output, replacing
+from stillseek.files import TABLE_SUFFIXES, Output, replacing, safe_name
 from stillseek.localize.arguments import check_type, checked_output
 from stillseek.localize.localization import Localization
 
 RankedBy = Literal["presence", "similarity"]
 
 _COLUMNS = ("video", "rank", "start_seconds", "end_seconds", "score", "presence", "found")
+# What spreadsheets compute where a cell begins with it.
+_FORMULAS = ("=", "+", "-", "@")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +123,8 @@ def write_ranking(ranking: Ranking, path: Path | str, *, overwrite: bool = False
 
     ``rank`` is the place of the video, from 1; ``score``, ``presence`` and ``found`` (true, false)
     are empty where there is no calibration, the times where there is no moment. Videos that could
-    not be searched are left out.
+    not be searched are left out. Control characters of names are U+FFFD, and a name that
+    spreadsheets would compute has a ``'`` before it.
 
     Args:
         ranking: The videos.
@@ -157,7 +160,13 @@ def _rows(ranking: Ranking) -> Iterator[tuple[object, ...]]:
                 if moment is not None
                 else (None, None, None)
             )
-            yield (str(found.video), place, *of_moment, found.presence, is_found)
+            yield (_name_cell(found.video), place, *of_moment, found.presence, is_found)
+
+
+def _name_cell(video: Path) -> str:
+    """The name, which no reader of tables takes for lines, commands or a formula."""
+    text = safe_name(str(video))
+    return f"'{text}" if text.startswith(_FORMULAS) else text
 
 
 def _peak(found: Localization) -> float:

@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Literal
 
 from stillseek.errors import MediaError, TruncatedMediaWarning
+from stillseek.files import shown_url
 
 _ANIMATIONS = "MP4, MKV, WebM, MOV, AVI, GIF or the like"
 _PICTURES = "JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF"
-# A path has one slash for two; one letter before the colon is a drive.
-_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/+(.+)")
 # Pictures that Pillow does not read, by what their files begin with, and what helps.
 _FOREIGN_PICTURES = (
     (rb"....ftyp(hei[cfmsx]|hev[cmsx]|mif1|msf1)", "HEIC (a phone's)", "export it as JPEG"),
@@ -29,10 +28,9 @@ def check_file(path: Path, kind: Literal["video", "image"]) -> None:
     """
     a_kind = f"an {kind}" if kind == "image" else f"a {kind}"
     try:
-        if not path.exists() and (url := _URL.match(str(path))):
+        if not path.exists() and (url := shown_url(str(path))):
             raise MediaError(
-                f"{url[1]}://{url[2]} is a URL; expected {a_kind} stored as a file: "
-                "download it and pass the file"
+                f"{url} is a URL; expected {a_kind} stored as a file: download it and pass the file"
             )
         if not path.exists():
             raise MediaError(f"no file at {path}; expected {a_kind}: check the path")
