@@ -50,6 +50,42 @@ def test_importing_the_package_needs_no_torch() -> None:
     assert subprocess.run([sys.executable, "-c", source]).returncode == 0
 
 
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["locate", "v.mp4", "--image", "q.png", "--top", "0"], 2, "top must be at least 1, got 0"),
+        (
+            ["evaluate", "--dataset", "d", "--store", "s", "--out", "o"],
+            2,
+            "nothing to score; give --checkpoint DIR, --matching or both",
+        ),
+        (["export", "no", "--out", "h.onnx"], 1, "no is no folder with a checkpoint.json; give "),
+        (
+            ["evaluate", "--dataset", "d", "--store", "s", "--out", "o", "--checkpoint", "no"],
+            1,
+            "no is no folder with a checkpoint.json; give ",
+        ),
+    ],
+)
+def test_cheap_checks_need_no_torch(
+    words: list[str], code: int, message: str, tmp_path: Path
+) -> None:
+    source = (
+        "import sys\n"
+        "from stillseek.cli.app import main\n"
+        f"code = main({words!r})\n"
+        "assert 'torch' not in sys.modules, 'torch was imported'\n"
+        "sys.exit(code)\n"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", source], capture_output=True, text=True, cwd=tmp_path
+    )
+
+    assert (done.returncode, done.stdout) == (code, "")
+    assert done.stderr.startswith(f"error: {message}")
+
+
 def test_root_help_names_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main([]) == 0
 
@@ -121,6 +157,7 @@ class _Fails:
     ("error", "code", "line"),
     [
         (UsageError("threads must be at least 1,\n got 0"), 2, "threads must be at least 1, got 0"),
+        (UsageError("say --overwrite (overwrite=True) too"), 2, "say --overwrite too"),
         (MediaError("v.mp4 is empty"), 1, "v.mp4 is empty"),
         (
             PermissionError(13, "Permission denied", "p.png"),

@@ -6,6 +6,7 @@ no torch.
 
 import errno
 import os
+import re
 import shlex
 import sys
 import warnings
@@ -41,6 +42,7 @@ from stillseek.errors import (
 )
 
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
+_FROM_PYTHON = re.compile(r" \((overwrite|resume)=True\)")
 _NUMBERS: dict[type[int | float], str] = {int: "a whole number", float: "a number"}
 
 
@@ -195,7 +197,9 @@ def _os_message(error: OSError) -> str:
 
 
 def _fail(message: str, code: int) -> int:
-    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    # What it is called from Python is no help here.
+    said = _FROM_PYTHON.sub("", " ".join(message.split()))
+    print(f"error: {said}", file=sys.stderr)
     return code
 
 

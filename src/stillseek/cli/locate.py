@@ -23,6 +23,7 @@ from stillseek.files import (
     refuse_url,
     shown_name,
 )
+from stillseek.models.checkpoint_header import find_checkpoint
 
 if TYPE_CHECKING:
     from stillseek.localize.localization import Localization
@@ -108,7 +109,11 @@ def locate(
         csv=csv,
         overwrite=overwrite,
     )
+    if top < 1:
+        raise UsageError(f"top must be at least 1, got {top}")
     files = _check_inputs(places, queries)
+    if checkpoint is not None and checkpoint.suffix != ".onnx":
+        find_checkpoint(checkpoint)
     is_one = len(files) == 1 and files == places
     if not is_one:
         outputs.refuse_those_of_one()
