@@ -20,6 +20,11 @@ VERBS = (
     "export",
     "doctor",
 )
+_ALL_VERBS = (
+    "locate, demo, dataset, extract, store, fit-pca, train, train-encoder, evaluate, export, doctor"
+)
+_LOCATE = ("locate", "v.mp4", "--image", "q.png")
+_TRAIN = ("train", "--dataset", "d", "--store", "s", "--out", "o")
 DATASET_VERBS = (("dataset", "render"), ("dataset", "import"))
 
 
@@ -45,11 +50,57 @@ def test_importing_the_package_needs_no_torch() -> None:
     assert subprocess.run([sys.executable, "-c", source]).returncode == 0
 
 
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["locate", "v.mp4", "--image", "q.png", "--top", "0"], 2, "top must be at least 1, got 0"),
+        (
+            ["evaluate", "--dataset", "d", "--store", "s", "--out", "o"],
+            2,
+            "nothing to score; give --checkpoint DIR, --matching or both",
+        ),
+        (["export", "no", "--out", "h.onnx"], 1, "no is no folder with a checkpoint.json; give "),
+        (
+            ["evaluate", "--dataset", "d", "--store", "s", "--out", "o", "--checkpoint", "no"],
+            1,
+            "no is no folder with a checkpoint.json; give ",
+        ),
+    ],
+)
+def test_cheap_checks_need_no_torch(
+    words: list[str], code: int, message: str, tmp_path: Path
+) -> None:
+    source = (
+        "import sys\n"
+        "from stillseek.cli.app import main\n"
+        f"code = main({words!r})\n"
+        "assert 'torch' not in sys.modules, 'torch was imported'\n"
+        "sys.exit(code)\n"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", source], capture_output=True, text=True, cwd=tmp_path
+    )
+
+    assert (done.returncode, done.stdout) == (code, "")
+    assert done.stderr.startswith(f"error: {message}")
+
+
 def test_root_help_names_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main([]) == 0
 
     out = capsys.readouterr().out
     assert [verb for verb in VERBS if not re.search(rf"│ {verb} ", out)] == []
+
+
+@pytest.mark.parametrize("group", ["dataset", "store"])
+def test_every_verb_of_a_group_is_described(group: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([group, "--help"]) == 0
+
+    out = capsys.readouterr().out
+    rows = re.findall(r"│ (\S+) (.*?) *│\n", out.split("Commands")[1])
+    assert len(rows) >= 3
+    assert [verb for verb, words in rows if not words.strip()] == []
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
@@ -62,12 +113,23 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("tokens", "message"),
     [
-        (["find"], 'Unknown command "find". Available commands: '),
+        (["find"], "there is no command 'find'; the commands are locate, demo, dataset, extract, "),
+        (["frobnicate"], f"there is no command 'frobnicate'; the commands are {_ALL_VERBS}; see "),
+        (["trian"], "there is no command 'trian'; did you mean train? The commands are locate, "),
         (["locate"], "the picture is missing: stillseek locate VIDEO --image PICTURE; see "),
         (["locate", "v.mp4"], "the picture is missing: stillseek locate v.mp4 --image PICTURE; "),
         (["export"], 'Command "export" parameter --out requires an argument; see '),
         (["locate", "v.mp4", "--image", "q.png", "--plto", "p.png"], "Unknown option: --plto. "),
-        (["locate", "v.mp4", "--image", "q.png", "--threads", "two"], "Invalid value for --thr"),
+        ([*_LOCATE, "--threads", "two"], "--threads must be a whole number, got 'two'; see "),
+        ([*_LOCATE, "--threads", "nan"], "--threads must be a whole number, got 'nan'; see "),
+        ([*_LOCATE, "--top", "1.5"], "--top must be a whole number, got '1.5'; see "),
+        ([*_LOCATE, "--top", "2e0"], "--top must be a whole number, got '2e0'; see "),
+        ([*_TRAIN, "--seed", "0.4"], "--seed must be a whole number, got '0.4'; see "),
+        ([*_TRAIN, "--num-layers", "2.5"], "--num-layers must be a whole number, got '2.5'; see"),
+        ([*_TRAIN, "--anchor-scales", "1", "3.5"], "--anchor-scales must be a whole number, got "),
+        ([*_TRAIN, "--dropout", "much"], "--dropout must be a number, got 'much'; see "),
+        ([*_LOCATE, "--frame", "s.mp4@"], "--frame s.mp4@ is not VIDEO@SECONDS, e.g. match.mp4@1"),
+        ([*_LOCATE, "--box", "1,2,3"], "--box 1,2,3 is not x,y,w,h; give four whole numbers of"),
         (["locate", "v.mp4", "--image", "q.png", "--decode", "best"], 'Invalid value "best" for'),
     ],
 )
@@ -80,7 +142,7 @@ def test_wrong_usage_exits_with_2_and_one_line(
     assert captured.out == ""
     assert captured.err.startswith(f"error: {message}")
     assert captured.err.count("\n") == 1
-    assert re.search(r"; see stillseek( locate| export)? --help\n$", captured.err)
+    assert re.search(r"; see stillseek( locate| export| train)? --help\n$", captured.err)
 
 
 class _Fails:
@@ -95,6 +157,7 @@ class _Fails:
     ("error", "code", "line"),
     [
         (UsageError("threads must be at least 1,\n got 0"), 2, "threads must be at least 1, got 0"),
+        (UsageError("say --overwrite (overwrite=True) too"), 2, "say --overwrite too"),
         (MediaError("v.mp4 is empty"), 1, "v.mp4 is empty"),
         (
             PermissionError(13, "Permission denied", "p.png"),

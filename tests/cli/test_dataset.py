@@ -1,5 +1,6 @@
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -45,6 +46,10 @@ def test_render_passes_its_settings_on_and_counts(tmp_path, dataset, monkeypatch
     [
         (["--test-videos", "-1"], "test_videos must be at least 0, got -1"),
         (["--videos", "3"], "Unknown option: --videos"),
+        (
+            [f"--{split}-videos=0" for split in ("train", "seen", "validation", "test")],
+            "a data set needs at least 1 video, got 0 of every split; give --train-videos or the",
+        ),
         (["--workers", "-1"], "workers must be at least 1, got -1"),
         (["--workers", "0"], "workers must be at least 1, got 0"),
     ],
@@ -66,6 +71,8 @@ def test_check_finds_what_extract_has_not_made_yet(
     assert main(["dataset", "check", str(dataset)]) == 0
     assert capsys.readouterr() == (f"{dataset}: 17 samples, 12 files: all there\n", "")
 
+    # A store in which nothing could be kept yet.
+    (store / "logs").mkdir(parents=True)
     assert main(command) == 1
     captured = capsys.readouterr()
     count = 12 + len(list_queries(dataset))
@@ -209,3 +216,22 @@ def test_a_sheet_of_no_videos_exits_with_2(dataset, tmp_path, capsys) -> None:
 
     assert capsys.readouterr() == ("", "error: a sheet needs at least 1 video, got 0\n")
     assert not out.exists()
+
+
+def test_check_says_where_there_is_no_data_set_or_store(
+    dataset: Path, tmp_path: Path, capsys
+) -> None:
+    for words, code, message in (
+        ([str(tmp_path)], 1, f"{tmp_path} is no data set; expected a folder with manifest.json, "),
+        (["https://host/ds"], 2, "the data set https://host/ds is a URL; give a path on this "),
+        (
+            [str(dataset), "--store", str(tmp_path / "no")],
+            2,
+            f"there is no store at {tmp_path / 'no'}; give the folder that extract wrote to",
+        ),
+    ):
+        assert main(["dataset", "check", *words]) == code
+        captured = capsys.readouterr()
+        assert captured.out == ""
+        assert captured.err.startswith(f"error: {message}")
+        assert captured.err.count("\n") == 1

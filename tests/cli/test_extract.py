@@ -382,3 +382,12 @@ def test_the_log_names_files_whose_names_are_no_text(write_clip, tmp_path: Path,
 
     (video,) = json.loads((tmp_path / "log.json").read_text(encoding="utf-8"))["videos"]
     assert video["path"] == str(path)
+
+
+def test_a_video_that_is_not_there_is_said_as_locate_says_it(tmp_path: Path, capsys) -> None:
+    missing = tmp_path / "missing.mp4"
+
+    assert main(["extract", str(missing), "--out", str(tmp_path / "store")]) == 1
+    assert capsys.readouterr().err == (
+        f"error: no file at {missing}; expected a video: check the path\n"
+    )

@@ -334,6 +334,31 @@ def test_urls_as_outputs_are_shown_as_given(
     assert capsys.readouterr().err.startswith(f"error: {message}")
 
 
+def test_not_is_neither_the_picture_nor_a_wrong_time(
+    command: list[str], write_picture, tmp_path: Path, capsys
+) -> None:
+    picture, video = write_picture(), command[1]
+    copy, animation = tmp_path / "copy.png", tmp_path / "note@home.png"
+    copy.write_bytes(picture.read_bytes())
+
+    for words, code, message in (
+        (["--not", str(picture)], 2, "--not is the same picture as --image; give with --not "),
+        (["--not", str(copy)], 2, "--not is the same picture as --image; give with --not "),
+        (
+            ["--frame", f"{video}@2", "--not", f"{video}@2.0"],
+            2,
+            "--not is the same picture as --frame; give with --not ",
+        ),
+        (["--not", f"{video}@abc"], 2, f"--not {video}@abc is not VIDEO@SECONDS, e.g. match.mp4"),
+        (["--not", f"{video}@"], 2, f"--not {video}@ is not VIDEO@SECONDS, e.g. match.mp4@12.5"),
+        (["--not", str(animation)], 1, f"no file at {animation}; expected an image"),
+    ):
+        assert main([*command, *words]) == code
+        captured = capsys.readouterr()
+        assert captured.out == ""
+        assert captured.err.startswith(f"error: {message}")
+
+
 def test_all_is_checked_before_a_frame_is_read(
     command: list[str], tmp_path: Path, small_recipe, monkeypatch, capsys
 ) -> None:

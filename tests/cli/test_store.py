@@ -183,6 +183,27 @@ def test_folder_that_is_no_store_is_refused(verb: str, tmp_path: Path, capsys) -
     )
 
 
+@pytest.mark.parametrize("verb", ["ls", "verify", "gc"])
+def test_folder_without_any_entry_is_refused(verb: str, tmp_path: Path, capsys) -> None:
+    folder, emptied = tmp_path / "dataset", tmp_path / "emptied"
+    (folder / "videos").mkdir(parents=True)
+    (emptied / "videos" / "cc").mkdir(parents=True)
+    (emptied / "videos" / "cc" / f".{'0' * 16}.tmp").write_bytes(b"1")
+
+    assert main(["store", verb, str(emptied)]) == 0
+    capsys.readouterr()
+    (folder / "videos" / "one.mp4").write_bytes(b"1")
+    for place, what in (
+        (folder, f"has no entry, but {Path('videos/one.mp4')}"),
+        (folder.with_name("new"), "is empty"),
+    ):
+        place.mkdir(exist_ok=True)
+        assert main(["store", verb, str(place)]) == 2
+        assert capsys.readouterr().err == (
+            f"error: {place} is no store: it {what}; give the folder that extract wrote to\n"
+        )
+
+
 def test_store_at_a_url(write_clip, capsys) -> None:
     url = "memory://bucket/store"
     assert main(["extract", str(write_clip(name="one.mp4")), "--out", url]) == 0

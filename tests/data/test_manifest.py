@@ -1,5 +1,6 @@
 import dataclasses
 import json
+from pathlib import Path
 
 import pytest
 
@@ -157,8 +158,17 @@ def test_a_broken_header_names_the_file(tmp_path, change, message):
 
 
 def test_missing_and_binary_files_are_refused(tmp_path):
-    with pytest.raises(DatasetError, match=r"cannot read .*manifest\.json"):
-        read_manifest(tmp_path)
+    (tmp_path / "file.json").write_text("{}")
+    expected = (
+        " is no data set; expected a folder with manifest.json, as stillseek dataset build, "
+        "import, compose and render make it"
+    )
+    for folder in (tmp_path, tmp_path / "missing", tmp_path / "file.json"):
+        with pytest.raises(DatasetError) as failure:
+            read_manifest(folder)
+        assert str(failure.value) == f"{folder}{expected}"
+    with pytest.raises(UsageError, match=r"^the data set https://host/ds is a URL; give a path"):
+        read_manifest(Path("https://host/ds"))
     write(tmp_path)
     (tmp_path / "samples.jsonl").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(DatasetError, match="not UTF-8"):

@@ -87,8 +87,9 @@ def test_other_weights_are_refused(tmp_path: Path):
     path = tmp_path / "efficientnet-lite2-9656183e.pth"
     path.write_bytes(b"something else")
     recipe = load_recipe("lite", RecipeOptions(weights=path))
-    with pytest.raises(FeatureError, match="is not the published file"):
+    with pytest.raises(FeatureError, match="is not the published file") as failure:
         recipe.encode_image(make_picture())
+    assert str(failure.value).endswith("; give that file, or leave --weights out")
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from stillseek.errors import UsageError
+from stillseek.errors import UnusableFeaturesError, UsageError
 from stillseek.localize.localizer import Localizer
 from stillseek.localize.query_image import VideoFrame
 from stillseek.localize.unlike import add_penalty, penalties
@@ -136,7 +136,8 @@ def test_a_head_of_boundaries_is_pushed_too(small_head, scene) -> None:
     localizer = Localizer.load(checkpoint=small_head)
 
     plain = localizer.locate(video, both)
-    other = localizer.locate(video, both, unlike=[both, VideoFrame(video, 4.0)])
+    frames = [VideoFrame(video, 20.0), VideoFrame(video, 4.0)]
+    other = localizer.locate(video, both, unlike=frames)
 
     assert other.start_probabilities[:8].sum() < plain.start_probabilities[:8].sum()
 
@@ -148,3 +149,43 @@ def test_two_spaces_do_not_compare(small_head, small_recipe, write_picture, monk
 
     with pytest.raises(UsageError, match="cannot be compared with what the activity is not"):
         localizer.encode_query(write_picture(), unlike=write_picture("other.png", seed=1))
+
+
+@pytest.mark.usefixtures("use_small_recipe")
+def test_a_picture_is_not_what_the_activity_is_and_is_not(
+    small_head, write_clip, write_picture
+) -> None:
+    localizer, video = Localizer.load(checkpoint=small_head), write_clip()
+    picture, other = write_picture(), write_picture("other.png", seed=1)
+    copy = picture.with_name("copy.png")
+    copy.write_bytes(picture.read_bytes())
+    pixels = np.asarray(Image.open(picture))
+
+    for images, unlike in (
+        ([other, picture], [video.with_name("missing.png"), picture]),
+        ([other, picture], [other.with_name("missing.png"), copy]),
+        ([other, pixels], [picture, pixels.copy()]),
+        ([other, VideoFrame(video, 2.5)], [VideoFrame(video, 3.5), VideoFrame(video, 2.5)]),
+    ):
+        with pytest.raises(UsageError, match=r"^unlike\[1\] is the same picture as images\[1\]; "):
+            localizer.encode_query(images, unlike=unlike)
+    # What is around a part of a picture may be what is not meant.
+    assert localizer.encode_query(picture, boxes=[(1, 2, 20, 30)], unlike=copy).unlike == (copy,)
+
+
+def test_a_picture_that_shows_nothing_is_named(tmp_path: Path, write_picture) -> None:
+    localizer, good = Localizer.load("lite"), write_picture()
+    plain, pixels = tmp_path / "plain.png", np.full((40, 60, 3), 99, np.uint8)
+    Image.fromarray(pixels).save(plain)
+    said = "the picture is one colour all over, so there is nothing to look for; give a picture "
+
+    for images, words, name in (
+        ([good, plain], {}, str(plain)),
+        ([good, pixels], {}, "images[1]"),
+        (good, {"unlike": plain}, str(plain)),
+        (good, {"unlike": pixels}, "unlike[0]"),
+        (plain, {"boxes": [(1, 2, 30, 20)]}, f"{plain}, box 1,2,30,20"),
+    ):
+        with pytest.raises(UnusableFeaturesError) as error:
+            localizer.encode_query(images, **words)
+        assert str(error.value).startswith(f"{name}: {said}")

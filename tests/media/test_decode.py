@@ -280,11 +280,11 @@ def test_decoding_is_lazy(make_video, monkeypatch):
         (lambda p: frame_at(p, -0.5), "a frame's time must be 0 or more seconds, got -0.5"),
         (
             lambda p: frames_at(p, [0.0, 3.1]),
-            "{} has no frame at 3.1 seconds; choose a time before it ends",
+            "{} has no frame at 3.1 seconds; choose a time before it ends, at 3.1 seconds",
         ),
         (
             lambda p: list(sample(p, interval_seconds=1.0, start_seconds=7.0)),
-            "{} has no frame at 7.0 seconds; choose a time before it ends",
+            "{} has no frame at 7.0 seconds; choose a time before it ends, at 3.1 seconds",
         ),
     ],
 )

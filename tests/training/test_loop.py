@@ -380,7 +380,7 @@ def test_records_of_an_early_version_are_resumed(tmp_path):
 
 def test_a_used_folder_is_refused_without_resume(tmp_path):
     run(tmp_path)
-    with pytest.raises(UsageError, match="already holds a training run"):
+    with pytest.raises(UsageError, match="already holds a training run; go on with it by --resume"):
         run(tmp_path)
 
 

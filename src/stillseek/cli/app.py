@@ -6,23 +6,28 @@ no torch.
 
 import errno
 import os
+import re
 import shlex
 import sys
 import warnings
 from collections.abc import Sequence
+from difflib import get_close_matches
 from importlib.metadata import version
 from itertools import takewhile
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO, get_args
 
 from cyclopts import (
     App,
     Argument,
+    ArgumentCollection,
+    CoercionError,
     CycloptsError,
     MissingArgumentError,
     Parameter,
     RepeatArgumentError,
     Token,
+    UnknownCommandError,
     UnknownOptionError,
     UnusedCliTokensError,
 )
@@ -38,6 +43,30 @@ from stillseek.errors import (
 )
 
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
+_FROM_PYTHON = re.compile(r" \((overwrite|resume)=True\)")
+_NUMBERS: dict[type[int | float], str] = {int: "a whole number", float: "a number"}
+
+
+def _check_numbers(_: App, __: tuple[str, ...], arguments: ArgumentCollection) -> None:
+    """Refuses what is no number of its kind; the parser itself would round 1.5 to 2."""
+    for argument in arguments:
+        kind = _kind_of(argument.hint)
+        for token in argument.tokens if kind is not None else ():
+            try:
+                kind(token.value)
+            except ValueError:
+                name = token.keyword or argument.name
+                raise CycloptsError(
+                    msg=f"{name} must be {_NUMBERS[kind]}, got {token.value!r}"
+                ) from None
+
+
+def _kind_of(hint: Any) -> type[int | float] | None:
+    """The kind of number that an option takes, one or several; None where it takes others."""
+    if hint in _NUMBERS:
+        return hint
+    return next((kind for part in get_args(hint) if (kind := _kind_of(part))), None)
+
 
 app = App(
     name="stillseek",
@@ -46,6 +75,7 @@ app = App(
     help_epilogue="--verbose, with any verb, shows what libraries say, too.",
     version=lambda: version("stillseek"),
     default_parameter=Parameter(negative=()),
+    config=_check_numbers,
     suppress_keyboard_interrupt=False,
 )
 app.register_install_completion_command()
@@ -158,12 +188,22 @@ def _parse_message(error: CycloptsError) -> str:
             message = f"{option} needs {what} behind it"
         case UnknownOptionError(token=Token(value=file)) if Path(file).is_file():
             message = f"{file} is no option; write ./{file} for the file of that name"
+        case UnknownCommandError(unused_tokens=[word, *_], app=App() as group):
+            message = _unknown_verb(word, [name for name in group if not name.startswith("-")])
+        case CoercionError(msg=str(text)) if text.startswith("--"):
+            message = text  # it names the option
         case UnusedCliTokensError(unused_tokens=[first, *_]):
             message = f"unexpected argument {first!r}"
         case _:
             message = str(error)
     verb = " ".join(("stillseek", *(error.command_chain or ())))
     return f"{message.rstrip('.')}; see {verb} --help"
+
+
+def _unknown_verb(word: str, verbs: list[str]) -> str:
+    close = get_close_matches(word, verbs, n=1, cutoff=0.75)
+    advice = f"did you mean {close[0]}? The commands are" if close else "the commands are"
+    return f"there is no command {word!r}; {advice} {', '.join(verbs)}"
 
 
 def _os_message(error: OSError) -> str:
@@ -182,7 +222,8 @@ def _os_message(error: OSError) -> str:
 
 
 def _fail(message: str, code: int) -> int:
-    print(f"error: {one_line(message)}", file=sys.stderr)
+    # What it is called from Python is no help here.
+    print(f"error: {one_line(_FROM_PYTHON.sub('', message))}", file=sys.stderr)
     return code
 
 

@@ -25,8 +25,16 @@ dataset.command(
     name="check",
     help="Check that a data set is whole: files, lengths, and features in a store.",
 )
-dataset.command("stillseek.cli.activity_ibal:build", name="build")
-dataset.command("stillseek.cli.activity_ibal:stats", name="stats")
+dataset.command(
+    "stillseek.cli.activity_ibal:build",
+    name="build",
+    help="Build ActivityIBAL from ActivityNet's annotations.",
+)
+dataset.command(
+    "stillseek.cli.activity_ibal:stats",
+    name="stats",
+    help="Print Table 1 of a data set, and what its questions are made of.",
+)
 
 _DEFAULTS = RenderedConfig()
 

@@ -12,6 +12,7 @@ from cyclopts import Parameter
 
 from stillseek.cli.console import progress_bar
 from stillseek.cli.recipe_options import describe_others, extract_command
+from stillseek.cli.store import open_store
 from stillseek.errors import UsageError
 from stillseek.features import DEFAULT_RECIPE, RecipeOptions
 from stillseek.files import shown_name
@@ -56,7 +57,6 @@ def check(
     """
     from stillseek.data.check import check_dataset
     from stillseek.data.manifest import read_manifest
-    from stillseek.features import FeatureStore
     from stillseek.features.upkeep import list_recipes
 
     if store is None and (recipe is not None or options != _RECIPE):
@@ -64,7 +64,7 @@ def check(
             "--recipe and its options say which features to look for; give --store DIR too"
         )
     manifest = read_manifest(folder)
-    place = None if store is None else FeatureStore(store)
+    place = None if store is None else open_store(store)
     held = [] if place is None else list_recipes(place)
     features, name = None, None
     if place is not None:

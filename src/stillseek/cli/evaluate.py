@@ -13,6 +13,7 @@ from stillseek.cli.recipe_options import RecipeBesideHead, files_of
 from stillseek.data.manifest import Split
 from stillseek.errors import DatasetError, UsageError
 from stillseek.files import Output, check_outputs, replacing
+from stillseek.models.checkpoint_header import find_checkpoint
 
 if TYPE_CHECKING:
     from stillseek.data.example import FeatureSource
@@ -66,6 +67,13 @@ def evaluate(
     Calibrated heads are also asked about what is not in the videos; presence.md, presence.json and
     reliability.png say how well their presence and scores can be trusted.
     """
+    if not checkpoint and not matching:
+        raise UsageError("nothing to score; give --checkpoint DIR, --matching or both")
+    if matching and clip_features is not None:
+        raise UsageError(
+            "--matching compares clips and pictures of one encoder, and those of --clip-features "
+            "are of two; leave one of them out"
+        )
     output = Output(
         name="--out",
         path=out,
@@ -74,6 +82,8 @@ def evaluate(
     )
     inputs = [dataset, store, clip_features, *checkpoint, *files_of(recipe_options)]
     check_outputs([output], inputs=inputs, overwrite=overwrite)
+    for path in checkpoint:
+        find_checkpoint(path)
     from stillseek.cli.dataset_features import check_store, open_features
     from stillseek.data.manifest import read_manifest
     from stillseek.evaluation.predictions import read_predictions, write_predictions
@@ -82,13 +92,6 @@ def evaluate(
     from stillseek.localize.head import check_recipe, matching_head, recipe_of
     from stillseek.models.checkpoint import load_checkpoint
 
-    if not checkpoint and not matching:
-        raise UsageError("nothing to score; give --checkpoint DIR, --matching or both")
-    if matching and clip_features is not None:
-        raise UsageError(
-            "--matching compares clips and pictures of one encoder, and those of --clip-features "
-            "are of two; leave one of them out"
-        )
     manifest = read_manifest(dataset)
     samples = manifest.of_split(split)
     if not samples:

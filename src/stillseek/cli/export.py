@@ -10,6 +10,7 @@ from stillseek.cli.recipe_options import files_of
 from stillseek.errors import UsageError
 from stillseek.features import DEFAULT_RECIPE, RecipeOptions
 from stillseek.files import Output, check_outputs
+from stillseek.models.checkpoint_header import find_checkpoint
 
 _DEFAULTS = RecipeOptions()
 
@@ -38,6 +39,8 @@ def export(
     """
     output = Output(name="--out", path=out, suffixes=(".onnx",))
     check_outputs([output], inputs=[checkpoint, *files_of(options)], overwrite=overwrite)
+    if checkpoint is not None:
+        find_checkpoint(checkpoint)
     from stillseek.features import load_recipe
     from stillseek.localize.head import installed_head
     from stillseek.models.checkpoint import load_checkpoint

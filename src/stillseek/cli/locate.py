@@ -23,6 +23,7 @@ from stillseek.files import (
     refuse_url,
     shown_name,
 )
+from stillseek.models.checkpoint_header import find_checkpoint
 
 if TYPE_CHECKING:
     from stillseek.localize.localization import Localization
@@ -108,7 +109,11 @@ def locate(
         csv=csv,
         overwrite=overwrite,
     )
+    if top < 1:
+        raise UsageError(f"top must be at least 1, got {top}")
     files = _check_inputs(places, queries)
+    if checkpoint is not None and checkpoint.suffix != ".onnx":
+        find_checkpoint(checkpoint)
     is_one = len(files) == 1 and files == places
     if not is_one:
         outputs.refuse_those_of_one()
@@ -204,7 +209,23 @@ def _check_inputs(places: list[Path], queries: Sequence[ImageQuery]) -> list[Pat
     for query in queries:
         refuse_url(query.file, "--image" if query.seconds is None else "--frame")
         check_file(query.file, "image" if query.seconds is None else "video")
+    _refuse_contradiction(queries)
     return files
+
+
+def _refuse_contradiction(queries: Sequence[ImageQuery]) -> None:
+    """Refuses a picture of what the activity is and is not; a part of one may be meant."""
+    from stillseek.media.faults import holds_same
+
+    wanted = [query for query in queries if not query.is_unlike and query.box is None]
+    for other in (query for query in queries if query.is_unlike):
+        for query in wanted:
+            if query.seconds == other.seconds and holds_same(query.file, other.file):
+                option = "--image" if query.seconds is None else "--frame"
+                raise UsageError(
+                    f"--not is the same picture as {option}; give with --not {other.file} a "
+                    "picture of what the activity is not, or leave it out"
+                )
 
 
 def _search_many(

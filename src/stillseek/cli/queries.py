@@ -76,8 +76,9 @@ def _parse_picture(token: Token, *, is_last: bool) -> ImageQuery:
     frame = _parse_frame(token.value) if may_be_frame else None
     if frame is not None:
         return ImageQuery(*frame, is_unlike=is_unlike, follows=follows)
-    if token.keyword == _FRAME and not (follows and is_last):
-        raise ValueError(f"--frame {token.value} is not VIDEO@SECONDS, e.g. match.mp4@12.5")
+    is_frame = token.keyword == _FRAME and not (follows and is_last)
+    if is_frame or (may_be_frame and is_unlike and _is_of_video(token.value)):
+        raise ValueError(f"{token.keyword} {token.value} is not VIDEO@SECONDS, e.g. match.mp4@12.5")
     return ImageQuery(Path(token.value), is_unlike=is_unlike, follows=follows)
 
 
@@ -88,6 +89,14 @@ def _parse_frame(text: str) -> tuple[Path, float] | None:
     except ValueError:
         return None
     return (Path(path), seconds) if path and 0 <= seconds < math.inf else None
+
+
+def _is_of_video(text: str) -> bool:
+    """Whether a video is named before what should be a time."""
+    from stillseek.media.folder import is_video_name
+
+    path = Path(text.rpartition("@")[0])
+    return is_video_name(path) and path.is_file()
 
 
 def with_negative_boxes(tokens: Sequence[str]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from dataclasses import asdict
 from datetime import timedelta
+from fnmatch import fnmatch
 from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,9 +13,11 @@ from stillseek.cli.console import print_some, progress_bar
 from stillseek.cli.recipe_options import describe_others
 from stillseek.errors import UsageError
 from stillseek.features import RecipeOptions
+from stillseek.files import LEFT_OVER
 
 if TYPE_CHECKING:
     from stillseek.features import FeatureStore
+    from stillseek.features.files import StoreFiles
 
 store = App(name="store")
 
@@ -31,7 +34,7 @@ def ls(folder: Path, /, *, json: bool = False) -> None:
     """
     from stillseek.features.upkeep import list_recipes
 
-    usages = list_recipes(_open(folder))
+    usages = list_recipes(open_store(folder))
     if json:
         print(dumps({"store": str(folder), "recipes": [asdict(usage) for usage in usages]}))
         return
@@ -58,7 +61,7 @@ def verify(folder: Path, /, *, remove: bool = False, json: bool = False) -> int:
     from stillseek.features.upkeep import remove_corrupt
     from stillseek.features.upkeep import verify as verify_store
 
-    place = _open(folder)
+    place = open_store(folder)
     with progress_bar("entries") as advance:
         found = verify_store(place, on_progress=advance)
     removed = remove_corrupt(place, [name for name, _ in found.corrupt]) if remove else 0
@@ -101,7 +104,7 @@ def gc(
 
     if options != _DEFAULTS and not keep_recipe:
         raise UsageError("options of recipes need --keep-recipe NAME; give it, or leave them out")
-    place = _open(folder)
+    place = open_store(folder)
     keep = _to_keep(place, fingerprint, keep_recipe, options)
     garbage = find_garbage(place, keep=keep or None)
     if not dry_run:
@@ -149,7 +152,12 @@ def _to_keep(
     return [*given, *(recipe.fingerprint for recipe in recipes)]
 
 
-def _open(folder: Path) -> "FeatureStore":
+def open_store(folder: Path) -> "FeatureStore":
+    """The store that an extraction wrote.
+
+    Raises:
+        UsageError: There is none.
+    """
     from stillseek.features import FeatureStore
     from stillseek.features.keys import KINDS
 
@@ -163,7 +171,24 @@ def _open(folder: Path) -> "FeatureStore":
             f"{store.root} is no store: it has neither videos/ nor queries/, but {min(there)}; "
             "give the folder that extract wrote to"
         )
+    if isinstance(store.root, Path) and (foreign := _only_foreign(store.root, store.files)):
+        raise UsageError(
+            f"{store.root} is no store: it {foreign}; give the folder that extract wrote to"
+        )
     return store
+
+
+def _only_foreign(root: Path, files: "StoreFiles") -> str | None:
+    """What a folder has that no extraction wrote, where it has nothing else."""
+    if not any(root.iterdir()):
+        return "is empty"
+    if any(files.entries()):
+        return None
+    others = (path.relative_to(root) for path in root.rglob("*") if path.is_file())
+    for other in others:
+        if other.parts[0] != "logs" and not fnmatch(other.name, LEFT_OVER):
+            return f"has no entry, but {other}"
+    return None
 
 
 def _size(size_bytes: int) -> str:

@@ -53,6 +53,11 @@ class BenchmarkConfig:
         for name, number in self.videos().items():
             if number < 0:
                 raise UsageError(f"{name}_videos must be at least 0, got {number}")
+        if not any(self.videos().values()):
+            raise UsageError(
+                "a data set needs at least 1 video, got 0 of every split; give --train-videos or "
+                "the like"
+            )
         if self.simple_queries < 1 or self.difficult_queries < 0:
             raise UsageError(
                 "a video needs at least 1 simple and 0 difficult queries, got "

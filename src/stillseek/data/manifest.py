@@ -18,7 +18,7 @@ from stillseek.data.records import (
     write_text_atomic,
 )
 from stillseek.errors import DatasetError, UsageError
-from stillseek.files import Output
+from stillseek.files import Output, refuse_url
 from stillseek.media.folder import find_video
 from stillseek.timeline import Segment
 
@@ -256,8 +256,15 @@ def read_manifest(folder: Path) -> Manifest:
 
     Raises:
         DatasetError: A file is missing or broken, or the two do not belong together.
+        UsageError: The folder is a URL.
     """
+    refuse_url(folder, "the data set")
     header_path, samples_path = folder / HEADER_NAME, folder / SAMPLES_NAME
+    if not header_path.exists():
+        raise DatasetError(
+            f"{folder} is no data set; expected a folder with {HEADER_NAME}, as stillseek dataset "
+            "build, import, compose and render make it"
+        )
     values = parse_object(read_text(header_path), str(header_path))
     if values.get("format_version") != FORMAT_VERSION:
         raise DatasetError(

@@ -19,6 +19,7 @@ from stillseek.errors import MediaError, StillseekError
 from stillseek.features.keys import VideoKey, content_hash
 from stillseek.features.recipe import Recipe, UnitStream
 from stillseek.features.store import FeatureStore
+from stillseek.media.faults import check_file
 
 # How soon a thread that waits for the encoder notices that it should stop.
 _STOP_SECONDS = 0.2
@@ -146,6 +147,7 @@ class DecodeAhead:
 
     def _decode(self, job: VideoJob) -> None:
         try:
+            check_file(job.path, "video")
             job.content = content_hash(job.path)
             with self._lock:
                 is_copy = job.content in self._contents

@@ -131,7 +131,7 @@ class LiteEncoder:
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
         return onnxruntime.InferenceSession(
-            graph_of(_read_weights(self._path or _installed_weights())),
+            graph_of(_read_weights(self._path)),
             options,
             providers=["CPUExecutionProvider"],
         )
@@ -192,19 +192,23 @@ def _installed_weights() -> Path:
     return Path(spec.origin).parent / _FILE
 
 
-def _read_weights(path: Path) -> dict[str, np.ndarray]:
-    """The published state dict, checked before it is read."""
+def _read_weights(given: Path | None) -> dict[str, np.ndarray]:
+    """The published state dict, the installed one where none is given; checked first."""
+    path = given or _installed_weights()
+    advice = (
+        f"install the package {_PACKAGE.replace('_', '-')} again"
+        if given is None
+        else "give that file, or leave --weights out"
+    )
     try:
         content = path.read_bytes()
     except OSError as error:
         raise FeatureError(
-            f"cannot read the weights {path} ({error.strerror}); install the package "
-            f"{_PACKAGE.replace('_', '-')} again"
+            f"cannot read the weights {path} ({error.strerror}); {advice}"
         ) from error
     if hashlib.sha256(content).hexdigest() != _SHA256:
         raise FeatureError(
-            f"{path} is not the published file {Path(_FILE).name} (its SHA-256 differs); install "
-            f"the package {_PACKAGE.replace('_', '-')} again"
+            f"{path} is not the published file {Path(_FILE).name} (its SHA-256 differs); {advice}"
         )
     # torch takes a second to import: only who encodes pays for it.
     import torch

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from stillseek.errors import UsageError
+from stillseek.errors import UnusableFeaturesError, UsageError
 from stillseek.features import (
     DEFAULT_RECIPE,
     FeatureStore,
@@ -48,8 +48,10 @@ from stillseek.localize.query_image import (
     QueryImage,
     VideoFrame,
     file_of,
+    name_of,
     pixels_of,
     query_images,
+    refuse_contradiction,
 )
 from stillseek.localize.ranking import Ranking, search_each
 from stillseek.localize.search import SearchMethod, find_moments
@@ -237,9 +239,10 @@ class Localizer:
 
         Raises:
             UsageError: There is no image, one is of no such kind, not one box an image, a box
-                outside its image, or a frame outside its video; or there is ``unlike``, and the
-                recipe encodes clips and pictures with different networks.
+                outside its image, or a frame outside its video; a picture of ``unlike`` is one of
+                the images, or the recipe encodes clips and pictures with different networks.
             MediaError: An image cannot be read.
+            UnusableFeaturesError: An image shows nothing.
         """
         pictures = query_images(images)
         parts = checked_boxes(boxes, len(pictures))
@@ -250,13 +253,22 @@ class Localizer:
                 "so clips cannot be compared with what the activity is not; leave that out "
                 "(--not, unlike), or use another recipe, such as lite"
             )
-        features = [self._encode_image(*each) for each in zip(pictures, parts, strict=True)]
+        refuse_contradiction(pictures, parts, others)
+        features = [
+            self._encode_image(image, box, name_of(pictures, place, "images"))
+            for place, (image, box) in enumerate(zip(pictures, parts, strict=True))
+        ]
         likeness, likeness_of_unlike = None, ()
         if self._matching is not None:
             cpu, matching = torch.device("cpu"), self._matching.model
             likeness = encode(matching, features, cpu)
             likeness_of_unlike = tuple(
-                encode(matching, [self._encode_image(other, None)], cpu) for other in others
+                encode(
+                    matching,
+                    [self._encode_image(other, None, name_of(others, place, "unlike"))],
+                    cpu,
+                )
+                for place, other in enumerate(others)
             )
         return EncodedQuery(
             images=pictures,
@@ -509,14 +521,18 @@ class Localizer:
             return f"head {self.name} has no calibration, so its moments have no scores"
         return None
 
-    def _encode_image(self, image: QueryImage, box: Box | None) -> QueryFeatures:
+    def _encode_image(self, image: QueryImage, box: Box | None, name: str) -> QueryFeatures:
         file = file_of(image)
-        if self._store is not None and file is not None:
-            seconds = image.seconds if isinstance(image, VideoFrame) else None
-            return self._store.get_or_encode_query(
-                self.recipe, file, frame_seconds=seconds, box=box
-            )
-        return self.recipe.encode_image(pixels_of(image), box=box)
+        try:
+            if self._store is not None and file is not None:
+                seconds = image.seconds if isinstance(image, VideoFrame) else None
+                return self._store.get_or_encode_query(
+                    self.recipe, file, frame_seconds=seconds, box=box
+                )
+            return self.recipe.encode_image(pixels_of(image), box=box)
+        except UnusableFeaturesError as error:
+            part = "" if box is None else f", box {','.join(map(str, box))}"
+            raise UnusableFeaturesError(f"{name}{part}: {error}") from error
 
     def _encode_video(
         self, path: Path, on_progress: Callable[[float, float], None] | None

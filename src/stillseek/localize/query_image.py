@@ -15,6 +15,7 @@ from stillseek.errors import MediaError, UsageError
 from stillseek.files import as_path, refuse_url
 from stillseek.media import frame_at, read_image, rgb_of
 from stillseek.media.container import MAX_PIXELS
+from stillseek.media.faults import holds_same
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,41 @@ def file_of(image: QueryImage) -> Path | None:
             return image
         case _:
             return None
+
+
+def name_of(images: Sequence[QueryImage], place: int, name: str) -> str:
+    """What messages call one of several pictures: its file, or ``NAME[PLACE]`` where in memory."""
+    image = images[place]
+    return f"{name}[{place}]" if isinstance(image, np.ndarray) else str(image)
+
+
+def refuse_contradiction(
+    images: Sequence[QueryImage], boxes: Sequence[object], unlike: Sequence[QueryImage]
+) -> None:
+    """Refuses a whole picture that shows what the activity is and is not.
+
+    Raises:
+        UsageError: A picture of ``unlike`` is one of ``images``, by file, bytes or pixels.
+    """
+    for number, other in enumerate(unlike):
+        for place, (image, box) in enumerate(zip(images, boxes, strict=True)):
+            if box is None and _is_same(image, other):
+                raise UsageError(
+                    f"unlike[{number}] is the same picture as images[{place}]; give pictures of "
+                    "what the activity is not, or leave unlike out"
+                )
+
+
+def _is_same(one: QueryImage, other: QueryImage) -> bool:
+    match one, other:
+        case Path(), Path():
+            return holds_same(one, other)
+        case VideoFrame(), VideoFrame():
+            return one.seconds == other.seconds and holds_same(Path(one.path), Path(other.path))
+        case np.ndarray(), np.ndarray():
+            return np.array_equal(one, other)
+        case _:
+            return False
 
 
 def _query_image(picture: object, name: str) -> QueryImage:

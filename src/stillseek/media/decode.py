@@ -12,6 +12,7 @@ from jaxtyping import UInt8
 from stillseek.errors import UsageError
 from stillseek.media.container import SNAP_SECONDS, TimedFrame
 from stillseek.media.pixels import PixelConverter
+from stillseek.media.probe import probe
 from stillseek.media.source import VideoSource
 
 # Decoding on is cheaper than seeking to a keyframe (every 2 to 10 s) unless the gap is larger.
@@ -192,7 +193,11 @@ def _runs(instants: Sequence[float], gap_seconds: float) -> Iterator[list[float]
 
 
 def _after_the_end(path: Path, seconds: float) -> UsageError:
-    return UsageError(f"{path} has no frame at {seconds} seconds; choose a time before it ends")
+    end_seconds = round(probe(path).duration_seconds, 3)
+    return UsageError(
+        f"{path} has no frame at {seconds} seconds; choose a time before it ends, at "
+        f"{end_seconds} seconds"
+    )
 
 
 def _check_size(size: tuple[int, int] | None) -> None:

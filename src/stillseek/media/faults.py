@@ -1,8 +1,10 @@
 """What can be wrong with a media file, and the one line that people read about it."""
 
+import filecmp
 import re
 import warnings
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
@@ -48,6 +50,13 @@ def check_file(path: Path, kind: Literal["video", "image"]) -> None:
             f"{path} cannot be opened ({error.strerror}); expected a readable {kind}: "
             "check its name and permissions"
         ) from error
+
+
+def holds_same(one: Path, other: Path) -> bool:
+    """Whether two files are one, or have the same bytes; no where either cannot be read."""
+    with suppress(OSError):
+        return one.samefile(other) or filecmp.cmp(one, other, shallow=False)
+    return False
 
 
 def not_a_video(path: Path) -> MediaError:

@@ -148,8 +148,8 @@ class _Run:
         if state.exists():
             if not resume:
                 raise UsageError(
-                    f"{self.folder} already holds a training run; resume it or choose another "
-                    "folder"
+                    f"{self.folder} already holds a training run; go on with it by --resume "
+                    "(resume=True), or choose another folder"
                 )
             stored = read_run(state)
             refuse_other_run(
@@ -221,7 +221,7 @@ class _Run:
             return "training stopped before the first epoch was finished; start it again"
         return (
             f"training stopped after {len(self.records)} finished epochs; their state is in "
-            f"{self.folder}: train with resume to go on"
+            f"{self.folder}: train with --resume (resume=True) to go on"
         )
 
     def close(self) -> None:

@@ -138,7 +138,7 @@ def test_rendering_again_keeps_the_videos_that_are_there(tmp_path):
 def test_a_data_set_of_another_source_is_kept(tmp_path):
     header = tmp_path / "manifest.json"
     header.write_text('{"source": "composed streams", "samples_sha256": "0"}')
-    config = RenderedConfig(train_videos=0, seen_videos=0, validation_videos=0, test_videos=0)
+    config = RenderedConfig(train_videos=1, seen_videos=0, validation_videos=0, test_videos=0)
 
     with pytest.raises(UsageError, match="holds a data set of composed streams, which rendered"):
         render_dataset(tmp_path, config, workers=1)
@@ -157,6 +157,10 @@ def test_a_folder_with_other_settings_is_refused(tmp_path):
     ("change", "message"),
     [
         ({"train_videos": -1}, "train_videos must be at least 0, got -1"),
+        (
+            {"train_videos": 0, "seen_videos": 0, "validation_videos": 0, "test_videos": 0},
+            "needs at least 1 video, got 0 of every split",
+        ),
         ({"simple_queries": 0}, "at least 1 simple and 0 difficult queries, got 0 and 2"),
         ({"two_targets_share": 1.5}, r"two_targets_share must be in \[0, 1\], got 1.5"),
     ],
