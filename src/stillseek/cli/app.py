@@ -51,7 +51,9 @@ def _check_numbers(_: App, __: tuple[str, ...], arguments: ArgumentCollection) -
     """Refuses what is no number of its kind; the parser itself would round 1.5 to 2."""
     for argument in arguments:
         kind = _kind_of(argument.hint)
-        for token in argument.tokens if kind is not None else ():
+        if kind is None:
+            continue
+        for token in argument.tokens:
             try:
                 kind(token.value)
             except ValueError:

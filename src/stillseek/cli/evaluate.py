@@ -13,7 +13,6 @@ from stillseek.cli.recipe_options import RecipeBesideHead, files_of
 from stillseek.data.manifest import Split
 from stillseek.errors import DatasetError, UsageError
 from stillseek.files import Output, check_outputs, replacing
-from stillseek.models.checkpoint_header import find_checkpoint
 
 if TYPE_CHECKING:
     from stillseek.data.example import FeatureSource
@@ -82,6 +81,8 @@ def evaluate(
     )
     inputs = [dataset, store, clip_features, *checkpoint, *files_of(recipe_options)]
     check_outputs([output], inputs=inputs, overwrite=overwrite)
+    from stillseek.models.checkpoint_header import find_checkpoint
+
     for path in checkpoint:
         find_checkpoint(path)
     from stillseek.cli.dataset_features import check_store, open_features

@@ -10,7 +10,6 @@ from stillseek.cli.recipe_options import files_of
 from stillseek.errors import UsageError
 from stillseek.features import DEFAULT_RECIPE, RecipeOptions
 from stillseek.files import Output, check_outputs
-from stillseek.models.checkpoint_header import find_checkpoint
 
 _DEFAULTS = RecipeOptions()
 
@@ -39,6 +38,8 @@ def export(
     """
     output = Output(name="--out", path=out, suffixes=(".onnx",))
     check_outputs([output], inputs=[checkpoint, *files_of(options)], overwrite=overwrite)
+    from stillseek.models.checkpoint_header import find_checkpoint
+
     if checkpoint is not None:
         find_checkpoint(checkpoint)
     from stillseek.features import load_recipe

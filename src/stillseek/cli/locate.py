@@ -23,7 +23,6 @@ from stillseek.files import (
     refuse_url,
     shown_name,
 )
-from stillseek.models.checkpoint_header import find_checkpoint
 
 if TYPE_CHECKING:
     from stillseek.localize.localization import Localization
@@ -112,6 +111,8 @@ def locate(
     if top < 1:
         raise UsageError(f"top must be at least 1, got {top}")
     files = _check_inputs(places, queries)
+    from stillseek.models.checkpoint_header import find_checkpoint
+
     if checkpoint is not None and checkpoint.suffix != ".onnx":
         find_checkpoint(checkpoint)
     is_one = len(files) == 1 and files == places
