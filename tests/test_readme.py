@@ -58,9 +58,9 @@ def make_inputs(
             write_clip(seconds=4, name=name)
         if FOLDER in text:
             write_clip(seconds=4, name=f"{FOLDER}/monday.mp4")
-        for name in set(IMAGE.findall(text)) - set(outputs):
+        for number, name in enumerate(sorted(set(IMAGE.findall(text)) - set(outputs))):
             (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-            write_picture(name)
+            write_picture(name, seed=number)
 
     return make
 

@@ -136,10 +136,12 @@ def as_path(path: Path | str, name: str) -> Path:
     """A path from what was given for it: pathlib makes the current folder of an empty text.
 
     Raises:
-        UsageError: The text is empty.
+        UsageError: The text is empty, or holds a null byte.
     """
     if path == "":
         raise UsageError(f"{name} is empty; give a path")
+    if "\0" in str(path):
+        raise UsageError(f"{name} holds a null byte; give a path")
     return Path(path)
 
 
@@ -305,6 +307,8 @@ def replacing(path: Path) -> Iterator[Path]:
             # Nobody knows the neighbour. A second name is that of `path`, or none.
             error.filename = os.fspath(path)
             del error.filename2
+        elif error.filename is None:
+            error.filename = os.fspath(path)  # as of a full disk
         raise
     finally:
         with suppress(OSError):

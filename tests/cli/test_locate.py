@@ -504,3 +504,46 @@ def test_every_output_is_made_of_every_name(
     assert len(lines) == 7
     assert "<img" in Path("r.html").read_text(encoding="utf-8")
     assert Path("p.png").stat().st_size > 0
+
+
+@pytest.mark.parametrize("tail", ["", "@3"])
+def test_a_video_as_picture_is_told_of_frame(command: list[str], tail: str, capsys) -> None:
+    video = command[1]
+
+    assert main(["locate", video, "--image", f"{video}{tail}"]) == 2
+
+    assert capsys.readouterr().err == (
+        f"error: {video}{tail} is a video, not a picture; give a frame of it: "
+        f"--frame {video}@{tail[1:] or 'SECONDS'}\n"
+    )
+
+
+def test_a_video_that_is_missing_among_several_is_told_before_the_search(
+    command: list[str], tmp_path: Path, capsys
+) -> None:
+    missing = tmp_path / "typo.mp4"
+
+    assert main(["locate", command[1], str(missing), *command[2:]]) == 1
+
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err) == (
+        "",
+        f"error: no file at {missing}; expected a video: check the path\n",
+    )
+
+
+def test_what_a_killed_writer_left_is_no_video(command: list[str], capsys) -> None:
+    folder = Path(command[1]).parent
+    (folder / f".{'0a' * 8}.tmp.mp4").write_bytes(b"half a video")
+
+    assert main(["locate", str(folder), *command[2:]]) == 0
+
+    assert capsys.readouterr().out.startswith("1 video, ")
+
+
+def test_a_table_is_utf_8_whatever_the_names(command: list[str], tmp_path: Path) -> None:
+    odd = Path(command[1]).rename(tmp_path / os.fsdecode(b"latin\xe9.mp4"))
+
+    assert main(["locate", str(odd), *command[2:], "--csv", str(tmp_path / "a.csv")]) == 0
+
+    assert "latin\ufffd.mp4," in (tmp_path / "a.csv").read_text(encoding="utf-8")

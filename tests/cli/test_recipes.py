@@ -143,6 +143,7 @@ def test_options_reach_the_recipe(
     monkeypatch.chdir(tmp_path)
     for name in ("v.mp4", "i.png"):
         Path(name).write_text("looked at later")
+    Path("S/logs").mkdir(parents=True)
 
     def load(name: str, options: RecipeOptions) -> Recipe:
         seen.append((name, options))

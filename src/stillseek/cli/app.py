@@ -8,7 +8,9 @@ import errno
 import os
 import re
 import shlex
+import signal
 import sys
+import threading
 import warnings
 from collections.abc import Sequence
 from difflib import get_close_matches
@@ -128,6 +130,7 @@ def main(tokens: Sequence[str] | None = None) -> int:
         warnings.simplefilter("default", NotDrawnWarning)
         warnings.showwarning = _show_any_warning if verbose else _show_warning
         try:
+            _end_as_when_interrupted()
             _refuse_empty(words)
             code = app(
                 words,
@@ -150,6 +153,16 @@ def main(tokens: Sequence[str] | None = None) -> int:
         except KeyboardInterrupt as error:
             return _fail(str(error) or "interrupted", EXIT_INTERRUPTED)
     return code or EXIT_DONE
+
+
+def _end_as_when_interrupted() -> None:
+    """Ends at SIGTERM as at Ctrl-C, so that no half-written file is left."""
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt("ended by SIGTERM")
+
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, stop)
 
 
 def _refuse_empty(words: Sequence[str]) -> None:

@@ -41,6 +41,11 @@ def export(
     from stillseek.models.checkpoint_header import find_checkpoint
 
     if checkpoint is not None:
+        if recipe is not None or model is not None or options != _DEFAULTS:
+            raise UsageError(
+                f"{checkpoint} knows its recipe and its model; give a folder, or --recipe and "
+                "--model"
+            )
         find_checkpoint(checkpoint)
     from stillseek.features import load_recipe
     from stillseek.localize.head import installed_head
@@ -49,10 +54,6 @@ def export(
 
     if checkpoint is None:
         head = installed_head(load_recipe(recipe or DEFAULT_RECIPE, options), model)
-    elif recipe is not None or model is not None or options != _DEFAULTS:
-        raise UsageError(
-            f"{checkpoint} knows its recipe and its model; give a folder, or --recipe and --model"
-        )
     else:
         head = load_checkpoint(checkpoint, recipe_fingerprint=None)
     write_onnx(out, head, overwrite=overwrite)

@@ -111,15 +111,15 @@ def locate(
     if top < 1:
         raise UsageError(f"top must be at least 1, got {top}")
     files = _check_inputs(places, queries)
-    from stillseek.models.checkpoint_header import find_checkpoint
-
-    if checkpoint is not None and checkpoint.suffix != ".onnx":
-        find_checkpoint(checkpoint)
     is_one = len(files) == 1 and files == places
     if not is_one:
         outputs.refuse_those_of_one()
     pictures = [query.file for query in queries]
     outputs.check(files, cache, inputs=[*places, *pictures, checkpoint, *files_of(recipe_options)])
+    from stillseek.models.checkpoint_header import find_checkpoint
+
+    if checkpoint is not None and checkpoint.suffix != ".onnx":
+        find_checkpoint(checkpoint)
     from stillseek.localize import Localizer
     from stillseek.localize.ranking import Ranking
 
@@ -205,13 +205,31 @@ def _check_inputs(places: list[Path], queries: Sequence[ImageQuery]) -> list[Pat
     from stillseek.media.folder import find_videos
 
     files = find_videos(places)
-    if files == places and len(files) == 1:
-        check_file(files[0], "video")
+    for place in places:
+        # One video is checked whole; of many, a bad one is passed over, but a typo is told at once.
+        if (files == places and len(files) == 1) or not place.exists():
+            check_file(place, "video")
     for query in queries:
+        _refuse_video_as_picture(query)
         refuse_url(query.file, "--image" if query.seconds is None else "--frame")
         check_file(query.file, "image" if query.seconds is None else "video")
     _refuse_contradiction(queries)
     return files
+
+
+def _refuse_video_as_picture(query: ImageQuery) -> None:
+    from stillseek.media.folder import is_video_name
+
+    name, _, seconds = str(query.file).rpartition("@")
+    video = Path(name) if name and not query.file.exists() else query.file
+    if query.seconds is None and video.is_file() and is_video_name(video):
+        if video.suffix.lower() == ".gif":
+            return
+        option = "--not" if query.is_unlike else "--frame"
+        raise UsageError(
+            f"{query.file} is a video, not a picture; give a frame of it: "
+            f"{option} {video}@{seconds if name else 'SECONDS'}"
+        )
 
 
 def _refuse_contradiction(queries: Sequence[ImageQuery]) -> None:
@@ -275,9 +293,9 @@ def _print_ranking(ranking: "Ranking") -> None:
     }
     if not ranking.results:
         return
-    first = ranking.results[0]
+    first, number = ranking.results[0], len(ranking.results)
     print(
-        f"{len(ranking.results)} videos, {by[ranking.ranked_by]} "
+        f"{number} video{'s' * (number != 1)}, {by[ranking.ranked_by]} "
         f"(recipe {first.recipe}, model {first.model})"
     )
     for place, found in enumerate(ranking.results, start=1):

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from stillseek.localize.query_image import QueryImage, file_of
+from stillseek.localize.query_image import QueryImage, source_of
 from stillseek.timeline import Moment, Segment
 
 
@@ -98,7 +98,7 @@ class Localization:
     def files(self) -> tuple[Path, ...]:
         """The files that were read: the video, and those of query images."""
         return self.video, *(
-            file for image in (*self.images, *self.unlike) if (file := file_of(image)) is not None
+            file for image in (*self.images, *self.unlike) if (file := source_of(image)) is not None
         )
 
     def to_json_dict(self) -> dict[str, object]:

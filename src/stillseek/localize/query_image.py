@@ -59,6 +59,12 @@ QueryImage = Path | VideoFrame | UInt8[np.ndarray, "height width 3"]
 """A file or frame, which is read where it is needed; or the pixels of a picture that is none."""
 
 
+class _Opened(np.ndarray):
+    """Pixels of an image that Pillow opened from a file, which no output may replace."""
+
+    source: Path | None = None
+
+
 def query_images(pictures: object, name: str = "images") -> tuple[QueryImage, ...]:
     """One picture or several, as the ways to read them.
 
@@ -105,6 +111,11 @@ def file_of(image: QueryImage) -> Path | None:
             return image
         case _:
             return None
+
+
+def source_of(image: QueryImage) -> Path | None:
+    """The file that a query image comes from, also where its pixels are in memory by now."""
+    return image.source if isinstance(image, _Opened) else file_of(image)
 
 
 def name_of(images: Sequence[QueryImage], place: int, name: str) -> str:
@@ -204,4 +215,10 @@ def _from_pillow(image: Image.Image, name: str) -> UInt8[np.ndarray, "height wid
     if 0 in image.size:
         raise UsageError(f"{name} is an image without pixels; expected at least one")
     _check_size(name, width=image.width, height=image.height)
-    return rgb_of(image, f"{name} (an image of Pillow)")
+    pixels = rgb_of(image, f"{name} (an image of Pillow)")
+    opened = getattr(image, "filename", "")
+    if not isinstance(opened, str | Path) or opened in ("", Path()):
+        return pixels
+    pixels = pixels.view(_Opened)
+    pixels.source = Path(opened).absolute()
+    return pixels

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from stillseek.errors import MediaError, UnusableFeaturesError
-from stillseek.files import TABLE_SUFFIXES, Output, replacing, safe_name
+from stillseek.files import TABLE_SUFFIXES, Output, replacing, shown_name
 from stillseek.localize.arguments import check_type, checked_output
 from stillseek.localize.localization import Localization
 
@@ -142,8 +142,7 @@ def write_ranking(ranking: Ranking, path: Path | str, *, overwrite: bool = False
     path = checked_output(path, table_output, inputs=inputs, overwrite=overwrite)
     with (
         replacing(path) as place,
-        # Names that are not UTF-8 keep their bytes.
-        place.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file,
+        place.open("w", newline="", encoding="utf-8") as file,
     ):
         table = csv.writer(file, lineterminator="\n")
         table.writerow(_COLUMNS)
@@ -165,7 +164,7 @@ def _rows(ranking: Ranking) -> Iterator[tuple[object, ...]]:
 
 def _name_cell(video: Path) -> str:
     """The name, which no reader of tables takes for lines, commands or a formula."""
-    text = safe_name(str(video))
+    text = shown_name(str(video))
     return f"'{text}" if text.startswith(_FORMULAS) else text
 
 

@@ -2,11 +2,12 @@
 
 from collections import deque
 from collections.abc import Iterator, Sequence
+from fnmatch import fnmatch
 from functools import lru_cache
 from pathlib import Path
 
 from stillseek.errors import UsageError
-from stillseek.files import refuse_url
+from stillseek.files import LEFT_OVER, refuse_url
 
 VIDEO_SUFFIXES = frozenset(
     {".3g2", ".3gp", ".asf", ".avi", ".divx", ".f4v", ".flv", ".gif", ".m2ts", ".m2v", ".m4v"}
@@ -78,8 +79,10 @@ def _by_stem(folder: Path, changed_ns: int) -> dict[str, Path]:
 
 def is_video_name(path: Path) -> bool:
     """Whether a file is called as videos are."""
-    # What macOS puts beside a file on foreign disks has its name, and nothing to see.
-    return path.suffix.lower() in VIDEO_SUFFIXES and not path.name.startswith("._")
+    # What macOS puts beside a file on foreign disks has its name, and nothing to see; what a writer
+    # that was killed left is half a file.
+    is_none = path.name.startswith("._") or fnmatch(path.name, LEFT_OVER)
+    return path.suffix.lower() in VIDEO_SUFFIXES and not is_none
 
 
 def _folders_below(folder: Path) -> Iterator[Path]:
