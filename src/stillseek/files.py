@@ -307,7 +307,7 @@ def replacing(path: Path) -> Iterator[Path]:
             # Nobody knows the neighbour. A second name is that of `path`, or none.
             error.filename = os.fspath(path)
             del error.filename2
-        elif error.filename is None:
+        elif error.filename is None and error.errno is not None:
             error.filename = os.fspath(path)  # as of a full disk
         raise
     finally:

@@ -397,7 +397,7 @@ def test_no_output_replaces_a_file_that_pillow_opened(
     with Image.open(picture) as opened:
         found = Localizer.load(checkpoint=small_head).locate(write_clip(), opened)
 
-    with pytest.raises(UsageError, match="is an input"):
+    with pytest.raises(UsageError, match="would overwrite the input"):
         plot_localization(found, picture, overwrite=True)
 
     assert picture.read_bytes() == before
