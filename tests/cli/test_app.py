@@ -1,4 +1,6 @@
+import os
 import re
+import signal
 import subprocess
 import sys
 import warnings
@@ -258,3 +260,17 @@ def test_errors_hold_no_control_characters(tmp_path, capsys) -> None:
     assert capsys.readouterr().err.startswith(
         f"error: no file at {tmp_path}/a  b\ufffd[31m\ufffd\ufffd.mp4; expected a video"
     )
+
+
+def test_sigterm_ends_a_command_as_ctrl_c_does(monkeypatch, capsys) -> None:
+    def terminated(*_: object, **__: object) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        raise AssertionError("went on")
+
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(cli, "app", terminated)
+
+    assert cli.main(["doctor"]) == 130
+
+    assert capsys.readouterr().err == "error: ended by SIGTERM\n"
+    assert signal.getsignal(signal.SIGTERM) is before

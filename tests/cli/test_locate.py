@@ -506,9 +506,12 @@ def test_every_output_is_made_of_every_name(
     assert Path("p.png").stat().st_size > 0
 
 
+@pytest.mark.parametrize("name", ["plain.mp4", "a@2.mp4"])
 @pytest.mark.parametrize("tail", ["", "@3"])
-def test_a_video_as_picture_is_told_of_frame(command: list[str], tail: str, capsys) -> None:
-    video = command[1]
+def test_a_video_as_picture_is_told_of_frame(
+    command: list[str], tmp_path: Path, name: str, tail: str, capsys
+) -> None:
+    video = str(Path(command[1]).rename(tmp_path / name))
 
     assert main(["locate", video, "--image", f"{video}{tail}"]) == 2
 

@@ -12,7 +12,8 @@ import signal
 import sys
 import threading
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from difflib import get_close_matches
 from importlib.metadata import version
 from itertools import takewhile
@@ -130,14 +131,14 @@ def main(tokens: Sequence[str] | None = None) -> int:
         warnings.simplefilter("default", NotDrawnWarning)
         warnings.showwarning = _show_any_warning if verbose else _show_warning
         try:
-            _end_as_when_interrupted()
             _refuse_empty(words)
-            code = app(
-                words,
-                exit_on_error=False,
-                print_error=False,
-                result_action="return_value",
-            )
+            with _ended_as_when_interrupted():
+                code = app(
+                    words,
+                    exit_on_error=False,
+                    print_error=False,
+                    result_action="return_value",
+                )
         except CycloptsError as error:
             return _fail(_parse_message(error), EXIT_USAGE)
         except UsageError as error:
@@ -155,14 +156,21 @@ def main(tokens: Sequence[str] | None = None) -> int:
     return code or EXIT_DONE
 
 
-def _end_as_when_interrupted() -> None:
+@contextmanager
+def _ended_as_when_interrupted() -> Iterator[None]:
     """Ends at SIGTERM as at Ctrl-C, so that no half-written file is left."""
 
     def stop(*_: object) -> None:
         raise KeyboardInterrupt("ended by SIGTERM")
 
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, stop)
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _refuse_empty(words: Sequence[str]) -> None:

@@ -220,15 +220,16 @@ def _check_inputs(places: list[Path], queries: Sequence[ImageQuery]) -> list[Pat
 def _refuse_video_as_picture(query: ImageQuery) -> None:
     from stillseek.media.folder import is_video_name
 
-    name, _, seconds = str(query.file).rpartition("@")
-    video = Path(name) if name and not query.file.exists() else query.file
-    if query.seconds is None and video.is_file() and is_video_name(video):
-        if video.suffix.lower() == ".gif":
-            return
+    video, seconds = query.file, "SECONDS"
+    if not video.exists() and "@" in video.name:
+        name, _, seconds = str(video).rpartition("@")
+        video = Path(name)
+    is_animation = video.suffix.lower() == ".gif"
+    if query.seconds is None and not is_animation and is_video_name(video) and video.is_file():
         option = "--not" if query.is_unlike else "--frame"
         raise UsageError(
             f"{query.file} is a video, not a picture; give a frame of it: "
-            f"{option} {video}@{seconds if name else 'SECONDS'}"
+            f"{option} {video}@{seconds}"
         )
 
 

@@ -348,7 +348,7 @@ class Localizer:
             long
             and search == "refined"
             and query.likeness is not None
-            and output.clip_logits is None
+            and (output.clip_logits is None or not (certainty is None or self._is_calibrated))
         )
         steps = replace(grid, max_steps=MAX_STEPS)
         return Localization(
