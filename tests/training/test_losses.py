@@ -14,7 +14,7 @@ from stillseek.models.sst import Sst, SstConfig
 from stillseek.models.tal import Tal, TalConfig
 from stillseek.models.uniform import RandomConfig, RandomSegment
 from stillseek.tensors import LocalizerInput, LocalizerOutput
-from stillseek.training.losses import boundary_nll, clip_bce, loss_for
+from stillseek.training.losses import boundary_nll, clip_bce, joint_pair_loss, loss_for
 
 WIDTHS = {"clip_dim": 13, "region_dim": 17, "global_dim": 7}
 TRAINED = {
@@ -89,6 +89,43 @@ def test_bfloat16_logits_are_summed_in_float32():
     loss = boundary_nll(output, steps, steps)
     assert loss.dtype == torch.float32
     assert loss == boundary_nll(wide, steps, steps)
+
+
+def test_the_joint_loss_is_that_of_a_softmax_over_all_ordered_pairs():
+    random = torch.Generator().manual_seed(0)
+    clip_mask = torch.arange(7) < torch.tensor([[7], [5], [1]])
+    start, end = torch.randn(2, 3, 7, generator=random, dtype=torch.float64).requires_grad_()
+    steps = torch.tensor([2, 0, 0]), torch.tensor([5, 4, 0])
+    # A model that scores segments has no start before its first one.
+    first = torch.arange(7) == torch.tensor([[0], [9], [9]])
+    output = LocalizerOutput(start_logits=start.masked_fill(first, -INF), end_logits=end)
+
+    loss = joint_pair_loss(output, clip_mask, *steps)
+    gradients = torch.autograd.grad(loss, (start, end))
+
+    expected = start.new_zeros(())
+    for row, (s, e) in enumerate(zip(*steps, strict=True)):
+        n = int(clip_mask[row].sum())
+        pairs = [(i, j) for i in range(int(row == 0), n) for j in range(i, n)]
+        scores = torch.stack([start[row, i] + end[row, j] for i, j in pairs])
+        expected = expected - scores.log_softmax(0)[pairs.index((int(s), int(e)))] / 3
+    torch.testing.assert_close(loss, expected)
+    torch.testing.assert_close(gradients, torch.autograd.grad(expected, (start, end)))
+
+
+def test_the_joint_loss_of_bfloat16_and_of_large_scores_is_finite():
+    scores = torch.tensor([[900.0, -900.0, 3.0, -INF]]).bfloat16().requires_grad_()
+    output = LocalizerOutput(start_logits=scores, end_logits=scores)
+    step, mask = torch.tensor([2]), torch.tensor([[True, True, True, False]])
+
+    loss = joint_pair_loss(output, mask, step, step)
+    loss.backward()
+
+    # The pair (0, 0) has all the weight.
+    assert loss.dtype == torch.float32
+    assert loss.item() == 2 * 900.0 - 2 * 3.0
+    assert scores.grad is not None
+    torch.testing.assert_close(scores.grad, torch.tensor([[2.0, 0.0, -2.0, 0.0]]).bfloat16())
 
 
 def test_clip_bce_by_hand():

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
@@ -69,6 +70,25 @@ def boundary_nll(
     """
     start, end = at_least_float32(output.start_logits), at_least_float32(output.end_logits)
     return cross_entropy(start, start_step) + cross_entropy(end, end_step)
+
+
+def joint_pair_loss(
+    output: LocalizerOutput,
+    clip_mask: Bool[Tensor, "batch clip"],
+    start_step: Int[Tensor, " batch"],
+    end_step: Int[Tensor, " batch"],
+) -> Float[Tensor, ""]:
+    """Negative log probability of the true pair among all pairs that joint decoding looks at.
+
+    ``L = -1/N_b sum log p(s, e)`` with ``p`` the softmax of ``x^s_i + x^e_j`` over all ``i <= j``.
+    Its normaliser ``log sum_j exp(x^e_j + log sum_{i <= j} exp x^s_i)`` is linear in the number of
+    clips. In float32 or wider whatever the logits are; every row needs a pair that is not ``-inf``.
+    """
+    start = at_least_float32(output.start_logits).masked_fill(~clip_mask, -torch.inf)
+    end = at_least_float32(output.end_logits).masked_fill(~clip_mask, -torch.inf)
+    normaliser = (end + start.logcumsumexp(dim=1)).logsumexp(dim=1)
+    true_pair = start.gather(1, start_step[:, None]) + end.gather(1, end_step[:, None])
+    return (normaliser - true_pair[:, 0]).mean()
 
 
 def clip_bce(
