@@ -59,11 +59,18 @@ def make_inputs() -> Callable[..., LocalizerInput]:
 
 @pytest.fixture
 def make_sail(small_config) -> Callable[..., Sail]:
-    """A small float64 SAIL in evaluation mode, with config overrides; same weights every time."""
+    """A small float64 SAIL in evaluation mode, with config overrides; same weights every time.
+
+    What starts at zero is drawn, too, so that every term of the formulas has a part.
+    """
 
     def build(**overrides) -> Sail:
         torch.manual_seed(0)
-        return Sail(small_config(**overrides)).double().eval()
+        model = Sail(small_config(**overrides))
+        for module in model.region_encoder.modules():
+            if isinstance(module, torch.nn.Linear):
+                torch.nn.init.xavier_uniform_(module.weight)
+        return model.double().eval()
 
     return build
 

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from stillseek.models import plain
+from stillseek.models.local_transformer import temporal_encoding
 from stillseek.models.plain import dot_attention, order_visibility, window_visibility
 from stillseek.models.sail import Sail
 from stillseek.tensors import LocalizerInput, LocalizerOutput
@@ -189,6 +190,25 @@ def test_autocast_keeps_scores_in_float32_and_near_the_printed_formulas(make_sai
     error = (fast - exact).abs().mean()
     assert 0 < error <= 1.5 * (printed - exact).abs().mean()
     assert len(fast.unique()) >= 195
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("dim", [1, 13])
+def test_the_temporal_encoding_has_the_precision_of_its_input(dtype, dim):
+    expected = [
+        [(math.cos if k % 2 else math.sin)(i / 10000 ** ((k - k % 2) / dim)) for k in range(dim)]
+        for i in range(1601)
+    ]
+
+    for formula in (temporal_encoding, plain.temporal_encoding):
+        encoding = formula(1601, dim, like=torch.zeros(1, dtype=dtype))
+
+        assert encoding.dtype == dtype
+        # Angles of up to 1600 in the precision of the sines, at least that of float32.
+        rounded = 1600 * 4 * min(torch.finfo(dtype).eps, torch.finfo(torch.float32).eps)
+        allowed = max(rounded, torch.finfo(dtype).eps)
+        wide = torch.tensor(expected, dtype=torch.float64)
+        torch.testing.assert_close(encoding.double(), wide, rtol=0, atol=allowed)
 
 
 def test_region_self_attention_equals_the_printed_formula(make_sail, make_inputs):

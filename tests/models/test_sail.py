@@ -154,8 +154,8 @@ def test_without_local_self_attention_equals_a_window_over_the_whole_video(make_
     torch.testing.assert_close(everything.end_logits, widest.end_logits)
 
 
-def test_one_place_initialises_every_weight(make_sail):
-    model = make_sail()
+def test_one_place_initialises_every_weight(small_config):
+    model = Sail(small_config())
     fresh = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     with torch.no_grad():
         for parameter in model.parameters():
@@ -168,9 +168,22 @@ def test_one_place_initialises_every_weight(make_sail):
         if "norm" in name or name.endswith("bias"):
             assert torch.equal(tensor, fresh[name]), name
             assert torch.equal(tensor, torch.full_like(tensor, float(name.endswith("weight"))))
+        elif name.startswith("region_encoder."):  # regions and whole picture differ in width
+            assert not tensor.any(), name
         else:
             bound = (6 / sum(tensor.shape)) ** 0.5  # Xavier uniform
             assert 0.5 * bound < tensor.abs().max() <= bound, name
+
+
+def test_the_whole_picture_starts_beside_its_regions_as_it_is(small_config, make_inputs):
+    encoder = Sail(small_config(region_dim=7, region_self_attention=False)).region_encoder.double()
+    inputs = make_inputs([1], [3])
+    regions = inputs.regions[..., :7]
+
+    encoded = encoder(regions, inputs.boxes, inputs.region_mask, inputs.global_feature)
+
+    expected = torch.nn.functional.layer_norm(regions + inputs.global_feature[:, None], [7])
+    torch.testing.assert_close(encoded, expected)
 
 
 def test_what_a_clip_sees_of_the_image_starts_in_the_clips_own_space(make_sail, make_inputs):

@@ -40,10 +40,12 @@ def temporal_encoding(
     """Sinusoidal position encoding of Vaswani et al. 2017.
 
     ``PE(i, 2k) = sin(i / 10000^(2k / dim))`` and ``PE(i, 2k + 1) = cos(i / 10000^(2k / dim))``,
-    with the type and device of ``like``. The last sine of an odd width has no cosine.
+    with the type and device of ``like``, and in its precision, but at least that of float32. The
+    last sine of an odd width has no cosine.
     """
+    dtype = torch.promote_types(like.dtype, torch.float32)
     rates = torch.exp(
-        torch.arange(0, dim, 2, device=like.device, dtype=torch.float32) * (-math.log(1e4) / dim)
+        torch.arange(0, dim, 2, device=like.device, dtype=dtype) * (-math.log(1e4) / dim)
     )
     angles = torch.arange(num_clips, device=like.device)[:, None] * rates
     encoding = torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)

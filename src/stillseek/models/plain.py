@@ -1,8 +1,9 @@
 """The formulas of section 3 and 4 as they are printed: what the fast ones are tested against.
 
-Every function takes the module that holds the weights, so both ways share them. They are also what
-the benchmarks compare with and, but for the region encoder, what is exported; nothing else uses
-them: they need memory for ``clip x clip x hidden`` and ``region x region x d_r`` numbers.
+Every function takes the module that holds the weights, so both ways share them, and nothing else:
+a mistake in a fast formula is not repeated here. They are also what the benchmarks compare with
+and, but for the region encoder, what is exported; nothing else uses them: they need memory for
+``clip x clip x hidden`` and ``region x region x d_r`` numbers.
 """
 
 import math
@@ -13,15 +14,10 @@ from torch import Tensor
 
 from stillseek.models.attention import AdditiveAttention, MultiHead
 from stillseek.models.inputs import check_inputs
-from stillseek.models.local_transformer import (
-    Fusion,
-    LocalTransformer,
-    LocalTransformerLayer,
-    temporal_encoding,
-)
-from stillseek.models.localizer import OrderSensitiveLocalizer
+from stillseek.models.local_transformer import Fusion, LocalTransformer, LocalTransformerLayer
+from stillseek.models.localizer import BoundaryScorer, OrderSensitiveLocalizer
 from stillseek.models.pairs import Direction
-from stillseek.models.region_encoder import RegionEncoder, RegionSelfAttention, relative_positions
+from stillseek.models.region_encoder import RegionEncoder, RegionSelfAttention
 from stillseek.models.sail import Sail
 from stillseek.tensors import LocalizerInput, LocalizerOutput
 
@@ -110,6 +106,16 @@ def multi_head(
     return module.output(heads.transpose(1, 2).flatten(2))  # (B, H, T, D) -> (B, T, H * D)
 
 
+def relative_positions(
+    boxes: Float[Tensor, "batch region 4"],
+) -> Float[Tensor, "batch region region 4"]:
+    """``p_ij^r = ((x_i - x_j) / w_j, (y_i - y_j) / h_j, log(w_i / w_j), log(h_i / h_j))``."""
+    x, y, w, h = (side[:, :, None] for side in boxes.unbind(dim=-1))
+    return torch.stack(
+        [(x - x.mT) / w.mT, (y - y.mT) / h.mT, (w / w.mT).log(), (h / h.mT).log()], dim=-1
+    )
+
+
 def region_self_attention(
     module: RegionSelfAttention,
     regions: Float[Tensor, "batch region dim"],
@@ -136,6 +142,17 @@ def region_encoder(
     if module.attention is not None:
         hidden = region_self_attention(module.attention, regions, boxes, region_mask) + hidden
     return module.norm(hidden)
+
+
+def temporal_encoding(
+    num_clips: int | torch.SymInt, dim: int, *, like: Float[Tensor, "..."]
+) -> Float[Tensor, "num_clips dim"]:
+    """``PE(i, 2k) = sin(i / 10000^(2k / dim))``, ``PE(i, 2k + 1) = cos(i / 10000^(2k / dim))``."""
+    dtype = torch.promote_types(like.dtype, torch.float32)
+    column = torch.arange(dim, device=like.device)
+    wavelengths = 1e4 ** ((column - column % 2).to(dtype) / dim)
+    angles = torch.arange(num_clips, device=like.device)[:, None] / wavelengths
+    return torch.where(column % 2 == 0, angles.sin(), angles.cos()).to(like.dtype)
 
 
 def fusion(
@@ -191,6 +208,13 @@ def additive_attention(
     return masked_softmax(scores, order_visibility(clip_mask, module.direction)) @ states
 
 
+def boundary_scores(
+    module: BoundaryScorer, context: Float[Tensor, "batch clip dim"]
+) -> Float[Tensor, "batch clip"]:
+    """``w_s^T tanh(W_s h_i + b_s)`` (section 4.4)."""
+    return module.score(torch.tanh(module.hidden(context))).squeeze(-1)
+
+
 def localizer(
     module: OrderSensitiveLocalizer,
     states: Float[Tensor, "batch clip dim"],
@@ -202,8 +226,8 @@ def localizer(
         after = additive_attention(module.forward_context, states, clip_mask)
         before = additive_attention(module.backward_context, states, clip_mask)
     return LocalizerOutput(
-        start_logits=module.start(after).masked_fill(~clip_mask, -torch.inf),
-        end_logits=module.end(before).masked_fill(~clip_mask, -torch.inf),
+        start_logits=boundary_scores(module.start, after).masked_fill(~clip_mask, -torch.inf),
+        end_logits=boundary_scores(module.end, before).masked_fill(~clip_mask, -torch.inf),
     )
 
 

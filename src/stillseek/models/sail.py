@@ -12,7 +12,7 @@ from stillseek.models.decoding import DecodeMethod
 from stillseek.models.inputs import check_clips, check_config, check_query
 from stillseek.models.local_transformer import ImageMemory, LocalTransformer
 from stillseek.models.localizer import OrderSensitiveLocalizer
-from stillseek.models.region_encoder import RegionEncoder
+from stillseek.models.region_encoder import RegionEncoder, RegionSelfAttention
 from stillseek.tensors import LocalizerInput, LocalizerOutput
 
 
@@ -117,10 +117,15 @@ class Sail(nn.Module):
         """Initialises every weight; the only place that does (the paper is silent).
 
         Matrices are Xavier uniform, with the heads of an attention as one stacked matrix; biases
-        are 0; norms start as the identity (gain 1, bias 0). Where an attention's values fit
-        through it unchanged (query and context as wide as all heads together), ``W^v`` and
-        ``W^o`` start as identities: what a clip sees of the image then lies in the clip's own
-        space, and the product in the fusion compares from the first step on.
+        are 0; norms start as the identity (gain 1, bias 0). Matrices that add something to a
+        residual do not start with noise there:
+
+        - ``W_g`` is an identity where regions and whole picture have one width, so that ``f^g`` is
+          added to the regions as it is, and 0 elsewhere; ``W^r`` is 0.
+        - Where an attention's values fit through it unchanged (query and context as wide as all
+          heads together), ``W^v`` and ``W^o`` are identities: what a clip sees of the image then
+          lies in the clip's own space, and the product in the fusion compares from the first step
+          on.
 
         Nothing on the meta device, where a checkpoint that is read puts its own weights: PyTorch
         imports its compiler for eye_ there, which takes a second.
@@ -139,6 +144,12 @@ class Sail(nn.Module):
             if isinstance(module, MultiHead) and module.keeps_width:
                 nn.init.eye_(module.value.weight)
                 nn.init.eye_(module.output.weight)
+            elif isinstance(module, RegionEncoder):
+                one_space = self.config.region_dim == self.config.global_dim
+                start = nn.init.eye_ if one_space else nn.init.zeros_
+                start(module.global_feature.weight)
+            elif isinstance(module, RegionSelfAttention):
+                nn.init.zeros_(module.position.weight)
 
     def forward(self, inputs: LocalizerInput) -> LocalizerOutput:
         """Scores every clip as start and as end of the activity in the query image.
