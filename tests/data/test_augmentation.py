@@ -141,3 +141,53 @@ def test_draws_depend_on_seed_epoch_and_index_and_only_training_sees_them() -> N
 def test_settings_out_of_range_are_refused(name: str, value: float) -> None:
     with pytest.raises(UsageError, match=f"{name} must be in"):
         Augmentation(**{name: value})
+
+
+def test_a_turned_space_keeps_what_its_vectors_have_to_do_with_each_other() -> None:
+    random = np.random.default_rng(0)
+    example = examples()[0]
+    example = dataclasses.replace(
+        example,
+        steps=random.standard_normal((len(example.steps), 7)).astype(np.float16),
+        regions=random.standard_normal((3, 7)).astype(np.float32),
+        boxes=example.boxes[:3],
+        global_feature=random.standard_normal(7).astype(np.float32),
+    )
+
+    turned = [
+        augment(example, Augmentation(rotation=1.0), seed=0, epoch=epoch, index=2)
+        for epoch in (0, 0, 1)
+    ]
+
+    def vectors(example: Example) -> np.ndarray:
+        parts = (example.steps, example.regions, example.global_feature[None])
+        return np.concatenate(parts).astype(np.float64)
+
+    before, after, again, other = map(vectors, (example, *turned))
+    # float32 has 1.2e-7; the products sum 7 numbers of size 1.
+    np.testing.assert_allclose(after @ after.T, before @ before.T, atol=1e-5)
+    assert np.array_equal(after, again)
+    assert np.abs(after - before).mean() > 0.5
+    assert np.abs(after - other).mean() > 0.5
+    assert turned[0].sample is example.sample
+
+
+def test_a_chance_of_turning_is_kept() -> None:
+    example = examples()[0]
+    example = dataclasses.replace(
+        example, regions=np.ones((1, 3)), boxes=example.boxes[:1], global_feature=np.ones(3)
+    )
+    change = Augmentation(rotation=0.3)
+
+    turned = [
+        augment(example, change, seed=0, epoch=0, index=index) is not example
+        for index in range(200)
+    ]
+
+    # 60 expected, with a standard deviation of 6.5.
+    assert 40 < sum(turned) < 80
+
+
+def test_features_of_several_spaces_are_not_turned() -> None:
+    with pytest.raises(UsageError, match="these are 3, 5 and 11 wide"):
+        augment(examples()[0], Augmentation(rotation=1.0), seed=0, epoch=0, index=0)

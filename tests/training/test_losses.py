@@ -128,6 +128,49 @@ def test_the_joint_loss_of_bfloat16_and_of_large_scores_is_finite():
     torch.testing.assert_close(scores.grad, torch.tensor([[2.0, 0.0, -2.0, 0.0]]).bfloat16())
 
 
+@pytest.mark.parametrize("joint", [False, True])
+def test_a_soft_target_is_a_normal_distribution_over_the_real_clips(joint):
+    random = torch.Generator().manual_seed(0)
+    start, end = torch.randn(2, 1, 7, generator=random, dtype=torch.float64)
+    mask = torch.arange(7)[None] < 5
+    start, end = start.masked_fill(~mask, -INF), end.masked_fill(~mask, -INF)
+    output = LocalizerOutput(start_logits=start, end_logits=end)
+    s, e, softness = torch.tensor([1]), torch.tensor([4]), 0.8
+    model = build("sail")
+    loss = loss_for(model, [], joint=joint, softness=softness)(output, mask, s, e)
+
+    expected = 0.0
+    heights = [[math.exp(-(((i - k) / softness) ** 2) / 2) for i in range(5)] for k in (1, 4)]
+    for i in range(5):
+        for j in range(5):
+            share = heights[0][i] / sum(heights[0]) * heights[1][j] / sum(heights[1])
+            exact = loss_for(model, [], joint=joint)
+            if joint and i > j:  # the score of a pair without a probability
+                pair = start[0, i] + end[0, j]
+                one = exact(output, mask, s, e) + start[0, 1] + end[0, 4] - pair
+            else:
+                one = exact(output, mask, torch.tensor([i]), torch.tensor([j]))
+            expected += share * one.item()
+    assert loss.item() == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("options", [{"joint": True}, {"softness": 0.5}])
+@pytest.mark.parametrize("name", ["flp", "sst", "tal"])
+def test_options_of_the_boundaries_are_refused_by_models_that_have_none(name, options, batch):
+    with pytest.raises(UsageError, match="joint_loss and boundary_softness change the loss of S"):
+        loss_for(build(name), batch[3], **options)
+
+
+@pytest.mark.parametrize("options", [{"joint": True}, {"softness": 0.5}])
+def test_every_other_loss_of_sail_has_finite_gradients(options, batch):
+    inputs, start, end, targets = batch
+    model = build("sail")
+    loss = loss_for(model, targets, **options)(model(inputs), inputs.clip_mask, start, end)
+    loss.backward()
+    assert loss.isfinite()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
+
+
 def test_clip_bce_by_hand():
     output = clip_scores_output(
         torch.tensor([[0.0, math.log(3.0), 0.0], [math.log(3.0), 7.0, 7.0]]),

@@ -22,18 +22,23 @@ def make(value: float) -> tuple[Flp, torch.optim.Adam]:
     return model, optimizer
 
 
+def save(path, value: float) -> None:
+    model, optimizer = make(value)
+    save_state(path, {"model": model}, optimizer, {"epochs": [value]})
+
+
 def test_whoever_dies_while_writing_the_state_leaves_a_whole_one(tmp_path, dying_writes):
     path, value = tmp_path / "state.safetensors", 0.0
-    save_state(path, *make(0.0), {"epochs": [0.0]})
+    save(path, 0.0)
 
     def save_another() -> None:
         nonlocal value
         value += 1.0
-        save_state(path, *make(value), {"epochs": [value]})
+        save(path, value)
 
     for _ in dying_writes(save_another):
         model, optimizer = make(-1.0)
-        load_state(path, model, optimizer)
+        load_state(path, {"model": model}, optimizer)
         (epoch,) = read_run(path)["epochs"]
         assert {w for p in model.parameters() for w in p.flatten().tolist()} == {epoch}
 
@@ -59,7 +64,7 @@ def test_weights_are_on_the_disk_before_they_have_their_name(tmp_path, monkeypat
 
 def test_a_state_that_is_cut_is_refused(tmp_path):
     path = tmp_path / "state.safetensors"
-    save_state(path, *make(1.0), {})
+    save(path, 1.0)
     path.write_bytes(path.read_bytes()[:-9])
 
     with pytest.raises(CheckpointError, match="is no training state"):

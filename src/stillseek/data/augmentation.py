@@ -22,6 +22,8 @@ class Augmentation:
     Attributes:
         crop: Largest share of the time before the target, and of that after it, that is cut off.
         region_drop: Chance that a region of the query is left out; one always stays.
+        rotation: Chance that the feature space is turned: clips, regions and whole picture by one
+            random orthogonal matrix, for recipes that have the three in one space.
 
     Raises:
         UsageError: A value is out of range.
@@ -29,6 +31,7 @@ class Augmentation:
 
     crop: float = 0.0
     region_drop: float = 0.0
+    rotation: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuses shares that are none."""
@@ -36,6 +39,8 @@ class Augmentation:
             raise UsageError(f"crop must be in [0, 1], got {self.crop}")
         if not 0 <= self.region_drop < 1:
             raise UsageError(f"region_drop must be in [0, 1), got {self.region_drop}")
+        if not 0 <= self.rotation <= 1:
+            raise UsageError(f"rotation must be in [0, 1], got {self.rotation}")
 
     @property
     def is_off(self) -> bool:
@@ -49,7 +54,8 @@ def augment(
     """An example as it is in one epoch; it depends on the three numbers only.
 
     Raises:
-        UsageError: The example is to be cropped and its clips are pooled to steps already.
+        UsageError: The example is to be cropped and its clips are pooled to steps already, or it
+            is to be turned and its features have no space in common.
     """
     if augmentation.is_off:
         return example
@@ -60,7 +66,34 @@ def augment(
         kept = rng.random(len(example.regions)) >= augmentation.region_drop
         kept[rng.integers(len(kept))] = True
         example = replace(example, regions=example.regions[kept], boxes=example.boxes[kept])
+    if augmentation.rotation and rng.random() < augmentation.rotation:
+        example = _turn(example, rng)
     return example
+
+
+def check_one_space(clip_dim: int, region_dim: int, global_dim: int) -> None:
+    """Refuses features that cannot lie in one space, by their widths.
+
+    Raises:
+        UsageError: They differ.
+    """
+    if not clip_dim == region_dim == global_dim:
+        raise UsageError(
+            "augmentation.rotation needs clips, regions and whole pictures in one space, and these "
+            f"are {clip_dim}, {region_dim} and {global_dim} wide; leave it out, or take a recipe "
+            "that has one encoder for all"
+        )
+
+
+def _turn(example: "Example", rng: np.random.Generator) -> "Example":
+    features = (example.steps, example.regions, example.global_feature)
+    check_one_space(*(feature.shape[-1] for feature in features))
+    dim = example.steps.shape[-1]
+    orthogonal, triangle = np.linalg.qr(rng.standard_normal((dim, dim)))
+    # Uniform over all rotations and reflections only with these signs (Mezzadri 2007).
+    turn = (orthogonal * np.sign(np.diag(triangle))).astype(np.float32)
+    steps, regions, global_feature = (feature.astype(np.float32) @ turn for feature in features)
+    return replace(example, steps=steps, regions=regions, global_feature=global_feature)
 
 
 def _crop(example: "Example", shares: np.ndarray) -> "Example":

@@ -14,7 +14,15 @@ class TrainConfig:
     """How a model is trained; saved as JSON in the run folder.
 
     Attributes:
-        learning_rate: Adam's constant learning rate; 0.0005 in section 6.1.
+        learning_rate: Adam's learning rate at its highest; "initial" 0.0005 in section 6.1.
+        schedule: ``cosine`` lets it fall to zero over ``max_epochs``; ``constant`` keeps it.
+        warmup_steps: Steps in which it rises to its highest.
+        weight_average: Decay a step of the moving average of the weights, which is what validation
+            judges and what is kept; 0 for the weights themselves.
+        joint_loss: Trains the pair of boundaries by one softmax over all pairs, as joint decoding
+            chooses it, and not by the two of the paper; SAIL only.
+        boundary_softness: Standard deviation, in steps, of the target around each boundary; 0 for
+            the one step of the paper; SAIL only.
         batch_size: Examples a step, over all processes (not printed).
         max_epochs: Most passes over the training examples.
         patience: Epochs without a better validation mIoU before training stops.
@@ -33,6 +41,11 @@ class TrainConfig:
     """
 
     learning_rate: float = 5e-4
+    schedule: Literal["constant", "cosine"] = "cosine"
+    warmup_steps: int = 0
+    weight_average: float = 0.999
+    joint_loss: bool = False
+    boundary_softness: float = 0.0
     batch_size: int = 16
     max_epochs: int = 50
     patience: int = 10
@@ -50,11 +63,22 @@ class TrainConfig:
             value = getattr(self, name)
             if value is not None and not 0 < value < math.inf:
                 raise UsageError(f"{name} must be positive and finite, got {value}")
-        for name in ("seed", "num_workers"):
-            if getattr(self, name) < 0:
+        for name in ("seed", "num_workers", "warmup_steps", "boundary_softness"):
+            if not 0 <= getattr(self, name) < math.inf:
                 raise UsageError(f"{name} must be at least 0, got {getattr(self, name)}")
+        if not 0 <= self.weight_average < 1:
+            raise UsageError(f"weight_average must be in [0, 1), got {self.weight_average}")
+        if self.schedule not in ("constant", "cosine"):
+            raise UsageError(f"schedule must be 'constant' or 'cosine', got {self.schedule!r}")
         if self.precision not in ("fp32", "bf16"):
             raise UsageError(f"precision must be 'fp32' or 'bf16', got {self.precision!r}")
+
+    def rate(self, step: int, num_steps: int) -> float:
+        """Learning rate of a step, counted from 0, of a training of so many steps in all."""
+        rate = self.learning_rate * min(1.0, (step + 1) / (self.warmup_steps + 1))
+        if self.schedule == "cosine":
+            rate *= (1 + math.cos(math.pi * step / num_steps)) / 2
+        return rate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,8 +92,7 @@ class EpochRecord:
         validation_miou_independent: The same with the paper's two argmaxes; None for models that
             do not score starts and ends apart.
         seconds: Wall time of training and validation.
-        prior: The best answer that looks at no picture and no frame: ``whole-video`` or ``centre``;
-            None in the records of early versions.
+        prior: The best answer that looks at no picture and no frame: ``whole-video`` or ``centre``.
         prior_miou: Its mIoU on the validation examples, which a head has to beat.
         ignores_query: Whether the head gave the same answers to other pictures.
     """
@@ -79,9 +102,9 @@ class EpochRecord:
     validation_miou: float
     validation_miou_independent: float | None
     seconds: float
-    prior: str | None = None
-    prior_miou: float | None = None
-    ignores_query: bool = False
+    prior: str
+    prior_miou: float
+    ignores_query: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

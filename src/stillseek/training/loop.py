@@ -1,4 +1,4 @@
-"""The training loop: Adam, early stopping, resume, logs; one for every model."""
+"""The training loop: Adam, weight average, early stopping, resume, logs; one for every model."""
 
 import json
 import math
@@ -15,7 +15,9 @@ import safetensors.torch
 import torch
 from accelerate import Accelerator
 from accelerate.utils import ProjectConfiguration
+from torch import nn
 
+from stillseek.data.augmentation import check_one_space
 from stillseek.data.batching import BatchLoader, batch_indices, num_steps_of, worker_failures
 from stillseek.data.example import Batch, Example, StepTargets
 from stillseek.data.records import write_text_atomic
@@ -24,6 +26,7 @@ from stillseek.files import remove_left_over
 from stillseek.models.catalog import LocalizerModel, model_name
 from stillseek.models.checkpoint_header import RUN_CONFIG_FILE
 from stillseek.models.inputs import blind_query
+from stillseek.training.average import WeightAverage
 from stillseek.training.config import EpochRecord, TrainConfig, TrainResult
 from stillseek.training.losses import Loss, loss_for
 from stillseek.training.progress import TrainingProgress, describe_size
@@ -73,8 +76,8 @@ def train(
         quiet: Say nothing on stderr: no progress, no scores, no warning.
 
     Raises:
-        UsageError: The model has nothing to train, there is no example, ``out_dir`` holds a run
-            already, or the run in it has another configuration.
+        UsageError: The model has nothing to train, an option has no effect on it, there is no
+            example, ``out_dir`` holds a run already, or the run in it has another configuration.
         CheckpointError: The state in ``out_dir`` cannot be read or belongs to another model.
         StillseekError: The loss is not finite.
         KeyboardInterrupt: Training was interrupted; the message says how to go on.
@@ -84,7 +87,15 @@ def train(
             f"training needs examples, got {len(train_data)} to train on and {len(val_data)} to "
             "validate on; check the splits of the manifest"
         )
-    loss = loss_for(model, StepTargets(train_data))
+    if config.augmentation.rotation:
+        widths = model.config
+        check_one_space(widths.clip_dim, widths.region_dim, widths.global_dim)
+    loss = loss_for(
+        model,
+        StepTargets(train_data),
+        joint=config.joint_loss,
+        softness=config.boundary_softness,
+    )
     run = _Run(model, loss, train_data, val_data, config, out_dir, quiet=quiet)
     try:
         run.start(resume=resume)
@@ -126,9 +137,15 @@ class _Run:
             train_data, num_workers=config.num_workers, augmentation=config.augmentation
         )
         share = val_data[rank::world]
-        self.validation = Validation(model, train_data, val_data, share, config)
+        self.average = WeightAverage(model, config.weight_average)
+        self.validation = Validation(self.average.model, train_data, val_data, share, config)
         self.optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate, fused=True)
         self.progress = TrainingProgress(quiet=quiet or not self.accelerator.is_main_process)
+
+    @property
+    def _models(self) -> dict[str, nn.Module]:
+        """What the state has of weights, by name."""
+        return {"model": self.model, "average": self.average.model}
 
     @property
     def best(self) -> EpochRecord:
@@ -157,9 +174,10 @@ class _Run:
                 then=stored["config"] | stored.get("model", {}),
                 now=asdict(self.config) | self._model_settings(),
             )
-            load_state(state, self.model, self.optimizer)
+            load_state(state, self._models, self.optimizer)
             self.records = [EpochRecord(**record) for record in stored["epochs"]]
         self.wrapped, self.stepper = self.accelerator.prepare(self.model, self.optimizer)
+        self.average.model.to(self.accelerator.device)
         self.accelerator.init_trackers("tensorboard")
         if self.accelerator.is_main_process:
             remove_left_over(self.folder)
@@ -244,12 +262,16 @@ class _Run:
         self.progress.begin(epoch, len(batches))
         total, count = 0.0, 0
         for step, batch in enumerate(self.train_loader.load(batches, draw=draw)):
+            done = epoch * len(batches) + step
+            for group in self.optimizer.param_groups:
+                group["lr"] = self.config.rate(done, self.config.max_epochs * len(batches))
             loss = self._step(batch)
             if not math.isfinite(loss):
                 raise StillseekError(
                     f"the loss became {loss} in epoch {epoch}, step {step}; lower learning_rate "
                     "or set gradient_clip"
                 )
+            self.average.update(self.model, done)
             total += loss * len(batch)
             count += len(batch)
             self.progress.step(loss)
@@ -306,10 +328,10 @@ class _Run:
     def _write(self, record: EpochRecord) -> None:
         # The best weights first: a kill in between repeats this epoch and writes them again.
         if self.best is record:
-            save_tensors(self.folder / BEST_FILE, self.model.state_dict(), {})
+            save_tensors(self.folder / BEST_FILE, self.average.model.state_dict(), {})
         save_state(
             self.folder / STATE_FILE,
-            self.model,
+            self._models,
             self.optimizer,
             {
                 "config": asdict(self.config),

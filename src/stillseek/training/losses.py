@@ -1,11 +1,12 @@
 """The loss of every model that can be trained."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
-from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
+from torch.nn.functional import binary_cross_entropy_with_logits
 
 from stillseek.errors import UsageError
 from stillseek.models.flp import Flp
@@ -28,21 +29,35 @@ Loss = Callable[
 """From output, clip mask, start step and end step (the last inside) to the mean of the batch."""
 
 
-def loss_for(model: nn.Module, targets: Sequence[tuple[int, int, int]]) -> Loss:
+def loss_for(
+    model: nn.Module,
+    targets: Sequence[tuple[int, int, int]],
+    *,
+    joint: bool = False,
+    softness: float = 0.0,
+) -> Loss:
     """The loss that a model is trained with.
 
     Args:
         model: The model itself, not a wrapper of it.
         targets: Start step, end step (the last inside) and number of steps of all training
             examples; the weights of SST+ come from them.
+        joint: `joint_pair_loss` for SAIL, and not the printed loss.
+        softness: Standard deviation of the target around each boundary of SAIL, in steps.
 
     Raises:
-        UsageError: There is nothing to train in this model, or no proposal of SST+ is right for
-            any example.
+        UsageError: There is nothing to train in this model, no proposal of SST+ is right for any
+            example, or an option of SAIL is set for another model.
     """
+    if (joint or softness) and not isinstance(model, Sail):
+        raise UsageError(
+            f"joint_loss and boundary_softness change the loss of Sail, and {type(model).__name__} "
+            "has one of its own; leave them out"
+        )
     match model:
         case Sail():
-            return _boundary_loss
+            loss = joint_pair_loss if joint else _boundary_loss
+            return partial(loss, softness=softness)
         case Flp():
             return clip_bce
         case Sst():
@@ -57,7 +72,11 @@ def loss_for(model: nn.Module, targets: Sequence[tuple[int, int, int]]) -> Loss:
 
 
 def boundary_nll(
-    output: LocalizerOutput, start_step: Int[Tensor, " batch"], end_step: Int[Tensor, " batch"]
+    output: LocalizerOutput,
+    start_step: Int[Tensor, " batch"],
+    end_step: Int[Tensor, " batch"],
+    *,
+    softness: float = 0.0,
 ) -> Float[Tensor, ""]:
     """Negative log probability of the true boundaries, ``L`` of section 4.4.
 
@@ -67,9 +86,11 @@ def boundary_nll(
         output: Start and end logits, ``-inf`` on padding.
         start_step: Ground truth ``s``.
         end_step: Ground truth ``e``.
+        softness: Standard deviation, in steps, of a discrete normal target around each.
     """
     start, end = at_least_float32(output.start_logits), at_least_float32(output.end_logits)
-    return cross_entropy(start, start_step) + cross_entropy(end, end_step)
+    normaliser = start.logsumexp(dim=1) + end.logsumexp(dim=1)
+    return (normaliser - _at(start, start_step, softness) - _at(end, end_step, softness)).mean()
 
 
 def joint_pair_loss(
@@ -77,18 +98,36 @@ def joint_pair_loss(
     clip_mask: Bool[Tensor, "batch clip"],
     start_step: Int[Tensor, " batch"],
     end_step: Int[Tensor, " batch"],
+    *,
+    softness: float = 0.0,
 ) -> Float[Tensor, ""]:
     """Negative log probability of the true pair among all pairs that joint decoding looks at.
 
     ``L = -1/N_b sum log p(s, e)`` with ``p`` the softmax of ``x^s_i + x^e_j`` over all ``i <= j``.
     Its normaliser ``log sum_j exp(x^e_j + log sum_{i <= j} exp x^s_i)`` is linear in the number of
     clips. In float32 or wider whatever the logits are; every row needs a pair that is not ``-inf``.
+
+    With ``softness`` the target is a discrete normal distribution around each boundary. A pair's
+    score is a sum, so that only these two count, and not how they are joined; some way to join them
+    gives no weight to pairs in which the end is before the start.
     """
     start = at_least_float32(output.start_logits).masked_fill(~clip_mask, -torch.inf)
     end = at_least_float32(output.end_logits).masked_fill(~clip_mask, -torch.inf)
     normaliser = (end + start.logcumsumexp(dim=1)).logsumexp(dim=1)
-    true_pair = start.gather(1, start_step[:, None]) + end.gather(1, end_step[:, None])
-    return (normaliser - true_pair[:, 0]).mean()
+    return (normaliser - _at(start, start_step, softness) - _at(end, end_step, softness)).mean()
+
+
+def _at(
+    logits: Float[Tensor, "batch clip"], step: Int[Tensor, " batch"], softness: float
+) -> Float[Tensor, " batch"]:
+    """The score of the true step, or the mean around it; what is ``-inf`` has no part in a mean."""
+    if softness == 0:
+        return logits.gather(1, step[:, None])[:, 0]
+    distance = torch.arange(logits.shape[1], device=logits.device) - step[:, None]
+    impossible = logits == -torch.inf
+    exponents = -0.5 * (distance / softness).square().to(logits.dtype)
+    weights = exponents.masked_fill(impossible, -torch.inf).softmax(dim=1)
+    return (weights * logits.masked_fill(impossible, 0.0)).sum(dim=1)
 
 
 def clip_bce(
@@ -114,7 +153,9 @@ def _boundary_loss(
     clip_mask: Bool[Tensor, "batch clip"],
     start_step: Int[Tensor, " batch"],
     end_step: Int[Tensor, " batch"],
+    *,
+    softness: float,
 ) -> Float[Tensor, ""]:
     # Padding scores -inf already.
     del clip_mask
-    return boundary_nll(output, start_step, end_step)
+    return boundary_nll(output, start_step, end_step, softness=softness)

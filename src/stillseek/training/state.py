@@ -16,8 +16,8 @@ from stillseek.files import replacing
 
 STATE_FILE = "state.safetensors"
 _METADATA_KEY = "run"
-_FORMAT_VERSION = 1
-_CHANGEABLE = ("max_epochs", "patience", "num_workers")
+_FORMAT_VERSION = 2
+_CHANGEABLE = ("patience", "num_workers")
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
@@ -29,10 +29,17 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[st
 
 
 def save_state(
-    path: Path, model: nn.Module, optimizer: torch.optim.Adam, run: Mapping[str, Any]
+    path: Path,
+    models: Mapping[str, nn.Module],
+    optimizer: torch.optim.Adam,
+    run: Mapping[str, Any],
 ) -> None:
-    """Writes the model, Adam's moments and a JSON object about the run."""
-    tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
+    """Writes models by their names, Adam's moments and a JSON object about the run."""
+    tensors = {
+        f"{part}.{name}": tensor
+        for part, model in models.items()
+        for name, tensor in model.state_dict().items()
+    }
     for index, moments in optimizer.state_dict()["state"].items():
         tensors |= {f"adam.{index}.{name}": value for name, value in moments.items()}
     metadata = {_METADATA_KEY: json.dumps({"format_version": _FORMAT_VERSION, **run})}
@@ -53,14 +60,18 @@ def read_run(path: Path) -> dict[str, Any]:
             f"{path} is no training state ({error}); delete the run folder and train again"
         ) from error
     if run.pop("format_version", None) != _FORMAT_VERSION:
-        raise CheckpointError(f"{path} was written by another version; train again")
+        raise CheckpointError(
+            f"{path} was written by another version of stillseek, which trained in another way; "
+            "delete the run folder and train again, or go on with that version"
+        )
     return run
 
 
 def refuse_other_run(folder: Path, *, then: Mapping[str, Any], now: Mapping[str, Any]) -> None:
     """Refuses to go on with a run as another one.
 
-    More epochs, more patience and other workers change nothing that is done.
+    More patience and other workers change nothing that is done; neither do more epochs, but
+    where the learning rate falls towards the last one.
 
     Args:
         folder: The run.
@@ -70,10 +81,11 @@ def refuse_other_run(folder: Path, *, then: Mapping[str, Any], now: Mapping[str,
     Raises:
         UsageError: Another setting differs.
     """
+    free = (*_CHANGEABLE, "max_epochs") if now["schedule"] == "constant" else _CHANGEABLE
     changed = [
         f"{name} was {then[name]!r}, now {value!r}"
         for name, value in now.items()
-        if name not in _CHANGEABLE and name in then and then[name] != value
+        if name not in free and name in then and then[name] != value
     ]
     if changed:
         raise UsageError(
@@ -82,15 +94,16 @@ def refuse_other_run(folder: Path, *, then: Mapping[str, Any], now: Mapping[str,
         )
 
 
-def load_state(path: Path, model: nn.Module, optimizer: torch.optim.Adam) -> None:
-    """Puts the stored weights into the model and the stored moments into Adam.
+def load_state(path: Path, models: Mapping[str, nn.Module], optimizer: torch.optim.Adam) -> None:
+    """Puts the stored weights into the models and the stored moments into Adam.
 
     Raises:
         CheckpointError: The file is broken or belongs to another model.
     """
     try:
         tensors = safetensors.torch.load_file(path)
-        load_weights(model, tensors, prefix="model.")
+        for part, model in models.items():
+            load_weights(model, tensors, prefix=f"{part}.")
         moments: dict[int, dict[str, Tensor]] = {}
         for key, value in tensors.items():
             if key.startswith("adam."):
