@@ -177,6 +177,8 @@ def stats(
     print(f"targets: {found['windows']:,}")
     for name, number in found["queries"].items():
         print(f"queries, {name}: {number:,}")
+    for name, number in found["absent_questions"].items():
+        print(f"absent, {name}: {number:,}")
     for distance, number in found["difficult_queries_by_distance"].items():
         print(f"difficult queries {distance} edges of the class tree away: {number:,}")
 
