@@ -16,10 +16,10 @@ import numpy as np
 import torch
 from lite_projection import photographs_of, views
 
+from stillseek.data.absence import absent_questions
 from stillseek.data.example import ExampleSet
 from stillseek.data.manifest import Manifest, Sample, Split, read_manifest
 from stillseek.data.stored import StoredFeatures, extract_queries
-from stillseek.evaluation.absence import absent_questions
 from stillseek.features import FeatureStore, Recipe, extract
 from stillseek.features.content import is_blank
 from stillseek.media import read_image

@@ -27,6 +27,7 @@ from pathlib import Path
 import torch
 
 from stillseek.features import load_recipe
+from stillseek.files import replacing
 from stillseek.models.checkpoint import load_checkpoint, save_checkpoint
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -43,19 +44,28 @@ SIZES = ("--projection-dim", "32", "--ffn-dim", "256", "--hidden-dim", "64")
 SCHEDULE = ("--max-epochs", "4", "--patience", "2", "--no-bucket-by-length")
 
 
-def run(out: Path, name: str, *arguments: str, threads: int | None = None) -> None:
-    """Runs one command unless it was done before, and remembers how long it took."""
+def run(out: Path, name: str, *arguments: str, threads: int | None = None, ranks: int = 1) -> None:
+    """Runs one command unless it was done before, and remembers how long it took.
+
+    A step that was done with other options is not taken for this one. Several ranks are started by
+    torchrun.
+    """
     log = out / "steps" / f"{name}.json"
+    command = ["stillseek", *arguments]
     if log.exists():
+        if json.loads(log.read_text())["command"] != command:
+            sys.exit(f"{log} is of another command; remove it, or give another folder with --out")
         return
     print(f"== {name}: stillseek {' '.join(arguments)}", flush=True)
     environment = os.environ | ({"OMP_NUM_THREADS": str(threads)} if threads else {})
     start = time.perf_counter()
-    subprocess.run([sys.executable, "-m", "stillseek", *arguments], check=True, env=environment)
-    step = {"command": ["stillseek", *arguments], "seconds": time.perf_counter() - start}
+    torchrun = ("torch.distributed.run", "--standalone", f"--nproc-per-node={ranks}", "-m")
+    program = [sys.executable, "-m", *(torchrun if ranks > 1 else ()), "stillseek"]
+    subprocess.run([*program, *arguments], check=True, env=environment)
+    step = {"command": command, "seconds": time.perf_counter() - start}
     print(f"   {name}: {step['seconds'] / 60:.1f} min", flush=True)
-    log.parent.mkdir(exist_ok=True)
-    log.write_text(json.dumps(step) + "\n")
+    with replacing(log) as place:
+        place.write_text(json.dumps(step) + "\n")
 
 
 def run_everything(out: Path, *, new_encoder: bool) -> None:

@@ -2,16 +2,23 @@ import dataclasses
 import inspect
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
 import pytest
+import torch
 
 from stillseek.cli.app import main
 from stillseek.cli.model_options import ModelOptions, TrainableName
-from stillseek.features import RecipeOptions
-from stillseek.models.checkpoint import load_checkpoint
+from stillseek.data.absence import absent_of, freeze_absent
+from stillseek.data.manifest import read_manifest, write_manifest
+from stillseek.evaluation.predictions import read_predictions
+from stillseek.features import Recipe, RecipeOptions
+from stillseek.localize import head
+from stillseek.models.checkpoint import Checkpoint, load_checkpoint
 from stillseek.models.flp import FlpConfig
+from stillseek.models.matching import Matching
 from stillseek.models.sail import SailConfig
 from stillseek.models.sst import SstConfig
 from stillseek.models.tal import TalConfig
@@ -68,6 +75,39 @@ def store(use_small_recipe, dataset: Path, tmp_path: Path) -> Path:
 def places(dataset: Path, store: Path, capsys) -> list[str]:
     capsys.readouterr()
     return ["--dataset", str(dataset), "--store", str(store)]
+
+
+def test_frozen_absent_questions_are_those_that_heads_are_asked(
+    places: list[str], dataset: Path, tmp_path: Path, monkeypatch, capsys
+) -> None:
+    manifest = read_manifest(dataset)
+    labels = {name: {label} for name, label in (("test-a2", "test a"), ("test-b1", "test b"))}
+    labels |= {s.video_id: {s.label} for s in manifest.samples if s.video_id not in labels}
+    frozen = freeze_absent(dataset, manifest.samples, labels, {}, seed=3, number=2)
+    manifest = write_manifest(dataset, manifest.samples, source="test", seed=0, settings=frozen)
+    numbers = ("similarity", "background", "length", "bias", "moment_peak", "moment_mean")
+    calibration = dict.fromkeys((*numbers, "moment_bias", "threshold"), 0.5)
+    make = head.matching_head
+
+    def calibrated(recipe: Recipe) -> Checkpoint:
+        made = make(recipe)
+        torch.manual_seed(0)
+        model = Matching(replace(made.model.config, background=5))
+        return replace(made, model=model, calibration=calibration)
+
+    monkeypatch.setattr(head, "matching_head", calibrated)
+
+    out = tmp_path / "scores"
+    assert main(["evaluate", *places, "--matching", "--out", str(out)]) == 0
+
+    for kind, samples in absent_of(manifest, "test").items():
+        file = out / "predictions" / f"matching--{kind}_joint_seed0.jsonl"
+        answered = {row.sample_id for row in read_predictions(file).rows}
+        assert answered == {sample.sample_id for sample in samples}
+    assert {"other", "elsewhere"} <= {
+        row["kind"]
+        for row in json.loads((out / "presence.json").read_text())["matching"]["absences"]
+    }
 
 
 def test_trained_heads_are_scored_beside_the_controls(

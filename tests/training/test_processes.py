@@ -10,6 +10,7 @@ SCRIPT = """
 import sys
 from pathlib import Path
 import torch
+from accelerate import PartialState
 from stillseek.data.planted import PlantedConfig, planted_dataset
 from stillseek.models.sail import Sail, SailConfig
 from stillseek.training.config import TrainConfig
@@ -22,6 +23,7 @@ data = [planted_dataset(planted, split, 0) for split in ("train", "validation")]
 torch.manual_seed(0)
 model = Sail(SailConfig(**widths, **sizes))
 train(model, *data, TrainConfig(batch_size=4, max_epochs=2), Path(sys.argv[1]), quiet=True)
+assert PartialState().num_processes == int(sys.argv[2])
 """
 
 
@@ -41,7 +43,7 @@ def test_two_processes_train_as_one(tmp_path):
         folder = tmp_path / f"run{processes}"
         launch = ["-m", "torch.distributed.run", f"--nproc-per-node={processes}", *port]
         subprocess.run(
-            [sys.executable, *launch, str(script), str(folder)],
+            [sys.executable, *launch, str(script), str(folder), str(processes)],
             check=True,
             timeout=300,
             env=os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},

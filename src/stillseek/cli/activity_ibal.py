@@ -1,7 +1,8 @@
-"""``stillseek dataset build`` and ``stats``: ActivityIBAL from ActivityNet, and Table 1."""
+"""``stillseek dataset build OUT`` and ``stats``: ActivityIBAL from ActivityNet, and Table 1."""
 
 import json as json_format
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -17,6 +18,7 @@ from stillseek.files import FIGURE_SUFFIXES, Output, check_outputs
 
 if TYPE_CHECKING:
     from stillseek.data.activitynet import ActivityNet
+    from stillseek.data.manifest import Manifest
     from stillseek.data.query_frames import FrameChoice
     from stillseek.data.statistics import SplitStatistics
     from stillseek.features import Recipe
@@ -26,7 +28,7 @@ _FENG = Path("feng")
 _COLUMNS = ("", "samples", "classes", "video time", "target time")
 
 
-def build(
+def activity_ibal(
     out: Path = Path("activity-ibal"),
     /,
     *,
@@ -69,10 +71,9 @@ def build(
     """
     from stillseek.data.activity_ibal import build_activity_ibal
     from stillseek.data.activitynet import keep_present, read_activitynet
-    from stillseek.data.durations import write_durations
+    from stillseek.data.durations import write_windows
     from stillseek.data.label_split import FENG_2018, draw_label_split, read_label_split
-    from stillseek.data.manifest import dataset_output, refuse_other_source, write_manifest
-    from stillseek.data.own_videos.files import relative_path
+    from stillseek.data.manifest import dataset_output, refuse_other_source
     from stillseek.features import content_hash
     from stillseek.features.provider import fetch
 
@@ -90,7 +91,8 @@ def build(
     source, coverage = everything, dict[str, int]()
     if videos is not None:
         with progress_bar("videos") as advance:
-            source, coverage = keep_present(everything, videos, on_progress=advance)
+            present, coverage = keep_present(everything.videos, videos, on_progress=advance)
+        source = replace(everything, videos=present)
     labels = {label for video in everything.videos for label in video.labels}
     if class_split is not None:
         named = class_split == _FENG and not class_split.exists()
@@ -108,12 +110,6 @@ def build(
             f"no question is left of {len(source.videos)} videos; widen --min-seconds, "
             "--max-seconds and --max-coverage, or give more videos"
         )
-    searched = {sample.video_id for sample in made.samples}
-    durations = {
-        video.video_id: video.duration_seconds
-        for video in source.videos
-        if video.video_id in searched
-    }
     settings = made.settings
     settings["query_frames"] = {
         "of": query_frame,
@@ -121,19 +117,25 @@ def build(
         "chosen_sha256": None if chosen_frames is None else content_hash(chosen_frames),
     }
     settings["counts"] = coverage | settings["counts"]
-    settings.update(write_durations(out, durations))
-    manifest = write_manifest(
+    manifest = write_windows(
         out,
         made.samples,
+        source.videos,
         source=SOURCE,
         seed=config.seed,
         settings=settings,
-        videos="videos" if videos is None else relative_path(videos, out),
+        videos=videos,
     )
-    for line in _describe(settings["counts"]):
-        print(line)
-    counts = ", ".join(f"{number} {name}" for name, number in manifest.header.counts.items())
-    print(f"{out}: {len(manifest.samples)} samples ({counts})")
+    print_built(manifest)
+
+
+def print_built(manifest: "Manifest") -> None:
+    """Prints what was counted while a data set was built, and its size."""
+    header = manifest.header
+    for name, number in header.settings["counts"].items():
+        print(f"{name}: {number:,}")
+    counts = ", ".join(f"{number} {name}" for name, number in header.counts.items())
+    print(f"{manifest.folder}: {len(manifest.samples)} samples ({counts})")
 
 
 def stats(
@@ -175,6 +177,8 @@ def stats(
     print(f"targets: {found['windows']:,}")
     for name, number in found["queries"].items():
         print(f"queries, {name}: {number:,}")
+    for name, number in found["absent_questions"].items():
+        print(f"absent, {name}: {number:,}")
     for distance, number in found["difficult_queries_by_distance"].items():
         print(f"difficult queries {distance} edges of the class tree away: {number:,}")
 
@@ -218,11 +222,6 @@ def _frame_choice(
         choice = ChosenFrames(chosen_frames, choice)
         choice.check(window for video in source.videos for window in split_video(video))
     return choice
-
-
-def _describe(counts: Mapping[str, int]) -> Iterator[str]:
-    for name, number in counts.items():
-        yield f"{name}: {number:,}"
 
 
 def _table(rows: "tuple[SplitStatistics, ...]", *, beside_paper: bool) -> Iterator[str]:

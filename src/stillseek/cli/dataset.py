@@ -26,9 +26,9 @@ dataset.command(
     help="Check that a data set is whole: files, lengths, and features in a store.",
 )
 dataset.command(
-    "stillseek.cli.activity_ibal:build",
+    "stillseek.cli.build:build",
     name="build",
-    help="Build ActivityIBAL from ActivityNet's annotations.",
+    help="Build ActivityIBAL from ActivityNet's annotations, or another public data set.",
 )
 dataset.command(
     "stillseek.cli.activity_ibal:stats",

@@ -55,6 +55,7 @@ def check(
         options: How the recipe was loaded when they were made.
         json: Print everything as one JSON object.
     """
+    from stillseek.data.absence import read_absent
     from stillseek.data.check import check_dataset
     from stillseek.data.manifest import read_manifest
     from stillseek.features.upkeep import list_recipes
@@ -64,6 +65,7 @@ def check(
             "--recipe and its options say which features to look for; give --store DIR too"
         )
     manifest = read_manifest(folder)
+    read_absent(manifest)
     place = None if store is None else open_store(store)
     held = [] if place is None else list_recipes(place)
     features, name = None, None

@@ -207,8 +207,8 @@ def _write_presence(
     out: Path,
 ) -> None:
     """Asks calibrated heads about what is not there; prints and writes what came of it."""
+    from stillseek.data.absence import absent_of
     from stillseek.data.example import ExampleSet
-    from stillseek.evaluation.absence import absent_questions, activities_of
     from stillseek.evaluation.inference import predict
     from stillseek.evaluation.predictions import (
         Predictions,
@@ -219,7 +219,7 @@ def _write_presence(
     from stillseek.evaluation.presence import draw_reliability, presence_table, report_presence
     from stillseek.models.calibration import calibration_of
 
-    asked = absent_questions(samples, manifest.samples, activities_of(manifest), seed=_CONTROL_SEED)
+    asked = absent_of(manifest, samples[0].split)
     reports = {}
     for path, head in heads.items():
         calibration = calibration_of(head.calibration)

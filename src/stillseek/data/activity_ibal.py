@@ -103,7 +103,58 @@ def build_activity_ibal(
             "--taxonomy FILE, or --difficult-queries 0"
         )
     windows, counts = split_videos(source.videos, keep)
-    queries = _Queries(source.videos, windows, split, source.taxonomy, config)
+    samples = ask_windows(
+        windows,
+        source.videos,
+        split,
+        source.taxonomy,
+        config=config,
+        choice=choice,
+        on_progress=on_progress,
+    )
+    return ActivityIbal(
+        samples=samples,
+        settings={
+            "annotations_sha256": source.sha256,
+            "taxonomy_sha256": None if source.taxonomy is None else source.taxonomy.sha256,
+            "questions": asdict(config),
+            "filter": asdict(keep),
+            "class_split": {role: list(labels) for role, labels in split.by_role().items()},
+            "counts": {
+                "videos without annotation": source.num_unlabelled,
+                "activities dropped: end not after start": source.cleaning.reversed,
+                "activities dropped: outside the video": source.cleaning.outside,
+                "activities dropped: duplicates": source.cleaning.duplicates,
+                "activities cut to the video": source.cleaning.cut,
+                **counts,
+                **query_counts(samples, len(windows), config),
+            },
+        },
+    )
+
+
+def ask_windows(
+    windows: Sequence[Window],
+    videos: Iterable[AnnotatedVideo],
+    split: LabelSplit,
+    taxonomy: Taxonomy | None,
+    *,
+    config: ActivityIbalConfig,
+    choice: FrameChoice = middle_of,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> tuple[Sample, ...]:
+    """Questions about windows; see `build_activity_ibal`.
+
+    Args:
+        windows: What is searched, and what asks.
+        videos: Videos that may have activities outside the windows, which ask Difficult queries.
+        split: The classes of each split.
+        taxonomy: The class tree; None only without Difficult queries.
+        config: How questions are drawn.
+        choice: Which frame of an activity asks.
+        on_progress: Called with the windows done and the windows in total.
+    """
+    queries = _Queries(videos, windows, split, taxonomy, config)
     roles = split.role_of()
     numbers: Counter[str] = Counter()
     samples: list[Sample] = []
@@ -135,30 +186,13 @@ def build_activity_ibal(
             )
         if on_progress is not None:
             on_progress(index + 1, len(windows))
-    return ActivityIbal(
-        samples=tuple(samples),
-        settings={
-            "annotations_sha256": source.sha256,
-            "taxonomy_sha256": None if source.taxonomy is None else source.taxonomy.sha256,
-            "questions": asdict(config),
-            "filter": asdict(keep),
-            "class_split": {role: list(labels) for role, labels in split.by_role().items()},
-            "counts": {
-                "videos without annotation": source.num_unlabelled,
-                "activities dropped: end not after start": source.cleaning.reversed,
-                "activities dropped: outside the video": source.cleaning.outside,
-                "activities dropped: duplicates": source.cleaning.duplicates,
-                "activities cut to the video": source.cleaning.cut,
-                **counts,
-                **_query_counts(samples, len(windows), config),
-            },
-        },
-    )
+    return tuple(samples)
 
 
-def _query_counts(
+def query_counts(
     samples: Sequence[Sample], num_windows: int, config: ActivityIbalConfig
 ) -> dict[str, int]:
+    """How many queries windows got, and how many could not be."""
     kinds = Counter(sample.query_kind for sample in samples)
     distances = Counter(s.taxonomy_distance for s in samples if s.query_kind == "difficult")
     return {

@@ -1,10 +1,9 @@
 """ActivityNet's annotation files: who does what, when, in 14,950 untrimmed videos."""
 
 import hashlib
-import sys
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -12,7 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from stillseek.data.annotations import AnnotatedVideo, Cleaning, RawActivity, clean
-from stillseek.data.records import parse_object, read_text
+from stillseek.data.records import (
+    parse_name,
+    parse_number,
+    parse_object,
+    parse_values,
+    read_text,
+)
 from stillseek.data.taxonomy import Taxonomy, parse_taxonomy, read_taxonomy
 from stillseek.errors import DatasetError, MediaError, TruncatedMediaWarning
 from stillseek.media import probe
@@ -20,6 +25,7 @@ from stillseek.media.folder import find_video
 
 # Annotations are rounded, and containers disagree with their streams about where a video ends.
 DURATION_TOLERANCE_SECONDS = 0.5
+_LAYOUT = "ActivityNet's official layout or videos by name with duration_second and annotations"
 # Here a video without annotations has lost them.
 _LABELLED_SUBSETS = ("training", "train", "validation", "val")
 
@@ -88,24 +94,24 @@ def read_activitynet(path: Path, *, taxonomy: Path | None = None) -> ActivityNet
 
 
 def keep_present(
-    source: ActivityNet,
+    videos: Sequence[AnnotatedVideo],
     folder: Path,
     *,
     on_progress: Callable[[int, int], None] | None = None,
-) -> tuple[ActivityNet, dict[str, int]]:
+) -> tuple[tuple[AnnotatedVideo, ...], dict[str, int]]:
     """The videos whose files are in a folder and whole, by the names of these files.
 
-    Many of ActivityNet's videos no longer exist. A file is named like the video, with or without
-    the ``v_`` before its id. One that cannot be read, or that ends before the annotated video, is
-    not the annotated one.
+    Many videos of public data sets no longer exist. A file is named like the video, with or
+    without the ``v_`` of ActivityNet before its id. One that cannot be read, or that ends before
+    the annotated video, is not the annotated one.
 
     Args:
-        source: The annotations.
+        videos: The annotated videos.
         folder: Where the files are.
         on_progress: Called with the videos done and the videos in total.
 
     Returns:
-        The annotations of these videos, and how many were there, were not, or were left out.
+        These videos, and how many were there, were not, or were left out.
 
     Raises:
         DatasetError: There is none.
@@ -115,22 +121,22 @@ def keep_present(
     present: list[AnnotatedVideo] = []
     faults: Counter[str] = Counter()
     with ThreadPoolExecutor() as pool:
-        found = pool.map(partial(_look_for, folder), source.videos)
+        found = pool.map(partial(_look_for, folder), videos)
         for done, (name, fault) in enumerate(found, start=1):
             if fault is None:
-                present.append(replace(source.videos[done - 1], video_id=name))
+                present.append(replace(videos[done - 1], video_id=name))
             else:
                 faults[fault] += 1
             if on_progress is not None:
-                on_progress(done, len(source.videos))
+                on_progress(done, len(videos))
     if not present:
         raise DatasetError(
-            f"{folder} has none of the {len(source.videos)} annotated videos whole; expected files "
-            f"such as {source.videos[0].video_id}.mp4"
+            f"{folder} has none of the {len(videos)} annotated videos whole; expected files "
+            f"such as {videos[0].video_id}.mp4"
         )
-    counts = {"videos annotated": len(source.videos), "videos there": len(present)}
+    counts = {"videos annotated": len(videos), "videos there": len(present)}
     counts |= {f"videos left out: {fault}": number for fault, number in sorted(faults.items())}
-    return replace(source, videos=tuple(present)), counts
+    return tuple(present), counts
 
 
 def _look_for(folder: Path, video: AnnotatedVideo) -> tuple[str, str | None]:
@@ -159,8 +165,10 @@ def _parse_videos(
         if _is_unlabelled(video):
             yield video_id, 0.0, []
             continue
-        duration, annotations = _values(video, (duration_key, "annotations"), where)
-        seconds = _seconds(duration, f"{where}: {duration_key}")
+        duration, annotations = parse_values(
+            video, (duration_key, "annotations"), where, layout=_LAYOUT
+        )
+        seconds = parse_number(duration, f"{where}: {duration_key}")
         if seconds <= 0:
             raise DatasetError(f"{where}: {duration_key} must be positive, got {seconds}")
         if not isinstance(annotations, list):
@@ -180,44 +188,14 @@ def _is_unlabelled(video: Any) -> bool:
 
 
 def _parse_activity(item: Any, taxonomy: Taxonomy | None, where: str) -> RawActivity:
-    segment, label = _values(item, ("segment", "label"), where)
+    segment, label = parse_values(item, ("segment", "label"), where, layout=_LAYOUT)
     if not isinstance(segment, list) or len(segment) != 2:
         raise DatasetError(f"{where}: segment must be [start, end] in seconds, got {segment!r:.60}")
-    start, end = (_seconds(time, f"{where}: segment") for time in segment)
-    if not isinstance(label, str) or not label or not _is_unicode(label):
-        raise DatasetError(f"{where}: label must be the name of a class, got {label!r}")
+    start, end = (parse_number(time, f"{where}: segment") for time in segment)
+    label = parse_name(label, f"{where}: label", what="the name of a class")
     if taxonomy is not None and label not in taxonomy:
         raise DatasetError(
             f"{where}: label {label!r} is no class of the taxonomy; check its name, or give the "
             "taxonomy that belongs to this file"
         )
     return RawActivity(start_seconds=start, end_seconds=end, label=label)
-
-
-def _values(item: Any, keys: tuple[str, ...], where: str) -> list[Any]:
-    if not isinstance(item, dict):
-        raise DatasetError(f"{where}: expected an object, got {item!r:.60}")
-    for key in keys:
-        if key not in item:
-            raise DatasetError(
-                f"{where}: key {key!r} is missing; expected ActivityNet's official layout or "
-                "videos by name with duration_second and annotations"
-            )
-    return [item[key] for key in keys]
-
-
-def _seconds(value: Any, where: str) -> float:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    # Whole numbers of JSON may be larger than any float.
-    if not is_number or not abs(value) < sys.float_info.max:
-        raise DatasetError(f"{where}: expected a time in seconds, got {value!r:.60}")
-    return float(value)
-
-
-def _is_unicode(text: str) -> bool:
-    """Whether a text can be written; JSON may hold halves of characters."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

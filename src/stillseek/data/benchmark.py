@@ -2,11 +2,14 @@
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
+
+from stillseek.data.absence import ABSENT_NAME
 from stillseek.data.annotations import Activity
 from stillseek.data.manifest import Split, dataset_output, refuse_other_source
 from stillseek.data.processes import map_in_processes
@@ -15,6 +18,9 @@ from stillseek.errors import UsageError
 from stillseek.files import Output
 
 SPLITS: tuple[Split, ...] = ("train", "seen", "validation", "test")
+
+# Without them, benchmarks keep the settings, and the hash, that they were frozen with.
+_LATER = ("look_alikes", "absent_queries")
 
 _Job = TypeVar("_Job")
 
@@ -32,6 +38,11 @@ class BenchmarkConfig:
         simple_queries: Queries of the same class for every video (section 5: 3).
         difficult_queries: Queries of a sibling class for every video (section 5: 2).
         two_targets_share: Share of the videos in which a second activity is asked for too.
+        look_alikes: Share of the videos in which a class like the target happens for certain, where
+            the split has one; then no Difficult query asks, as it would have two answers. In the
+            others, what happens beside the target is drawn as ever.
+        absent_queries: Questions about what is not in the video, for every video and kind of
+            absence: another class, a similar one, one that is elsewhere in the split.
 
     Raises:
         UsageError: A number is out of range.
@@ -45,6 +56,8 @@ class BenchmarkConfig:
     simple_queries: int = 3
     difficult_queries: int = 2
     two_targets_share: float = 0.4
+    look_alikes: float = 0.0
+    absent_queries: int = 0
 
     def __post_init__(self) -> None:
         """Refuses benchmarks that cannot be drawn."""
@@ -63,8 +76,19 @@ class BenchmarkConfig:
                 "a video needs at least 1 simple and 0 difficult queries, got "
                 f"{self.simple_queries} and {self.difficult_queries}"
             )
-        if not 0 <= self.two_targets_share <= 1:
-            raise UsageError(f"two_targets_share must be in [0, 1], got {self.two_targets_share}")
+        for name in ("two_targets_share", "look_alikes"):
+            if not 0 <= (share := getattr(self, name)) <= 1:
+                raise UsageError(f"{name} must be in [0, 1], got {share}")
+        if self.absent_queries < 0:
+            raise UsageError(f"absent_queries must be at least 0, got {self.absent_queries}")
+
+    def settings(self) -> dict[str, Any]:
+        """The settings as JSON values; a later option is named only where it changes something."""
+        values = asdict(self)
+        for field in fields(BenchmarkConfig):
+            if field.name in _LATER and values[field.name] == field.default:
+                del values[field.name]
+        return values
 
     def videos(self) -> dict[Split, int]:
         """Videos of each split."""
@@ -74,7 +98,7 @@ class BenchmarkConfig:
 
 def benchmark_output(path: Path, *, name: str = "folder") -> Output:
     """The folder of a benchmark that is about to be made, for `check_outputs`."""
-    contents = ("annotations.json", "settings.json", "videos", "queries")
+    contents = ("annotations.json", "settings.json", "videos", "queries", ABSENT_NAME)
     return dataset_output(path, name=name, holds=contents)
 
 
@@ -155,6 +179,22 @@ def annotated_video(
             for activity in activities
         ],
     }
+
+
+def labels_of(annotations: Mapping[str, Any]) -> dict[str, set[str]]:
+    """What happens in each video of an `annotation_file`."""
+    return {
+        video_id: {activity["label"] for activity in video["annotations"]}
+        for video_id, video in annotations["database"].items()
+    }
+
+
+def has_look_alike(seed: tuple[int, ...], config: BenchmarkConfig) -> bool:
+    """Whether a video with a seed is one of those in which a class like the target must happen.
+
+    Drawn by itself: a benchmark without look-alikes stays as it is.
+    """
+    return bool(np.random.default_rng((*seed, 6)).random() < config.look_alikes)
 
 
 def annotation_file(

@@ -2,10 +2,13 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from stillseek.data.manifest import Manifest
+from stillseek.data.annotations import AnnotatedVideo
+from stillseek.data.manifest import Manifest, Sample, write_manifest
+from stillseek.data.own_videos.files import relative_path
 from stillseek.data.records import parse_object, read_text, write_text_atomic
 from stillseek.errors import DatasetError
 
@@ -22,6 +25,44 @@ def write_durations(folder: Path, durations: Mapping[str, float]) -> dict[str, s
     text = json.dumps(dict(sorted(durations.items())), indent=1, allow_nan=False) + "\n"
     write_text_atomic(folder / _FILE, text)
     return {_SETTING: _sha256(text)}
+
+
+def write_windows(
+    folder: Path,
+    samples: Sequence[Sample],
+    searched: Iterable[AnnotatedVideo],
+    *,
+    source: str,
+    seed: int,
+    settings: Mapping[str, Any],
+    videos: Path | None,
+) -> Manifest:
+    """Writes a manifest whose samples ask about windows, and the lengths of their videos.
+
+    Args:
+        folder: Folder of the data set.
+        samples: The questions.
+        searched: Videos that samples may ask about; those of no sample are passed over.
+        source: What the samples come from, for people.
+        seed: Seed of the builder.
+        settings: Everything else that decides the samples.
+        videos: Folder of the videos, which stay where they are; None if they are not at hand.
+
+    Raises:
+        DatasetError: There is no sample.
+    """
+    if not samples:
+        raise DatasetError(f"no question of {source} is left; give more videos or images")
+    asked = {sample.video_id for sample in samples}
+    durations = {v.video_id: v.duration_seconds for v in searched if v.video_id in asked}
+    return write_manifest(
+        folder,
+        samples,
+        source=source,
+        seed=seed,
+        settings=dict(settings) | write_durations(folder, durations),
+        videos="videos" if videos is None else relative_path(videos, folder),
+    )
 
 
 def read_durations(manifest: Manifest) -> dict[str, float]:

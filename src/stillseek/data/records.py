@@ -1,8 +1,9 @@
 """JSON records on disk: typed, checked, written in one step; errors name file and line."""
 
 import json
+import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, fields
 from pathlib import Path
 from types import UnionType
@@ -83,6 +84,55 @@ def iterate_objects(text: str, path: Path) -> Iterator[tuple[str, dict[str, Any]
     for number, line in enumerate(text.removesuffix("\n").split("\n") if text else [], start=1):
         where = f"{path}, line {number}"
         yield where, parse_object(line, where)
+
+
+def parse_values(item: object, keys: Sequence[str], where: str, *, layout: str) -> list[Any]:
+    """The values of some keys of a JSON object that may have others.
+
+    Args:
+        item: The object.
+        keys: The keys, all of which it must have.
+        where: The place, for messages.
+        layout: What was expected, for messages.
+
+    Raises:
+        DatasetError: It is no object, or a key is missing.
+    """
+    if not isinstance(item, dict):
+        raise DatasetError(f"{where}: expected an object, got {item!r:.60}")
+    for key in keys:
+        if key not in item:
+            raise DatasetError(f"{where}: key {key!r} is missing; expected {layout}")
+    return [item[key] for key in keys]
+
+
+def parse_number(value: Any, where: str, *, what: str = "a time in seconds") -> float:
+    """A finite number.
+
+    Raises:
+        DatasetError: It is none; the message starts with ``where``.
+    """
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    # Whole numbers of JSON may be larger than any float.
+    if not is_number or not abs(value) < sys.float_info.max:
+        raise DatasetError(f"{where}: expected {what}, got {value!r:.60}")
+    return float(value)
+
+
+def parse_name(value: object, where: str, *, what: str) -> str:
+    """A text that is not empty and can be written; JSON may hold halves of characters.
+
+    Raises:
+        DatasetError: It is none; the message starts with ``where``.
+    """
+    if isinstance(value, str) and value:
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            pass
+        else:
+            return value
+    raise DatasetError(f"{where} must be {what}, got {value!r}")
 
 
 def dump_record(record: object) -> dict[str, Any]:

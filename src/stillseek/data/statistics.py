@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
+from stillseek.data.absence import read_absent
 from stillseek.data.manifest import Manifest, Sample
 from stillseek.files import FIGURE_SUFFIXES, Output, check_outputs
 from stillseek.media.lettering import lettering
@@ -89,8 +90,16 @@ def statistics(manifest: Manifest) -> dict[str, Any]:
         "windows": len(_targets(manifest.samples)),
         "queries": dict(sorted(kinds.items())),
         "difficult_queries_by_distance": dict(sorted(distances.items())),
+        "absent_questions": _absent_questions(manifest),
         "counts": manifest.header.settings.get("counts", {}),
     }
+
+
+def _absent_questions(manifest: Manifest) -> dict[str, int]:
+    """Frozen questions about what is not in a video, by split and kind."""
+    splits = {sample.sample_id: sample.split for sample in manifest.samples}
+    frozen = read_absent(manifest) or ()
+    return dict(sorted(Counter(f"{splits[q.searched]} {q.kind}" for q in frozen).items()))
 
 
 def draw_histograms(

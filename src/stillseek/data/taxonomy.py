@@ -68,6 +68,11 @@ class Taxonomy:
         """
         return tuple(self._names[node] for node in reversed(self._line(label)))
 
+    def class_of(self, node: int) -> str | None:
+        """The class whose node has an id; None if none has."""
+        name = self._names.get(node)
+        return name if name is not None and self._leaves.get(name) == node else None
+
     def distance(self, label: str, other: str) -> int:
         """Edges between two classes: 0 for the same, 2 for siblings, 4 for cousins of one depth.
 

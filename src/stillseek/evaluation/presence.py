@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from stillseek.data.absence import Absence
 from stillseek.data.manifest import Sample
 from stillseek.errors import DatasetError
-from stillseek.evaluation.absence import Absence
 from stillseek.evaluation.calibration import (
     ReliabilityBin,
     auroc,

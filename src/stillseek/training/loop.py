@@ -129,6 +129,8 @@ class _Run:
         # a second run could not change.
         self.accelerator = Accelerator(
             mixed_precision="no",
+            # Else ranks without a GPU would not know of each other, and train a head each.
+            cpu=not torch.accelerator.is_available(),
             log_with="tensorboard",
             project_config=ProjectConfiguration(project_dir=str(folder)),
         )

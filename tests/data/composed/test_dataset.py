@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from stillseek.data.absence import absent_of
 from stillseek.data.activitynet import read_activitynet
 from stillseek.data.composed import dataset as composed
 from stillseek.data.composed.classes import read_classes
@@ -203,6 +204,48 @@ def test_difficult_queries_that_cannot_be_are_counted(drawn):
         assert found + questions.missing_difficult[split] == 2 * targets
     # "sports/h" is like no other class.
     assert questions.missing_difficult["test"] == 2 * 20
+
+
+def test_look_alikes_happen_where_they_are_wanted(listed, class_split, groups):
+    scripts, samples, _ = _draw(listed, class_split, replace(_CONFIG, look_alikes=1.0))
+    group_of = {label: group for group, labels in groups.items() for label in labels}
+    shown = {"train": "abcd", "seen": "abcd", "validation": "ef", "test": "gh"}
+
+    number = 0
+    for split, made in scripts.items():
+        for script in made:
+            labels = [part.label for part in script.parts]
+            target = labels[script.targets[0]]
+            assert len(labels) == len(set(labels))
+            # "sports/g" and "sports/h" are like no class of theirs.
+            if split != "test":
+                number += 1
+                groups_here = [group_of.get(label) for label in labels]
+                assert groups_here.count(group_of[target]) > 1
+            assert {label[-1] for label in labels} <= set(shown[split])
+    assert number == 71 + 37 + 31
+    # In training, of what else happens, too.
+    assert {s.split for s in samples if s.query_kind == "difficult"} == {"test", "train"}
+
+
+def test_absent_questions_are_frozen_with_the_settings(photographs, class_split, tmp_path):
+    config = replace(_SMALL, absent_queries=2)
+    made = [
+        compose_dataset(photographs, tmp_path / name, each, class_split=class_split, workers=1)
+        for name, each in (("a", config), ("b", _SMALL))
+    ]
+    first, without = (each.manifest for each in made)
+
+    assert first.samples == without.samples
+    assert "absent_queries" not in without.header.settings
+    assert first.header.settings["absent_queries"] == 2
+    database = json.loads((tmp_path / "a/annotations.json").read_text())["database"]
+    asked = [s for found in absent_of(first, "train").values() for s in found]
+    assert asked
+    for sample in asked:
+        inside = {each["label"] for each in database[sample.video_id]["annotations"]}
+        assert sample.query_label not in inside
+        assert first.query_path(sample).is_file()
 
 
 def test_pairs_ask_for_two_activities_of_one_video(drawn):

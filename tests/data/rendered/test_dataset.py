@@ -1,8 +1,10 @@
 import json
+from dataclasses import replace
 from itertools import groupby
 
 import pytest
 
+from stillseek.data.absence import absent_of
 from stillseek.data.manifest import read_manifest
 from stillseek.data.rendered.activities import ACTIVITIES
 from stillseek.data.rendered.dataset import (
@@ -135,6 +137,58 @@ def test_rendering_again_keeps_the_videos_that_are_there(tmp_path):
     assert lost.stat().st_size > 1000
 
 
+def test_look_alikes_happen_where_they_are_wanted_and_leave_one_answer():
+    config = RenderedConfig(
+        train_videos=23, seen_videos=0, validation_videos=0, test_videos=19, look_alikes=1.0
+    )
+    streams = draw_streams(config)
+    by_id = {s.video_id: s for group in streams.values() for s in group}
+
+    for stream in by_id.values():
+        target = stream.scenes[stream.targets[0]].activity
+        groups = [s.activity.group for s in stream.scenes if s.activity is not None]
+        assert groups.count(target.group) >= 2
+        names = [s.activity.name for s in stream.scenes if s.activity is not None]
+        assert len(names) == len(set(names))
+    difficult = [s for s in build_samples(config, streams) if s.query_kind == "difficult"]
+    for sample in difficult:  # of what else happens in training
+        scenes = by_id[sample.video_id].scenes
+        groups = [s.activity.group for s in scenes if s.activity is not None]
+        assert groups.count(_GROUP[sample.label]) == 1
+    some = draw_streams(replace(config, look_alikes=0.5))
+    same = [stream in streams[split] for split, group in some.items() for stream in group]
+    # The others are those of a benchmark without look-alikes.
+    none = draw_streams(replace(config, look_alikes=0.0))
+    rest = [stream in none[split] for split, group in some.items() for stream in group]
+    assert 8 < sum(same) < 36
+    assert all(one or other for one, other in zip(same, rest, strict=True))
+
+
+def test_absent_questions_are_frozen_with_the_settings(tmp_path, monkeypatch):
+    monkeypatch.setattr("stillseek.data.rendered.dataset.make_videos", lambda *_, **__: None)
+    config = RenderedConfig(
+        train_videos=7, seen_videos=0, validation_videos=5, test_videos=11, absent_queries=2
+    )
+    first = render_dataset(tmp_path / "a", config)
+    again = render_dataset(tmp_path / "b", config)
+    without = render_dataset(tmp_path / "c", replace(config, absent_queries=0))
+
+    assert first.header == again.header
+    assert first.samples == without.samples
+    assert "absent_queries" not in without.header.settings
+    assert first.header.settings["absent_queries"] == 2
+    assert not (tmp_path / "c/absent.jsonl").exists()
+    database = json.loads((tmp_path / "a/annotations.json").read_text())["database"]
+    for split in ("train", "test"):
+        for kind, asked in absent_of(first, split).items():
+            assert asked or (split, kind) == ("train", "other")
+            for sample in asked:
+                inside = {a["label"] for a in database[sample.video_id]["annotations"]}
+                assert sample.query_label not in inside
+                is_like = _GROUP[sample.query_label] in {_GROUP[label] for label in inside}
+                assert is_like == (kind == "sibling")
+
+
 def test_a_data_set_of_another_source_is_kept(tmp_path):
     header = tmp_path / "manifest.json"
     header.write_text('{"source": "composed streams", "samples_sha256": "0"}')
@@ -163,6 +217,8 @@ def test_a_folder_with_other_settings_is_refused(tmp_path):
         ),
         ({"simple_queries": 0}, "at least 1 simple and 0 difficult queries, got 0 and 2"),
         ({"two_targets_share": 1.5}, r"two_targets_share must be in \[0, 1\], got 1.5"),
+        ({"look_alikes": -0.5}, r"look_alikes must be in \[0, 1\], got -0.5"),
+        ({"absent_queries": -1}, "absent_queries must be at least 0, got -1"),
     ],
 )
 def test_impossible_settings_are_refused(change, message):

@@ -3,7 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -11,12 +11,15 @@ from typing import Any
 
 import numpy as np
 
+from stillseek.data.absence import freeze_absent
 from stillseek.data.benchmark import (
     BenchmarkConfig,
     annotated_video,
     annotation_file,
     benchmark_output,
     claim_folder,
+    has_look_alike,
+    labels_of,
     make_videos,
 )
 from stillseek.data.composed.camera import draw_look, film
@@ -171,6 +174,14 @@ def compose_dataset(
         _copy(photographs.path / name, folder / image)
     annotations = _annotations(scripts, classes, config)
     write_text_atomic(folder / "annotations.json", json.dumps(annotations) + "\n")
+    frozen = freeze_absent(
+        folder,
+        samples,
+        labels_of(annotations),
+        {label: set(classes.siblings(label)) for label in labels},
+        seed=config.seed,
+        number=config.absent_queries,
+    )
     simple, difficult = (
         {split: number for split, number in missing.items() if number}
         for missing in (questions.missing_simple, questions.missing_difficult)
@@ -184,7 +195,7 @@ def compose_dataset(
         "missing_difficult_queries": difficult,
     }
     manifest = write_manifest(
-        folder, samples, source=_SOURCE, seed=config.seed, settings=settings | found
+        folder, samples, source=_SOURCE, seed=config.seed, settings=settings | found | frozen
     )
     return ComposedStreams(
         manifest=manifest,
@@ -210,18 +221,22 @@ def draw_scripts(
         for index in range(number):
             target = labels[index % len(labels)]
             others = [label for label in labels if label != target]
+            siblings = classes.siblings(target)
+            seed = (config.seed, 3 + code, index)
+            is_alike = has_look_alike(seed, config)
+            alike = [label for label in others if label in siblings and is_alike]
             if rng.random() >= _SIMILAR_NEIGHBOURS_SHARE:
-                siblings = classes.siblings(target)
                 others = [label for label in others if label not in siblings] or others
             scripts[split].append(
                 draw_script(
                     f"{split}_{index:04d}",
-                    (config.seed, 3 + code, index),
+                    seed,
                     target,
                     others,
                     shown,
                     frames_per_second=config.frames_per_second,
                     two_targets=bool(rng.random() < config.two_targets_share),
+                    look_alikes=alike,
                 )
             )
     return scripts
@@ -247,7 +262,7 @@ def write_video(script: Script, path: Path, *, folder: Path, size: tuple[int, in
 def _settings(
     config: ComposedConfig, photographs: PhotographFolder, classes: Classes
 ) -> dict[str, Any]:
-    return asdict(config) | {
+    return config.settings() | {
         "version": _VERSION,
         "photographs_sha256": photographs.sha256,
         "classes": {role: list(found) for role, found in classes.split.by_role().items()},

@@ -114,6 +114,7 @@ def draw_script(
     *,
     frames_per_second: int,
     two_targets: bool,
+    look_alikes: Sequence[str] = (),
 ) -> Script:
     """Writes the script of one video.
 
@@ -125,6 +126,7 @@ def draw_script(
         photographs: What may be shown of an activity.
         frames_per_second: Frame rate.
         two_targets: Whether a second activity of the video is asked for too.
+        look_alikes: Activities of which one must happen, too; none must where there is none.
     """
     rng = np.random.default_rng((*seed, 1))
     video_seconds, target_seconds = draw_lengths(rng)
@@ -135,6 +137,8 @@ def draw_script(
         0.0, rest - number * _SHORTEST_OTHER
     )
     labels: list[str] = [others[int(k)] for k in rng.permutation(len(others))[:number]]
+    if look_alikes and not any(label in look_alikes for label in labels):
+        labels[int(rng.integers(number))] = look_alikes[int(rng.integers(len(look_alikes)))]
     place = int(rng.integers(number + 1))
     labels.insert(place, target)
     seconds = np.insert(lengths, place, target_seconds)

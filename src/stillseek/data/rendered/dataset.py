@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from stillseek.data.absence import freeze_absent
 from stillseek.data.annotations import Activity as AnnotatedActivity
 from stillseek.data.benchmark import (
     SPLITS,
@@ -17,6 +18,8 @@ from stillseek.data.benchmark import (
     annotation_file,
     benchmark_output,
     claim_folder,
+    has_look_alike,
+    labels_of,
     make_videos,
 )
 from stillseek.data.manifest import Manifest, Sample, Split, write_manifest
@@ -54,13 +57,17 @@ def draw_streams(config: RenderedConfig) -> dict[Split, list[Stream]]:
         streams[split] = []
         for index in range(number):
             target = pool[index % len(pool)]
+            seed = (config.seed, 4 + code, index)
+            others = tuple(a for a in pool if a is not target)
+            alike = tuple(a for a in others if a.group == target.group)
             streams[split].append(
                 draw_stream(
                     f"{split}_{index:04d}",
-                    (config.seed, 4 + code, index),
+                    seed,
                     target,
-                    tuple(a for a in pool if a is not target),
+                    others,
                     two_targets=bool(rng.random() < config.two_targets_share),
+                    look_alikes=alike if has_look_alike(seed, config) else (),
                 )
             )
     return streams
@@ -106,7 +113,8 @@ def _samples_of(
         assert scene.activity is not None
         label = scene.activity.name
         labels = [label] * (config.simple_queries if order == 0 or split == "train" else 1)
-        if order == 0 or split == "train":
+        has_two_answers = config.look_alikes > 0 and _has_sibling(stream, scene.activity)
+        if (order == 0 or split == "train") and not has_two_answers:
             labels += _siblings(rng, stream, scene.activity, config.difficult_queries)
         for number, query_label in enumerate(labels):
             query = pool.draw(rng, query_label, stream.video_id)
@@ -146,6 +154,12 @@ def _siblings(
     here = {scene.activity.name for scene in stream.scenes if scene.activity}
     names = [a.name for a in ACTIVITIES if a.group == activity.group and a.name not in here]
     return [names[rng.integers(len(names))] for _ in range(number)] if names else []
+
+
+def _has_sibling(stream: Stream, activity: Activity) -> bool:
+    """Whether a class like an activity happens in the video, too."""
+    here = (scene.activity for scene in stream.scenes if scene.activity)
+    return any(a.group == activity.group and a is not activity for a in here)
 
 
 def build_samples(config: RenderedConfig, streams: dict[Split, list[Stream]]) -> list[Sample]:
@@ -209,7 +223,7 @@ def render_dataset(
     check_workers(workers)
     check_outputs([benchmark_output(folder)], inputs=())
     streams = draw_streams(config)
-    settings = asdict(config)
+    settings = config.settings()
     claim_folder(folder, settings, source=_SOURCE)
     make_videos(
         (
@@ -221,11 +235,21 @@ def render_dataset(
         workers=workers,
         on_progress=on_progress,
     )
-    write_text_atomic(folder / "annotations.json", json.dumps(annotations(streams)) + "\n")
-    return write_manifest(
+    annotated = annotations(streams)
+    write_text_atomic(folder / "annotations.json", json.dumps(annotated) + "\n")
+    samples = build_samples(config, streams)
+    alike = {
+        a.name: {b.name for b in ACTIVITIES if b.group == a.group and b is not a}
+        for a in ACTIVITIES
+    }
+    frozen = freeze_absent(
         folder,
-        build_samples(config, streams),
-        source=_SOURCE,
+        samples,
+        labels_of(annotated),
+        alike,
         seed=config.seed,
-        settings=settings,
+        number=config.absent_queries,
+    )
+    return write_manifest(
+        folder, samples, source=_SOURCE, seed=config.seed, settings=settings | frozen
     )

@@ -127,6 +127,7 @@ def draw_stream(
     others: tuple[Activity, ...],
     *,
     two_targets: bool,
+    look_alikes: tuple[Activity, ...] = (),
 ) -> Stream:
     """Writes the script of one video.
 
@@ -136,13 +137,14 @@ def draw_stream(
         target: The activity that is asked for.
         others: Activities that may happen beside it: other classes of the target's own split.
         two_targets: Whether a second activity of the video is asked for too.
+        look_alikes: Those of them of which one must happen; none must where there is none.
     """
     rng = np.random.default_rng((*seed, 1))
     duration = _snap(
         np.clip(rng.normal(_MEAN_SECONDS, _SPREAD_SECONDS), _SHORTEST_VIDEO, _LONGEST_VIDEO)
     )
     count = int(rng.choice(_SEGMENTS, p=_SEGMENT_WEIGHTS))
-    if two_targets:
+    if two_targets or look_alikes:
         count = max(2, count)
     count = min(count, int(duration // 14))
     lengths = _segment_lengths(rng, duration, count)
@@ -150,6 +152,8 @@ def draw_stream(
     gaps = rng.dirichlet(np.full(count + 1, 1.2)) * slack
     place = int(rng.integers(count))
     companions = [others[k] for k in rng.choice(len(others), size=count - 1, replace=False)]
+    if look_alikes and not any(activity in look_alikes for activity in companions):
+        companions[int(rng.integers(count - 1))] = look_alikes[rng.integers(len(look_alikes))]
     activities = [*companions[:place], target, *companions[place:]]
 
     scenes: list[Scene] = []

@@ -1,0 +1,178 @@
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from stillseek.data.absence import (
+    AbsentQuestion,
+    absent_of,
+    absent_questions,
+    draw_absent,
+    freeze_absent,
+    read_absent,
+)
+from stillseek.data.manifest import Manifest, Sample, write_manifest
+from stillseek.errors import DatasetError
+from stillseek.timeline import Segment
+
+
+def make_sample(number: int, label: str, *, query: str | None = None, split="test") -> Sample:
+    return Sample(
+        sample_id=f"{split} {number} {query or label}",
+        video_id=f"{split} video {number}",
+        duration_seconds=30.0,
+        window=None,
+        segment=Segment(1.0, 9.0),
+        label=label,
+        split=split,
+        query_kind="difficult" if query else "simple",
+        query_label=query or label,
+        query_video_id=None,
+        query_seconds=None,
+        query_image=f"{query or label}{number}.jpg",
+        source_video_id=f"{split} video {number}",
+        pair_id=None,
+        taxonomy_distance=2 if query else 0,
+    )
+
+
+def asked(*, seed: int = 0) -> dict[str, Sequence[Sample]]:
+    test = [
+        make_sample(0, "tennis"),
+        make_sample(0, "tennis", query="badminton"),
+        make_sample(1, "chess"),
+        make_sample(2, "rowing"),
+    ]
+    train = [make_sample(7, "skiing", split="train"), make_sample(8, "chess", split="train")]
+    labels = {s.video_id: {s.label} for s in [*test, *train]}
+    labels["test video 2"].add("chess")  # a distractor
+    return absent_questions(test, [*test, *train], labels, seed=seed)
+
+
+def by_video(samples: Sequence[Sample]) -> dict[str, str]:
+    return {sample.video_id: sample.query_label for sample in samples}
+
+
+def test_other_classes_are_in_no_video_of_the_split():
+    assert set(by_video(asked()["other"]).values()) <= {"skiing", "badminton"}
+    # Badminton is similar to what is in the first video.
+    assert by_video(asked()["other"])["test video 0"] == "skiing"
+
+
+def test_siblings_are_absent_while_a_similar_class_is_there():
+    assert by_video(asked()["sibling"]) == {"test video 0": "badminton"}
+
+
+def test_elsewhere_is_in_another_video_of_the_split_and_not_in_this_one():
+    found = by_video(asked()["elsewhere"])
+    assert found["test video 0"] in ("chess", "rowing")
+    assert found["test video 1"] in ("tennis", "rowing")
+    assert found["test video 2"] == "tennis"  # chess is a distractor in it
+
+
+def test_each_video_is_asked_once_a_kind_with_a_picture_that_is_not_its_own():
+    for kind, samples in asked().items():
+        assert len({sample.video_id for sample in samples}) == len(samples)
+        for sample in samples:
+            assert sample.sample_id.endswith(f"~{kind}")
+            assert sample.query_label != sample.label
+
+
+def test_the_same_seed_asks_the_same():
+    assert asked(seed=3) == asked(seed=3)
+
+
+SIMILAR = {"tennis": {"badminton", "squash"}}
+SAMPLES = (
+    make_sample(0, "tennis"),
+    make_sample(1, "chess"),
+    make_sample(2, "chess"),
+    make_sample(3, "rowing", split="train"),
+    make_sample(4, "skiing", split="train"),
+    make_sample(5, "skiing", split="train"),
+    make_sample(6, "golf", split="validation"),
+    make_sample(7, "judo", split="validation"),
+)
+LABELS = {sample.video_id: {sample.label} for sample in SAMPLES}
+
+
+def freeze(folder: Path, *, number: int = 2, seed: int = 4) -> Manifest:
+    frozen = freeze_absent(folder, SAMPLES, LABELS, SIMILAR, seed=seed, number=number)
+    return write_manifest(folder, SAMPLES, source="test", seed=0, settings=frozen)
+
+
+def test_several_questions_of_a_kind_show_different_pictures():
+    train = [sample for sample in SAMPLES if sample.split == "train"]
+    twin = make_sample(9, "skiing", split="train")
+    # Two samples with one picture.
+    twin = Sample(**{f: getattr(twin, f) for f in twin.__slots__} | {"query_image": "skiing4.jpg"})
+    drawn = draw_absent(train[:1], [*train, twin], LABELS, {}, seed=1, number=5)
+
+    assert {question.kind for question in drawn} == {"other"}
+    pictures = [question.picture for question in drawn]
+    assert len(pictures) == 2
+    assert "train 5 skiing" in pictures
+
+
+def test_similar_classes_are_those_that_are_told():
+    squash = make_sample(8, "squash")
+    labels = {**LABELS, squash.video_id: {"squash"}}
+    told = draw_absent(SAMPLES[:1], [squash], labels, SIMILAR, seed=1)
+    assert [question.kind for question in told] == ["sibling"]
+    assert [q.kind for q in draw_absent(SAMPLES[:1], [squash], labels, {}, seed=1)] == ["other"]
+
+
+def test_frozen_questions_are_those_that_are_asked(tmp_path: Path):
+    manifest = freeze(tmp_path)
+    asked = absent_of(manifest, "test")
+
+    # Chess is in two of the three videos: the other one is asked for it twice.
+    ids = [sample.sample_id for sample in asked["elsewhere"] if "tennis" in sample.label]
+    assert ids == ["test 0 tennis~elsewhere", "test 0 tennis~elsewhere2"]
+    frozen = read_absent(manifest)
+    assert frozen is not None
+    number = sum(len(samples) for samples in asked.values())
+    assert number == sum(question.searched.startswith("test") for question in frozen)
+    assert absent_of(freeze(tmp_path), "test") == asked
+    assert absent_of(freeze(tmp_path, seed=5), "test") != asked
+
+
+def test_training_and_validation_do_not_see_the_pictures_of_later_splits(tmp_path: Path):
+    for manifest in (freeze(tmp_path / "frozen"), freeze(tmp_path / "drawn", number=0)):
+        labels = {
+            split: {s.query_label for found in absent_of(manifest, split).values() for s in found}
+            for split in ("train", "validation")
+        }
+        assert labels["train"] <= {"rowing", "skiing"}
+        assert labels["train"]
+        assert labels["validation"] <= {"rowing", "skiing", "golf", "judo"}
+        assert labels["validation"] & {"golf", "judo"}
+        assert labels["validation"] & {"rowing", "skiing"}
+
+
+def test_a_manifest_without_frozen_questions_draws_them(tmp_path: Path):
+    manifest = freeze(tmp_path, number=0)
+    assert read_absent(manifest) is None
+    assert [path.name for path in sorted(tmp_path.iterdir())] == ["manifest.json", "samples.jsonl"]
+    drawn = absent_questions(manifest.of_split("test"), SAMPLES, LABELS, seed=0)
+    assert absent_of(manifest, "test") == drawn
+
+
+def test_changed_questions_are_refused(tmp_path: Path):
+    manifest = freeze(tmp_path)
+    path = tmp_path / "absent.jsonl"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(lines[1:]))
+    with pytest.raises(DatasetError, match=r"absent.jsonl does not belong to its manifest; build"):
+        absent_of(manifest, "test")
+    path.unlink()
+    with pytest.raises(DatasetError, match=r"cannot read .*absent.jsonl"):
+        read_absent(manifest)
+
+
+def test_a_question_is_a_record_of_two_samples(tmp_path: Path):
+    frozen = read_absent(freeze(tmp_path, number=1))
+    assert frozen is not None
+    first = AbsentQuestion(kind="elsewhere", searched="train 3 rowing", picture="train 4 skiing")
+    later = AbsentQuestion(kind="elsewhere", searched="train 3 rowing", picture="train 5 skiing")
+    assert frozen[0] in (first, later)
