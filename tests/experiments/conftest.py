@@ -47,8 +47,8 @@ def _sample(split: str, number: int, label: str, query: str, video: str, **field
     return Sample(**values | fields)
 
 
-@pytest.fixture
-def manifest(tmp_path: Path) -> Manifest:
+@pytest.fixture(scope="session")
+def manifest(tmp_path_factory: pytest.TempPathFactory) -> Manifest:
     """Four videos a split; the first is asked for two activities, two questions are Difficult."""
     samples = []
     for split in ("train", "validation", "test", "seen"):
@@ -61,7 +61,9 @@ def manifest(tmp_path: Path) -> Manifest:
             _sample(split, 4, "golf", "golf", "d"),
             _sample(split, 5, "golf", "polo", "d"),
         ]
-    return write_manifest(tmp_path / "dataset", samples, source="test", seed=0, settings={})
+    return write_manifest(
+        tmp_path_factory.mktemp("own") / "dataset", samples, source="test", seed=0, settings={}
+    )
 
 
 class RandomFeatures:
@@ -81,6 +83,11 @@ class RandomFeatures:
         boxes = np.array([[0.25, 0.5, 0.5, 1.0], [0.75, 0.5, 0.5, 1.0], [0.5, 0.5, 0.2, 0.2]])
         regions = rng.standard_normal((3, WIDTH), dtype=np.float32)
         return regions, boxes.astype(np.float32), regions.mean(axis=0)
+
+
+@pytest.fixture(scope="session")
+def make_source() -> type[RandomFeatures]:
+    return RandomFeatures
 
 
 @pytest.fixture
@@ -135,12 +142,17 @@ class Trainer:
         return Ended()
 
 
+@pytest.fixture(scope="session")
+def make_trainer() -> type[Trainer]:
+    return Trainer
+
+
 @pytest.fixture
 def trainer() -> Trainer:
     return Trainer()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def matching() -> Checkpoint:
     config = MatchingConfig(clip_dim=WIDTH, region_dim=WIDTH, global_dim=WIDTH)
     return Checkpoint(

@@ -61,7 +61,7 @@ def verdict_of(difference: Estimate) -> Verdict:
 def in_points(difference: Estimate) -> str:
     """A difference with its interval, in points of mIoU."""
     ends = difference.value, difference.low, difference.high
-    value, low, high = (f"{100 * end:+.1f}" for end in ends)
+    value, low, high = (f"{100 * end:+z.1f}" for end in ends)
     return f"{value} [{low}, {high}]"
 
 

@@ -7,6 +7,7 @@ from stillseek.data.manifest import Manifest, Split
 from stillseek.evaluation.predictions import Predictions
 from stillseek.evaluation.report import (
     Estimate,
+    ScoreRow,
     paired_difference,
     score_rows,
     swap_accuracy,
@@ -100,11 +101,15 @@ class SplitAnswers:
         manifest: The data set.
         split: The split.
         models: Runs by model and decoding; those of one model differ in the seed.
+        known: Scores that were worked out already.
     """
 
     manifest: Manifest
     split: Split
-    models: Mapping[tuple[str, str], Sequence[Predictions]] = field(default_factory=dict)
+    models: Mapping[tuple[str, str], Sequence[Predictions]]
+    known: dict[
+        tuple[str, str, tuple[int, ...]], Mapping[str, tuple[ScoreRow, Estimate | None]]
+    ] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, manifest: Manifest, split: Split, runs: Iterable[Predictions]) -> "SplitAnswers":
@@ -112,9 +117,22 @@ class SplitAnswers:
         return cls(manifest, split, by_model(runs))
 
     def runs(self, model: str, decode: str, seeds: Sequence[int]) -> list[Predictions]:
-        """The runs of a model with these seeds; a single run has whatever seed it has."""
+        """The runs of a model with these seeds; what was not trained has none to choose."""
         runs = self.models.get((model, decode), [])
-        return list(runs) if len(runs) == 1 else [r for r in runs if r.header.seed in seeds]
+        return [r for r in runs if r.header.checkpoint is None or r.header.seed in seeds]
+
+    def _scores(
+        self, model: str, decode: str, seeds: tuple[int, ...]
+    ) -> Mapping[str, tuple[ScoreRow, Estimate | None]]:
+        """Scores and swap accuracy by kind of query; the tables of a run share them."""
+        key = model, decode, seeds
+        if key not in self.known:
+            samples, runs = self.manifest.samples, self.runs(model, decode, seeds)
+            rows = score_rows(samples, runs, split=self.split) if runs else ()
+            swap = swap_accuracy(samples, runs, split=self.split) if runs else None
+            per_query = None if swap is None else swap.per_query
+            self.known[key] = {row.queries: (row, per_query) for row in rows}
+        return self.known[key]
 
     def difference(
         self,
@@ -143,26 +161,23 @@ class SplitAnswers:
         seeds: Sequence[int],
     ) -> Table | None:
         """A table of models and decodings, of those that are there; None where none is."""
-        samples, rows = self.manifest.samples, []
+        rows = []
         bases = [name for name in references if self.runs(name, "joint", seeds)]
         for model, decode in wanted:
-            runs = self.runs(model, decode, seeds)
-            scores = score_rows(samples, runs, split=self.split) if runs else ()
-            score = next((row for row in scores if row.queries == queries), None)
-            if score is None:
+            row, swap = self._scores(model, decode, tuple(seeds)).get(queries, (None, None))
+            if row is None:
                 continue
-            swap = swap_accuracy(samples, runs, split=self.split)
             rows.append(
                 Row(
                     model=model,
                     decode=decode,
                     ours=model.removesuffix(SHUFFLED) in _OURS,
-                    num_seeds=score.num_seeds,
-                    num_samples=score.num_samples,
-                    num_videos=score.num_videos,
-                    miou=score.miou,
-                    iou_above=score.iou_above,
-                    swap=None if swap is None else swap.per_query,
+                    num_seeds=row.num_seeds,
+                    num_samples=row.num_samples,
+                    num_videos=row.num_videos,
+                    miou=row.miou,
+                    iou_above=row.iou_above,
+                    swap=swap,
                     against={
                         base: difference
                         for base in bases
