@@ -32,7 +32,7 @@ class AttentionWeights:
     before: Float[Tensor, "batch clip clip"] | None
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def attention_weights(model: Sail, inputs: LocalizerInput) -> AttentionWeights:
     """The weights that a pass of the model uses, computed once more as the paper prints them.
 
