@@ -24,6 +24,7 @@ from stillseek.files import MADE_BY, replacing
 from stillseek.media.picture_files import save_figure
 
 _DPI = 120
+_TRAINING_HEADER = ("method", "seed", "weights", "epochs", "kept", "validation mIoU")
 _NOTES = (
     "In percent; in brackets 95% intervals from a bootstrap over source videos, seeds averaged "
     "first.",
@@ -119,14 +120,7 @@ def markdown_of(report: Report) -> str:
         lines += ["", f"## {table.title}", "", *markdown_table_of(table)]
     for name, caption in report.figures.items():
         lines += ["", f"![{caption}]({FIGURES_FOLDER}/{name}.png)", "", caption]
-    lines += [
-        "",
-        "## Trainings",
-        "",
-        "| method | seed | weights | epochs | kept | validation mIoU |",
-    ]
-    lines += ["|---|---:|---:|---:|---:|---:|"]
-    lines += [f"| {' | '.join(cells)} |" for cells in map(_training_cells, report.trainings)]
+    lines += ["", "## Trainings", "", *markdown_trainings_of(report.trainings)]
     return "\n".join([*lines, "", *_NOTES]) + "\n"
 
 
@@ -140,6 +134,15 @@ def markdown_table_of(table: Table) -> list[str]:
             f"| {label_of(row)} | {whose} | {row.num_seeds} | {' | '.join(_cells(table, row))} |"
         )
     return lines
+
+
+def markdown_trainings_of(trainings: Sequence[TrainingRecord]) -> list[str]:
+    """The lines of a table of trainings."""
+    return [
+        f"| {' | '.join(_TRAINING_HEADER)} |",
+        "|---|---:|---:|---:|---:|---:|",
+        *(f"| {' | '.join(_training_cells(record))} |" for record in trainings),
+    ]
 
 
 def percent(estimate: Estimate | None) -> str:
@@ -225,6 +228,7 @@ def _html_of(report: Report, out: Path) -> str:
         label_of=label_of,
         cells=cells,
         picture=picture,
+        training_header=_TRAINING_HEADER,
         training_cells=_training_cells,
         notes=_NOTES,
         made_by=MADE_BY,
