@@ -85,7 +85,7 @@ def test_the_report_needs_predictions_only(manifest, out) -> None:
     text = before["report.md"].decode()
     assert "## Table 3: Difficult queries only, unseen classes" in text
     assert "| sail, as printed |  | 1 |" in text
-    assert "| sail query-blind | ours | 1 |" in text
+    assert "| sail query-blind | control | 1 |" in text
     page = before["report.html"].decode()
     assert "prefers-color-scheme: dark" in page
     assert page.count("data:image/png;base64,") == 4

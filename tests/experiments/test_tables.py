@@ -67,15 +67,15 @@ def test_methods_on_all_and_on_difficult_queries(answers) -> None:
     assert list(tables) == ["table2_test", "table3_test", "simple_test"]
     table = tables["table2_test"]
     assert table.title == "Table 2: all methods, unseen classes"
-    assert [(row.model, row.decode, row.ours, row.num_seeds) for row in table.rows] == [
-        ("random", "uniform", False, 1),
-        *((name, "joint", False, 2) for name in ("flp", "sst+", "tal+", "sail")),
-        ("sail query-blind", "joint", True, 2),
-        ("sail", "independent", False, 2),
-        ("matching", "joint", True, 1),
-        ("flp, shuffled", "joint", False, 2),
-        ("sail, shuffled", "joint", False, 2),
-        ("matching, shuffled", "joint", True, 1),
+    assert [(row.model, row.decode, row.kind, row.num_seeds) for row in table.rows] == [
+        ("random", "uniform", "paper", 1),
+        *((name, "joint", "paper", 2) for name in ("flp", "sst+", "tal+", "sail")),
+        ("sail query-blind", "joint", "control", 2),
+        ("sail", "independent", "paper", 2),
+        ("matching", "joint", "ours", 1),
+        ("flp, shuffled", "joint", "control", 2),
+        ("sail, shuffled", "joint", "control", 2),
+        ("matching, shuffled", "joint", "control", 1),
     ]
     assert [t.rows[0].num_samples for t in tables.values()] == [6, 2, 4]
     sail, flp = table.row("sail"), table.row("flp")
@@ -95,11 +95,11 @@ def test_sweeps_compare_with_one_seed(answers) -> None:
     tables = make_tables(answers(sail=0.75), "ablations", "layers", "examples")
 
     assert list(tables) == ["table4_test", "layers_test"]
-    assert [(row.model, row.decode, row.ours) for row in tables["table4_test"].rows] == [
-        ("sail", "independent", False),
-        ("sail", "joint", False),
-        *((f"sail w/o {part}", "joint", False) for part in ("RS", "ML", "LS", "BA")),
-        ("sail query-blind", "joint", True),
+    assert [(row.model, row.decode, row.kind) for row in tables["table4_test"].rows] == [
+        ("sail", "independent", "paper"),
+        ("sail", "joint", "paper"),
+        *((f"sail w/o {part}", "joint", "paper") for part in ("RS", "ML", "LS", "BA")),
+        ("sail query-blind", "joint", "control"),
     ]
     assert [row.model for row in tables["layers_test"].rows] == [
         "sail, 1 layer",

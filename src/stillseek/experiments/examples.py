@@ -41,7 +41,7 @@ from stillseek.timeline import Segment
 _PLACES = (("simple", 0.9), ("simple", 0.5), ("simple", 0.1), ("difficult", 0.5))
 
 # Inches.
-_WIDTH, _HEIGHT, _MARGIN, _SIDE = 12.0, 3.6, 0.2, 2.7
+_WIDTH, _HEIGHT, _MARGIN, _SIDE, _QUERY_WIDTH = 12.0, 3.6, 0.2, 2.7, 2.7
 _STRIP_LEFT, _STRIP_BOTTOM, _STRIP_HEIGHT = 3.6, 2.05, 1.05
 _CURVES_BOTTOM, _CURVES_HEIGHT = 0.35, 1.5
 _PIXELS_AN_INCH = 150
@@ -156,7 +156,7 @@ def draw_example(
     path = manifest.query_path(sample)
     seconds = sample.query_seconds
     pixels = read_image(path) if seconds is None else frames_at(path, [seconds])[0]
-    query = add_axes(figure, (_MARGIN, _CURVES_BOTTOM, _STRIP_LEFT - 3 * _MARGIN, _SIDE))
+    query = add_axes(figure, (_MARGIN, _CURVES_BOTTOM, _QUERY_WIDTH, _SIDE))
     draw_picture(query, pixels)
     heat = _heat(attention, pixels.shape[:2])
     query.imshow(heat, cmap="inferno", alpha=0.55, vmin=0, vmax=1)
@@ -211,7 +211,8 @@ def _draw_attention(axes: Axes, sample: Sample, answer: Segment, attention: Atte
     axes.axvspan(
         true.start_seconds, true.end_seconds, ymax=0.06, color=FAINT, linewidth=0, label="truth"
     )
-    axes.set_ylim(bottom=0)
+    # Room for the legend above the curves.
+    axes.set_ylim(0, 1.3 * max(*attention.start, *attention.end))
     axes.set_ylabel("weight", color=INK)
     axes.legend(frameon=False, ncols=4, loc="upper right", fontsize=8, borderaxespad=0.1)
     draw_time_axis(axes, sample.duration_seconds)

@@ -1,15 +1,16 @@
 """Figures of an experiment's tables."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from matplotlib.figure import Figure
 
 from stillseek.evaluation.overlap import THRESHOLDS
 from stillseek.evaluation.report import Estimate
-from stillseek.experiments.plan import BLIND, LAYERS
+from stillseek.experiments.plan import BLIND, LAYERS, Kind
 from stillseek.experiments.tables import Row, Table
 from stillseek.localize.panels import BLUE, FAINT, GREEN, INK, VERMILION
 
+_COLORS: Mapping[Kind, str] = {"paper": BLUE, "ours": GREEN, "control": FAINT}
 _ROW_INCHES, _EDGES_INCHES = 0.3, 1.3
 
 
@@ -19,7 +20,7 @@ def draw_methods(table: Table) -> Figure:
     figure = Figure(figsize=(8.5, _EDGES_INCHES + _ROW_INCHES * len(rows)), layout="constrained")
     axes = figure.subplots()
     for place, row in enumerate(rows):
-        color = GREEN if row.ours else BLUE
+        color = _COLORS[row.kind]
         axes.errorbar(
             100 * row.miou.value, place, xerr=_arms([row.miou]), fmt="o", color=color, capsize=3
         )
@@ -27,8 +28,8 @@ def draw_methods(table: Table) -> Figure:
     axes.set_xlim(0, 100)
     axes.set_xlabel("mIoU in percent, 95% intervals over source videos")
     axes.set_title(table.title, loc="left", color=INK, fontsize=11)
-    for color, name in ((BLUE, "the paper's"), (GREEN, "ours")):
-        axes.plot([], [], "o", color=color, label=name)
+    for kind, color in _COLORS.items():
+        axes.plot([], [], "o", color=color, label=kind)
     axes.legend(frameon=False, loc="lower right")
     axes.grid(axis="x", color="0.9")
     axes.set_axisbelow(True)

@@ -129,7 +129,7 @@ def markdown_table_of(table: Table) -> list[str]:
     header = _header_of(table)
     lines = [f"| {' | '.join(header)} |", "|---" * 2 + "|---:" * (len(header) - 2) + "|"]
     for row in table.rows:
-        whose = "ours" if row.ours else ""
+        whose = "" if row.kind == "paper" else row.kind
         lines.append(
             f"| {label_of(row)} | {whose} | {row.num_seeds} | {' | '.join(_cells(table, row))} |"
         )

@@ -18,6 +18,8 @@ RunName = Literal["methods", "ablations", "layers", "examples"]
 - "examples": Figure 5: answers of SAIL, and where it looks.
 """
 ProfileName = Literal["quick", "full"]
+Kind = Literal["paper", "ours", "control"]
+"""Whose a row is; a control has no right picture to go by, or none at all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,17 +30,17 @@ class Method:
         name: What it is called in tables.
         model: What ``stillseek train --model`` takes.
         arguments: What else ``stillseek train`` takes for it.
-        ours: Whether it is ours and not the paper's.
+        kind: Whose it is.
     """
 
     name: str
     model: str = "sail"
     arguments: tuple[str, ...] = ()
-    ours: bool = False
+    kind: Kind = "paper"
 
 
 SAIL = Method(name="sail")
-BLIND = Method(name="sail query-blind", arguments=("--query-blind",), ours=True)
+BLIND = Method(name="sail query-blind", arguments=("--query-blind",), kind="control")
 METHODS = (
     Method(name="flp", model="flp"),
     Method(name="sst+", model="sst"),

@@ -20,6 +20,7 @@ from stillseek.experiments.plan import (
     METHODS,
     OURS_WITHOUT_TRAINING,
     SAIL,
+    Kind,
     Profile,
     RunName,
     seeds_of,
@@ -28,9 +29,11 @@ from stillseek.experiments.plan import (
 SHUFFLED = ", shuffled"
 _NOTHING_SEEN = ("random", "whole-video", "centre")
 _SPLIT_WORDS: Mapping[Split, str] = {"test": "unseen classes", "seen": "seen classes"}
-_OURS = {
-    *OURS_WITHOUT_TRAINING,
-    *(method.name for method in (*METHODS, *ABLATIONS) if method.ours),
+_KINDS: Mapping[str, Kind] = {
+    **{method.name: method.kind for method in (*METHODS, *ABLATIONS)},
+    **dict.fromkeys(OURS_WITHOUT_TRAINING, "ours"),
+    "whole-video": "control",
+    "centre": "control",
 }
 
 
@@ -42,7 +45,7 @@ class Row:
         model: Its name.
         decode: How boundaries were chosen: ``joint``, ``independent`` (as the paper prints it), or
             a prior's own way.
-        ours: Whether it is ours and not the paper's.
+        kind: Whose it is.
         num_seeds: Runs that the scores are averaged over.
         num_samples: Questions.
         num_videos: Source videos that they are about, over which intervals are drawn.
@@ -55,7 +58,7 @@ class Row:
 
     model: str
     decode: str
-    ours: bool
+    kind: Kind
     num_seeds: int
     num_samples: int
     num_videos: int
@@ -171,7 +174,7 @@ class SplitAnswers:
                 Row(
                     model=model,
                     decode=decode,
-                    ours=model.removesuffix(SHUFFLED) in _OURS,
+                    kind=_kind_of(model),
                     num_seeds=row.num_seeds,
                     num_samples=row.num_samples,
                     num_videos=row.num_videos,
@@ -201,6 +204,10 @@ class SplitAnswers:
             references=tuple(bases),
             rows=tuple(rows),
         )
+
+
+def _kind_of(model: str) -> Kind:
+    return "control" if model.endswith(SHUFFLED) else _KINDS.get(model, "paper")
 
 
 def tables_of(
