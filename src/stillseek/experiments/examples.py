@@ -158,7 +158,7 @@ def draw_example(
     pixels = read_image(path) if seconds is None else frames_at(path, [seconds])[0]
     query = add_axes(figure, (_MARGIN, _CURVES_BOTTOM, _QUERY_WIDTH, _SIDE))
     draw_picture(query, pixels)
-    heat = _heat(attention, pixels.shape[:2])
+    heat = heat_of(attention, pixels.shape[:2])
     query.imshow(heat, cmap="inferno", alpha=0.55, vmin=0, vmax=1)
     query.set_anchor("N")
     iou = sample.segment.iou(answer)
@@ -185,17 +185,20 @@ def _strip(manifest: Manifest, sample: Sample, width: float) -> UInt8[np.ndarray
     )
 
 
-def _heat(attention: Attention, shape: Sequence[int]) -> Float[np.ndarray, "height width"]:
-    """The summed weights of the regions over each pixel, of which the largest is 1."""
-    heat = np.zeros(shape)
-    rows, columns = shape
-    for (x, y, width, height), weight in zip(attention.boxes, attention.regions, strict=True):
-        top, left = (
-            max(0, round(edge)) for edge in ((y - height / 2) * rows, (x - width / 2) * columns)
+def heat_of(attention: Attention, shape: Sequence[int]) -> Float[np.ndarray, "height width"]:
+    """The mean weight of the regions over each pixel, of which the largest is 1."""
+    total, number = np.zeros(shape), np.zeros(shape)
+    for box, weight in zip(attention.boxes, attention.regions, strict=True):
+        x, y, width, height = (
+            value * side for value, side in zip(box, (*shape[::-1], *shape[::-1]), strict=True)
         )
-        bottom, right = round((y + height / 2) * rows), round((x + width / 2) * columns)
-        heat[top:bottom, left:right] += weight
-    return heat / max(heat.max(), 1e-12)
+        rows = slice(max(0, round(y - height / 2)), round(y + height / 2))
+        columns = slice(max(0, round(x - width / 2)), round(x + width / 2))
+        total[rows, columns] += weight
+        number[rows, columns] += 1
+    # Not the sum: it would be large wherever many regions overlap.
+    mean = total / np.maximum(number, 1)
+    return mean / max(mean.max(), 1e-12)
 
 
 def _draw_attention(axes: Axes, sample: Sample, answer: Segment, attention: Attention) -> None:
