@@ -1,10 +1,9 @@
 """Makes everything that ships for the `pocket` recipe, and the model card that says how good it is.
 
-Renders the benchmark, trains the encoder, extracts features, trains SAIL and its query-blind twin
-with three seeds each, scores all of them beside the answers that ignore the query, and writes the
-card. Every step is a `stillseek` command; a step that is done is not done again, so the script
-resumes. The head that ships is the seed with the best validation mIoU: nothing is chosen on test
-classes.
+Renders the benchmark, trains the encoder, extracts features, and makes every table and figure of
+`stillseek experiment` on them, in its quick profile. Every step is a `stillseek` command; a step
+that is done is not done again, so the script resumes. The head that ships is the SAIL with the best
+validation mIoU: nothing is chosen on test classes.
 
     python benchmarks/pocket.py --out runs/pocket [--install]
 
@@ -14,18 +13,22 @@ encoder that ships makes the features.
 
 import argparse
 import json
-import os
 import platform
 import shutil
 import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
 
 import torch
 
+from stillseek.data.manifest import read_manifest
+from stillseek.experiments.conduct import report_experiment
+from stillseek.experiments.page import Report, markdown_table_of, markdown_trainings_of
+from stillseek.experiments.page import percent as shown
+from stillseek.experiments.tables import SHUFFLED, Row
+from stillseek.experiments.trainings import TrainingRecord
 from stillseek.features import load_recipe
 from stillseek.files import replacing
 from stillseek.models.checkpoint import load_checkpoint, save_checkpoint
@@ -35,16 +38,11 @@ ENCODER = ROOT / "src/stillseek/features/weights/pocket_encoder.safetensors"
 HEAD = ROOT / "src/stillseek/localize/heads/pocket"
 CARD = ROOT / "docs/model_cards/pocket.md"
 RECIPE = ("--recipe", "pocket")
-SEEDS = (0, 1, 2)
-KINDS = {"sail": (), "blind": ("--query-blind",)}
-SPLITS = {"seen": "seen classes", "validation": "validation classes", "test": "unseen classes"}
-# Reduced stream widths of the shipped head: 2.8 MB in half precision.
-SIZES = ("--projection-dim", "32", "--ffn-dim", "256", "--hidden-dim", "64")
-# The order of examples that the shipped head was trained in.
-SCHEDULE = ("--max-epochs", "4", "--patience", "2", "--no-bucket-by-length")
+SPLITS = {"seen": "seen classes", "test": "unseen classes"}
+QUERIES = {"table2": "all", "simple": "simple", "table3": "difficult"}
 
 
-def run(out: Path, name: str, *arguments: str, threads: int | None = None, ranks: int = 1) -> None:
+def run(out: Path, name: str, *arguments: str, ranks: int = 1) -> None:
     """Runs one command unless it was done before, and remembers how long it took.
 
     A step that was done with other options is not taken for this one. Several ranks are started by
@@ -57,11 +55,10 @@ def run(out: Path, name: str, *arguments: str, threads: int | None = None, ranks
             sys.exit(f"{log} is of another command; remove it, or give another folder with --out")
         return
     print(f"== {name}: stillseek {' '.join(arguments)}", flush=True)
-    environment = os.environ | ({"OMP_NUM_THREADS": str(threads)} if threads else {})
     start = time.perf_counter()
     torchrun = ("torch.distributed.run", "--standalone", f"--nproc-per-node={ranks}", "-m")
     program = [sys.executable, "-m", *(torchrun if ranks > 1 else ()), "stillseek"]
-    subprocess.run([*program, *arguments], check=True, env=environment)
+    subprocess.run([*program, *arguments], check=True)
     step = {"command": command, "seconds": time.perf_counter() - start}
     print(f"   {name}: {step['seconds'] / 60:.1f} min", flush=True)
     with replacing(log) as place:
@@ -80,41 +77,26 @@ def run_everything(out: Path, *, new_encoder: bool) -> None:
         ENCODER.parent.mkdir(exist_ok=True)
         shutil.copy(out / "encoder/pocket_encoder.safetensors", ENCODER)
     run(out, "extract", "extract", "--dataset", dataset, "--out", store, *RECIPE)
-    names = [f"{kind}_{seed}" for seed in SEEDS for kind in KINDS]
-    # Small models use one core best: two trainings side by side, with a thread each.
-    with ThreadPoolExecutor(2) as pool:
-        for training in [pool.submit(train_head, out, name, *data) for name in names]:
-            training.result()
-    heads = [str(out / name / "head") for name in names]
-    for split in SPLITS:
-        scores = ("--split", split, "--out", str(out / "scores" / split))
-        run(out, f"evaluate_{split}", "evaluate", *data, "--checkpoint", *heads, *scores)
+    place = ("--out", str(out / "experiment"))
+    run(out, "experiment", "experiment", *data, *place, "--profile", "quick")
 
 
-def train_head(out: Path, name: str, *data: str) -> None:
-    """Trains one head."""
-    kind, seed = name.split("_")
-    folder = ("--out", str(out / name), "--seed", seed, "--resume")
-    run(out, name, "train", *data, *folder, *SIZES, *SCHEDULE, *KINDS[kind], threads=1)
+def experiment_of(out: Path) -> Report:
+    """What the experiment gave."""
+    return report_experiment(read_manifest(out / "dataset"), out / "experiment")
 
 
-def chosen_seed(out: Path) -> tuple[int, float]:
-    """The seed with the best validation mIoU."""
-    best = {
-        seed: json.loads((out / f"sail_{seed}/head/checkpoint.json").read_text())["training"][
-            "best_validation_miou"
-        ]
-        for seed in SEEDS
-    }
-    seed = max(best, key=lambda s: best[s])
-    return seed, best[seed]
+def chosen(report: Report) -> TrainingRecord:
+    """The SAIL with the best validation mIoU."""
+    heads = [record for record in report.trainings if record.name == "sail"]
+    return max(heads, key=lambda record: record.best_validation_miou)
 
 
-def install(out: Path) -> None:
+def install(out: Path, seed: int) -> None:
     """Copies the chosen head, in half precision, into the package."""
     # Refuses a head that was trained on the features of another encoder, say of an older run.
     checkpoint = load_checkpoint(
-        out / f"sail_{chosen_seed(out)[0]}/head",
+        out / f"experiment/heads/sail_{seed}/head",
         recipe_fingerprint=load_recipe("pocket").fingerprint,
     )
     save_checkpoint(HEAD, checkpoint, weights="float16")
@@ -126,60 +108,31 @@ def percent(estimate: dict[str, float]) -> str:
     return f"{value:.1f} [{low:.1f}, {high:.1f}]"
 
 
-def read_scores(out: Path, split: str) -> dict:
-    """The tables of one split."""
-    return json.loads((out / "scores" / split / "tables.json").read_text())
-
-
-def table(out: Path, split: str, queries: str) -> str:
-    """One Markdown table: every model on one part of a split."""
-    scores = read_scores(out, split)
-    lines = [
-        "| model | decoding | seeds | mIoU | IoU@0.3 | IoU@0.5 | IoU@0.7 | swap accuracy |",
-        "|---|---|---:|---:|---:|---:|---:|---:|",
-    ]
-    for row in scores["scores"]:
-        if row["queries"] != queries:
-            continue
-        swap = scores["swap_accuracy"].get(f"{row['model']}, {row['decode']}")
-        cells = [percent(row["miou"]), *(percent(e) for e in row["iou_above"].values())]
-        cells.append(percent(swap["per_query"]) if swap and queries == "all" else "")
-        lines.append(
-            f"| {row['model']} | {row['decode']} | {row['num_seeds']} | {' | '.join(cells)} |"
-        )
-    return "\n".join(lines)
-
-
-def best_blind(out: Path, split: str) -> tuple[str, float]:
-    """The strongest answer that ignores the query, and its mIoU on all queries."""
-    rows = [
-        row
-        for row in read_scores(out, split)["scores"]
-        if row["queries"] == "all" and row["model"] != "sail"
-    ]
-    row = max(rows, key=lambda r: r["miou"]["value"])
-    return f"{row['model']}, {row['decode']}", row["miou"]["value"]
-
-
-def summary(out: Path) -> str:
-    """The aims and what came out, on unseen classes."""
-    scores = read_scores(out, "test")
-    rows = {(r["model"], r["decode"], r["queries"]): r for r in scores["scores"]}
-    sail, simple, difficult = (
-        rows["sail", "joint", queries] for queries in ("all", "simple", "difficult")
+def summary(report: Report) -> str:
+    """What came out, on unseen classes."""
+    tables = {table.name: table for table in report.tables}
+    rows = (tables[f"{name}_test"].row("sail") for name in QUERIES)
+    everything, simple, difficult = (row for row in rows if row is not None)
+    blind = max(
+        (row for row in tables["table2_test"].rows if is_blind(row)),
+        key=lambda row: row.miou.value,
     )
-    name, blind = best_blind(out, "test")
-    swap = scores["swap_accuracy"]["sail, joint"]
     return (
-        f"On {sail['num_videos']} rendered videos of classes that no training saw, SAIL reaches "
-        f"an mIoU of {percent(sail['miou'])}% (mean of {sail['num_seeds']} seeds, 95% interval "
-        f"over videos): {percent(simple['miou'])}% with pictures of the same activity (Simple) and "
-        f"{percent(difficult['miou'])}% with pictures of a similar one (Difficult). The best "
-        f"answer that ignores the picture ({name}) reaches {100 * blind:.1f}%: SAIL is "
-        f"{sail['miou']['value'] / blind:.2f} times as good. On {swap['num_pairs']} videos that "
-        f"hold two unseen activities, {percent(swap['per_query'])}% of the pictures find their "
-        "own activity and not the other one."
+        f"On {everything.num_videos} rendered videos of classes that no training saw, SAIL "
+        f"reaches an mIoU of {shown(everything.miou)}% (mean of {everything.num_seeds} "
+        f"seeds, 95% interval over videos): {shown(simple.miou)}% with pictures of the same "
+        f"activity (Simple) and {shown(difficult.miou)}% with pictures of a similar one "
+        f"(Difficult). The best answer that ignores the picture ({blind.model}) reaches "
+        f"{100 * blind.miou.value:.1f}%: SAIL is "
+        f"{everything.miou.value / blind.miou.value:.2f} times as good. In videos that hold "
+        f"two unseen activities, {shown(everything.swap)}% of the pictures find their own "
+        "activity and not the other one."
     )
+
+
+def is_blind(row: Row) -> bool:
+    """Whether an answer ignores the picture."""
+    return row.model == "random" or (row.kind == "control" and SHUFFLED not in row.model)
 
 
 def write_card(out: Path) -> None:
@@ -190,28 +143,29 @@ def write_card(out: Path) -> None:
     }
     encoder = json.loads((out / "encoder/encoder.json").read_text())
     header = json.loads((out / "dataset/manifest.json").read_text())
-    seed, validation = chosen_seed(out)
-    head = json.loads((out / f"sail_{seed}/head/checkpoint.json").read_text())
-    model = load_checkpoint(out / f"sail_{seed}/head", recipe_fingerprint=None).model
-    parameters = sum(p.numel() for p in model.parameters())
+    report = experiment_of(out)
+    best = chosen(report)
+    folder = out / f"experiment/heads/sail_{best.seed}/head"
+    head = json.loads((folder / "checkpoint.json").read_text())
     commands = "\n".join(
         f"| `{name}` | `{' '.join(step['command']).replace(str(out), 'OUT')}` | "
         f"{step['seconds'] / 60:.1f} |"
         for name, step in steps.items()
     )
-    parts = []
-    for split, words in SPLITS.items():
-        for queries in ("all", "simple", "difficult"):
-            parts.append(
-                f"### {words.capitalize()}, {queries} queries\n\n{table(out, split, queries)}"
-            )
-    tables = "\n\n".join(parts)
+    tables = "\n\n".join(
+        "\n".join((f"### {words.capitalize()}, {kind} queries", "", *markdown_table_of(table)))
+        for split, words in SPLITS.items()
+        for name, kind in QUERIES.items()
+        for table in report.tables
+        if table.name == f"{name}_{split}"
+    )
+    trainings = "\n".join(markdown_trainings_of(report.trainings))
     CARD.write_text(f"""# Model card: `pocket`
 
 Generated by `python benchmarks/pocket.py` on {date.today()}, {platform.machine()} with \
 {torch.get_num_threads()} threads, torch {torch.__version__}. Not edited by hand.
 
-{summary(out)} The head that ships is one of these seeds.
+{summary(report)} The head that ships is one of these seeds.
 
 ## What it is
 
@@ -219,8 +173,8 @@ Generated by `python benchmarks/pocket.py` on {date.today()}, {platform.machine(
 {encoder["config"]["pictures"]} rendered pictures of {len(encoder["seen_classes"])} seen classes \
 for {encoder["config"]["epochs"]} epochs. On validation classes a picture is nearer to one of its \
 own class than to one of another with a chance of {encoder["best_validation_auc"]:.3f}.
-- **Head**: SAIL with {parameters / 1e6:.2f}M parameters, seed {seed}, the best of \
-{len(SEEDS)} seeds on validation classes (validation mIoU {100 * validation:.1f}%).
+- **Head**: SAIL with {best.num_weights / 1e6:.2f}M parameters, seed {best.seed}, the best of \
+its seeds on validation classes (validation mIoU {100 * best.best_validation_miou:.1f}%).
 - **Trained on**: rendered streams only, figures that this package draws. No photograph and no \
 recorded video. Benchmark settings `{header["settings_sha256"][:16]}`, samples \
 `{header["samples_sha256"][:16]}`.
@@ -238,8 +192,10 @@ software, not a tool: train a head on features of a recipe that knows real pictu
 |---|---|---:|
 {commands}
 
-Minutes are wall time of this run; the trainings ran two at a time with a thread each. Epoch and
-seed of the head were chosen on validation classes.
+Minutes are wall time of this run; the trainings of the experiment ran two at a time with a thread
+each. Epoch and seed of the head were chosen on validation classes.
+
+{trainings}
 
 Head configuration: `{json.dumps(head["config"])}`.
 
@@ -261,10 +217,11 @@ def main() -> None:
     parser.add_argument("--install", action="store_true", help="copy the weights into the package")
     options = parser.parse_args()
     run_everything(options.out, new_encoder=options.install)
+    report = experiment_of(options.out)
     if options.install:
-        install(options.out)
+        install(options.out, chosen(report).seed)
         write_card(options.out)
-    print(summary(options.out))
+    print(summary(report))
 
 
 if __name__ == "__main__":

@@ -70,6 +70,11 @@ VERBS = {
         },
         {"--out": None},
     ),
+    "experiment": Verb(
+        ("experiment",),
+        {"--dataset": FOLDER, "--store": FOLDER, "--clip-features": FILE, **RECIPE},
+        {"--out": None},
+    ),
     "dataset build": Verb(
         ("dataset", "build"),
         {
@@ -145,7 +150,13 @@ def test_no_input_is_overwritten(
 ) -> None:
     verb = VERBS[name]
     suffix = verb.writes[output]
-    has_flag = name not in ("train", "dataset build", "dataset compose", "dataset import")
+    has_flag = name not in (
+        "train",
+        "experiment",
+        "dataset build",
+        "dataset compose",
+        "dataset import",
+    )
     words, target = list(verb.words), None
     for number, (option, kind) in enumerate(verb.reads.items()):
         path = tmp_path / f"input{number}{suffix or ''}"

@@ -5,6 +5,7 @@ from stillseek.errors import DatasetError, UsageError
 from stillseek.evaluation.report import (
     bootstrap_means,
     markdown_table,
+    paired_difference,
     score_rows,
     swap_accuracy,
 )
@@ -155,3 +156,33 @@ def test_markdown(make_sample, make_run):
         "| sail | joint | test | all | 1 | 1 | 1 | 50.00 [50.00, 50.00] "
         "| 100.00 [100.00, 100.00] | 0.00 [0.00, 0.00] | 0.00 [0.00, 0.00] |\n"
     )
+
+
+def test_a_paired_difference_is_drawn_over_sources(make_sample, make_run):
+    samples = [
+        make_sample(0),
+        make_sample(1, source_video_id="v0"),
+        make_sample(2, query_kind="difficult", query_label="cello", taxonomy_distance=2),
+    ]
+    first = [
+        make_run({"s0": RIGHT, "s1": HALF, "s2": RIGHT}, seed=0),
+        make_run({"s0": HALF, "s1": HALF, "s2": RIGHT}, seed=1),
+    ]
+    other = [make_run({"s0": HALF, "s1": WRONG, "s2": HALF}, model="flp")]
+
+    # By sample: .75 - .5, .5 - 0 and 1 - .5; the first two are of one source, 0.375 on average.
+    found = paired_difference(samples, first, other, split="test")
+    assert found.value == pytest.approx(1.25 / 3)
+    assert (found.low, found.high) == (pytest.approx(0.375), 0.5)
+    turned = paired_difference(samples, other, first, split="test")
+    assert (turned.value, turned.low, turned.high) == (-found.value, -found.high, -found.low)
+    hard = paired_difference(samples, first, other, split="test", queries="difficult")
+    assert (hard.value, hard.low, hard.high) == (0.5, 0.5, 0.5)
+
+
+def test_nothing_to_compare_is_refused(make_sample, make_run):
+    run = make_run({"s0": RIGHT})
+    with pytest.raises(DatasetError, match="no sample of split 'test' with difficult queries"):
+        paired_difference([make_sample(0)], [run], [run], split="test", queries="difficult")
+    with pytest.raises(UsageError, match="expected runs of one model"):
+        paired_difference([make_sample(0)], [run], [run, run], split="test")

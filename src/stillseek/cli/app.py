@@ -99,6 +99,7 @@ for _place, (_verb, _summary) in enumerate(
         ("train", "Train a head on extracted features."),
         ("train-encoder", "Train the pocket encoder on rendered pictures of seen classes."),
         ("evaluate", "Score heads on a data set and print the tables."),
+        ("experiment", "Make the paper's tables and figures on a data set."),
         ("export", "Write a head as one ONNX file."),
         ("doctor", "Show what this installation has and what is missing."),
     )

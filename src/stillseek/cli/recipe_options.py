@@ -52,12 +52,25 @@ def extract_command(dataset: Path, store: Path | str, recipe: str, options: Reci
     return " ".join(map(str, (*words, *_flags(options))))
 
 
-def _flags(options: RecipeOptions) -> Iterator[object]:
-    unset = RecipeOptions()
-    for name in ("weights", "detector", "device", "precision", "reduction"):
-        value = getattr(options, name)
-        if value != getattr(unset, name):
-            yield f"--{name}"
+def train_arguments(
+    dataset: Path,
+    store: Path,
+    recipe: str,
+    options: RecipeBesideHead,
+    clip_features: Path | None,
+) -> tuple[str, ...]:
+    """What ``stillseek train`` takes to train on features that were opened like this."""
+    words = ["--dataset", dataset, "--store", store, "--recipe", recipe, *_flags(options)]
+    if clip_features is not None:
+        words += ["--clip-features", clip_features]
+    return tuple(map(str, words))
+
+
+def _flags(options: RecipeOptions | RecipeBesideHead) -> Iterator[object]:
+    for field in fields(options):
+        value = getattr(options, field.name)
+        if value != field.default:
+            yield f"--{field.name.replace('_', '-')}"
             yield value
 
 

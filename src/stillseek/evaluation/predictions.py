@@ -17,9 +17,13 @@ from stillseek.data.records import (
     write_text_atomic,
 )
 from stillseek.errors import DatasetError
+from stillseek.files import Output
 from stillseek.timeline import ClipGrid
 
 FORMAT_VERSION = 1
+PREDICTIONS_FOLDER = "predictions"
+# What an evaluation writes beside the predictions; the last three for calibrated heads.
+_TABLES = ("tables.md", "tables.json", "presence.md", "presence.json", "reliability.png")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +88,18 @@ class Predictions:
         rows = [by_id[sample.sample_id] for sample in samples]
         bounds = [(row.start_seconds, row.end_seconds) for row in rows]
         return np.array(bounds, dtype=np.float64).reshape(-1, 2)
+
+
+def scores_output(path: Path) -> Output:
+    """The folder of an evaluation that is about to be written, for `check_outputs`."""
+    files = f"{PREDICTIONS_FOLDER}/*.jsonl"
+    return Output(name="--out", path=path, holds=(*_TABLES, files), signs=((files, '"decode"'),))
+
+
+def predictions_name(header: PredictionsHeader) -> str:
+    """The name of a predictions file: model, decoding and seed."""
+    name = f"{header.model}_{header.decode}_seed{header.seed}"
+    return "".join(c if c.isalnum() or c in "._" else "-" for c in name) + ".jsonl"
 
 
 def prediction_of_positions(

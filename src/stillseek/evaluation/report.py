@@ -1,6 +1,6 @@
 """Rows of a results table, with bootstrap intervals, from predictions and the manifest alone."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -149,6 +149,47 @@ def swap_accuracy(
     return SwapAccuracy(num_pairs=len(pairs), per_query=per_query, strict=strict)
 
 
+def paired_difference(
+    samples: Sequence[Sample],
+    runs: Sequence[Predictions],
+    others: Sequence[Predictions],
+    *,
+    split: Split,
+    queries: str = "all",
+    seed: int = 0,
+) -> Estimate:
+    """How much more mIoU one model has than another, on the same samples.
+
+    The interval is of the differences, resampled by source video: what both models find hard
+    cancels. Seeds of a model are averaged first.
+
+    Args:
+        samples: All samples of the manifest.
+        runs: Predictions of the first model, one a seed.
+        others: Those of the second.
+        split: The split to score.
+        queries: Which of them, as in `ScoreRow`.
+        seed: Seed of the bootstrap.
+
+    Raises:
+        DatasetError: No sample is left, or a run misses one.
+        UsageError: Runs of one side are not of one model, or two have the same seed.
+    """
+    for side in (runs, others):
+        _check_runs(side)
+    seen = {sample.label for sample in samples if sample.split == "train"}
+    chosen = [s for s in samples if s.split == split and queries in _parts(s, seen)]
+    if not chosen:
+        raise DatasetError(f"the manifest has no sample of split {split!r} with {queries} queries")
+    target = segment_bounds(chosen)
+    mine, theirs = (
+        np.mean([temporal_iou(run.bounds_for(chosen), target) for run in side], axis=0)
+        for side in (runs, others)
+    )
+    videos = [sample.source_video_id for sample in chosen]
+    return bootstrap_means((mine - theirs)[:, None], videos, seed=seed)[0]
+
+
 def bootstrap_means(
     scores: Float[np.ndarray, "sample score"], videos: Sequence[str], *, seed: int
 ) -> list[Estimate]:
@@ -185,6 +226,18 @@ def markdown_table(rows: Sequence[ScoreRow]) -> str:
             ]
         )
     return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+
+
+def swap_table(swaps: Mapping[str, SwapAccuracy]) -> str:
+    """Swap accuracy by model as a Markdown table in percent, intervals in brackets."""
+    lines = ["| model | pairs | swap accuracy | both right |", "| --- | ---: | ---: | ---: |"]
+    for name, swap in swaps.items():
+        cells = [
+            f"{100 * e.value:.2f} [{100 * e.low:.2f}, {100 * e.high:.2f}]"
+            for e in (swap.per_query, swap.strict)
+        ]
+        lines.append(f"| {name} | {swap.num_pairs} | {cells[0]} | {cells[1]} |")
+    return "\n".join(lines) + "\n"
 
 
 def _draw_counts(num_videos: int, seed: int) -> Int[np.ndarray, "resample video"]:

@@ -14,7 +14,7 @@ _WIDEST = 1.1
 
 
 def filmstrip(
-    video: Path, duration_seconds: float, *, width: int, height: int
+    video: Path, duration_seconds: float, *, width: int, height: int, start_seconds: float = 0.0
 ) -> UInt8[np.ndarray, "height width 3"]:
     """Thumbnails side by side, each from the middle of the time that it covers.
 
@@ -23,12 +23,13 @@ def filmstrip(
         duration_seconds: Time that the strip covers.
         width: Of the strip, in pixels.
         height: Of the strip, in pixels.
+        start_seconds: Time of the video at which that begins.
     """
-    (first,) = frames_at(video, [0.0])
+    (first,) = frames_at(video, [start_seconds])
     aspect = min(first.shape[1] / first.shape[0], _WIDEST)
     slots = max(1, round(width / (height * aspect)))
     edges = [round(width * slot / slots) for slot in range(slots + 1)]
-    times = [duration_seconds * (slot + 0.5) / slots for slot in range(slots)]
+    times = [start_seconds + duration_seconds * (slot + 0.5) / slots for slot in range(slots)]
     strip = np.full((height, width, 3), 255, dtype=np.uint8)
     for left, right, frame in zip(edges, edges[1:], frames_at(video, times), strict=False):
         shown = right - left - (_GAP_PIXELS if right < width else 0)

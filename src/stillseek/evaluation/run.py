@@ -1,0 +1,318 @@
+"""A data set's questions put to heads: predictions files, and the tables made from them.
+
+```python
+head = Head.of(load_checkpoint(Path("my-run/head"), recipe_fingerprint=None), Path("my-run"))
+print(evaluate(manifest, [head], source, Path("scores")).text)
+```
+"""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from stillseek.data.absence import absent_of
+from stillseek.data.example import ExampleSet, FeatureSource
+from stillseek.data.manifest import Manifest, Sample, Split
+from stillseek.errors import DatasetError, UsageError
+from stillseek.evaluation.inference import predict
+from stillseek.evaluation.predictions import (
+    PREDICTIONS_FOLDER,
+    Predictions,
+    PredictionsHeader,
+    predictions_name,
+    read_predictions,
+    write_predictions,
+)
+from stillseek.evaluation.presence import (
+    PresenceReport,
+    draw_reliability,
+    presence_table,
+    report_presence,
+)
+from stillseek.evaluation.priors import (
+    centre_prior,
+    fit_centre_length,
+    random_prior,
+    whole_video_prior,
+)
+from stillseek.evaluation.report import (
+    ScoreRow,
+    SwapAccuracy,
+    markdown_table,
+    score_rows,
+    swap_accuracy,
+    swap_table,
+)
+from stillseek.evaluation.shuffling import shuffle_queries
+from stillseek.files import replacing
+from stillseek.models.calibration import calibration_of
+from stillseek.models.catalog import model_name
+from stillseek.models.checkpoint import Checkpoint
+
+# Seeds of the controls that draw at random; fixed, so that a table can be made again.
+_CONTROL_SEED = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """A head that is scored.
+
+    Attributes:
+        checkpoint: The head.
+        name: What it is called in tables where its training gave it no name.
+        path: Its weights, for people; None where they are not on disk.
+    """
+
+    checkpoint: Checkpoint
+    name: str
+    path: Path | None = None
+
+    @classmethod
+    def of(cls, checkpoint: Checkpoint, path: Path | None) -> "Head":
+        """A head that is called as its folder, or as its model where it has none."""
+        name = model_name(checkpoint.model) if path is None else path.name
+        return cls(checkpoint=checkpoint, name=name, path=path)
+
+    @property
+    def row_name(self) -> str:
+        """What it is called in tables; runs that differ in the seed only share it."""
+        return self.checkpoint.training.get("name", self.name)
+
+    @property
+    def query_blind(self) -> bool:
+        """Whether it was trained without the query."""
+        return self.checkpoint.training.get("config", {}).get("query_blind", False)
+
+    def header(self, model: str, decode: str) -> PredictionsHeader:
+        """The header of its answers under a name."""
+        return PredictionsHeader(
+            model=model,
+            checkpoint=None if self.path is None else str(self.path),
+            decode=decode,
+            seed=self.checkpoint.training.get("config", {}).get("seed", 0),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """The tables of a split.
+
+    Attributes:
+        rows: Scores of every model, decoding and kind of query.
+        swaps: Swap accuracy by model and decoding; empty where the split has no swap pairs.
+        presence: What presence of the calibrated heads is worth, by name.
+    """
+
+    rows: tuple[ScoreRow, ...]
+    swaps: Mapping[str, SwapAccuracy]
+    presence: Mapping[str, PresenceReport]
+
+    @property
+    def text(self) -> str:
+        """The tables as Markdown."""
+        return self.scores_text + (presence_table(self.presence) if self.presence else "")
+
+    @property
+    def scores_text(self) -> str:
+        """The tables of scores and swap accuracy as Markdown."""
+        return markdown_table(self.rows) + ("\n" + swap_table(self.swaps) if self.swaps else "")
+
+
+def evaluate(
+    manifest: Manifest,
+    heads: Sequence[Head],
+    source: FeatureSource,
+    out: Path,
+    *,
+    split: Split = "test",
+    device: str = "cpu",
+    on_left_out: Callable[[str], None] | None = None,
+) -> Evaluation:
+    """Scores heads on a split, beside shuffled queries and answers that look at nothing.
+
+    Args:
+        manifest: The data set.
+        heads: What is scored; heads of one name that differ in the seed share a row.
+        source: The features that they were trained on.
+        out: Folder for the predictions files and the tables made from them.
+        split: Which samples; unseen classes are in test.
+        device: Where the heads run.
+        on_left_out: Called with the reason why a row of the table is missing.
+
+    Raises:
+        DatasetError: The split is empty.
+        UsageError: Two heads have one name and seed.
+        FeatureError: Features are missing.
+    """
+    samples = samples_of_split(manifest, split)
+    files: list[Path] = []
+    for predictions in (
+        *answers_that_look_at_nothing(manifest, samples),
+        *(
+            run
+            for head in heads
+            for run in answers_of(head, samples, source, device=device, on_left_out=on_left_out)
+        ),
+    ):
+        file = out / PREDICTIONS_FOLDER / predictions_name(predictions.header)
+        if file in files:
+            raise UsageError(
+                f"two heads are called {predictions.header.model!r} with seed "
+                f"{predictions.header.seed}; train one of them with another --name or --seed"
+            )
+        files.append(file)
+        write_predictions(file, predictions)
+    scores = score(manifest, map(read_predictions, files), split=split)
+    _write_text(out / "tables.md", scores.scores_text)
+    _write_json(
+        out / "tables.json",
+        {
+            "scores": [asdict(row) for row in scores.rows],
+            "swap_accuracy": {name: asdict(swap) for name, swap in scores.swaps.items()},
+        },
+    )
+    calibrated = [head for head in heads if head.checkpoint.calibration is not None]
+    if not calibrated:
+        return scores
+    presence = _score_presence(manifest, samples, calibrated, source, out, device=device)
+    _write_text(out / "presence.md", presence_table(presence))
+    _write_json(out / "presence.json", {name: asdict(report) for name, report in presence.items()})
+    draw_reliability(next(iter(presence.values())), out / "reliability.png")
+    return Evaluation(rows=scores.rows, swaps=scores.swaps, presence=presence)
+
+
+def samples_of_split(manifest: Manifest, split: Split) -> tuple[Sample, ...]:
+    """The samples of a split.
+
+    Raises:
+        DatasetError: It has none.
+    """
+    if samples := manifest.of_split(split):
+        return samples
+    raise DatasetError(
+        f"{manifest.folder} has no sample of split {split!r}; choose another --split"
+    )
+
+
+def score(manifest: Manifest, runs: Iterable[Predictions], *, split: Split) -> Evaluation:
+    """The tables of answers that were given before; nothing but predictions is needed.
+
+    Raises:
+        DatasetError: A run misses a sample of the split, or the split is empty.
+        UsageError: Two runs of one model and decoding have the same seed.
+    """
+    models = by_model(runs)
+    return Evaluation(
+        rows=tuple(
+            row
+            for runs in models.values()
+            for row in score_rows(manifest.samples, runs, split=split)
+        ),
+        swaps={
+            f"{model}, {decode}": swap
+            for (model, decode), runs in models.items()
+            if (swap := swap_accuracy(manifest.samples, runs, split=split)) is not None
+        },
+        presence={},
+    )
+
+
+def by_model(runs: Iterable[Predictions]) -> dict[tuple[str, str], list[Predictions]]:
+    """Runs by model and decoding: those of one model differ in the seed."""
+    models: dict[tuple[str, str], list[Predictions]] = {}
+    for run in runs:
+        models.setdefault((run.header.model, run.header.decode), []).append(run)
+    return models
+
+
+def answers_that_look_at_nothing(
+    manifest: Manifest, samples: Sequence[Sample]
+) -> Iterator[Predictions]:
+    """Random, the whole video and, where there are training samples to fit it, the centre."""
+    yield random_prior(samples, seed=_CONTROL_SEED)
+    yield whole_video_prior(samples)
+    if training := manifest.of_split("train"):
+        yield centre_prior(samples, relative_length=fit_centre_length(training))
+
+
+def answers_of(
+    head: Head,
+    samples: Sequence[Sample],
+    source: FeatureSource,
+    *,
+    device: str = "cpu",
+    shuffled: bool = True,
+    on_left_out: Callable[[str], None] | None = None,
+) -> Iterator[Predictions]:
+    """A head's answers by every decoding, and those to shuffled queries.
+
+    Args:
+        head: The head.
+        samples: The questions.
+        source: Their features.
+        device: Where the head runs.
+        shuffled: Whether it is asked with shuffled queries too; not if it never looks at queries.
+        on_left_out: Called with the reason where the queries cannot be shuffled.
+    """
+    questions = {head.row_name: tuple(samples)}
+    if shuffled and not head.query_blind:
+        control = f"{head.row_name}, shuffled"
+        try:
+            questions[control] = shuffle_queries(samples, seed=_CONTROL_SEED)
+        except DatasetError as error:
+            if on_left_out is not None:
+                on_left_out(f"the table has no row {control!r}: {error}")
+    model = head.checkpoint.model.to(device)
+    for row_name, asked in questions.items():
+        answers = predict(
+            model,
+            ExampleSet(asked, source),
+            methods=model.decode_methods,
+            query_blind=head.query_blind,
+            calibration=calibration_of(head.checkpoint.calibration),
+        )
+        for method, rows in answers.items():
+            yield Predictions(header=head.header(row_name, method), rows=rows)
+
+
+def _score_presence(
+    manifest: Manifest,
+    samples: Sequence[Sample],
+    heads: Sequence[Head],
+    source: FeatureSource,
+    out: Path,
+    *,
+    device: str,
+) -> dict[str, PresenceReport]:
+    """Asks calibrated heads about what is not there."""
+    asked = absent_of(manifest, samples[0].split)
+    reports = {}
+    for head in heads:
+        calibration = calibration_of(head.checkpoint.calibration)
+        assert calibration is not None
+        answers = {}
+        for kind, questions in {"present": samples, **asked}.items():
+            rows = predict(
+                head.checkpoint.model.to(device),
+                ExampleSet(questions, source),
+                calibration=calibration,
+            )
+            header = head.header(f"{head.row_name}, {kind}", "joint")
+            file = out / PREDICTIONS_FOLDER / predictions_name(header)
+            write_predictions(file, Predictions(header=header, rows=rows["joint"]))
+            answers[kind] = read_predictions(file)
+        present = answers.pop("present")
+        reports[head.row_name] = report_presence(
+            samples, present, answers, threshold=calibration.threshold
+        )
+    return reports
+
+
+def _write_text(path: Path, text: str) -> None:
+    with replacing(path) as place:
+        place.write_text(text, encoding="utf-8")
+
+
+def _write_json(path: Path, value: object) -> None:
+    _write_text(path, json.dumps(value, indent=2) + "\n")

@@ -1,0 +1,106 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stillseek.data.manifest import write_manifest
+from stillseek.errors import DatasetError, UsageError
+from stillseek.evaluation.predictions import read_predictions
+from stillseek.evaluation.run import Head, answers_of, evaluate, score
+from stillseek.models.checkpoint import Checkpoint
+from stillseek.models.matching import Matching, MatchingConfig
+from stillseek.timeline import ClipGrid
+
+WIDTH = 5
+
+
+class Features:
+    def load_video_features(self, video_id, window):
+        rng = np.random.default_rng(sum(video_id.encode()))
+        grid = ClipGrid(stride_seconds=5.0, length_seconds=5.0, duration_seconds=60.0)
+        return rng.standard_normal((grid.num_clips, WIDTH), dtype=np.float32), grid
+
+    def load_query_features(self, sample):
+        rng = np.random.default_rng(sum(sample.query_label.encode()))
+        regions = rng.standard_normal((2, WIDTH), dtype=np.float32)
+        return regions, np.full((2, 4), 0.5, dtype=np.float32), regions[0]
+
+
+@pytest.fixture
+def manifest(make_sample, tmp_path: Path):
+    samples = [
+        make_sample(number, split=split, sample_id=f"{split}-{number}", label=label)
+        for split in ("train", "test")
+        for number, label in enumerate(("violin", "chess", "golf", "chess"))
+    ]
+    return write_manifest(tmp_path / "data", samples, source="test", seed=0, settings={})
+
+
+def make_head(name: str = "own", seed: int = 0, **training) -> Head:
+    config = MatchingConfig(clip_dim=WIDTH, region_dim=WIDTH, global_dim=WIDTH)
+    checkpoint = Checkpoint(
+        model=Matching(config),
+        recipe_name="test",
+        recipe_fingerprint="f",
+        training={"name": name, "config": {"seed": seed, **training}},
+    )
+    return Head.of(checkpoint, Path("runs") / name)
+
+
+def test_python_scores_heads_as_the_command_does(manifest, tmp_path: Path) -> None:
+    heads = [make_head(seed=0), make_head(seed=1), make_head("blind", query_blind=True)]
+
+    done = evaluate(manifest, heads, Features(), tmp_path / "out")
+
+    rows = {row.model: row.num_seeds for row in done.rows}
+    assert rows == {
+        "random": 1,
+        "whole-video": 1,
+        "centre": 1,
+        "own": 2,
+        "own, shuffled": 2,
+        "blind": 1,
+    }
+    assert {row.num_samples for row in done.rows} == {4}
+    assert done.text == (tmp_path / "out/tables.md").read_text()
+    tables = json.loads((tmp_path / "out/tables.json").read_text())
+    assert len(tables["scores"]) == len(done.rows)
+    files = sorted((tmp_path / "out/predictions").iterdir())
+    assert [file.name for file in files if "own_" in file.name] == [
+        "own_joint_seed0.jsonl",
+        "own_joint_seed1.jsonl",
+    ]
+    # The tables are made of predictions and nothing else.
+    assert (
+        score(manifest, map(read_predictions, files), split="test").text.splitlines()[:2]
+        == done.text.splitlines()[:2]
+    )
+    assert not (tmp_path / "out/presence.md").exists()
+
+
+def test_heads_of_one_name_and_seed_are_refused(manifest, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="two heads are called 'own' with seed 0; train one"):
+        evaluate(manifest, [make_head(), make_head()], Features(), tmp_path / "out")
+
+
+def test_an_empty_split_is_refused(manifest, tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="has no sample of split 'seen'; choose another"):
+        evaluate(manifest, [make_head()], Features(), tmp_path / "out", split="seen")
+
+
+def test_queries_that_cannot_be_shuffled_are_told(make_sample, tmp_path: Path) -> None:
+    samples, told = [make_sample(0), make_sample(1)], []
+
+    (run,) = answers_of(make_head(), samples, Features(), on_left_out=told.append)
+
+    assert (run.header.model, run.header.checkpoint) == ("own", "runs/own")
+    assert len(run.rows) == 2
+    assert [line.partition(":")[0] for line in told] == ["the table has no row 'own, shuffled'"]
+    assert len(list(answers_of(make_head(), samples, Features(), shuffled=False))) == 1
+
+
+def test_a_head_without_a_folder_is_called_as_its_model() -> None:
+    head = Head.of(make_head().checkpoint, None)
+
+    assert (head.name, head.row_name, head.path) == ("matching", "own", None)

@@ -1,0 +1,160 @@
+"""A small data set with features in memory, and trainings that end at once."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from stillseek.data.manifest import Manifest, Sample, write_manifest
+from stillseek.models.catalog import MODELS
+from stillseek.models.checkpoint import Checkpoint, save_checkpoint
+from stillseek.models.matching import Matching, MatchingConfig
+from stillseek.timeline import ClipGrid, Segment
+from stillseek.training.config import TrainConfig
+
+WIDTH = 6
+SECONDS = 7.0
+SMALL = {
+    "sail": {"num_heads": 1, "projection_dim": 5, "window": 2, "ffn_dim": 7, "hidden_dim": 3},
+    "flp": {"hidden_dim": 7},
+    "sst": {"hidden_dim": 7, "num_proposals": 5, "num_layers": 1, "dropout": 0.0},
+    "tal": {"hidden_dim": 8, "projection_dim": 3, "anchor_scales": (2, 5), "num_heads": 2},
+}
+
+
+def _sample(split: str, number: int, label: str, query: str, video: str, **fields) -> Sample:
+    values = {
+        "sample_id": f"{split}-{number}",
+        "video_id": f"{split}-{video}",
+        "duration_seconds": SECONDS,
+        "window": None,
+        "segment": Segment(1.0, 4.0),
+        "label": label,
+        "split": split,
+        "query_kind": "simple" if query == label else "difficult",
+        "query_label": query,
+        "query_video_id": f"{split}-q{number}",
+        "query_seconds": 2.5,
+        "query_image": None,
+        "source_video_id": f"{split}-{video}",
+        "pair_id": None,
+        "taxonomy_distance": 0 if query == label else 2,
+    }
+    return Sample(**values | fields)
+
+
+@pytest.fixture(scope="session")
+def manifest(tmp_path_factory: pytest.TempPathFactory) -> Manifest:
+    """Four videos a split; the first is asked for two activities, two questions are Difficult."""
+    samples = []
+    for split in ("train", "validation", "test", "seen"):
+        later = Segment(4.0, 6.0)
+        samples += [
+            _sample(split, 0, "violin", "violin", "a", pair_id=f"{split}-a"),
+            _sample(split, 1, "chess", "chess", "a", pair_id=f"{split}-a", segment=later),
+            _sample(split, 2, "violin", "cello", "b"),
+            _sample(split, 3, "chess", "chess", "c", segment=later),
+            _sample(split, 4, "golf", "golf", "d"),
+            _sample(split, 5, "golf", "polo", "d"),
+        ]
+    return write_manifest(
+        tmp_path_factory.mktemp("own") / "dataset", samples, source="test", seed=0, settings={}
+    )
+
+
+class RandomFeatures:
+    """The same random features for a name, whenever they are asked for."""
+
+    def __init__(self) -> None:
+        self.num_loaded = 0
+
+    def load_video_features(self, video_id, window):
+        self.num_loaded += 1
+        rng = np.random.default_rng(sum(video_id.encode()))
+        grid = ClipGrid(duration_seconds=SECONDS, length_seconds=1.0, stride_seconds=0.5)
+        return rng.standard_normal((grid.num_clips, WIDTH), dtype=np.float32), grid
+
+    def load_query_features(self, sample):
+        rng = np.random.default_rng(sum(f"{sample.query_label}{sample.sample_id}".encode()))
+        boxes = np.array([[0.25, 0.5, 0.5, 1.0], [0.75, 0.5, 0.5, 1.0], [0.5, 0.5, 0.2, 0.2]])
+        regions = rng.standard_normal((3, WIDTH), dtype=np.float32)
+        return regions, boxes.astype(np.float32), regions.mean(axis=0)
+
+
+@pytest.fixture(scope="session")
+def make_source() -> type[RandomFeatures]:
+    return RandomFeatures
+
+
+@pytest.fixture
+def source() -> RandomFeatures:
+    return RandomFeatures()
+
+
+class Ended:
+    """A process that has ended with a status."""
+
+    def __init__(self, status: int = 0) -> None:
+        self.status = status
+
+    def poll(self) -> int | None:
+        return self.status
+
+    def terminate(self) -> None: ...
+
+    def wait(self) -> int:
+        return self.status
+
+
+class Trainer:
+    """Writes an untrained head where ``stillseek train`` would write a trained one."""
+
+    def __init__(self) -> None:
+        self.commands: list[tuple[str, ...]] = []
+
+    def __call__(self, arguments: Sequence[str], log: Path) -> Ended:
+        self.commands.append(tuple(arguments))
+        given = dict(pairwise(arguments))
+        model, seed = given["--model"], int(given["--seed"])
+        torch.manual_seed(seed)
+        layers = {"num_layers": int(given.get("--num-layers", 2))} if model == "sail" else {}
+        config_class, model_class = MODELS[model]
+        widths = {"clip_dim": WIDTH, "region_dim": WIDTH, "global_dim": WIDTH}
+        config = config_class(**widths, **SMALL[model], **layers)
+        training = {
+            "name": given["--name"],
+            "config": asdict(TrainConfig(seed=seed, query_blind="--query-blind" in arguments)),
+            "num_epochs": 3,
+            "best_epoch": 1,
+            "best_validation_miou": 0.25,
+        }
+        checkpoint = Checkpoint(
+            model=model_class(config),
+            recipe_name="test",
+            recipe_fingerprint="f" * 64,
+            training=training,
+        )
+        save_checkpoint(Path(given["--out"]) / "head", checkpoint)
+        return Ended()
+
+
+@pytest.fixture(scope="session")
+def make_trainer() -> type[Trainer]:
+    return Trainer
+
+
+@pytest.fixture
+def trainer() -> Trainer:
+    return Trainer()
+
+
+@pytest.fixture(scope="session")
+def matching() -> Checkpoint:
+    config = MatchingConfig(clip_dim=WIDTH, region_dim=WIDTH, global_dim=WIDTH)
+    return Checkpoint(
+        model=Matching(config), recipe_name="test", recipe_fingerprint="f" * 64, training={}
+    )
