@@ -59,7 +59,7 @@ def commands(reproduce: ModuleType, monkeypatch: pytest.MonkeyPatch) -> list[lis
     """The commands that were run, in this process."""
     done: list[list[str]] = []
 
-    def call(command: Sequence[str], *, check: bool, env: object) -> None:
+    def call(command: Sequence[str], *, check: bool) -> None:
         words = list(command)[list(command).index("stillseek") + 1 :]
         assert main(words) == 0
         done.append(words)

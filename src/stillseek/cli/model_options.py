@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from stillseek.cli.dataset_features import DatasetFeatures
     from stillseek.models.catalog import LocalizerModel
 
-TrainableName = Literal["sail", "flp", "sst", "tal"]
+TrainableName = Literal["sail", "similarity", "flp", "sst", "tal"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,13 +19,15 @@ class ModelOptions:
     In parentheses stands which model has an option, with its default.
 
     Attributes:
-        num_layers: Layers of the local transformer or of the GRU (sail: 5; sst: 2).
+        num_layers: Layers of the local transformer, the convolutions or the GRU (sail: 5;
+            similarity: 4; sst: 2).
         num_heads: Heads of the attentions (sail: 4; tal: 4).
         projection_dim: Width of one head (sail: 256; tal: 64).
         window: A clip sees this many clips on each side (sail: 8).
         ffn_dim: Hidden width of the feed-forward sublayer (sail: 1024).
-        hidden_dim: Width of the hidden layers (sail: 256; flp: 512; sst: 512; tal: 256).
-        dropout: Dropout rate (sail: 0.1; flp: 0.1; sst: 0.1; tal: 0.1).
+        hidden_dim: Width of the hidden layers (sail: 256; similarity: 48; flp: 512; sst: 512;
+            tal: 256).
+        dropout: Dropout rate (sail: 0.1; similarity: 0.1; flp: 0.1; sst: 0.1; tal: 0.1).
         num_proposals: Proposals that end at every step, or that reach the second stage
             (sst: 200; tal: 64).
         anchor_scales: Lengths of the anchors in steps
@@ -34,6 +36,8 @@ class ModelOptions:
         multi_level_interaction: Off is the ablation w/o ML (sail: on).
         local_self_attention: Off is the ablation w/o LS (sail: on).
         bidirectional_aggregation: Off is the ablation w/o BA (sail: on).
+        least_variety: Variety of a video's clips below which matching answers alone, in [0, 1]
+            (similarity: 0).
     """
 
     num_layers: int | None = None
@@ -49,6 +53,7 @@ class ModelOptions:
     multi_level_interaction: bool | None = None
     local_self_attention: bool | None = None
     bidirectional_aggregation: bool | None = None
+    least_variety: float | None = None
 
     def build(self, name: TrainableName, features: "DatasetFeatures") -> "LocalizerModel":
         """A new model for features.

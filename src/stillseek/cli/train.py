@@ -9,18 +9,23 @@ from cyclopts import Parameter
 from stillseek.cli.console import print_wrote
 from stillseek.cli.model_options import ModelOptions, TrainableName
 from stillseek.cli.recipe_options import RecipeBesideHead, files_of
+from stillseek.errors import UsageError
 from stillseek.features import DEFAULT_RECIPE
 from stillseek.files import Output, check_outputs
 from stillseek.models.checkpoint_header import HEAD_FOLDER
 from stillseek.training.config import TrainConfig
 
 if TYPE_CHECKING:
-    from stillseek.data.manifest import Manifest
+    from collections.abc import Sequence
+
+    from stillseek.data.example import Example, FeatureSource
+    from stillseek.data.manifest import Manifest, Sample
     from stillseek.training.config import TrainResult
 
 # As the paper's tables call them.
 _TABLE_NAMES: dict[TrainableName, str] = {
     "sail": "sail",
+    "similarity": "similarity",
     "flp": "flp",
     "sst": "sst+",
     "tal": "tal+",
@@ -43,6 +48,7 @@ def train(
     recipe: str = DEFAULT_RECIPE,
     recipe_options: Annotated[RecipeBesideHead, Parameter(name="*")] = _RECIPE,
     clip_features: Path | None = None,
+    drawn_streams: int = 0,
     name: str | None = None,
     resume: bool = False,
     options: Annotated[
@@ -69,11 +75,14 @@ def train(
         dataset: Folder of the data set.
         store: Folder of the feature store, filled by stillseek extract --dataset.
         out: Folder of the run, and what --checkpoint takes; the trained head is its folder "head".
-        model: What to train: SAIL, or a baseline of the paper (FLP, SST+, TAL+).
+        model: What to train: SAIL, a baseline of the paper (FLP, SST+, TAL+), or the similarity
+            head.
         recipe: Recipe of the features.
         recipe_options: How the recipe was loaded when they were made.
         clip_features: HDF5 file in the layout of ActivityNet's C3D features: clips come from it,
             queries from the store.
+        drawn_streams: Train on this many streams an epoch that are drawn anew from the features of
+            the training split, in place of its samples; 0 for the samples.
         name: Name of the model in tables; runs that differ in the seed only share it. Made from
             the model and its ablations where not given.
         resume: Go on with the run in the folder; begin where there is none.
@@ -88,6 +97,8 @@ def train(
     )
     inputs = [dataset, store, clip_features, *files_of(recipe_options)]
     check_outputs([output], inputs=inputs)
+    if drawn_streams < 0:
+        raise UsageError(f"--drawn-streams must be at least 0, got {drawn_streams}")
     import torch
     from accelerate import PartialState
 
@@ -107,7 +118,7 @@ def train(
         check_store(manifest, first, store, encoder, loading, clip_file=clip_features)
     result = run(
         head,
-        ExampleSet(samples, features.source),
+        _examples(samples, features.source, drawn_streams, config.seed),
         ExampleSet(manifest.of_split("validation"), features.source),
         config,
         out,
@@ -117,7 +128,9 @@ def train(
         model=head,
         recipe_name=features.name,
         recipe_fingerprint=features.fingerprint,
-        training=_summary(name or _table_name(model, options, config), config, manifest, result),
+        training=_summary(
+            name or _table_name(model, options, config), config, manifest, result, drawn_streams
+        ),
         recipe_options=loading,
     )
     if not PartialState().is_main_process:
@@ -130,6 +143,18 @@ def train(
     print_wrote(f"{out / HEAD_FOLDER}; use it with --checkpoint {out}")
 
 
+def _examples(
+    samples: "Sequence[Sample]", source: "FeatureSource", drawn_streams: int, seed: int
+) -> "Sequence[Example]":
+    """The training examples: the samples, or streams drawn from their features."""
+    from stillseek.data.drawn import DrawnStreams, FeatureBank
+    from stillseek.data.example import ExampleSet
+
+    if not drawn_streams:
+        return ExampleSet(samples, source)
+    return DrawnStreams(FeatureBank.of_samples(samples, source), drawn_streams, seed=seed)
+
+
 def _table_name(model: TrainableName, options: ModelOptions, config: TrainConfig) -> str:
     """The model, its ablations as in Table 4, and the query-blind control."""
     without = [short for field, short in _ABLATIONS.items() if getattr(options, field) is False]
@@ -138,7 +163,11 @@ def _table_name(model: TrainableName, options: ModelOptions, config: TrainConfig
 
 
 def _summary(
-    name: str, config: TrainConfig, manifest: "Manifest", result: "TrainResult"
+    name: str,
+    config: TrainConfig,
+    manifest: "Manifest",
+    result: "TrainResult",
+    drawn_streams: int,
 ) -> dict[str, object]:
     return {
         "name": name,
@@ -148,6 +177,7 @@ def _summary(
             "settings_sha256": manifest.header.settings_sha256,
             "samples_sha256": manifest.header.samples_sha256,
         },
+        "drawn_streams": drawn_streams,
         "num_epochs": len(result.epochs),
         "best_epoch": result.best_epoch,
         "best_validation_miou": result.best_miou,

@@ -10,6 +10,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from stillseek.data.augmentation import Augmentation, augment
+from stillseek.data.drawn import DrawnStreams
 from stillseek.data.example import Batch, Example, ExampleSet, collate
 from stillseek.errors import StillseekError
 
@@ -57,7 +58,9 @@ def _sorted_in_pools(order: np.ndarray, num_steps: np.ndarray, pool_size: int) -
 
 
 def num_steps_of(examples: Sequence[Example]) -> tuple[int, ...]:
-    """Length of every example; of an `ExampleSet` no query is loaded for it."""
+    """Length of every example; of an `ExampleSet` no query is loaded for it, of streams nothing."""
+    if isinstance(examples, DrawnStreams):
+        return examples.num_steps
     if isinstance(examples, ExampleSet):
         return tuple(examples.grid(index).num_steps for index in range(len(examples)))
     return tuple(example.grid.num_steps for example in examples)
@@ -177,4 +180,6 @@ class _Batches(Dataset[Batch | StillseekError]):
         )
         if isinstance(self._data, ExampleSet):
             return self._data.load(index, change)
+        if isinstance(self._data, DrawnStreams):
+            return change(self._data.draw(index, seed=seed, epoch=epoch))
         return change(self._data[index])

@@ -10,11 +10,12 @@ from stillseek.features import Recipe, RecipeOptions, precision_of
 from stillseek.features.recipe import CLIPS_OF_FILE
 from stillseek.models.catalog import model_name
 from stillseek.models.checkpoint import Checkpoint, load_checkpoint
-from stillseek.models.checkpoint_header import HEAD_FOLDER, find_checkpoint, read_header
+from stillseek.models.checkpoint_header import HEAD_FOLDER, find_checkpoint
 from stillseek.models.matching import Matching, MatchingConfig
 from stillseek.models.onnx_session import OnnxCheckpoint, load_onnx, open_onnx
+from stillseek.models.similarity import Similarity
 
-HeadName = Literal["sail", "matching"]
+HeadName = Literal["sail", "similarity", "matching"]
 EngineName = Literal["torch", "onnx"]
 
 
@@ -171,8 +172,11 @@ def matching_head(recipe: Recipe) -> Checkpoint:
             "matching cannot compare the two; train a head with stillseek train and give its "
             "folder as checkpoint (--checkpoint)"
         )
-    if (shipped := _shipped_head(recipe, kind="matching")) is not None:
+    shipped = _shipped_head(recipe)
+    if shipped is not None and isinstance(shipped.model, Matching):
         return shipped
+    if shipped is not None and isinstance(shipped.model, Similarity):
+        return replace(shipped, model=shipped.model.matching)
     config = MatchingConfig(
         clip_dim=recipe.clip_dim, region_dim=recipe.region_dim, global_dim=recipe.global_dim
     )
@@ -184,10 +188,10 @@ def matching_head(recipe: Recipe) -> Checkpoint:
     )
 
 
-def _shipped_head(recipe: Recipe, *, kind: HeadName | None = None) -> Checkpoint | None:
-    """The head shipped for a recipe; None where there is none, or none of the kind asked for."""
+def _shipped_head(recipe: Recipe) -> Checkpoint | None:
+    """The head shipped for a recipe; None where there is none."""
     with as_file(files("stillseek.localize") / "heads" / recipe.name) as folder:
-        if not folder.is_dir() or (kind is not None and read_header(folder)["model"] != kind):
+        if not folder.is_dir():
             return None
         head = load_checkpoint(folder, recipe_fingerprint=None)
         check_recipe(head, "shipped", recipe.name, recipe.fingerprint)

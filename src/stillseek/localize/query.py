@@ -16,7 +16,6 @@ from stillseek.models.inputs import HeadPrecision
 from stillseek.models.onnx_session import OnnxModel
 from stillseek.models.outputs import (
     at_least_float32,
-    clip_scores_output,
     segment_scores_output,
 )
 from stillseek.models.sail import Sail
@@ -127,7 +126,11 @@ def _average(outputs: Sequence[LocalizerOutput]) -> LocalizerOutput:
         return segment_scores_output((stage,), mask)
     clip_logits = [output.clip_logits for output in outputs if output.clip_logits is not None]
     if clip_logits:
-        output = clip_scores_output(mean(clip_logits), mask)
+        output = LocalizerOutput(
+            start_logits=mean([output.start_logits for output in outputs]),
+            end_logits=mean([output.end_logits for output in outputs]),
+            clip_logits=mean(clip_logits),
+        )
         evidence = [output.evidence for output in outputs if output.evidence is not None]
         if not evidence:
             return output

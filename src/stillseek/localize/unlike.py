@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from stillseek.localize.search import Scorer
-from stillseek.models.outputs import clip_scores_output, segment_scores_output
+from stillseek.models.outputs import segment_scores_output
 from stillseek.tensors import LocalizerOutput
 
 
@@ -63,9 +63,9 @@ def add_penalty(
 ) -> LocalizerOutput:
     """What a head says when its clips lose log odds.
 
-    A moment loses the sum over its clips: ``start_logits[i] -= sum_{k<i} p_k`` and ``end_logits[j]
-    += sum_{k<=j} p_k`` for heads that score boundaries, ``clip_logits += p`` for those that score
-    clips; where segments are scored, a clip that lies in one in part counts in part.
+    A moment loses the sum over its clips: ``start_logits[i] -= sum_{k<i} p_k``, ``end_logits[j] +=
+    sum_{k<=j} p_k``, and ``clip_logits += p`` where clips are scored; where segments are scored, a
+    clip that lies in one in part counts in part.
 
     Args:
         output: What the head says.
@@ -73,10 +73,6 @@ def add_penalty(
         clip_mask: True where a clip is real.
     """
     real = penalty.masked_fill(~clip_mask, 0.0)
-    if output.clip_logits is not None:
-        return replace(
-            clip_scores_output(output.clip_logits + real, clip_mask), evidence=output.evidence
-        )
     after = real.cumsum(dim=1)
     if output.stages:
         answer = output.stages[-1]
@@ -89,6 +85,7 @@ def add_penalty(
         output,
         start_logits=output.start_logits - (after - real),
         end_logits=output.end_logits + after,
+        clip_logits=None if output.clip_logits is None else output.clip_logits + real,
     )
 
 

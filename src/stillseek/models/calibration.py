@@ -20,7 +20,7 @@ class Calibration:
     """Two logistic regressions on `ClipEvidence`, fitted on validation classes.
 
     | log odds of clip ``i``: ``z_i = similarity e_i + background t + length log2(n / 120) + bias``
-    | presence: ``sigmoid(max_i z_i)``
+    | presence: ``sigmoid`` of the mean of the ``best_clips`` largest ``z_i``
     | score of a moment: ``sigmoid(moment_peak max z_i + moment_mean mean z_i + moment_bias)`` over
       the clips of the moment
 
@@ -33,6 +33,7 @@ class Calibration:
         moment_mean: Weight of the mean of its ``z_i``.
         moment_bias: Log odds at 0.
         threshold: Presence from which an activity is said to be in the video.
+        best_clips: How many clips, the surest, speak for presence.
     """
 
     similarity: float
@@ -43,6 +44,7 @@ class Calibration:
     moment_mean: float
     moment_bias: float
     threshold: float = 0.5
+    best_clips: int = 1
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Calibration":
@@ -51,6 +53,7 @@ class Calibration:
         Raises:
             CheckpointError: A number is missing, unknown or not finite.
         """
+        values = {"best_clips": 1, **values}  # heads of before had one
         known = {field.name for field in fields(cls)}
         if set(values) != known or not all(
             isinstance(value, float | int) and math.isfinite(value) for value in values.values()
@@ -59,7 +62,9 @@ class Calibration:
                 f"a calibration has the numbers {', '.join(sorted(known))}, got "
                 f"{dict(values)}; calibrate the head again"
             )
-        return cls(**{name: float(value) for name, value in values.items()})
+        numbers = {name: float(value) for name, value in values.items()}
+        best_clips = round(numbers.pop("best_clips"))
+        return cls(**numbers, best_clips=best_clips)
 
     def to_dict(self) -> dict[str, float]:
         """The numbers by name, for a checkpoint."""
@@ -83,7 +88,7 @@ class Calibration:
         self, clip_logits: Float[np.ndarray, "*batch clip"]
     ) -> Float[np.ndarray, "*batch"]:
         """Probability that the activity is in the video at all."""
-        return np.asarray(sigmoid(clip_logits.max(axis=-1)))
+        return np.asarray(sigmoid(mean_of_best(clip_logits, self.best_clips)))
 
     def score(self, clip_logits: Float[np.ndarray, " clip"]) -> float:
         """Probability that a moment, of whose clips these are the log odds, is the activity."""
@@ -101,6 +106,17 @@ def calibration_of(values: Mapping[str, Any] | None) -> Calibration | None:
         CheckpointError: It is broken.
     """
     return None if values is None else Calibration.from_dict(values)
+
+
+def mean_of_best(
+    values: Float[np.ndarray, "*batch clip"], number: int
+) -> Float[np.ndarray, "*batch"]:
+    """Mean of the largest; ``-inf`` counts only where all are."""
+    number = min(number, values.shape[-1])
+    best = np.partition(values, -number, axis=-1)[..., -number:]
+    shown = np.isfinite(best)
+    total = np.where(shown, best, 0.0).sum(axis=-1)
+    return np.where(shown.any(axis=-1), total / np.maximum(shown.sum(axis=-1), 1), -np.inf)
 
 
 def doublings(similarity: Float[np.ndarray, "batch clip"]) -> Float[np.ndarray, " batch"]:

@@ -5,11 +5,12 @@ from typing import Any
 from stillseek.models.flp import Flp, FlpConfig
 from stillseek.models.matching import Matching, MatchingConfig
 from stillseek.models.sail import Sail, SailConfig
+from stillseek.models.similarity import Similarity, SimilarityConfig
 from stillseek.models.sst import Sst, SstConfig
 from stillseek.models.tal import Tal, TalConfig
 from stillseek.models.uniform import RandomConfig, RandomSegment
 
-LocalizerModel = Sail | Flp | Sst | Tal | Matching | RandomSegment
+LocalizerModel = Sail | Flp | Sst | Tal | Similarity | Matching | RandomSegment
 """From `LocalizerInput` to `LocalizerOutput`, with its ``config`` and its ``decode_methods``."""
 
 MODELS: dict[str, tuple[type[Any], type[LocalizerModel]]] = {
@@ -17,6 +18,7 @@ MODELS: dict[str, tuple[type[Any], type[LocalizerModel]]] = {
     "flp": (FlpConfig, Flp),
     "sst": (SstConfig, Sst),
     "tal": (TalConfig, Tal),
+    "similarity": (SimilarityConfig, Similarity),
     "matching": (MatchingConfig, Matching),
     "random": (RandomConfig, RandomSegment),
 }

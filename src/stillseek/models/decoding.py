@@ -110,7 +110,10 @@ def decode(
     if output.clip_logits is not None:
         # Ends before their starts, which running sums score too, are no segments.
         all_pairs = (log_end + log_start.logcumsumexp(dim=1)).logsumexp(dim=1, keepdim=True)
-        return _best_runs(log_start - all_pairs, log_end, output.clip_logits, top)
+        log_start = log_start - all_pairs
+        nothing = log_start[:, 0] - output.start_logits[:, 0]
+        nothing = nothing + log_end[:, 0] - output.end_logits[:, 0]
+        return _best_runs(log_start, log_end, nothing, top)
     return (
         _best_pair(log_start, log_end)
         if top == 1
@@ -161,19 +164,19 @@ def _best_pair(
 def _best_runs(
     log_start: Float[Tensor, "batch clip"],
     log_end: Float[Tensor, "batch clip"],
-    clip_logits: Float[Tensor, "batch clip"],
+    nothing: Float[Tensor, " batch"],
     top: int,
 ) -> Decoded:
     """The best pairs that share no clip: after each, the best of what is left on its two sides.
 
-    After the first, only those whose clips belong inside rather than outside: a sum above 0.
+    After the first, only those whose clips belong inside rather than outside: better than
+    ``nothing``, the score of no clips at all.
     """
     best = _best_pair(log_start, log_end)
     if top == 1:
         return best
     segments = log_start.new_full((len(log_start), top, 2), torch.nan)
     scores = log_start.new_zeros(len(log_start), top)
-    nothing = log_start[:, 0] + log_end[:, 0] - clip_logits[:, 0].to(log_end.dtype)
     for row in range(len(log_start)):
         free = [(0, log_start.shape[1])]
         pieces: list[tuple[float, int, int, int, int]] = []

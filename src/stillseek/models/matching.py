@@ -94,6 +94,29 @@ class MatchingConfig:
             raise UsageError(f"centring must be 'video' or None, got {self.centring!r}")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """A video and a picture beside each other; the names are those of `Matching`.
+
+    Attributes:
+        clips: Clips of length 1, 0 where a clip shows nothing.
+        image: The picture, of length 1.
+        is_shown: Clips that show something.
+        centred: ``c_i``; 0 where a clip shows nothing.
+        similarity: ``c_i q``.
+        likeness: ``d_i``; None where regions do not count.
+        variety: ``1 - |m|^2``: 0 where all clips are the same.
+    """
+
+    clips: Float[Tensor, "batch clip dim"]
+    image: Float[Tensor, "batch 1 dim"]
+    is_shown: Bool[Tensor, "batch clip"]
+    centred: Float[Tensor, "batch clip dim"]
+    similarity: Float[Tensor, "batch clip"]
+    likeness: Float[Tensor, "batch clip"] | None
+    variety: Float[Tensor, " batch"]
+
+
 class Matching(nn.Module):
     """Finds the clips that look like the picture, without training.
 
@@ -130,14 +153,54 @@ class Matching(nn.Module):
             UsageError: The batch does not fit the model (see ``check_inputs``).
         """
         check_inputs(inputs, self.config)
-        mask = inputs.clip_mask
-        clips = unit(at_least_float32(inputs.clips)) * mask[..., None]
+        return self.score(inputs, self.compare(inputs))
+
+    def compare(self, inputs: LocalizerInput) -> "Comparison":
+        """What clips, regions and picture have to do with each other."""
+        config = self.config
+        clips = unit(at_least_float32(inputs.clips)) * inputs.clip_mask[..., None]
         image = unit(at_least_float32(inputs.global_feature))[:, None]
         is_shown = clips.abs().amax(dim=-1) > 0
-        output = clip_scores_output(self._score(inputs, clips, image, is_shown), mask)
+        mean = self.centre(clips, is_shown)
+        variety = 1 - mean.square().sum(dim=(1, 2))
+        centred, picture = clips, image
+        if config.centring == "video":
+            # A video that never changes has no direction left, only rounding: it stays near 0.
+            centred = unit(clips - mean, least=_LEAST_LENGTH) * is_shown[..., None]
+            picture = unit(image - mean, least=_LEAST_LENGTH)
+        likeness = None
+        if config.region_weight:
+            regions = unit(unit(at_least_float32(inputs.regions)) - mean, least=_LEAST_LENGTH)
+            likeness = _best_regions(centred, regions, inputs.region_mask, config.best_regions)
+            if config.centring == "video":
+                # The best of several is above 0 by chance; what all clips have of it is no sign.
+                common = (likeness * is_shown).sum(dim=1) / is_shown.sum(dim=1).clamp(min=1)
+                likeness = likeness - common[:, None]
+        return Comparison(
+            clips=clips,
+            image=image,
+            is_shown=is_shown,
+            centred=centred,
+            similarity=(centred * picture).sum(dim=-1),
+            likeness=likeness,
+            variety=variety,
+        )
+
+    def score(self, inputs: LocalizerInput, seen: "Comparison") -> LocalizerOutput:
+        """The log odds ``x_i`` of what was compared."""
+        config, similarity = self.config, seen.similarity
+        if seen.likeness is not None:
+            similarity = similarity + config.region_weight * (seen.likeness - similarity)
+        smoothed, is_near = smooth(similarity, seen.is_shown, config.smoothing)
+        doublings = (inputs.clip_mask.sum(dim=1, keepdim=True) / _SHORT_CLIPS).log2().clamp(min=0)
+        raised = (config.growth * doublings).clamp(max=_MOST_GROWTH)
+        smoothed = torch.where(is_near, smoothed, smoothed.new_tensor(_UNLIKE))
+        output = clip_scores_output(
+            config.scale * (smoothed - config.threshold - raised), inputs.clip_mask
+        )
         if self.evidence is None:
             return output
-        return replace(output, evidence=self.evidence(clips, image, is_shown))
+        return replace(output, evidence=self.evidence(seen.clips, seen.image, seen.is_shown))
 
     def centre(
         self, clips: Float[Tensor, "batch clip dim"], is_shown: Bool[Tensor, "batch clip"]
@@ -152,35 +215,6 @@ class Matching(nn.Module):
         if self.config.centring is None:
             return torch.zeros_like(sums)
         return sums / is_shown.sum(dim=1).clamp(min=1)[:, None, None]
-
-    def _score(
-        self,
-        inputs: LocalizerInput,
-        clips: Float[Tensor, "batch clip dim"],
-        image: Float[Tensor, "batch 1 dim"],
-        is_shown: Bool[Tensor, "batch clip"],
-    ) -> Float[Tensor, "batch clip"]:
-        """Log odds ``x_i``."""
-        config = self.config
-        mean = self.centre(clips, is_shown)
-        if config.centring == "video":
-            # A video that never changes has no direction left, only rounding: it stays near 0.
-            clips = unit(clips - mean, least=_LEAST_LENGTH)
-            image = unit(image - mean, least=_LEAST_LENGTH)
-        similarity = (clips * image).sum(dim=-1)
-        if config.region_weight:
-            regions = unit(unit(at_least_float32(inputs.regions)) - mean, least=_LEAST_LENGTH)
-            likeness = _best_regions(clips, regions, inputs.region_mask, config.best_regions)
-            if config.centring == "video":
-                # The best of several is above 0 by chance; what all clips have of it is no sign.
-                common = (likeness * is_shown).sum(dim=1) / is_shown.sum(dim=1).clamp(min=1)
-                likeness = likeness - common[:, None]
-            similarity = similarity + config.region_weight * (likeness - similarity)
-        smoothed, is_near = smooth(similarity, is_shown, config.smoothing)
-        doublings = (inputs.clip_mask.sum(dim=1, keepdim=True) / _SHORT_CLIPS).log2().clamp(min=0)
-        raised = (config.growth * doublings).clamp(max=_MOST_GROWTH)
-        smoothed = torch.where(is_near, smoothed, smoothed.new_tensor(_UNLIKE))
-        return config.scale * (smoothed - config.threshold - raised)
 
 
 def _best_regions(

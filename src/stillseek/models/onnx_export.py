@@ -26,6 +26,7 @@ from stillseek.models.flp import Flp
 from stillseek.models.matching import Matching
 from stillseek.models.onnx_session import FORMAT_VERSION, INPUT_NAMES, seal
 from stillseek.models.sail import Sail
+from stillseek.models.similarity import Similarity
 from stillseek.tensors import LocalizerInput, LocalizerOutput
 
 # Axes that a file leaves open, by input.
@@ -76,10 +77,10 @@ def onnx_bytes(checkpoint: Checkpoint) -> bytes:
         InstallationError: onnx or onnxscript is not installed.
     """
     model = checkpoint.model
-    if not isinstance(model, Sail | Flp | Matching):
+    if not isinstance(model, Sail | Flp | Similarity | Matching):
         raise UsageError(
-            f"a head of model {model_name(model)!r} cannot be exported to ONNX; sail, flp and "
-            "matching can"
+            f"a head of model {model_name(model)!r} cannot be exported to ONNX; sail, flp, "
+            "similarity and matching can"
         )
     properties = _properties(checkpoint)
     proto = _export(deepcopy(model).cpu().float().eval())
@@ -95,7 +96,7 @@ def onnx_bytes(checkpoint: Checkpoint) -> bytes:
 class _Head(nn.Module):
     """A model with tensors for its inputs and outputs, as ONNX has them."""
 
-    def __init__(self, model: Sail | Flp | Matching) -> None:
+    def __init__(self, model: Sail | Flp | Similarity | Matching) -> None:
         super().__init__()
         self.model = model
 
@@ -132,12 +133,12 @@ def _sail(model: Sail, inputs: LocalizerInput) -> LocalizerOutput:
     return plain.localizer(model.localizer, states, inputs.clip_mask)
 
 
-def _output_names(model: Sail | Flp | Matching) -> tuple[str, ...]:
+def _output_names(model: Sail | Flp | Similarity | Matching) -> tuple[str, ...]:
     boundaries = ("start_logits", "end_logits")
     return boundaries if isinstance(model, Sail) else (*boundaries, "clip_logits")
 
 
-def _export(model: Sail | Flp | Matching) -> Any:
+def _export(model: Sail | Flp | Similarity | Matching) -> Any:
     """The model as ``onnx.ModelProto``."""
     try:
         import onnx  # noqa: F401
@@ -169,7 +170,7 @@ def _export(model: Sail | Flp | Matching) -> Any:
     return program.model_proto
 
 
-def _example(model: Sail | Flp | Matching) -> tuple[Tensor, ...]:
+def _example(model: Sail | Flp | Similarity | Matching) -> tuple[Tensor, ...]:
     """Inputs to trace with; sizes of 0 and 1 would be taken for constants."""
     config, (batch, clips, regions) = model.config, (2, 5, 3)
     return (

@@ -1,6 +1,7 @@
 """The loss of every model that can be trained."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 
 import torch
@@ -12,6 +13,7 @@ from stillseek.errors import UsageError
 from stillseek.models.flp import Flp
 from stillseek.models.outputs import at_least_float32
 from stillseek.models.sail import Sail
+from stillseek.models.similarity import Similarity
 from stillseek.models.sst import Sst
 from stillseek.models.tal import Tal
 from stillseek.tensors import LocalizerOutput
@@ -49,7 +51,9 @@ def loss_for(
         UsageError: There is nothing to train in this model, no proposal of SST+ is right for any
             example, or an option of SAIL is set for another model.
     """
-    if (joint or softness) and not isinstance(model, Sail):
+    if (joint and not isinstance(model, Sail)) or (
+        softness and not isinstance(model, Sail | Similarity)
+    ):
         raise UsageError(
             f"joint_loss and boundary_softness change the loss of Sail, and {type(model).__name__} "
             "has one of its own; leave them out"
@@ -64,10 +68,12 @@ def loss_for(
             return WeightedProposalLoss.of(targets, num_proposals=model.config.num_proposals)
         case Tal():
             return two_stage_loss
+        case Similarity():
+            return partial(pair_and_clip_loss, softness=softness)
         case _:
             raise UsageError(
                 f"{type(model).__name__} has nothing to train; evaluate it as it is, or train "
-                "Sail, Flp, Sst or Tal"
+                "Sail, Similarity, Flp, Sst or Tal"
             )
 
 
@@ -115,6 +121,24 @@ def joint_pair_loss(
     end = at_least_float32(output.end_logits).masked_fill(~clip_mask, -torch.inf)
     normaliser = (end + start.logcumsumexp(dim=1)).logsumexp(dim=1)
     return (normaliser - _at(start, start_step, softness) - _at(end, end_step, softness)).mean()
+
+
+def pair_and_clip_loss(
+    output: LocalizerOutput,
+    clip_mask: Bool[Tensor, "batch clip"],
+    start_step: Int[Tensor, " batch"],
+    end_step: Int[Tensor, " batch"],
+    *,
+    softness: float = 0.0,
+) -> Float[Tensor, ""]:
+    """`joint_pair_loss` and the cross-entropy of every clip: the loss of the similarity head.
+
+    Clips are judged by three times their log odds: of a few clips the sum already decides.
+    """
+    pairs = joint_pair_loss(output, clip_mask, start_step, end_step, softness=softness)
+    assert output.clip_logits is not None
+    sharper = replace(output, clip_logits=3 * output.clip_logits)
+    return pairs + clip_bce(sharper, clip_mask, start_step, end_step)
 
 
 def _at(

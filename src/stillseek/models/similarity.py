@@ -1,0 +1,157 @@
+"""The similarity head: matching, corrected by what it learned of how moments look (ours)."""
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+from torch.nn.functional import gelu
+
+from stillseek.errors import UsageError
+from stillseek.models.decoding import DecodeMethod
+from stillseek.models.dropout import Dropout
+from stillseek.models.inputs import check_config, check_inputs
+from stillseek.models.matching import Matching, MatchingConfig
+from stillseek.models.outputs import clip_scores_output
+from stillseek.models.similarities import NUM_CHANNELS, similarity_channels
+from stillseek.tensors import LocalizerInput, LocalizerOutput
+
+_KERNEL = 5
+# How sharply corrections end where videos show too little variety.
+_GATE_WIDTH = 0.025
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SimilarityConfig:
+    """Numbers of the similarity head.
+
+    Attributes:
+        clip_dim: Width of the clip features, which lie in one space with picture and regions.
+        region_dim: The same.
+        global_dim: The same.
+        num_layers: Layers; layer ``k`` looks ``2 * 2^k`` clips to each side.
+        hidden_dim: Width of the hidden layers.
+        dropout: Dropout rate of every layer.
+        least_variety: Variety of a video (see `Similarity`) below which matching answers alone.
+        background: Vectors that `Evidence` compares a picture with; 0 is a head without evidence.
+
+    Raises:
+        UsageError: A value is out of range, or the widths differ.
+    """
+
+    clip_dim: int = 512
+    region_dim: int = 4096
+    global_dim: int = 512
+    num_layers: int = 4
+    hidden_dim: int = 48
+    dropout: float = 0.1
+    least_variety: float = 0.0
+    background: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuses values that make no model."""
+        check_config(self, may_be_zero=("background",))
+        if not 0 <= self.least_variety <= 1:
+            raise UsageError(f"least_variety must be in [0, 1], got {self.least_variety}")
+        self.matching()
+
+    def matching(self) -> MatchingConfig:
+        """The matching that is corrected."""
+        return MatchingConfig(
+            clip_dim=self.clip_dim,
+            region_dim=self.region_dim,
+            global_dim=self.global_dim,
+            smoothing=1.5,
+            growth=0.0,
+            region_weight=0.5,
+            background=self.background,
+        )
+
+
+class SimilarityLayer(nn.Module):
+    """One layer: what the clips around say, ``h + W GELU(conv(LayerNorm(h)))``."""
+
+    def __init__(self, dim: int, *, dilation: int, dropout: float) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(dim)
+        around = dilation * (_KERNEL // 2)
+        self.around = nn.Conv1d(dim, dim, _KERNEL, padding=around, dilation=dilation)
+        self.mix = nn.Linear(dim, dim)
+        self.dropout = Dropout(dropout)
+
+    def forward(
+        self, states: Float[Tensor, "batch clip dim"], clip_mask: Bool[Tensor, "batch clip"]
+    ) -> Float[Tensor, "batch clip dim"]:
+        """The next states; padding looks like what is beyond the video's ends: nothing."""
+        seen = self.around((self.norm(states) * clip_mask[..., None]).mT).mT
+        return states + self.dropout(self.mix(gelu(seen)))
+
+
+class Similarity(nn.Module):
+    """Matching, corrected by a network that sees similarities and never features (ours).
+
+    ``x_i`` are matching's log odds, and ``h_i`` the states of a small convolutional network over
+    the channels of `similarity_channels`:
+
+    | clip ``i``: ``lambda x_i + g u^T h_i``, summed over the moment
+    | start ``s``: ``g u_s^T h_s``; end ``e``: ``g u_e^T h_e``
+    | ``g = sigmoid((1 - |m|^2 - tau) / 0.025)``, with ``m`` the mean of the clips, of length 1
+
+    ``u``, ``u_s`` and ``u_e`` start at zero, so that training begins at matching's answer. A video
+    of little variety ``1 - |m|^2`` is one place, which differs from the streams that the network
+    learned from: there matching answers alone. ``tau`` is ``least_variety``.
+
+    What a head learns of features it learns of classes; similarities are the same for every class
+    and, standardised, for every recipe whose clips, regions and pictures share a space.
+    """
+
+    decode_methods: ClassVar[tuple[DecodeMethod, ...]] = ("joint",)
+
+    def __init__(self, config: SimilarityConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.matching = Matching(config.matching())
+        self.embed = nn.Linear(NUM_CHANNELS, config.hidden_dim)
+        self.layers = nn.ModuleList(
+            SimilarityLayer(config.hidden_dim, dilation=2**layer, dropout=config.dropout)
+            for layer in range(config.num_layers)
+        )
+        self.correct = nn.Linear(config.hidden_dim, 3)
+        self.scale = nn.Parameter(torch.tensor(0.1))
+        self.init_weights()
+
+    def init_weights(self) -> None:
+        """Xavier uniform, biases 0; the corrections start as nothing."""
+        if next(self.parameters()).is_meta:
+            return
+        for module in self.modules():
+            if isinstance(module, nn.Linear | nn.Conv1d):
+                nn.init.xavier_uniform_(module.weight)
+                assert module.bias is not None
+                nn.init.zeros_(module.bias)
+        nn.init.zeros_(self.correct.weight)
+
+    def forward(self, inputs: LocalizerInput) -> LocalizerOutput:
+        """Scores every clip as part of the activity in the query image, and as its boundaries.
+
+        Raises:
+            UsageError: The batch does not fit the model (see ``check_inputs``).
+        """
+        check_inputs(inputs, self.config)
+        mask = inputs.clip_mask
+        seen = self.matching.compare(inputs)
+        states = self.embed(similarity_channels(seen))
+        for layer in self.layers:
+            states = layer(states, mask)
+        gate = torch.sigmoid((seen.variety - self.config.least_variety) / _GATE_WIDTH)
+        inside, start, end = (gate[:, None, None] * self.correct(states)).unbind(dim=-1)
+        found = self.matching.score(inputs, seen)
+        assert found.clip_logits is not None
+        output = clip_scores_output(self.scale * found.clip_logits + inside, mask)
+        return replace(
+            output,
+            start_logits=output.start_logits + start,
+            end_logits=output.end_logits + end,
+            evidence=found.evidence,
+        )
