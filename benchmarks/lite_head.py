@@ -94,12 +94,12 @@ def trials(dim: int) -> dict[str, MatchingConfig]:
 def learned(dim: int) -> dict[str, tuple[SimilarityConfig, TrainConfig]]:
     """Every similarity head that was trained, by its name."""
     widths = {"clip_dim": dim, "region_dim": dim, "global_dim": dim}
-    plain = SimilarityConfig(**widths, least_variety=0.5)
+    plain = SimilarityConfig(**widths, least_steadiness=0.89)
     config = TrainConfig(
         learning_rate=2e-3, warmup_steps=50, weight_average=0.99, batch_size=24, max_epochs=3,
         gradient_clip=1.0,
     )  # fmt: skip
-    found = {"no gate": (replace(plain, least_variety=0.0), config)}
+    found = {"no gate": (replace(plain, least_steadiness=None), config)}
     for softness in (0.0, 0.5, 1.0):
         for dropout in (0.1, 0.25):
             found[f"softness {softness:g}, dropout {dropout:g}"] = (

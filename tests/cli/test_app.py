@@ -59,7 +59,7 @@ def test_importing_the_package_needs_no_torch() -> None:
         (
             ["evaluate", "--dataset", "d", "--store", "s", "--out", "o"],
             2,
-            "nothing to score; give --checkpoint DIR, --matching or both",
+            "nothing to score; give --checkpoint DIR, --matching, --similarity or several of these",
         ),
         (["export", "no", "--out", "h.onnx"], 1, "no is no folder with a checkpoint.json; give "),
         (

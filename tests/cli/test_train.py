@@ -273,7 +273,8 @@ def test_wrong_requests_are_one_line(
     assert "sail" in capsys.readouterr().err
     assert main(["evaluate", *places, *out]) == 2
     assert capsys.readouterr().err == (
-        "error: nothing to score; give --checkpoint DIR, --matching or both\n"
+        "error: nothing to score; give --checkpoint DIR, --matching, --similarity or several of "
+        "these\n"
     )
     assert not (tmp_path / "out").exists()
     head = str(small_head)

@@ -97,14 +97,27 @@ def test_a_rotated_space_is_the_same_space():
     )
 
 
-def test_a_video_of_one_place_is_left_to_matching():
-    inputs = make_inputs((31,))
-    same = replace(inputs, clips=0.05 * inputs.clips + torch.ones(DIM))
-    model = make_similarity(least_variety=0.5)
-    for given, is_left in ((same, True), (inputs, False)):
+def test_a_restless_video_is_left_to_matching():
+    restless = make_inputs((31,))
+    steady = replace(restless, clips=restless.clips[:, torch.arange(31) // 8])
+    model = make_similarity(least_steadiness=0.5)
+    for given, is_left in ((restless, True), (steady, False)):
         output, matched = model(given), model.matching(given)
         moved = (output.start_logits - 0.1 * matched.start_logits).abs().max()
         assert bool(moved < 1e-4) is is_left
+
+
+def test_steadiness_is_the_median_of_neighbours_that_show_something():
+    clips = torch.eye(DIM)[[0, 0, 0, 1, 1, 2, 3]]
+    clips[5] = 0.0  # black
+    inputs = replace(
+        make_inputs((7,)), clips=clips[None], clip_mask=torch.ones(1, 7, dtype=torch.bool)
+    )
+    seen = make_similarity().matching.compare(inputs)
+    # Neighbours that show something: three are the same and one is a cut.
+    torch.testing.assert_close(seen.steadiness, torch.ones(1))
+    one = replace(inputs, clips=clips[None, :1], clip_mask=torch.ones(1, 1, dtype=torch.bool))
+    assert make_similarity().matching.compare(one).steadiness.tolist() == [0.0]
 
 
 def test_clips_that_show_nothing_are_outside():
@@ -146,5 +159,5 @@ def test_one_clip_and_equal_clips_are_answered():
 def test_spaces_that_differ_are_refused():
     with pytest.raises(UsageError, match="needs one space"):
         SimilarityConfig(clip_dim=DIM, region_dim=DIM, global_dim=7)
-    with pytest.raises(UsageError, match=r"least_variety must be in \[0, 1\], got 1.5"):
-        SimilarityConfig(clip_dim=DIM, region_dim=DIM, global_dim=DIM, least_variety=1.5)
+    with pytest.raises(UsageError, match=r"least_steadiness must be in \[0, 1\], got 1.5"):
+        SimilarityConfig(clip_dim=DIM, region_dim=DIM, global_dim=DIM, least_steadiness=1.5)

@@ -25,6 +25,7 @@ def evaluate(
         tuple[Path, ...], Parameter(consume_multiple=True, show_default=False)
     ] = (),
     matching: bool = False,
+    similarity: bool = False,
     split: Split = "test",
     recipe: str | None = None,
     recipe_options: Annotated[RecipeBesideHead, Parameter(name="*")] = _RECIPE,
@@ -43,6 +44,7 @@ def evaluate(
         out: Folder for the predictions files and the tables made from them.
         checkpoint: Folders of trained heads, of any model, or of the training runs that made them.
         matching: Score matching too, which compares clips and picture and needs no training.
+        similarity: Score the similarity head that ships; it serves every recipe that can compare.
         split: Which samples; unseen classes are in test.
         recipe: Recipe of the features; that of the first checkpoint, or lite, where not given.
         recipe_options: How the recipe was loaded when they were made; as that checkpoint says,
@@ -55,12 +57,14 @@ def evaluate(
     Calibrated heads are also asked about what is not in the videos; presence.md, presence.json and
     reliability.png say how well their presence and scores can be trusted.
     """
-    if not checkpoint and not matching:
-        raise UsageError("nothing to score; give --checkpoint DIR, --matching or both")
-    if matching and clip_features is not None:
+    if not (checkpoint or matching or similarity):
         raise UsageError(
-            "--matching compares clips and pictures of one encoder, and those of --clip-features "
-            "are of two; leave one of them out"
+            "nothing to score; give --checkpoint DIR, --matching, --similarity or several of these"
+        )
+    if (matching or similarity) and clip_features is not None:
+        raise UsageError(
+            f"--{'matching' if matching else 'similarity'} compares clips and pictures of one "
+            "encoder, and those of --clip-features are of two; leave one of them out"
         )
     inputs = [dataset, store, clip_features, *checkpoint, *files_of(recipe_options)]
     check_outputs([scores_output(out)], inputs=inputs, overwrite=overwrite)
@@ -74,7 +78,7 @@ def evaluate(
     from stillseek.evaluation.run import evaluate as run
     from stillseek.features import DEFAULT_RECIPE, load_recipe
     from stillseek.features.precision import recipe_device
-    from stillseek.localize.head import check_recipe, matching_head, recipe_of
+    from stillseek.localize.head import check_recipe, installed_head, matching_head, recipe_of
     from stillseek.models.checkpoint import load_checkpoint
 
     manifest = read_manifest(dataset)
@@ -91,6 +95,8 @@ def evaluate(
         check_recipe(head.checkpoint, place, features.name, features.fingerprint, options)
     if matching:
         heads.append(Head.of(matching_head(encoder), None))
+    if similarity:
+        heads.append(Head.of(installed_head(encoder, "similarity"), None))
     check_store(manifest, samples[0], store, encoder, options, clip_file=clip_features)
     done = run(
         manifest,

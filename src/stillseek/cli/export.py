@@ -21,7 +21,7 @@ def export(
     out: Path,
     recipe: str | None = None,
     options: Annotated[RecipeOptions, Parameter(name="*")] = _DEFAULTS,
-    model: Literal["sail", "matching"] | None = None,
+    model: Literal["sail", "similarity", "matching"] | None = None,
     overwrite: bool = False,
 ) -> None:
     """Write a head as one ONNX file.

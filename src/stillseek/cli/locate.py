@@ -46,7 +46,7 @@ def locate(
     recipe: str | None = None,
     recipe_options: Annotated[RecipeBesideHead, Parameter(name="*")] = _RECIPE,
     checkpoint: Path | None = None,
-    model: Literal["sail", "matching"] | None = None,
+    model: Literal["sail", "similarity", "matching"] | None = None,
     engine: Literal["torch", "onnx"] | None = None,
     decode: Literal["joint", "independent"] = "joint",
     search: Literal["refined", "exhaustive", "pooled"] | None = None,
@@ -81,8 +81,9 @@ def locate(
         recipe_options: How the recipe is loaded; as the checkpoint says, where not given.
         checkpoint: Use this trained head instead of the shipped one: the folder of stillseek train
             --out, that of a head, or a file of stillseek export (.onnx).
-        model: The shipped SAIL head, or matching, which compares clips and picture and needs no
-            training. Where no head is shipped for the recipe, matching is the default.
+        model: Matching, which compares clips and picture and learned nothing; the similarity head,
+            which corrects it and serves every recipe that can compare; or SAIL, shipped for pocket.
+            The one shipped for the recipe, or matching, where not given.
         engine: What computes the head: torch, or onnx (ONNX Runtime, of stillseek[onnx]), which is
             the default for an .onnx file; another head is exported first, every time (seconds).
             The features are made by torch either way.

@@ -36,8 +36,8 @@ class ModelOptions:
         multi_level_interaction: Off is the ablation w/o ML (sail: on).
         local_self_attention: Off is the ablation w/o LS (sail: on).
         bidirectional_aggregation: Off is the ablation w/o BA (sail: on).
-        least_variety: Variety of a video's clips below which matching answers alone, in [0, 1]
-            (similarity: 0).
+        least_steadiness: Median cosine of a video's neighbouring clips below which matching answers
+            alone, in [0, 1] (similarity: none).
     """
 
     num_layers: int | None = None
@@ -53,7 +53,7 @@ class ModelOptions:
     multi_level_interaction: bool | None = None
     local_self_attention: bool | None = None
     bidirectional_aggregation: bool | None = None
-    least_variety: float | None = None
+    least_steadiness: float | None = None
 
     def build(self, name: TrainableName, features: "DatasetFeatures") -> "LocalizerModel":
         """A new model for features.

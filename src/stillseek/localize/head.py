@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from stillseek.errors import CheckpointError, UsageError
-from stillseek.features import Recipe, RecipeOptions, precision_of
+from stillseek.features import DEFAULT_RECIPE, Recipe, RecipeOptions, precision_of
 from stillseek.features.recipe import CLIPS_OF_FILE
 from stillseek.models.catalog import model_name
 from stillseek.models.checkpoint import Checkpoint, load_checkpoint
@@ -144,20 +144,61 @@ def with_engine(
 
 
 def installed_head(recipe: Recipe, model: HeadName | None) -> Checkpoint:
-    """The head shipped for a recipe, or the one that needs no training.
+    """The head shipped for a recipe, or one that needs no training on its features.
+
+    Args:
+        recipe: The recipe.
+        model: Which; None for the one shipped for the recipe, or matching.
 
     Raises:
-        CheckpointError: None is shipped, and matching was not asked for or does not fit.
-        UsageError: Matching was asked for and does not fit the recipe.
+        CheckpointError: None of that name is shipped for the recipe.
+        UsageError: Clips and pictures have to be compared, and the recipe cannot do that.
     """
-    if model != "matching" and (head := _shipped_head(recipe)) is not None:
-        return head
+    shipped = _shipped_head(recipe.name)
+    if shipped is not None:
+        check_recipe(shipped, "shipped", recipe.name, recipe.fingerprint)
+        if model in (None, model_name(shipped.model)):
+            return shipped
+    if model == "similarity":
+        return similarity_head(recipe)
     if model == "matching" or (model is None and recipe.one_space):
         return matching_head(recipe)
     raise CheckpointError(
-        f"no head is shipped for recipe {recipe.name!r}; train one with stillseek train and give "
-        "its folder as checkpoint (--checkpoint)"
+        f"no head {'' if model is None else repr(model) + ' '}is shipped for recipe "
+        f"{recipe.name!r}; train one with stillseek train and give its folder as checkpoint "
+        "(--checkpoint)"
     )
+
+
+def similarity_head(recipe: Recipe) -> Checkpoint:
+    """The similarity head, which was trained on the features of the default recipe, for any recipe.
+
+    It sees similarities only, so that it may be asked about features that it never saw; its
+    presence and scores were not calibrated on them.
+
+    Raises:
+        UsageError: The recipe has no one space for clips, regions and pictures.
+    """
+    trained = _shipped_head(DEFAULT_RECIPE)
+    assert trained is not None
+    assert isinstance(trained.model, Similarity)
+    matched = matching_head(recipe)
+    config = replace(
+        trained.model.config,
+        clip_dim=recipe.clip_dim,
+        region_dim=recipe.region_dim,
+        global_dim=recipe.global_dim,
+        background=0,
+    )
+    model = Similarity(config)
+    model.load_state_dict(
+        {
+            name: value
+            for name, value in trained.model.state_dict().items()
+            if not name.startswith("matching.")
+        }
+    )
+    return replace(matched, model=model.eval(), calibration=None, training=trained.training)
 
 
 def matching_head(recipe: Recipe) -> Checkpoint:
@@ -172,11 +213,14 @@ def matching_head(recipe: Recipe) -> Checkpoint:
             "matching cannot compare the two; train a head with stillseek train and give its "
             "folder as checkpoint (--checkpoint)"
         )
-    shipped = _shipped_head(recipe)
-    if shipped is not None and isinstance(shipped.model, Matching):
-        return shipped
-    if shipped is not None and isinstance(shipped.model, Similarity):
-        return replace(shipped, model=shipped.model.matching)
+    shipped = _shipped_head(recipe.name)
+    if shipped is not None and isinstance(shipped.model, Matching | Similarity):
+        check_recipe(shipped, "shipped", recipe.name, recipe.fingerprint)
+        is_matching = isinstance(shipped.model, Matching)
+        if is_matching:
+            return shipped
+        training = {**shipped.training, "name": "matching"}
+        return replace(shipped, model=shipped.model.matching, training=training)
     config = MatchingConfig(
         clip_dim=recipe.clip_dim, region_dim=recipe.region_dim, global_dim=recipe.global_dim
     )
@@ -188,11 +232,7 @@ def matching_head(recipe: Recipe) -> Checkpoint:
     )
 
 
-def _shipped_head(recipe: Recipe) -> Checkpoint | None:
+def _shipped_head(recipe_name: str) -> Checkpoint | None:
     """The head shipped for a recipe; None where there is none."""
-    with as_file(files("stillseek.localize") / "heads" / recipe.name) as folder:
-        if not folder.is_dir():
-            return None
-        head = load_checkpoint(folder, recipe_fingerprint=None)
-        check_recipe(head, "shipped", recipe.name, recipe.fingerprint)
-        return head
+    with as_file(files("stillseek.localize") / "heads" / recipe_name) as folder:
+        return load_checkpoint(folder, recipe_fingerprint=None) if folder.is_dir() else None

@@ -68,6 +68,7 @@ from stillseek.models.evidence import unit
 from stillseek.models.inputs import HeadPrecision
 from stillseek.models.matching import Matching
 from stillseek.models.onnx_session import OnnxCheckpoint
+from stillseek.models.similarity import Similarity
 from stillseek.tensors import LocalizerOutput
 from stillseek.timeline import MAX_STEPS, ClipGrid, Moment
 
@@ -112,8 +113,10 @@ class Localizer:
     ) -> None:
         if isinstance(checkpoint, OnnxCheckpoint):
             check_onnx_precision(precision)
-        if precision == "bf16" and isinstance(checkpoint.model, Matching):
-            raise UsageError("matching has no matrix products to run in bf16; use precision fp32")
+        if precision == "bf16" and isinstance(checkpoint.model, Matching | Similarity):
+            raise UsageError(
+                "matching and the similarity head compare in fp32 only; use precision fp32"
+            )
         check_recipe(checkpoint, name, recipe.name, recipe.fingerprint)
         self.recipe = recipe
         self.name = name
@@ -151,9 +154,10 @@ class Localizer:
                 default is taken from the checkpoint, if it is for this recipe.
             checkpoint: Folder of a trained head, of any model, or of the training run that made
                 it, or a file of ``stillseek export``.
-            model: Which head to take where no checkpoint is given: ``sail`` is the one shipped
-                for the recipe, ``matching`` compares clips and picture without training. None
-                takes the shipped one, and matching where none is shipped.
+            model: Which head to take where no checkpoint is given: ``matching`` compares clips
+                and picture without training, ``similarity`` corrects it, for any recipe that can
+                compare, and ``sail`` is shipped for ``pocket``. None takes the one shipped for
+                the recipe, and matching where none is.
             engine: What computes the head: ``torch``, or ``onnx`` for ONNX Runtime, on the CPU,
                 for which a head that is no exported file is exported first, every time (seconds).
                 None is ``onnx`` for an exported file (``.onnx``), else ``torch``. Features are

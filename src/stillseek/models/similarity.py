@@ -18,8 +18,8 @@ from stillseek.models.similarities import NUM_CHANNELS, similarity_channels
 from stillseek.tensors import LocalizerInput, LocalizerOutput
 
 _KERNEL = 5
-# How sharply corrections end where videos show too little variety.
-_GATE_WIDTH = 0.025
+# How sharply corrections end where videos are too restless.
+_GATE_WIDTH = 0.01
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +33,8 @@ class SimilarityConfig:
         num_layers: Layers; layer ``k`` looks ``2 * 2^k`` clips to each side.
         hidden_dim: Width of the hidden layers.
         dropout: Dropout rate of every layer.
-        least_variety: Variety of a video (see `Similarity`) below which matching answers alone.
+        least_steadiness: Steadiness of a video (see `Comparison`) below which matching answers
+            alone; None corrects every video. Training corrects every stream.
         background: Vectors that `Evidence` compares a picture with; 0 is a head without evidence.
 
     Raises:
@@ -46,14 +47,14 @@ class SimilarityConfig:
     num_layers: int = 4
     hidden_dim: int = 48
     dropout: float = 0.1
-    least_variety: float = 0.0
+    least_steadiness: float | None = None
     background: int = 0
 
     def __post_init__(self) -> None:
         """Refuses values that make no model."""
         check_config(self, may_be_zero=("background",))
-        if not 0 <= self.least_variety <= 1:
-            raise UsageError(f"least_variety must be in [0, 1], got {self.least_variety}")
+        if self.least_steadiness is not None and not 0 <= self.least_steadiness <= 1:
+            raise UsageError(f"least_steadiness must be in [0, 1], got {self.least_steadiness}")
         self.matching()
 
     def matching(self) -> MatchingConfig:
@@ -96,11 +97,12 @@ class Similarity(nn.Module):
 
     | clip ``i``: ``lambda x_i + g u^T h_i``, summed over the moment
     | start ``s``: ``g u_s^T h_s``; end ``e``: ``g u_e^T h_e``
-    | ``g = sigmoid((1 - |m|^2 - tau) / 0.025)``, with ``m`` the mean of the clips, of length 1
+    | ``g = sigmoid((z - tau) / 0.01)``, with ``z`` the median cosine of neighbouring clips
 
-    ``u``, ``u_s`` and ``u_e`` start at zero, so that training begins at matching's answer. A video
-    of little variety ``1 - |m|^2`` is one place, which differs from the streams that the network
-    learned from: there matching answers alone. ``tau`` is ``least_variety``.
+    ``u``, ``u_s`` and ``u_e`` start at zero, so that training begins at matching's answer. Streams
+    of photographs are steadier (``z``) than people moving in one place: what was learned of the
+    ones misleads on the others, so that there matching answers alone. ``tau`` is
+    ``least_steadiness``.
 
     What a head learns of features it learns of classes; similarities are the same for every class
     and, standardised, for every recipe whose clips, regions and pictures share a space.
@@ -144,8 +146,11 @@ class Similarity(nn.Module):
         states = self.embed(similarity_channels(seen))
         for layer in self.layers:
             states = layer(states, mask)
-        gate = torch.sigmoid((seen.variety - self.config.least_variety) / _GATE_WIDTH)
-        inside, start, end = (gate[:, None, None] * self.correct(states)).unbind(dim=-1)
+        corrections = self.correct(states)
+        if self.config.least_steadiness is not None and not self.training:
+            excess = seen.steadiness - self.config.least_steadiness
+            corrections = torch.sigmoid(excess / _GATE_WIDTH)[:, None, None] * corrections
+        inside, start, end = corrections.unbind(dim=-1)
         found = self.matching.score(inputs, seen)
         assert found.clip_logits is not None
         output = clip_scores_output(self.scale * found.clip_logits + inside, mask)
