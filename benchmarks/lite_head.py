@@ -460,6 +460,7 @@ def main() -> None:
         "chosen": chosen,
         "validation": table[chosen],
         "validation_of_matching": table[matched],
+        "similarity_trials": {key: table[key] for key in heads},
         "presence_auroc": presence,
     }
     save_checkpoint(

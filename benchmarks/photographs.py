@@ -11,12 +11,17 @@ docs/photographs.json, from which alone the pages are filled; without photograph
 import argparse
 import hashlib
 import json
+from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from pages import DOCS, fill
 from pocket import ROOT, percent, run
+
+from stillseek.data.manifest import read_manifest
+from stillseek.evaluation.predictions import read_predictions
+from stillseek.evaluation.report import Estimate, paired_difference
 
 RESULTS = DOCS / "photographs.json"
 CARD = DOCS / "model_cards" / "lite.md"
@@ -26,6 +31,8 @@ SIZES = ("--seed", "1", "--train-videos", "40", "--seen-videos", "0")
 SIZES += ("--validation-videos", "100", "--test-videos", "120")
 BLIND = ("random", "whole-video", "centre")
 KINDS = ("all", "simple", "difficult")
+MODELS = ("similarity", "matching")
+VALIDATED = ("validation", "validation_of_matching")
 ABSENCES = {"other": "another class", "elsewhere": "a class elsewhere in the data"}
 ABSENCES |= {"sibling": "a similar class"}
 DOMAINS = {
@@ -53,6 +60,7 @@ def main() -> None:
     fill(ROOT / "README.md", summary(results, head), mark="lite")
     fill(CARD, f"{made_of(results)}\n\n{tables(results)}", mark="test")
     fill(CARD, validation(head), mark="validation")
+    fill(DOCS / "models/similarity.md", trials(head), mark="trials")
 
 
 def measure(options: argparse.Namespace) -> None:
@@ -68,13 +76,15 @@ def measure(options: argparse.Namespace) -> None:
         data = ("--dataset", dataset, "--recipe", recipe)
         run(out, f"extract_{recipe}", "extract", *data, "--out", store)
         scores = out / "scores" / recipe
-        evaluate = ("evaluate", *data, "--store", store, "--matching", "--split", "test")
+        heads = ("--matching", "--similarity")
+        evaluate = ("evaluate", *data, "--store", store, *heads, "--split", "test")
         run(out, f"evaluate_{recipe}", *evaluate, "--out", str(scores))
         found = json.loads((scores / "tables.json").read_text())
         found["scores"] = [row for row in found["scores"] if row["queries"] in KINDS]
         presence = scores / "presence.json"
         if presence.exists():
-            found["presence"] = json.loads(presence.read_text())["matching"]
+            found["presence"] = json.loads(presence.read_text())["similarity"]
+        found["ahead"] = {kind: asdict(ahead(dataset, scores, kind)) for kind in KINDS}
         recipes[recipe] = found
     header = json.loads((out / "dataset/manifest.json").read_text())
     results = {
@@ -88,6 +98,16 @@ def measure(options: argparse.Namespace) -> None:
     RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
 
 
+def ahead(dataset: str, scores: Path, kind: str) -> Estimate:
+    """How far the similarity head is ahead of matching, on the same questions."""
+    runs = [
+        [read_predictions(scores / "predictions" / f"{name}_joint_seed0.jsonl")]
+        for name in ("similarity", "matching")
+    ]
+    samples = read_manifest(Path(dataset)).samples
+    return paired_difference(samples, *runs, split="test", queries=kind)
+
+
 def rows_of(found: dict[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:
     """The rows of a recipe by model and queries."""
     return {(row["model"], row["queries"]): row for row in found["scores"]}
@@ -97,15 +117,15 @@ def summary(results: dict[str, Any], head: dict[str, Any]) -> str:
     """What the default recipe reaches, in a few lines."""
     found = results["recipes"]["lite"]
     rows, presence = rows_of(found), found["presence"]
-    everything, simple, difficult = (rows["matching", kind]["miou"] for kind in KINDS)
+    everything, simple, difficult = (rows["similarity", kind]["miou"] for kind in KINDS)
     auroc = {each["kind"]: each for each in presence["absences"]}
     told = ", ".join(f"{auroc[kind]['auroc']:.2f} ({words})" for kind, words in ABSENCES.items())
     real = head["training"]["validation"]["domains"]["real"]
     real_auroc = head["training"]["presence_auroc"]["real"]["elsewhere"]
-    swap = found["swap_accuracy"]["matching, joint"]
+    swap = found["swap_accuracy"]["similarity, joint"]
     blind = 100 * max(rows[name, "all"]["miou"]["value"] for name in BLIND)
     return f"""\
-- **Where.** On {rows["matching", "all"]["num_videos"]} videos composed of photographs of \
+- **Where.** On {rows["similarity", "all"]["num_videos"]} videos composed of photographs of \
 {results["num_classes"]["test"]} classes that nothing here was fitted on,
   the found moment has a mean IoU of {percent(everything)}% (95% interval; the best answer that
   looks at nothing: {blind:.1f}%): {percent(simple)}% for pictures of the activity itself,
@@ -138,16 +158,28 @@ def tables(results: dict[str, Any]) -> str:
     for kind in KINDS:
         answers = {name: rows_of(lite)[name, kind] for name in BLIND}
         for recipe, found in results["recipes"].items():
-            answers[f"`{recipe}`"] = rows_of(found)["matching", kind]
-            answers[f"`{recipe}`, shuffled pictures"] = rows_of(found)["matching, shuffled", kind]
+            for model in MODELS:
+                answers[f"`{recipe}`, {model}"] = rows_of(found)[model, kind]
+            answers[f"`{recipe}`, shuffled pictures"] = rows_of(found)["similarity, shuffled", kind]
         for name, row in answers.items():
             cells = [percent(row["miou"]), *map(percent, row["iou_above"].values())]
             lines.append(f"| {kind} | {name} | {' | '.join(cells)} |")
-    lines += ["", "| recipe | pairs | swap accuracy | both right |", "|---|---:|---:|---:|"]
+    lines += [
+        "",
+        "The similarity head less matching, in points of mIoU, on the same questions:",
+        "",
+    ]
+    lines += ["| recipe | all | Simple | Difficult |", "|---|---:|---:|---:|"]
     for recipe, found in results["recipes"].items():
-        swap = found["swap_accuracy"]["matching, joint"]
-        cells = (swap["num_pairs"], percent(swap["per_query"]), percent(swap["strict"]))
-        lines.append(f"| `{recipe}` | {' | '.join(map(str, cells))} |")
+        cells = [percent(found["ahead"][kind]) for kind in KINDS]
+        lines.append(f"| `{recipe}` | {' | '.join(cells)} |")
+    lines += ["", "| recipe | head | pairs | swap accuracy | both right |"]
+    lines.append("|---|---|---:|---:|---:|")
+    for recipe, found in results["recipes"].items():
+        for model in MODELS:
+            swap = found["swap_accuracy"][f"{model}, joint"]
+            cells = (swap["num_pairs"], percent(swap["per_query"]), percent(swap["strict"]))
+            lines.append(f"| `{recipe}` | {model} | {' | '.join(map(str, cells))} |")
     lines += ["", "| what is absent | questions | AUROC | rejected |", "|---|---:|---:|---:|"]
     presence = lite["presence"]
     for each in presence["absences"]:
@@ -178,14 +210,28 @@ def validation(head: dict[str, Any]) -> str:
         "|---|---:|---:|---:|---:|---:|---:|",
     ]
     for domain, words in DOMAINS.items():
-        scores = training["validation"]["domains"][domain]
+        scores, before = (training[k]["domains"][domain] for k in VALIDATED)
         cells = [
-            f"{100 * scores[name]:.1f}" if name in scores else ""
+            f"{100 * scores[name]:.1f} ({100 * before[name]:.1f})" if name in scores else ""
             for name in ("miou", "simple", "difficult", "swap")
         ]
         auroc = training["presence_auroc"][domain]
         cells += ["" if auroc[k] is None else f"{auroc[k]:.2f}" for k in ("elsewhere", "sibling")]
         lines.append(f"| {words} | {' | '.join(cells)} |")
+    return "\n".join([*lines, "", "In brackets: matching alone."])
+
+
+def trials(head: dict[str, Any]) -> str:
+    """Every similarity head that was trained, in every validation domain."""
+    training = head["training"]
+    lines = [f"Made by `python {training['made_by']}` on {training['date']}; mIoU in percent.", ""]
+    lines.append(f"| head | mean | {' | '.join(DOMAINS)} |")
+    lines.append("|---|---:|" + "---:|" * len(DOMAINS))
+    rows = {"matching": training["validation_of_matching"], **training["similarity_trials"]}
+    for name, row in rows.items():
+        cells = [row["mean"], *(row["domains"][domain]["miou"] for domain in DOMAINS)]
+        shown = " | ".join(f"{100 * cell:.1f}" for cell in cells)
+        lines.append(f"| {name.removeprefix('similarity, ')} | {shown} |")
     return "\n".join(lines)
 
 

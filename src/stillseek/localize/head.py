@@ -1,16 +1,18 @@
 """Heads for a recipe: shipped, trained by the user, or matching, on one of two engines."""
 
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import fields, replace
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from stillseek.errors import CheckpointError, UsageError
 from stillseek.features import DEFAULT_RECIPE, Recipe, RecipeOptions, precision_of
 from stillseek.features.recipe import CLIPS_OF_FILE
 from stillseek.models.catalog import model_name
 from stillseek.models.checkpoint import Checkpoint, load_checkpoint
-from stillseek.models.checkpoint_header import HEAD_FOLDER, find_checkpoint
+from stillseek.models.checkpoint_header import HEAD_FOLDER, find_checkpoint, read_header
 from stillseek.models.matching import Matching, MatchingConfig
 from stillseek.models.onnx_session import OnnxCheckpoint, load_onnx, open_onnx
 from stillseek.models.similarity import Similarity
@@ -154,11 +156,8 @@ def installed_head(recipe: Recipe, model: HeadName | None) -> Checkpoint:
         CheckpointError: None of that name is shipped for the recipe.
         UsageError: Clips and pictures have to be compared, and the recipe cannot do that.
     """
-    shipped = _shipped_head(recipe.name)
-    if shipped is not None:
-        check_recipe(shipped, "shipped", recipe.name, recipe.fingerprint)
-        if model in (None, model_name(shipped.model)):
-            return shipped
+    if (shipped := _shipped_head(recipe, (model,) if model else get_args(HeadName))) is not None:
+        return shipped
     if model == "similarity":
         return similarity_head(recipe)
     if model == "matching" or (model is None and recipe.one_space):
@@ -179,8 +178,8 @@ def similarity_head(recipe: Recipe) -> Checkpoint:
     Raises:
         UsageError: The recipe has no one space for clips, regions and pictures.
     """
-    trained = _shipped_head(DEFAULT_RECIPE)
-    assert trained is not None
+    with _folder_of(DEFAULT_RECIPE) as folder:
+        trained = load_checkpoint(folder, recipe_fingerprint=None)
     assert isinstance(trained.model, Similarity)
     matched = matching_head(recipe)
     config = replace(
@@ -213,14 +212,12 @@ def matching_head(recipe: Recipe) -> Checkpoint:
             "matching cannot compare the two; train a head with stillseek train and give its "
             "folder as checkpoint (--checkpoint)"
         )
-    shipped = _shipped_head(recipe.name)
-    if shipped is not None and isinstance(shipped.model, Matching | Similarity):
-        check_recipe(shipped, "shipped", recipe.name, recipe.fingerprint)
-        is_matching = isinstance(shipped.model, Matching)
-        if is_matching:
-            return shipped
+    shipped = _shipped_head(recipe, ("matching", "similarity"))
+    if shipped is not None and isinstance(shipped.model, Similarity):
         training = {**shipped.training, "name": "matching"}
         return replace(shipped, model=shipped.model.matching, training=training)
+    if shipped is not None:
+        return shipped
     config = MatchingConfig(
         clip_dim=recipe.clip_dim, region_dim=recipe.region_dim, global_dim=recipe.global_dim
     )
@@ -232,7 +229,15 @@ def matching_head(recipe: Recipe) -> Checkpoint:
     )
 
 
-def _shipped_head(recipe_name: str) -> Checkpoint | None:
-    """The head shipped for a recipe; None where there is none."""
-    with as_file(files("stillseek.localize") / "heads" / recipe_name) as folder:
-        return load_checkpoint(folder, recipe_fingerprint=None) if folder.is_dir() else None
+def _shipped_head(recipe: Recipe, kinds: Sequence[str]) -> Checkpoint | None:
+    """The head shipped for a recipe; None where there is none, or none of these models."""
+    with _folder_of(recipe.name) as folder:
+        if not folder.is_dir() or read_header(folder)["model"] not in kinds:
+            return None
+        head = load_checkpoint(folder, recipe_fingerprint=None)
+    check_recipe(head, "shipped", recipe.name, recipe.fingerprint)
+    return head
+
+
+def _folder_of(recipe_name: str) -> AbstractContextManager[Path]:
+    return as_file(files("stillseek.localize") / "heads" / recipe_name)
