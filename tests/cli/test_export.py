@@ -124,7 +124,8 @@ def test_wrong_requests(small_head: Path, tmp_path: Path, capsys) -> None:
     assert main(["export", str(tmp_path / "sst"), *out]) == 2
     assert capsys.readouterr() == (
         "",
-        "error: a head of model 'sst' cannot be exported to ONNX; sail, flp and matching can\n",
+        "error: a head of model 'sst' cannot be exported to ONNX; sail, flp, similarity and "
+        "matching can\n",
     )
     assert not (tmp_path / "head.onnx").exists()
 

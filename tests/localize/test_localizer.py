@@ -15,6 +15,7 @@ from stillseek.localize.search import SearchMethod
 from stillseek.models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from stillseek.models.flp import Flp, FlpConfig
 from stillseek.models.matching import Matching, MatchingConfig
+from stillseek.models.similarity import Similarity, SimilarityConfig
 from stillseek.models.sst import Sst, SstConfig
 from stillseek.models.tal import Tal, TalConfig
 from stillseek.models.uniform import RandomConfig, RandomSegment
@@ -142,7 +143,7 @@ def test_a_choice_that_does_not_exist_is_refused() -> None:
 
 
 def test_matching_has_no_products_for_bf16() -> None:
-    with pytest.raises(UsageError, match="matching has no matrix products"):
+    with pytest.raises(UsageError, match="matching compares in fp32 alone"):
         Localizer.load(model="matching", precision="bf16")
 
 
@@ -263,6 +264,7 @@ MODELS = {
     "flp": lambda: Flp(FlpConfig(**WIDTHS, hidden_dim=7)),
     "sst": lambda: Sst(SstConfig(**WIDTHS, hidden_dim=7, num_proposals=11)),
     "tal": lambda: Tal(TalConfig(**WIDTHS, hidden_dim=7, projection_dim=3, anchor_scales=(2, 5))),
+    "similarity": lambda: Similarity(SimilarityConfig(**WIDTHS, hidden_dim=5)),
     "matching": lambda: Matching(MatchingConfig(**WIDTHS)),
     "random": lambda: RandomSegment(RandomConfig(**WIDTHS)),
 }

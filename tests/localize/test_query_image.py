@@ -329,7 +329,7 @@ def test_wrong_arguments_are_named() -> None:
         "cache must be a path, got int",
         "device must be a name, such as cpu or cuda, got int",
         "threads must be a whole number, got '2'",
-        "model must be one of 'sail', 'matching', got 1",
+        "model must be one of 'sail', 'similarity', 'matching', got 1",
         "images holds no picture; give at least one",
         "unlike holds no picture; give at least one",
         "unlike must be a path, a VideoFrame(path, seconds), the bytes of an encoded picture,"

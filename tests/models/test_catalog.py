@@ -11,6 +11,8 @@ def make(name: str) -> torch.nn.Module:
     torch.manual_seed(0)
     config, model = MODELS[name]
     widths = WIDTHS | ({"global_dim": 13} if name == "matching" else {})
+    if name == "similarity":
+        widths = dict.fromkeys(widths, 13)
     return model(config(**widths)).double().eval()
 
 

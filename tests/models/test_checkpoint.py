@@ -37,12 +37,15 @@ def small_model(name: str) -> LocalizerModel:
         "flp": {"hidden_dim": 11, "dropout": 0.25},
         "sst": {"hidden_dim": 11, "num_proposals": 5},
         "tal": {"hidden_dim": 11, "anchor_scales": (1, 3, 5), "projection_dim": 5},
+        "similarity": {"hidden_dim": 11, "num_layers": 2, "least_steadiness": 0.25},
         "matching": {"centring": None, "scale": 3.0},
         "random": {"seed": 3},
     }
     config_class, model_class = MODELS[name]
     torch.manual_seed(0)
     widths = {"clip_dim": 13, "region_dim": 17, "global_dim": 13 if name == "matching" else 7}
+    if name == "similarity":
+        widths = dict.fromkeys(widths, 13)
     return model_class(config_class(**widths, **sizes[name]))
 
 

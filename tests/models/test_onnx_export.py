@@ -18,6 +18,7 @@ from stillseek.models.matching import Matching, MatchingConfig
 from stillseek.models.onnx_export import onnx_bytes, write_onnx
 from stillseek.models.onnx_session import INPUT_NAMES, open_onnx
 from stillseek.models.sail import Sail, SailConfig
+from stillseek.models.similarity import Similarity, SimilarityConfig
 from stillseek.models.sst import Sst, SstConfig
 from stillseek.models.tal import Tal, TalConfig
 from stillseek.models.uniform import RandomConfig, RandomSegment
@@ -34,6 +35,14 @@ SAIL = {
     "hidden_dim": 11,
 }
 ONE_SPACE = {**WIDTHS, "global_dim": 13}
+
+
+def corrected(model: Similarity) -> Similarity:
+    """As after training: corrections start as nothing."""
+    torch.nn.init.normal_(model.correct.weight)
+    return model
+
+
 HEADS: dict[str, Callable[[], Any]] = {
     "sail": lambda: Sail(SailConfig(**SAIL)),
     "w/o RS": lambda: Sail(SailConfig(**SAIL, region_self_attention=False)),
@@ -42,9 +51,16 @@ HEADS: dict[str, Callable[[], Any]] = {
     "w/o BA": lambda: Sail(SailConfig(**SAIL, bidirectional_aggregation=False)),
     "flp": lambda: Flp(FlpConfig(**WIDTHS, hidden_dim=11)),
     "matching": lambda: Matching(MatchingConfig(**ONE_SPACE, smoothing=3.0)),
+    "similarity": lambda: corrected(
+        Similarity(
+            SimilarityConfig(
+                **dict.fromkeys(WIDTHS, 13), num_layers=2, hidden_dim=11, least_steadiness=0.02
+            )
+        )
+    ),
     "matching, as is": lambda: Matching(MatchingConfig(**ONE_SPACE, smoothing=0.0, centring=None)),
 }
-QUICK = ("sail", "w/o BA", "flp", "matching")
+QUICK = ("sail", "w/o BA", "flp", "similarity", "matching")
 # One clip; all of a window's blocks and one clip more; more than what was traced; a whole video.
 # One row, and rows of different lengths.
 SIZES = [
@@ -79,13 +95,14 @@ def exported(request: pytest.FixtureRequest) -> tuple[Any, Any]:
 
 @pytest.fixture
 def make_single(make_inputs) -> Callable[..., LocalizerInput]:
-    """A float32 batch with a global feature of the model's width."""
+    """A float32 batch with regions and a global feature of the model's widths."""
 
-    def build(num_clips: list[int], num_regions: list[int], global_dim: int) -> LocalizerInput:
+    def build(num_clips: list[int], num_regions: list[int], config: Any) -> LocalizerInput:
         inputs = make_inputs(num_clips, num_regions, seed=len(num_clips) + sum(num_clips))
         random = torch.Generator().manual_seed(1)
         values = {field.name: getattr(inputs, field.name) for field in fields(inputs)}
-        values["global_feature"] = torch.randn(len(num_clips), global_dim, generator=random)
+        values["global_feature"] = torch.randn(len(num_clips), config.global_dim, generator=random)
+        values["regions"] = inputs.regions[..., : config.region_dim]
         return LocalizerInput(
             **{name: v.float() if v.is_floating_point() else v for name, v in values.items()}
         )
@@ -108,7 +125,7 @@ def assert_same_scores(exported: Any, model: Any, inputs: LocalizerInput) -> Non
 @pytest.mark.parametrize(("num_clips", "num_regions"), SIZES, ids=str)
 def test_scores_equal_those_of_pytorch(exported, num_clips, num_regions, make_single) -> None:
     model, head = exported
-    inputs = make_single(num_clips, num_regions, model.config.global_dim)
+    inputs = make_single(num_clips, num_regions, model.config)
 
     assert_same_scores(head, model, inputs)
     assert head.decode_methods == model.decode_methods
@@ -185,8 +202,8 @@ def test_file_passes_the_checker_and_tells_no_paths(matching_onnx: bytes) -> Non
 def test_other_models_are_refused(model) -> None:
     with pytest.raises(
         UsageError,
-        match=r"a head of model '(sst|tal|random)' cannot be exported to ONNX; sail, flp and "
-        "matching can",
+        match=r"a head of model '(sst|tal|random)' cannot be exported to ONNX; sail, flp, "
+        "similarity and matching can",
     ):
         onnx_bytes(checkpoint_of(model))
 

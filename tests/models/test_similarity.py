@@ -5,7 +5,7 @@ import torch
 
 from stillseek.errors import UsageError
 from stillseek.models.decoding import decode
-from stillseek.models.similarities import similarity_channels
+from stillseek.models.similarities import similarity_channels, steadiness
 from stillseek.models.similarity import Similarity, SimilarityConfig
 from stillseek.tensors import LocalizerInput
 from stillseek.training.losses import loss_for
@@ -115,9 +115,9 @@ def test_steadiness_is_the_median_of_neighbours_that_show_something():
     )
     seen = make_similarity().matching.compare(inputs)
     # Neighbours that show something: three are the same and one is a cut.
-    torch.testing.assert_close(seen.steadiness, torch.ones(1))
+    torch.testing.assert_close(steadiness(seen), torch.ones(1))
     one = replace(inputs, clips=clips[None, :1], clip_mask=torch.ones(1, 1, dtype=torch.bool))
-    assert make_similarity().matching.compare(one).steadiness.tolist() == [0.0]
+    assert steadiness(make_similarity().matching.compare(one)).tolist() == [0.0]
 
 
 def test_clips_that_show_nothing_are_outside():

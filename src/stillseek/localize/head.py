@@ -163,9 +163,8 @@ def installed_head(recipe: Recipe, model: HeadName | None) -> Checkpoint:
     if model == "matching" or (model is None and recipe.one_space):
         return matching_head(recipe)
     raise CheckpointError(
-        f"no head {'' if model is None else repr(model) + ' '}is shipped for recipe "
-        f"{recipe.name!r}; train one with stillseek train and give its folder as checkpoint "
-        "(--checkpoint)"
+        f"no head is shipped for recipe {recipe.name!r}; train one with stillseek train and give "
+        "its folder as checkpoint (--checkpoint)"
     )
 
 

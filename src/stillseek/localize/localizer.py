@@ -58,6 +58,7 @@ from stillseek.localize.search import SearchMethod, find_moments
 from stillseek.localize.unlike import likeness_logits, penalties, with_penalty
 from stillseek.media.folder import find_videos
 from stillseek.models.calibration import calibration_of
+from stillseek.models.catalog import model_name
 from stillseek.models.checkpoint import Checkpoint
 from stillseek.models.decoding import (
     DecodeMethod,
@@ -115,7 +116,7 @@ class Localizer:
             check_onnx_precision(precision)
         if precision == "bf16" and isinstance(checkpoint.model, Matching | Similarity):
             raise UsageError(
-                "matching and the similarity head compare in fp32 only; use precision fp32"
+                f"{model_name(checkpoint.model)} compares in fp32 alone; use precision fp32"
             )
         check_recipe(checkpoint, name, recipe.name, recipe.fingerprint)
         self.recipe = recipe

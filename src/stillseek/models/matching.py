@@ -105,7 +105,6 @@ class Comparison:
         centred: ``c_i``; 0 where a clip shows nothing.
         similarity: ``c_i q``.
         likeness: ``d_i``; None where regions do not count.
-        steadiness: Median of ``c_i c_{i+1}``: how alike neighbouring clips are; 0 for one clip.
     """
 
     clips: Float[Tensor, "batch clip dim"]
@@ -114,7 +113,6 @@ class Comparison:
     centred: Float[Tensor, "batch clip dim"]
     similarity: Float[Tensor, "batch clip"]
     likeness: Float[Tensor, "batch clip"] | None
-    steadiness: Float[Tensor, " batch"]
 
 
 class Matching(nn.Module):
@@ -182,7 +180,6 @@ class Matching(nn.Module):
             centred=centred,
             similarity=(centred * picture).sum(dim=-1),
             likeness=likeness,
-            steadiness=_steadiness(centred, is_shown),
         )
 
     def score(self, inputs: LocalizerInput, seen: "Comparison") -> LocalizerOutput:
@@ -214,21 +211,6 @@ class Matching(nn.Module):
         if self.config.centring is None:
             return torch.zeros_like(sums)
         return sums / is_shown.sum(dim=1).clamp(min=1)[:, None, None]
-
-
-def _steadiness(
-    clips: Float[Tensor, "batch clip dim"], is_shown: Bool[Tensor, "batch clip"]
-) -> Float[Tensor, " batch"]:
-    """Median cosine of neighbours that both show something."""
-    cosines = (clips[:, 1:] * clips[:, :-1]).sum(dim=-1)
-    both = is_shown[:, 1:] & is_shown[:, :-1]
-    # One more, so that there is always one; it comes last.
-    padded = torch.nn.functional.pad(
-        cosines.masked_fill(~both, -torch.inf), (0, 1), value=-torch.inf
-    )
-    middle = (both.sum(dim=1, keepdim=True) - 1).clamp(min=0) // 2
-    median = padded.sort(dim=1, descending=True).values.gather(1, middle)[:, 0]
-    return median.masked_fill(median == -torch.inf, 0.0)
 
 
 def _best_regions(

@@ -46,6 +46,16 @@ def similarity_channels(seen: Comparison) -> Float[Tensor, "batch clip channel"]
     return torch.stack(channels, dim=-1) * is_shown[..., None]
 
 
+def steadiness(seen: Comparison) -> Float[Tensor, " batch"]:
+    """Median of ``c_i c_{i+1}`` over neighbours that both show something; 0 where none do."""
+    following = torch.nn.functional.pad(seen.centred, (0, 0, 0, 1))[:, 1:]
+    both = seen.is_shown & torch.nn.functional.pad(seen.is_shown, (0, 1))[:, 1:]
+    cosines = (seen.centred * following).sum(dim=-1).masked_fill(~both, -torch.inf)
+    middle = (both.sum(dim=1, keepdim=True) - 1).clamp(min=0) // 2
+    median = cosines.sort(dim=1, descending=True).values.gather(1, middle)[:, 0]
+    return median.masked_fill(median == -torch.inf, 0.0)
+
+
 def _standardised(
     values: Float[Tensor, "batch clip"], is_shown: Bool[Tensor, "batch clip"]
 ) -> Float[Tensor, "batch clip"]:

@@ -14,7 +14,7 @@ from stillseek.models.dropout import Dropout
 from stillseek.models.inputs import check_config, check_inputs
 from stillseek.models.matching import Matching, MatchingConfig
 from stillseek.models.outputs import clip_scores_output
-from stillseek.models.similarities import NUM_CHANNELS, similarity_channels
+from stillseek.models.similarities import NUM_CHANNELS, similarity_channels, steadiness
 from stillseek.tensors import LocalizerInput, LocalizerOutput
 
 _KERNEL = 5
@@ -33,7 +33,7 @@ class SimilarityConfig:
         num_layers: Layers; layer ``k`` looks ``2 * 2^k`` clips to each side.
         hidden_dim: Width of the hidden layers.
         dropout: Dropout rate of every layer.
-        least_steadiness: Steadiness of a video (see `Comparison`) below which matching answers
+        least_steadiness: Steadiness of a video (see `steadiness`) below which matching answers
             alone; None corrects every video. Training corrects every stream.
         background: Vectors that `Evidence` compares a picture with; 0 is a head without evidence.
 
@@ -148,7 +148,7 @@ class Similarity(nn.Module):
             states = layer(states, mask)
         corrections = self.correct(states)
         if self.config.least_steadiness is not None and not self.training:
-            excess = seen.steadiness - self.config.least_steadiness
+            excess = steadiness(seen) - self.config.least_steadiness
             corrections = torch.sigmoid(excess / _GATE_WIDTH)[:, None, None] * corrections
         inside, start, end = corrections.unbind(dim=-1)
         found = self.matching.score(inputs, seen)
