@@ -29,7 +29,7 @@ def moments(command: list[str], capsys) -> tuple[str, list[dict]]:
 
 
 def assert_same(ours: list[dict], theirs: list[dict]) -> None:
-    assert len(ours) == len(theirs) == 2
+    assert len(ours) == len(theirs) >= 1
     for mine, other in zip(ours, theirs, strict=True):
         assert mine["score"] is other["score"] is None  # no calibration
         for end in ("start_seconds", "end_seconds"):
