@@ -26,6 +26,8 @@ from stillseek.media import read_image
 from stillseek.tensors import LocalizerInput
 
 INTERVAL_SECONDS = 0.5
+# More than any video here has, so that every step is a clip.
+_MOST_STEPS = 10_000
 _DRAWN_STREAMS = 150
 _PHOTOGRAPHS_OF_CLASS = 120
 
@@ -65,7 +67,9 @@ def of_manifest(manifest: Manifest, store: Path, recipe: Recipe, split: Split) -
         pairs[sample.pair_id][sample.label] = _bounds(sample)
     found = []
     for kind, asked in every.items():
-        for sample, example in zip(asked, ExampleSet(asked, source), strict=True):
+        for sample, example in zip(
+            asked, ExampleSet(asked, source, max_steps=_MOST_STEPS), strict=True
+        ):
             others = {} if sample.pair_id is None else pairs[sample.pair_id]
             partner = [bounds for label, bounds in others.items() if label != sample.label]
             found.append(

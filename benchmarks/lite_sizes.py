@@ -48,6 +48,7 @@ from stillseek.files import replacing
 from stillseek.media import probe, read_image, sample
 from stillseek.models.checkpoint import load_checkpoint
 from stillseek.models.matching import Matching, MatchingConfig
+from stillseek.models.similarity import SimilarityConfig
 
 RESULTS = DOCS / "lite_sizes.json"
 CARD = DOCS / "model_cards" / "lite.md"
@@ -167,12 +168,16 @@ def judge(
         asked = [project(reduction, question) for question in asked]
         features = {name: reduction.apply(rows) for name, rows in features.items()}
     shipped = load_checkpoint(HEAD, recipe_fingerprint=None).model.config
+    if isinstance(shipped, SimilarityConfig):
+        shipped = shipped.matching()
     assert isinstance(shipped, MatchingConfig)
     widths = dict.fromkeys(("clip_dim", "region_dim", "global_dim"), dim)
     config = replace(shipped, **widths, background=BACKGROUND_OF_CLASS * len(features))
     model = Matching(config).eval()
+    evidence = model.evidence
+    assert evidence is not None
     rng = np.random.default_rng(seed)
-    fit_evidence(model, features, rng)
+    fit_evidence(evidence, features, rng)
     by_kind = presence_of(model, fit_calibration(model, asked, rng), asked)
     present, absent = by_kind["simple"], {kind: by_kind[kind] for kind in ABSENCES[:-1]}
     absent["all"] = np.concatenate(list(absent.values()))

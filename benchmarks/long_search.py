@@ -26,6 +26,7 @@ from stillseek.localize.judgement import judge
 from stillseek.localize.query import encode
 from stillseek.localize.search import SearchMethod, find_moments
 from stillseek.models.matching import Matching, MatchingConfig
+from stillseek.models.similarity import Similarity
 from stillseek.timeline import ClipGrid, Segment
 
 SEARCHES: tuple[SearchMethod, ...] = ("refined", "exhaustive", "pooled")
@@ -73,6 +74,8 @@ def measure(localizer: Localizer, minutes: float, options: argparse.Namespace) -
     """The scores of all ways on streams of one length."""
     recipe, cpu = localizer.recipe, torch.device("cpu")
     head = similar = localizer.model
+    if isinstance(similar, Similarity):
+        similar = similar.matching
     if not isinstance(similar, Matching):
         widths = {"clip_dim": recipe.clip_dim, "region_dim": recipe.region_dim}
         similar = Matching(MatchingConfig(**widths, global_dim=recipe.global_dim))
