@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import torch
@@ -36,6 +37,7 @@ from stillseek.training.config import TrainConfig
 from stillseek.training.loop import train
 
 RESULTS = DOCS / "sail_training.json"
+CARD = DOCS / "models/sail.md"
 SEEDS = (0, 1, 2)
 # Those of the head that ships with `pocket`.
 SIZES = {"projection_dim": 32, "ffn_dim": 256, "hidden_dim": 64}
@@ -115,7 +117,8 @@ def main() -> None:
         for name in WAYS
     }
     write_results(ious, examples[1].samples, num_train=len(examples[0]))
-    write_page()
+    results = json.loads(RESULTS.read_text(encoding="utf-8"))
+    fill(CARD, page(results), mark="training")
 
 
 def few_samples(samples: Sequence[Sample]) -> list[Sample]:
@@ -178,9 +181,8 @@ def write_results(
         place.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
 
 
-def write_page() -> None:
-    """Puts the table into the page about SAIL."""
-    results = json.loads(RESULTS.read_text(encoding="utf-8"))
+def page(results: dict[str, Any]) -> str:
+    """What the page about SAIL says of the results."""
     lines = [
         f"{results['made_by']} ({results['machine']}). Rendered benchmark, features of `pocket`,",
         f"{BEFORE.max_epochs} epochs over {results['train_samples']} training samples; mIoU in "
@@ -203,7 +205,7 @@ def write_page() -> None:
             *rest,
         ]
         lines.append(f"| {' | '.join(cells)} |")
-    fill(DOCS / "models/sail.md", "\n".join(lines), mark="training")
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":
