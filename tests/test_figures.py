@@ -57,8 +57,11 @@ def test_what_was_measured_is_what_ships(photographs: ModuleType) -> None:
     assert results["head_sha256"] == hashlib.sha256(photographs.HEAD.read_bytes()).hexdigest()
 
 
-@pytest.mark.parametrize(("name", "block"), [("lite", "speed"), ("lite_sizes", "sizes")])
-def test_card_holds_what_lite_was_chosen_by(
+@pytest.mark.parametrize(
+    ("name", "block"),
+    [("lite", "speed"), ("lite_sizes", "sizes"), ("sail_training", "training")],
+)
+def test_card_holds_what_was_chosen_by(
     benchmark_module: Callable[[str], ModuleType], name: str, block: str
 ) -> None:
     module = benchmark_module(name)

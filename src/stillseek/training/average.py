@@ -31,6 +31,7 @@ class WeightAverage(Generic[_Model]):
     def update(self, model: _Model, step: int) -> None:
         """Takes in the weights after a step; buffers are copied."""
         decay = min(self._decay, step / (step + 9))
-        torch._foreach_lerp_(list(self.model.parameters()), list(model.parameters()), 1 - decay)
+        for ours, theirs in zip(self.model.parameters(), model.parameters(), strict=True):
+            ours.lerp_(theirs, 1 - decay)
         for ours, theirs in zip(self.model.buffers(), model.buffers(), strict=True):
             ours.copy_(theirs)
