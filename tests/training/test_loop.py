@@ -152,6 +152,7 @@ EVERYTHING = dataclasses.replace(
     CONFIG,
     max_epochs=4,
     patience=4,
+    warmup_steps=5,
     weight_average=0.6,
     joint_loss=True,
     boundary_softness=0.7,
@@ -187,7 +188,7 @@ def test_a_run_whose_rate_falls_may_not_have_more_epochs(tmp_path):
         run(tmp_path, dataclasses.replace(CONFIG, max_epochs=2), resume=True)
 
 
-def test_the_learning_rate_falls_to_zero(tmp_path, monkeypatch):
+def test_the_learning_rate_rises_and_falls_to_zero(tmp_path, monkeypatch):
     seen = []
     step = loop._Run._step
 
@@ -196,8 +197,10 @@ def test_the_learning_rate_falls_to_zero(tmp_path, monkeypatch):
         return step(self, batch)
 
     monkeypatch.setattr(loop._Run, "_step", spy)
-    run(tmp_path / "cosine")
+    run(tmp_path / "cosine", dataclasses.replace(CONFIG, warmup_steps=2))
     falling = [0.0005 * (1 + math.cos(math.pi * step / 9)) / 2 for step in range(9)]
+    falling[0] /= 3
+    falling[1] *= 2 / 3
     assert seen == pytest.approx(falling, rel=1e-12)
 
     seen.clear()
@@ -327,6 +330,7 @@ def test_a_model_that_cannot_learn_is_refused_before_anything_is_written(tmp_pat
         {"precision": "bf16"},
         {"gradient_clip": 0.1},
         {"schedule": "constant"},
+        {"warmup_steps": 3},
         {"joint_loss": True},
         {"boundary_softness": 1.0},
     ],
@@ -502,6 +506,7 @@ def test_a_loss_that_is_not_finite_stops_the_run(tmp_path):
         {"gradient_clip": -1.0},
         {"seed": -1},
         {"num_workers": -1},
+        {"warmup_steps": -1},
         {"weight_average": 1.0},
         {"boundary_softness": -0.5},
         {"boundary_softness": float("nan")},

@@ -14,8 +14,9 @@ class TrainConfig:
     """How a model is trained; saved as JSON in the run folder.
 
     Attributes:
-        learning_rate: Adam's initial learning rate; 0.0005 in section 6.1.
+        learning_rate: Adam's learning rate at its highest; "initial" 0.0005 in section 6.1.
         schedule: ``cosine`` lets it fall to zero over ``max_epochs``; ``constant`` keeps it.
+        warmup_steps: Steps in which it rises to its highest.
         weight_average: Decay a step of the moving average of the weights, which is what validation
             judges and what is kept; 0 for the weights themselves.
         joint_loss: Trains the pair of boundaries by one softmax over all pairs, as joint decoding
@@ -41,6 +42,7 @@ class TrainConfig:
 
     learning_rate: float = 5e-4
     schedule: Literal["constant", "cosine"] = "cosine"
+    warmup_steps: int = 0
     weight_average: float = 0.999
     joint_loss: bool = False
     boundary_softness: float = 0.0
@@ -61,7 +63,7 @@ class TrainConfig:
             value = getattr(self, name)
             if value is not None and not 0 < value < math.inf:
                 raise UsageError(f"{name} must be positive and finite, got {value}")
-        for name in ("seed", "num_workers", "boundary_softness"):
+        for name in ("seed", "num_workers", "warmup_steps", "boundary_softness"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise UsageError(f"{name} must be at least 0, got {getattr(self, name)}")
         if not 0 <= self.weight_average < 1:
@@ -73,9 +75,10 @@ class TrainConfig:
 
     def rate(self, step: int, num_steps: int) -> float:
         """Learning rate of a step, counted from 0, of a training of so many steps in all."""
-        if self.schedule == "constant":
-            return self.learning_rate
-        return self.learning_rate * (1 + math.cos(math.pi * step / num_steps)) / 2
+        rate = self.learning_rate * min(1.0, (step + 1) / (self.warmup_steps + 1))
+        if self.schedule == "cosine":
+            rate *= (1 + math.cos(math.pi * step / num_steps)) / 2
+        return rate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
