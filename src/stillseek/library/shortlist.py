@@ -1,0 +1,166 @@
+"""Which videos of an index are worth a closer look, and what is known of them without a head."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from stillseek.features import VideoFeatures
+from stillseek.library.space import Question, Space
+from stillseek.library.tables import IndexedVideo, Rows
+from stillseek.localize.localization import Localization, Similarity
+from stillseek.localize.query_image import Box, QueryImage
+from stillseek.models.calibration import penalties
+from stillseek.timeline import Moment
+
+MODEL = "shortlist"
+"""What answers without a head are found by."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What is searched for.
+
+    Attributes:
+        images: The pictures.
+        boxes: The part of each that is meant.
+        unlike: Pictures of what the activity is not.
+        wanted: The pictures in the space.
+        unwanted: Each picture of ``unlike`` in the space.
+    """
+
+    images: tuple[QueryImage, ...]
+    boxes: tuple[Box | None, ...]
+    unlike: tuple[QueryImage, ...]
+    wanted: Question
+    unwanted: tuple[Question, ...]
+
+
+def best_videos(
+    space: Space,
+    rows: Rows,
+    question: Question,
+    lengths: dict[int, int],
+    number: int,
+) -> list[int]:
+    """The videos with the best row, best first; every row is compared.
+
+    Rows of one video count once, by the best of them: each is the mean of some neighbouring clips.
+    Where there is a calibration, the order is that of presence, in which long videos need more.
+
+    Args:
+        space: Where rows and pictures are compared.
+        rows: The rows.
+        question: The pictures.
+        lengths: Clips that show something, of each video that may be found.
+        number: Most videos.
+    """
+    if not len(rows.videos):
+        return []
+    best = np.maximum.reduceat(rows.vectors @ question.vector, rows.starts).astype(np.float64)
+    clips = np.array([lengths.get(video, 0) for video in rows.videos.tolist()])
+    if space.calibration is not None:
+        weight = space.calibration.length / space.calibration.similarity
+        best += weight * np.log2(np.maximum(clips / 120, 1.0))
+    best[clips == 0] = -np.inf
+    order = np.argsort(-best, kind="stable")[:number]
+    return [int(rows.videos[place]) for place in order if best[place] > -np.inf]
+
+
+def answer(
+    space: Space,
+    asked: Asked,
+    features: VideoFeatures,
+    video: IndexedVideo,
+    path: Path,
+    *,
+    recipe: str,
+    moments: int,
+) -> Localization:
+    """Moments of one video by its clips' likeness alone.
+
+    Args:
+        space: Where clips and pictures are compared.
+        asked: The pictures.
+        features: The video's clips.
+        video: The video.
+        path: Its file.
+        recipe: Name of the recipe.
+        moments: Most moments.
+    """
+    calibration, grid = space.calibration, features.grid
+    logits = [_logits(space, features.clips, each) for each in (asked.wanted, *asked.unwanted)]
+    shown = logits[0] + penalties(logits[0], logits[1:])
+    values = np.exp(-np.logaddexp(0.0, -shown)) if calibration else np.clip(shown, 0.0, 1.0)
+    spans = [grid.span(step) for step in range(grid.num_steps)]
+    found = []
+    for first, last in peaks(shown, moments):
+        time = grid.segment(first, last)
+        score = None if calibration is None else calibration.score(shown[first : last + 1])
+        found.append(Moment(time.start_seconds, time.end_seconds, score))
+    threshold = None if calibration is None else calibration.threshold
+    why = None if calibration else f"recipe {recipe} has no calibration; recipe lite has one"
+    return Localization(
+        video=path,
+        images=asked.images,
+        boxes=asked.boxes,
+        unlike=asked.unlike,
+        recipe=recipe,
+        fingerprint=features.fingerprint,
+        model=MODEL,
+        duration_seconds=video.duration_seconds,
+        presence=None if calibration is None else float(values.max()),
+        threshold=threshold,
+        uncalibrated=why,
+        similarity=Similarity(
+            times_seconds=np.array([(s.start_seconds + s.end_seconds) / 2 for s in spans]),
+            values=values,
+            threshold=threshold,
+        ),
+        moments=tuple(found),
+        steps=(),
+        start_probabilities=np.empty(0),
+        end_probabilities=np.empty(0),
+    )
+
+
+def _logits(
+    space: Space, clips: Float[np.ndarray, "clip dim"], question: Question
+) -> Float[np.ndarray, " clip"]:
+    """Log odds of presence by clip, or evidence where there is no calibration."""
+    evidence = space.evidence(clips, question).astype(np.float64)
+    if space.calibration is None:
+        return evidence
+    background = np.array([question.background])
+    return space.calibration.log_odds(evidence[None], background)[0]
+
+
+def peaks(curve: Float[np.ndarray, " clip"], number: int) -> list[tuple[int, int]]:
+    """Runs of clips around the highest points of a curve, first and last clip, best first.
+
+    A run goes on as long as the curve is nearer to its highest point than to the middle of the
+    whole curve: neighbours are one moment, and found once.
+    """
+    left: Float[np.ndarray, " clip"] = curve.copy()
+    finite: Bool[np.ndarray, " clip"] = np.isfinite(curve)
+    found: list[tuple[int, int]] = []
+    if not finite.any():
+        return found
+    middle = float(np.median(curve[finite]))
+    while len(found) < number and (peak := int(left.argmax())) >= 0 and np.isfinite(left[peak]):
+        is_inside = left >= (left[peak] + middle) / 2
+        outside = np.flatnonzero(~is_inside)
+        before, after = outside[outside < peak], outside[outside > peak]
+        first = int(before[-1]) + 1 if len(before) else 0
+        last = int(after[0]) - 1 if len(after) else len(curve) - 1
+        first, last = min(first, peak), max(last, peak)
+        found.append((first, last))
+        left[first : last + 1] = -np.inf
+    return found
+
+
+def union_of_lengths(videos: Sequence[IndexedVideo]) -> dict[int, int]:
+    """Clips that show something, by the number of each video that was read."""
+    return {video.number: video.num_clips for video in videos if video.content}
