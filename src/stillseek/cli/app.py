@@ -100,6 +100,7 @@ for _place, (_verb, _summary) in enumerate(
         ("train-encoder", "Train the pocket encoder on rendered pictures of seen classes."),
         ("evaluate", "Score heads on a data set and print the tables."),
         ("export", "Write a head as one ONNX file."),
+        ("library", "Index many videos once, and search them by picture."),
         ("doctor", "Show what this installation has and what is missing."),
     )
 ):

@@ -148,6 +148,8 @@ class LiteEncoder:
 class LiteRecipe(FrameRecipe):
     """`FrameRecipe` whose query pictures lose their black bars before they are squashed."""
 
+    mirrored = True
+
     def encode_pixels(self, image: UInt8[np.ndarray, "height width 3"]) -> QueryFeatures:
         """Features of a whole RGB picture; boxes are fractions of it, its bars included."""
         left, top, width, height = content_box(image)

@@ -8,10 +8,11 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stillseek.errors import FeatureError, LibraryError, UsageError
+from stillseek.errors import CorruptFeaturesError, FeatureError, LibraryError, UsageError
 from stillseek.features import (
     DEFAULT_RECIPE,
     ExtractionProgress,
+    QueryFeatures,
     Recipe,
     RecipeOptions,
     VideoOutcome,
@@ -23,15 +24,17 @@ from stillseek.library import care
 from stillseek.library.adding import AddReport, add_files, with_roots
 from stillseek.library.index import Index, current, make_index, writing
 from stillseek.library.settings import LibraryRecipe, Settings
-from stillseek.library.shortlist import Asked, answer, best_videos, union_of_lengths
+from stillseek.library.shortlist import Asked, answer, best_videos
 from stillseek.library.tables import IndexedVideo, Rows
 from stillseek.localize.arguments import check_whole, checked_boxes
 from stillseek.localize.localization import Localization
 from stillseek.localize.query_image import (
     Box,
     Picture,
+    QueryImage,
     VideoFrame,
     encode_picture,
+    mirrored,
     query_images,
     refuse_contradiction,
 )
@@ -156,7 +159,9 @@ class Library:
             settings = self._settings_for_writing()
             if root is not None:
                 if len(paths) != 1 or not paths[0].is_dir():
-                    raise UsageError(f"root {root!r} needs one folder; give the folder of its files")
+                    raise UsageError(
+                        f"root {root!r} needs one folder; give the folder of its files"
+                    )
                 if not root or "/" in root:
                     raise UsageError(f"the name of a root has no /, got {root!r}; give another")
                 settings = settings.with_root(paths[0], root)
@@ -173,6 +178,26 @@ class Library:
                 on_outcome=on_outcome,
             )
 
+    def add_roots(self, *folders: Path | str) -> None:
+        """Makes folders known under their names, without looking for videos.
+
+        Args:
+            folders: Folders of videos.
+
+        Raises:
+            LibraryError: Another process is writing.
+        """
+        with writing(self.folder):
+            paths = [as_path(folder, "folder") for folder in folders]
+            with_roots(self._settings_for_writing(), paths).write()
+
+    @property
+    def is_calibrated(self) -> bool:
+        """Whether the index says how sure it is that an activity is in a video."""
+        settings = current(self.folder)
+        index = Index(self.folder, settings.index, settings.recipe.fingerprint)
+        return index.space.calibration is not None
+
     def search(
         self,
         images: Picture | Sequence[Picture],
@@ -181,7 +206,7 @@ class Library:
         unlike: Picture | Sequence[Picture] | None = None,
         top: int = 10,
         moments: int = 1,
-        within: str | None = None,
+        within: str | Sequence[str] | None = None,
         since: datetime | None = None,
         min_duration_seconds: float = 0.0,
         fast: bool = False,
@@ -198,7 +223,8 @@ class Library:
             unlike: As for `Localizer.locate`.
             top: Most videos.
             moments: Most moments of a video.
-            within: Pattern of names (`IndexedVideo.name`) or paths: other videos are left out.
+            within: Pattern of names (`IndexedVideo.name`) or paths, or several: videos that fit
+                none are left out.
             since: Videos whose files are older are left out.
             min_duration_seconds: Shorter videos are left out.
             fast: Leaves the head out: likeness alone says where, and PyTorch is not imported.
@@ -221,22 +247,19 @@ class Library:
         others = () if unlike is None else query_images(unlike, "unlike")
         refuse_contradiction(pictures, parts, others)
         query = None
-        if fast:
-            wanted = [
-                encode_picture(self.recipe, pictures, place, "images", box=box)
-                for place, box in enumerate(parts)
-            ]
-            unwanted = [
-                encode_picture(self.recipe, others, place, "unlike")
-                for place in range(len(others))
-            ]
-        else:
+        if not fast:
             localizer = localizer or self._head()
             query = localizer.encode_query(pictures, boxes=parts, unlike=others or None)
-            wanted, unwanted = query.features, query.features_of_unlike
-        look = _Look(
-            localizer=localizer, query=query, recipe=self.recipe.name, moments=moments
+        wanted = query.features if query else _encoded(self.recipe, pictures, parts, "images")
+        if not self.recipe.mirrored:  # an activity has no side
+            sides = [mirrored(*each) for each in zip(pictures, parts, strict=True)]
+            flipped, flipped_parts = zip(*sides, strict=True)
+            wanted = (*wanted, *_encoded(self.recipe, flipped, flipped_parts, "images"))
+        no_parts = (None,) * len(others)
+        unwanted = (
+            query.features_of_unlike if query else _encoded(self.recipe, others, no_parts, "unlike")
         )
+        look = _Look(localizer=localizer, query=query, recipe=self.recipe.name, moments=moments)
         for attempt in range(_ATTEMPTS):
             passed_over = _OVERTAKEN if attempt < _ATTEMPTS - 1 else ()
             with suppress(*passed_over):
@@ -250,7 +273,7 @@ class Library:
                     unwanted=tuple(space.question([each.global_feature]) for each in unwanted),
                 )
                 may = _filtered(snapshot, within, since, min_duration_seconds)
-                return _ranked(snapshot, asked, may, look, top)
+                return _ranked(snapshot, asked, may, look, top, is_last=not passed_over)
         raise AssertionError  # the last attempt returns or raises
 
     def similar(
@@ -304,9 +327,7 @@ class Library:
         """How much there is of what."""
         return care.stats(current(self.folder))
 
-    def verify(
-        self, *, on_progress: Callable[[int, int], None] | None = None
-    ) -> care.LibraryCheck:
+    def verify(self, *, on_progress: Callable[[int, int], None] | None = None) -> care.LibraryCheck:
         """Whether features, rows and files are those that the library says."""
         return care.verify(current(self.folder), on_progress=on_progress)
 
@@ -403,9 +424,7 @@ class Library:
         options = self._wanted[1] or RecipeOptions()
         return Settings(
             folder=self.folder,
-            recipe=LibraryRecipe(
-                name=recipe.name, options=options, fingerprint=recipe.fingerprint
-            ),
+            recipe=LibraryRecipe(name=recipe.name, options=options, fingerprint=recipe.fingerprint),
             index=make_index(self.folder, recipe),
         )
 
@@ -452,15 +471,17 @@ class _Look:
             return answer(
                 space, asked, features, video, path, recipe=self.recipe, moments=self.moments
             )
-        return self.localizer.locate_features(
-            features, self.query, video=path, top=self.moments
-        )
+        return self.localizer.locate_features(features, self.query, video=path, top=self.moments)
 
 
 def _filtered(
-    snapshot: _Snapshot, within: str | None, since: datetime | None, least_seconds: float
+    snapshot: _Snapshot,
+    within: str | Sequence[str] | None,
+    since: datetime | None,
+    least_seconds: float,
 ) -> dict[int, IndexedVideo]:
     """The videos that may be found, by number; of copies the first one by name."""
+    patterns = [within] if isinstance(within, str) else within
     earliest = -1.0 if since is None else since.timestamp() * 1e9
     found: dict[int, IndexedVideo] = {}
     for video in snapshot.videos.values():
@@ -468,31 +489,56 @@ def _filtered(
             video.content
             and video.modified_ns >= earliest
             and video.duration_seconds >= least_seconds
-            and (within is None or _fits(snapshot.settings, video.name, within))
+            and (patterns is None or _fits(snapshot.settings, video.name, patterns))
         ):
             found.setdefault(video.number, video)
     return found
 
 
-def _fits(settings: Settings, name: str, pattern: str) -> bool:
-    return fnmatch(name, pattern) or fnmatch(str(settings.path(name)), pattern)
+def _fits(settings: Settings, name: str, patterns: Sequence[str]) -> bool:
+    path = str(settings.path(name))
+    return any(fnmatch(name, pattern) or fnmatch(path, pattern) for pattern in patterns)
+
+
+def _encoded(
+    recipe: Recipe, images: Sequence[QueryImage], boxes: Sequence[Box | None], name: str
+) -> tuple[QueryFeatures, ...]:
+    return tuple(
+        encode_picture(recipe, images, place, name, box=box) for place, box in enumerate(boxes)
+    )
 
 
 def _ranked(
-    snapshot: _Snapshot, asked: Asked, may: dict[int, IndexedVideo], look: _Look, top: int
+    snapshot: _Snapshot,
+    asked: Asked,
+    may: dict[int, IndexedVideo],
+    look: _Look,
+    top: int,
+    *,
+    is_last: bool,
 ) -> Ranking:
+    """The best videos after a closer look; one whose features are broken is told of.
+
+    Raises:
+        FeatureError: Features are not there, and the index may be read again.
+    """
     number = max(_LEAST_LOOKS, _LOOKS_OF_ANSWER * top)
-    space = snapshot.index.space
-    lengths = union_of_lengths(list(may.values()))
-    best = best_videos(space, snapshot.rows, asked.wanted, lengths, number)
+    lengths = {each: video.num_clips for each, video in may.items()}
+    space, rows = snapshot.index.space, snapshot.rows
     results, failures = [], []
-    for video in (may[each] for each in best):
-        results.append(look.at(snapshot, asked, video))
+    for video in (may[each] for each in best_videos(space, rows, asked.wanted, lengths, number)):
+        try:
+            results.append(look.at(snapshot, asked, video))
+        except FeatureError as error:
+            if not (is_last or isinstance(error, CorruptFeaturesError)):
+                raise
+            path = snapshot.settings.path(video.name)
+            failures.append(FailedVideo(video=path, error=f"{path}: {error}"))
     is_calibrated = bool(results) and all(found.presence is not None for found in results)
     if is_calibrated:
         results.sort(key=lambda found: -(found.presence or 0.0))
     return Ranking(
         results=tuple(results[:top]),
-        failures=tuple[FailedVideo, ...](failures),
+        failures=tuple(failures),
         ranked_by="presence" if is_calibrated else "similarity" if results else None,
     )

@@ -106,7 +106,9 @@ class Settings:
         """The name of a video, below the deepest root that holds it; None where none does."""
         absolute = _absolute(path)
         holding = [
-            (place, root) for root in self.roots if absolute.is_relative_to(place := self.root(root))
+            (place, root)
+            for root in self.roots
+            if absolute.is_relative_to(place := self.root(root))
         ]
         if not holding:
             return None

@@ -1,6 +1,5 @@
 """Which videos of an index are worth a closer look, and what is known of them without a head."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -98,10 +97,12 @@ def answer(
     found = []
     for first, last in peaks(shown, moments):
         time = grid.segment(first, last)
-        score = None if calibration is None else calibration.score(shown[first : last + 1])
-        found.append(Moment(time.start_seconds, time.end_seconds, score))
+        # Scores are calibrated for the moments of heads, which are longer.
+        found.append(Moment(time.start_seconds, time.end_seconds, None))
     threshold = None if calibration is None else calibration.threshold
-    why = None if calibration else f"recipe {recipe} has no calibration; recipe lite has one"
+    why = f"recipe {recipe} has no calibration; recipe lite has one"
+    if calibration is not None:
+        why = "moments that are found without a head have no scores"
     return Localization(
         video=path,
         images=asked.images,
@@ -159,8 +160,3 @@ def peaks(curve: Float[np.ndarray, " clip"], number: int) -> list[tuple[int, int
         found.append((first, last))
         left[first : last + 1] = -np.inf
     return found
-
-
-def union_of_lengths(videos: Sequence[IndexedVideo]) -> dict[int, int]:
-    """Clips that show something, by the number of each video that was read."""
-    return {video.number: video.num_clips for video in videos if video.content}

@@ -60,9 +60,7 @@ class Space:
         """Width of a row."""
         return len(self.centre)
 
-    def whiten(
-        self, vectors: Float[np.ndarray, "row dim"]
-    ) -> Float32[np.ndarray, "row dim"]:
+    def whiten(self, vectors: Float[np.ndarray, "row dim"]) -> Float32[np.ndarray, "row dim"]:
         """``M^T (v / |v| - mu)`` of length 1; 0 for a vector that is 0."""
         is_shown = np.abs(vectors).max(axis=1, initial=0.0) > 0
         moved = (_unit(vectors.astype(np.float32)) - self.centre) @ self.metric

@@ -163,8 +163,11 @@ class Tables:
             self._rows.add(arrow.Table.from_batches(batches))
         if videos:
             records = [asdict(video) for video in videos]
-            self._videos.merge_insert("name").when_matched_update_all().when_not_matched_insert_all(
-            ).execute(arrow.Table.from_pylist(records, schema=self._of_videos))
+            self._videos.merge_insert(
+                "name"
+            ).when_matched_update_all().when_not_matched_insert_all().execute(
+                arrow.Table.from_pylist(records, schema=self._of_videos)
+            )
 
     def drop(self, names: Iterable[str]) -> None:
         """Removes videos; their rows stay until `sweep`."""

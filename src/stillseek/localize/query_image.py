@@ -106,6 +106,15 @@ def pixels_of(image: QueryImage) -> UInt8[np.ndarray, "height width 3"]:
             return image
 
 
+def mirrored(image: QueryImage, box: Box | None) -> tuple[QueryImage, Box | None]:
+    """A picture and the part of it that is meant, seen in a mirror."""
+    pixels = np.ascontiguousarray(pixels_of(image)[:, ::-1])
+    if box is None:
+        return pixels, None
+    left, top, width, height = box
+    return pixels, (pixels.shape[1] - left - width, top, width, height)
+
+
 def file_of(image: QueryImage) -> Path | None:
     """The file that a query image is read from; None for a picture in memory."""
     match image:
