@@ -2,13 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
-from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stillseek.errors import CorruptFeaturesError, FeatureError, LibraryError, UsageError
+from stillseek.errors import FeatureError, LibraryError, UsageError
 from stillseek.features import (
     DEFAULT_RECIPE,
     ExtractionProgress,
@@ -23,43 +22,28 @@ from stillseek.files import as_path, refuse_url
 from stillseek.library import care
 from stillseek.library.adding import AddReport, add_files, with_roots
 from stillseek.library.index import Index, current, make_index, writing
+from stillseek.library.looking import Look, Snapshot, encoded, filtered, ranked
 from stillseek.library.settings import LibraryRecipe, Settings
-from stillseek.library.shortlist import Asked, answer, best_videos
-from stillseek.library.tables import IndexedVideo, Rows
+from stillseek.library.shortlist import Asked
+from stillseek.library.tables import IndexedVideo
 from stillseek.localize.arguments import check_whole, checked_boxes
-from stillseek.localize.localization import Localization
 from stillseek.localize.query_image import (
     Box,
     Picture,
     QueryImage,
     VideoFrame,
-    encode_picture,
     mirrored,
     query_images,
     refuse_contradiction,
 )
-from stillseek.localize.ranking import FailedVideo, Ranking
+from stillseek.localize.ranking import Ranking
 
 if TYPE_CHECKING:
     from stillseek.localize.localizer import Localizer
-    from stillseek.localize.query import EncodedQuery
 
-# Videos that are looked at closely: at least so many, or so many for each answer.
-_LEAST_LOOKS, _LOOKS_OF_ANSWER = 20, 2
 # What LanceDB and the store say of what a writer has just removed; a search then reads again.
 _OVERTAKEN = (FeatureError, OSError, RuntimeError, ValueError)
 _ATTEMPTS = 5
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Snapshot:
-    """What was read of an index at one time."""
-
-    settings: Settings
-    index: Index
-    version: tuple[int, int]
-    videos: dict[str, IndexedVideo]
-    rows: Rows
 
 
 class Library:
@@ -83,7 +67,7 @@ class Library:
         self.folder = folder
         self._wanted: tuple[str | Recipe | None, RecipeOptions | None] = (None, None)
         self._recipe: Recipe | None = None
-        self._snapshot: _Snapshot | None = None
+        self._snapshot: Snapshot | None = None
         self._localizer: Localizer | None = None
 
     @classmethod
@@ -235,46 +219,22 @@ class Library:
             LibraryError: There is no library, or it is of another recipe.
             MediaError: A picture cannot be read.
         """
-        check_whole("top", top)
-        check_whole("moments", moments)
-        if min(top, moments) < 1:
-            raise UsageError(f"top and moments must be at least 1, got {top} and {moments}")
         if fast and localizer is not None:
             raise UsageError("fast leaves the head out; leave the localizer out, or fast")
         current(self.folder)
-        pictures = query_images(images)
-        parts = checked_boxes(boxes, len(pictures))
-        others = () if unlike is None else query_images(unlike, "unlike")
-        refuse_contradiction(pictures, parts, others)
-        query = None
-        if not fast:
-            localizer = localizer or self._head()
-            query = localizer.encode_query(pictures, boxes=parts, unlike=others or None)
-        wanted = query.features if query else _encoded(self.recipe, pictures, parts, "images")
-        if not self.recipe.mirrored:  # an activity has no side
-            sides = [mirrored(*each) for each in zip(pictures, parts, strict=True)]
-            flipped, flipped_parts = zip(*sides, strict=True)
-            wanted = (*wanted, *_encoded(self.recipe, flipped, flipped_parts, "images"))
-        no_parts = (None,) * len(others)
-        unwanted = (
-            query.features_of_unlike if query else _encoded(self.recipe, others, no_parts, "unlike")
+        look = Look(
+            localizer=None if fast else localizer or self._head(),
+            recipe=self.recipe.name,
+            moments=moments,
         )
-        look = _Look(localizer=localizer, query=query, recipe=self.recipe.name, moments=moments)
-        for attempt in range(_ATTEMPTS):
-            passed_over = _OVERTAKEN if attempt < _ATTEMPTS - 1 else ()
-            with suppress(*passed_over):
-                snapshot = self._read(is_again=attempt > 0)
-                space = snapshot.index.space
-                asked = Asked(
-                    images=pictures,
-                    boxes=parts,
-                    unlike=others,
-                    wanted=space.question([each.global_feature for each in wanted]),
-                    unwanted=tuple(space.question([each.global_feature]) for each in unwanted),
-                )
-                may = _filtered(snapshot, within, since, min_duration_seconds)
-                return _ranked(snapshot, asked, may, look, top, is_last=not passed_over)
-        raise AssertionError  # the last attempt returns or raises
+        return self._find(
+            query_images(images),
+            boxes,
+            () if unlike is None else query_images(unlike, "unlike"),
+            look,
+            lambda snapshot: filtered(snapshot, within, since, min_duration_seconds),
+            top=top,
+        )
 
     def similar(
         self,
@@ -285,7 +245,7 @@ class Library:
         moments: int = 1,
         fast: bool = False,
     ) -> Ranking:
-        """More like what a video shows at a time, elsewhere in the library.
+        """More like what a video shows at a time: that moment itself is passed over.
 
         Args:
             video: The video file.
@@ -298,20 +258,62 @@ class Library:
             UsageError: The video has no such time.
             MediaError: It cannot be read.
         """
-        frame = VideoFrame(video, seconds)
-        found = self.search(frame, top=top + 1, moments=moments + 1, fast=fast)
-        name = current(self.folder).name(Path(video))
-        own = None if name is None else current(self.folder).path(name)
-        results = []
-        for each in found.results:
-            kept = tuple(
-                moment
-                for moment in each.moments
-                if each.video != own or not moment.start_seconds <= seconds < moment.end_seconds
-            )[:moments]
-            if kept:
-                results.append(replace(each, moments=kept))
-        return replace(found, results=tuple(results[:top]))
+        name = current(self.folder).name(as_path(video, "video"))
+        look = Look(
+            localizer=None if fast else self._head(),
+            recipe=self.recipe.name,
+            moments=moments,
+            without=None if name is None else (name, seconds),
+        )
+        frame = query_images(VideoFrame(video, seconds))
+        return self._find(frame, None, (), look, filtered, top=top)
+
+    def _find(
+        self,
+        pictures: tuple[QueryImage, ...],
+        boxes: Sequence[Box | None] | None,
+        others: tuple[QueryImage, ...],
+        look: "Look",
+        may: Callable[[Snapshot], dict[int, IndexedVideo]],
+        *,
+        top: int,
+    ) -> Ranking:
+        """Encodes the pictures once, and compares them with what is there now."""
+        check_whole("top", top)
+        check_whole("moments", look.moments)
+        if min(top, look.moments) < 1:
+            raise UsageError(f"top and moments must be at least 1, got {top} and {look.moments}")
+        parts = checked_boxes(boxes, len(pictures))
+        refuse_contradiction(pictures, parts, others)
+        if look.localizer is None:
+            wanted = encoded(self.recipe, pictures, parts, "images")
+            unwanted = encoded(self.recipe, others, (None,) * len(others), "unlike")
+        else:
+            query = look.localizer.encode_query(pictures, boxes=parts, unlike=others or None)
+            wanted, unwanted = query.features, query.features_of_unlike
+            look = replace(look, query=query)
+        other_side: tuple[QueryFeatures, ...] = ()
+        if not self.recipe.mirrored:  # an activity has no side
+            sides = [mirrored(*each) for each in zip(pictures, parts, strict=True)]
+            flipped, flipped_parts = zip(*sides, strict=True)
+            other_side = encoded(self.recipe, flipped, flipped_parts, "images")
+        for attempt in range(_ATTEMPTS):
+            passed_over = _OVERTAKEN if attempt < _ATTEMPTS - 1 else ()
+            with suppress(*passed_over):
+                snapshot = self._read(is_again=attempt > 0)
+                space = snapshot.index.space
+                asked = Asked(
+                    images=pictures,
+                    boxes=parts,
+                    unlike=others,
+                    wanted=space.question(
+                        [each.global_feature for each in wanted],
+                        [each.global_feature for each in other_side],
+                    ),
+                    unwanted=tuple(space.question([each.global_feature]) for each in unwanted),
+                )
+                return ranked(snapshot, asked, may(snapshot), look, top, is_last=not passed_over)
+        raise AssertionError  # the last attempt returns or raises
 
     def videos(self) -> tuple[IndexedVideo, ...]:
         """What is in the library, in order of name, files that could not be read included."""
@@ -436,7 +438,7 @@ class Library:
             self._localizer = Localizer.load(recipe)
         return self._localizer
 
-    def _read(self, *, is_again: bool) -> _Snapshot:
+    def _read(self, *, is_again: bool) -> Snapshot:
         """All rows, as of now; what was read before stays while nothing is written."""
         settings = current(self.folder)
         held = None if is_again else self._snapshot
@@ -449,96 +451,7 @@ class Library:
             videos, rows = index.tables.videos(), index.tables.rows()
         else:
             videos, rows = held.videos, held.rows
-        self._snapshot = _Snapshot(
+        self._snapshot = Snapshot(
             settings=settings, index=index, version=version, videos=videos, rows=rows
         )
         return self._snapshot
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Look:
-    """How the best videos are looked at: with a head, or by likeness alone."""
-
-    localizer: "Localizer | None"
-    query: "EncodedQuery | None"
-    recipe: str
-    moments: int
-
-    def at(self, snapshot: _Snapshot, asked: Asked, video: IndexedVideo) -> Localization:
-        features, path = snapshot.index.features(video), snapshot.settings.path(video.name)
-        if self.localizer is None or self.query is None:
-            space = snapshot.index.space
-            return answer(
-                space, asked, features, video, path, recipe=self.recipe, moments=self.moments
-            )
-        return self.localizer.locate_features(features, self.query, video=path, top=self.moments)
-
-
-def _filtered(
-    snapshot: _Snapshot,
-    within: str | Sequence[str] | None,
-    since: datetime | None,
-    least_seconds: float,
-) -> dict[int, IndexedVideo]:
-    """The videos that may be found, by number; of copies the first one by name."""
-    patterns = [within] if isinstance(within, str) else within
-    earliest = -1.0 if since is None else since.timestamp() * 1e9
-    found: dict[int, IndexedVideo] = {}
-    for video in snapshot.videos.values():
-        if (
-            video.content
-            and video.modified_ns >= earliest
-            and video.duration_seconds >= least_seconds
-            and (patterns is None or _fits(snapshot.settings, video.name, patterns))
-        ):
-            found.setdefault(video.number, video)
-    return found
-
-
-def _fits(settings: Settings, name: str, patterns: Sequence[str]) -> bool:
-    path = str(settings.path(name))
-    return any(fnmatch(name, pattern) or fnmatch(path, pattern) for pattern in patterns)
-
-
-def _encoded(
-    recipe: Recipe, images: Sequence[QueryImage], boxes: Sequence[Box | None], name: str
-) -> tuple[QueryFeatures, ...]:
-    return tuple(
-        encode_picture(recipe, images, place, name, box=box) for place, box in enumerate(boxes)
-    )
-
-
-def _ranked(
-    snapshot: _Snapshot,
-    asked: Asked,
-    may: dict[int, IndexedVideo],
-    look: _Look,
-    top: int,
-    *,
-    is_last: bool,
-) -> Ranking:
-    """The best videos after a closer look; one whose features are broken is told of.
-
-    Raises:
-        FeatureError: Features are not there, and the index may be read again.
-    """
-    number = max(_LEAST_LOOKS, _LOOKS_OF_ANSWER * top)
-    lengths = {each: video.num_clips for each, video in may.items()}
-    space, rows = snapshot.index.space, snapshot.rows
-    results, failures = [], []
-    for video in (may[each] for each in best_videos(space, rows, asked.wanted, lengths, number)):
-        try:
-            results.append(look.at(snapshot, asked, video))
-        except FeatureError as error:
-            if not (is_last or isinstance(error, CorruptFeaturesError)):
-                raise
-            path = snapshot.settings.path(video.name)
-            failures.append(FailedVideo(video=path, error=f"{path}: {error}"))
-    is_calibrated = bool(results) and all(found.presence is not None for found in results)
-    if is_calibrated:
-        results.sort(key=lambda found: -(found.presence or 0.0))
-    return Ranking(
-        results=tuple(results[:top]),
-        failures=tuple(failures),
-        ranked_by="presence" if is_calibrated else "similarity" if results else None,
-    )

@@ -1,10 +1,10 @@
 """Which videos of an index are worth a closer look, and what is known of them without a head."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
 from stillseek.features import VideoFeatures
 from stillseek.library.space import Question, Space
@@ -16,6 +16,9 @@ from stillseek.timeline import Moment
 
 MODEL = "shortlist"
 """What answers without a head are found by."""
+
+# Clips beside a moment that its smoothing reaches.
+_MARGIN = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +61,7 @@ def best_videos(
     """
     if not len(rows.videos):
         return []
-    best = np.maximum.reduceat(rows.vectors @ question.vector, rows.starts).astype(np.float64)
+    best = np.maximum.reduceat(question.compare(rows.vectors), rows.starts).astype(np.float64)
     clips = np.array([lengths.get(video, 0) for video in rows.videos.tolist()])
     if space.calibration is not None:
         weight = space.calibration.length / space.calibration.similarity
@@ -90,8 +93,7 @@ def answer(
         moments: Most moments.
     """
     calibration, grid = space.calibration, features.grid
-    logits = [_logits(space, features.clips, each) for each in (asked.wanted, *asked.unwanted)]
-    shown = logits[0] + penalties(logits[0], logits[1:])
+    shown = curve(space, asked, features.clips)
     values = np.exp(-np.logaddexp(0.0, -shown)) if calibration else np.clip(shown, 0.0, 1.0)
     spans = [grid.span(step) for step in range(grid.num_steps)]
     found = []
@@ -127,6 +129,30 @@ def answer(
     )
 
 
+def curve(
+    space: Space, asked: Asked, clips: Float[np.ndarray, "clip dim"]
+) -> Float[np.ndarray, " clip"]:
+    """Log odds of presence by clip, or evidence where there is no calibration.
+
+    It falls where a clip is more like a picture of what the activity is not.
+    """
+    logits = [_logits(space, clips, each) for each in (asked.wanted, *asked.unwanted)]
+    return logits[0] + penalties(logits[0], logits[1:])
+
+
+def without_moment(
+    space: Space, asked: Asked, features: VideoFeatures, seconds: float
+) -> VideoFeatures:
+    """A video in which the moment at a time shows nothing."""
+    shown = curve(space, asked, features.clips)
+    starts = [features.grid.span(step).start_seconds for step in range(len(shown))]
+    clip = max(0, int(np.searchsorted(starts, seconds, side="right")) - 1)
+    first, last = _run(shown, clip, _middle(shown))
+    clips = features.clips.copy()
+    clips[max(0, first - _MARGIN) : last + 1 + _MARGIN] = 0
+    return replace(features, clips=clips)
+
+
 def _logits(
     space: Space, clips: Float[np.ndarray, "clip dim"], question: Question
 ) -> Float[np.ndarray, " clip"]:
@@ -145,18 +171,23 @@ def peaks(curve: Float[np.ndarray, " clip"], number: int) -> list[tuple[int, int
     whole curve: neighbours are one moment, and found once.
     """
     left: Float[np.ndarray, " clip"] = curve.copy()
-    finite: Bool[np.ndarray, " clip"] = np.isfinite(curve)
     found: list[tuple[int, int]] = []
-    if not finite.any():
-        return found
-    middle = float(np.median(curve[finite]))
-    while len(found) < number and (peak := int(left.argmax())) >= 0 and np.isfinite(left[peak]):
-        is_inside = left >= (left[peak] + middle) / 2
-        outside = np.flatnonzero(~is_inside)
-        before, after = outside[outside < peak], outside[outside > peak]
-        first = int(before[-1]) + 1 if len(before) else 0
-        last = int(after[0]) - 1 if len(after) else len(curve) - 1
-        first, last = min(first, peak), max(last, peak)
+    while len(found) < number and np.isfinite(left.max()):
+        first, last = _run(left, int(left.argmax()), _middle(curve))
         found.append((first, last))
         left[first : last + 1] = -np.inf
     return found
+
+
+def _middle(curve: Float[np.ndarray, " clip"]) -> float:
+    finite = curve[np.isfinite(curve)]
+    return float(np.median(finite)) if len(finite) else 0.0
+
+
+def _run(curve: Float[np.ndarray, " clip"], clip: int, middle: float) -> tuple[int, int]:
+    """First and last clip of the run that holds a clip."""
+    outside = np.flatnonzero(curve < (curve[clip] + middle) / 2)
+    before, after = outside[outside < clip], outside[outside > clip]
+    first = int(before[-1]) + 1 if len(before) else 0
+    last = int(after[0]) - 1 if len(after) else len(curve) - 1
+    return first, last

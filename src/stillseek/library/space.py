@@ -30,13 +30,17 @@ class Question:
     """Pictures of one activity: what all rows and clips are compared with.
 
     Attributes:
-        vector: Mean of the pictures in the space, so that its product with a row is the mean of
-            theirs.
+        vectors: Mean of the pictures in the space, so that its product with a row is the mean of
+            theirs; and that of their mirror images, where these are others.
         background: How like the pictures the background is, ``t``.
     """
 
-    vector: Float32[np.ndarray, " dim"]
+    vectors: Float32[np.ndarray, "side dim"]
     background: float
+
+    def compare(self, rows: Float32[np.ndarray, "row dim"]) -> Float32[np.ndarray, " row"]:
+        """How like the pictures rows are, by the side that is more like them."""
+        return (rows @ self.vectors.T).max(axis=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -82,23 +86,34 @@ class Space:
         rows, is_near = _smooth(whitened, _shown(clips), middles)
         return middles[is_near], rows[is_near]
 
-    def question(self, pictures: Sequence[Float[np.ndarray, " dim"]]) -> Question:
-        """Pictures of one activity, from their global features."""
+    def question(
+        self,
+        pictures: Sequence[Float[np.ndarray, " dim"]],
+        mirrored: Sequence[Float[np.ndarray, " dim"]] = (),
+    ) -> Question:
+        """Pictures of one activity, from their global features.
+
+        Args:
+            pictures: The features.
+            mirrored: Those of the mirror images, where these are others.
+        """
         whitened = self.whiten(np.stack(pictures))
         background = 0.0
         if len(self.background):
             likeness = np.sort(whitened @ self.background.T, axis=1)
             background = float(likeness[:, -_COHORT:].mean())
-        return Question(vector=whitened.mean(axis=0), background=background)
+        sides = [whitened, *([self.whiten(np.stack(mirrored))] if mirrored else [])]
+        vectors = np.stack([side.mean(axis=0) for side in sides])
+        return Question(vectors=vectors, background=background)
 
     def evidence(
         self, clips: Float[np.ndarray, "clip dim"], question: Question
     ) -> Float32[np.ndarray, " clip"]:
         """``e_i`` of every clip of a video; ``-inf`` where a clip shows nothing."""
         is_shown = _shown(clips)
-        products = self.whiten(clips) @ question.vector
-        smoothed, _ = _smooth(products[:, None], is_shown, np.arange(len(clips)))
-        return np.where(is_shown, smoothed[:, 0], -np.inf).astype(np.float32)
+        products = self.whiten(clips) @ question.vectors.T
+        smoothed, _ = _smooth(products, is_shown, np.arange(len(clips)))
+        return np.where(is_shown, smoothed.max(axis=1), -np.inf).astype(np.float32)
 
     def to_bytes(self) -> bytes:
         """The space as a file; equal spaces give equal bytes."""

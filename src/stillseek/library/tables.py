@@ -22,7 +22,7 @@ from stillseek.errors import InstallationError
 # Names or numbers in one condition.
 _MOST_NAMED = 500
 # LanceDB warns of 0, as a reader may lose the version that it reads; a search then reads again.
-_AT_ONCE = timedelta(microseconds=1)
+_AT_ONCE = timedelta(milliseconds=1)
 # Of a content hash, in the number of a video: 60 bits.
 _ID_DIGITS = 15
 
