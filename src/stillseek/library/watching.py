@@ -4,10 +4,10 @@ import glob
 import shlex
 import subprocess
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from stillseek.errors import InstallationError, LibraryError, UsageError
@@ -126,7 +126,7 @@ class _Changing:
     def see(self, files: Sequence[Path]) -> None:
         """Takes files that are new or changed or gone."""
         for file in files:
-            self._files[file] = (_state(file), time.monotonic())
+            self._files[file] = (_state(file), monotonic())
 
     def ready(self) -> tuple[list[Path], bool]:
         """The files that are complete, and whether one has gone."""
@@ -137,8 +137,8 @@ class _Changing:
                 has_gone = True
                 del self._files[file]
             elif now != state:
-                self._files[file] = (now, time.monotonic())
-            elif time.monotonic() - since >= self._settle_seconds:
+                self._files[file] = (now, monotonic())
+            elif monotonic() - since >= self._settle_seconds:
                 ready.append(file)
                 del self._files[file]
         return ready, has_gone
