@@ -36,6 +36,21 @@ def test_search_imports_nothing_that_it_does_not_use(
     assert len(list(tmp_path.glob("cache/*/*/*.safetensors"))) == 2
 
 
+def test_a_library_answers_without_pytorch(
+    write_clip: Callable[..., Path], write_picture: Callable[..., Path], tmp_path: Path
+) -> None:
+    library = str(tmp_path / "library")
+    make = f"from stillseek import Library\nLibrary.open({library!r}).add({str(write_clip())!r})"
+    words = ["library", "search", library, "--image", str(write_picture()), "--fast"]
+    ask = f"from stillseek.cli.app import main\nassert main({words}) == 0"
+    looks = [f"main(['library', {verb!r}, {library!r}])" for verb in ("list", "stats", "verify")]
+    look = "\n".join(["from stillseek.cli.app import main", *looks])
+
+    assert imported_by(make, ()) == ("imported", "")
+    assert imported_by(ask, ("torch", "jinja2", "matplotlib")) == ("imported", "")
+    assert imported_by(look, ("torch", "onnxruntime")) == ("imported", "")
+
+
 def test_reading_a_checkpoint_needs_no_compiler() -> None:
     # As `load_checkpoint` makes every kind of model.
     source = (
@@ -50,7 +65,9 @@ def test_reading_a_checkpoint_needs_no_compiler() -> None:
     assert imported_by(source, HEAVY) == ("imported", "")
 
 
-@pytest.mark.parametrize("verb", [(), ("locate",), ("demo",), ("export",), ("store",), ("doctor",)])
+@pytest.mark.parametrize(
+    "verb", [(), ("locate",), ("demo",), ("export",), ("store",), ("library",), ("doctor",)]
+)
 def test_help_needs_neither_numpy_nor_ffmpeg(verb: tuple[str, ...]) -> None:
     source = f"from stillseek.cli.app import main\nassert main({[*verb, '--help']}) == 0"
 

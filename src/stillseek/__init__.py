@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         DatasetError,
         FeatureError,
         InstallationError,
+        LibraryError,
         MediaError,
         NotDrawnWarning,
         StillseekError,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
         UsageError,
     )
     from stillseek.features import RecipeOptions
+    from stillseek.library import Library
     from stillseek.localize.explanation import Explanation
     from stillseek.localize.export import cut_moments, write_edl
     from stillseek.localize.localization import Localization
@@ -47,6 +49,8 @@ __all__ = [
     "Explanation",
     "FeatureError",
     "InstallationError",
+    "Library",
+    "LibraryError",
     "Localization",
     "Localizer",
     "MediaError",
@@ -73,6 +77,7 @@ __all__ = [
 _PLACES = {
     "EncodedQuery": "localize.query",
     "Explanation": "localize.explanation",
+    "Library": "library",
     "Localization": "localize.localization",
     "Localizer": "localize.localizer",
     "Moment": "timeline",

@@ -29,6 +29,10 @@ class CorruptFeaturesError(FeatureError):
     """Features that were read are not those that were written, or are another recipe's."""
 
 
+class LibraryError(StillseekError):
+    """A library of videos is missing, broken, in use, or of another recipe or version."""
+
+
 class CheckpointError(StillseekError):
     """A checkpoint is missing, corrupt, or belongs to another recipe or configuration."""
 

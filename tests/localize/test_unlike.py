@@ -11,7 +11,8 @@ from PIL import Image
 from stillseek.errors import UnusableFeaturesError, UsageError
 from stillseek.localize.localizer import Localizer
 from stillseek.localize.query_image import VideoFrame
-from stillseek.localize.unlike import add_penalty, penalties
+from stillseek.localize.unlike import add_penalty
+from stillseek.models.calibration import penalties
 from stillseek.models.decoding import decode
 from stillseek.models.outputs import clip_scores_output, segment_scores_output
 from stillseek.tensors import ClipEvidence, LocalizerOutput, SegmentScores

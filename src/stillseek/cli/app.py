@@ -101,6 +101,7 @@ for _place, (_verb, _summary) in enumerate(
         ("evaluate", "Score heads on a data set and print the tables."),
         ("experiment", "Make the paper's tables and figures on a data set."),
         ("export", "Write a head as one ONNX file."),
+        ("library", "Index many videos once, and search them by picture."),
         ("doctor", "Show what this installation has and what is missing."),
     )
 ):

@@ -2,10 +2,8 @@
 
 import re
 import sys
-from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import fields, replace
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -25,7 +23,7 @@ from stillseek.files import Output, check_outputs
 
 if TYPE_CHECKING:
     from stillseek.data.manifest import Manifest
-    from stillseek.features import ExtractionReport, FeatureStore, Recipe
+    from stillseek.features import FeatureStore, Recipe
 
 Engine = Literal["local", "ray"]
 
@@ -77,6 +75,7 @@ def extract(
         raise UsageError("--queries-only encodes the queries of --dataset DIR, and no videos")
     number, count = _parse_shard(shard)
     from stillseek.features import FeatureStore, load_recipe, shard_of
+    from stillseek.features.engines import extractor
     from stillseek.media.folder import find_videos
 
     store = FeatureStore(out)
@@ -84,7 +83,7 @@ def extract(
     check_outputs(_outputs(store, log), inputs=inputs, overwrite=overwrite)
     paths, asked = find_videos(videos), None
     encoder = load_recipe(recipe, options)
-    run = _engine(engine, encoder, recipe, options)
+    run = extractor(engine, encoder, recipe, options)
     if dataset is not None:
         from stillseek.data.manifest import read_manifest
         from stillseek.data.stored import video_paths
@@ -138,34 +137,6 @@ def _outputs(store: "FeatureStore", log: Path | None) -> list[Output]:
     if log is not None:
         outputs.append(Output(name="--log", path=log, suffixes=(".json",)))
     return outputs
-
-
-def _engine(
-    engine: Engine, encoder: "Recipe", name: str, options: RecipeOptions
-) -> Callable[..., "ExtractionReport"]:
-    """What extracts, all but the work itself."""
-    from stillseek.features import extract, load_recipe
-
-    if engine == "local":
-        return partial(extract, recipe=encoder)
-    from stillseek.features.ray_engine import extract_with_ray
-
-    if ":" in options.device:
-        raise UsageError(
-            f"Ray gives every worker a GPU of its own; use --device cuda, not {options.device}"
-        )
-    # Workers have a working directory of their own.
-    files = {
-        field.name: value.absolute()
-        for field in fields(options)
-        if isinstance(value := getattr(options, field.name), Path) and value.exists()
-    }
-    return partial(
-        extract_with_ray,
-        load=partial(load_recipe, name, replace(options, **files)),
-        fingerprint=encoder.fingerprint,
-        gpus_per_worker=float(options.device != "cpu"),
-    )
 
 
 def _parse_shard(text: str | None) -> tuple[int, int]:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from stillseek.cli.console import print_some, print_wrote, progress_bar
-from stillseek.cli.queries import ImageQuery, Queries
+from stillseek.cli.queries import ImageQuery, Queries, check_pictures
+from stillseek.cli.ranking_table import print_ranking
 from stillseek.cli.recipe_options import RecipeBesideHead, files_of
 from stillseek.errors import UsageError
 from stillseek.files import (
@@ -20,7 +21,6 @@ from stillseek.files import (
     Output,
     check_outputs,
     json_text,
-    refuse_url,
     shown_name,
 )
 
@@ -71,7 +71,8 @@ def locate(
         json: Print one JSON object and nothing else; of several videos its "results" has the object
             of each, best first.
         plot: Draw the result to this picture (.png, .jpg, .webp, .svg, .pdf).
-        report: Write the result as one self-contained HTML page.
+        report: Write the result as one self-contained HTML page; of several videos, with frames of
+            every moment.
         explain: Draw what of the picture was seen where to this picture (endings as of --plot): the
             frames most like it, and where the moment starts and ends.
         clips: Cut the moments into files in this folder.
@@ -161,8 +162,8 @@ def locate(
     elif is_one:
         _print_moments(ranking.results[0])
     else:
-        _print_ranking(ranking)
-    for path in outputs.write(ranking, localizer):
+        print_ranking(ranking)
+    for path in outputs.write(ranking, localizer, is_many=not is_one):
         if not json:
             print_wrote(str(path))
     print_some("error", [failure.error for failure in ranking.failures])
@@ -185,10 +186,6 @@ def _split(videos: tuple[Path, ...], queries: Queries) -> tuple[list[Path], tupl
         # As a shell writes out --image PICTURE videos/*.mp4; of GIFs, only the last is a video.
         while queries[-1].follows and _is_surely_video(queries[-1]):
             places, queries = [queries[-1].file, *places], queries[:-1]
-    if all(query.is_unlike for query in queries):
-        raise UsageError(
-            "--not says what the activity is not; say with --image or --frame what it is"
-        )
     return places, queries
 
 
@@ -210,43 +207,8 @@ def _check_inputs(places: list[Path], queries: Sequence[ImageQuery]) -> list[Pat
         # One video is checked whole; of many, a bad one is passed over, but a typo is told at once.
         if (files == places and len(files) == 1) or not place.exists():
             check_file(place, "video")
-    for query in queries:
-        _refuse_video_as_picture(query)
-        refuse_url(query.file, "--image" if query.seconds is None else "--frame")
-        check_file(query.file, "image" if query.seconds is None else "video")
-    _refuse_contradiction(queries)
+    check_pictures(queries)
     return files
-
-
-def _refuse_video_as_picture(query: ImageQuery) -> None:
-    from stillseek.media.folder import is_video_name
-
-    video, seconds = query.file, "SECONDS"
-    if not video.exists() and "@" in video.name:
-        name, _, seconds = str(video).rpartition("@")
-        video = Path(name)
-    is_animation = video.suffix.lower() == ".gif"
-    if query.seconds is None and not is_animation and is_video_name(video) and video.is_file():
-        option = "--not" if query.is_unlike else "--frame"
-        raise UsageError(
-            f"{query.file} is a video, not a picture; give a frame of it: "
-            f"{option} {video}@{seconds}"
-        )
-
-
-def _refuse_contradiction(queries: Sequence[ImageQuery]) -> None:
-    """Refuses a picture of what the activity is and is not; a part of one may be meant."""
-    from stillseek.media.faults import holds_same
-
-    wanted = [query for query in queries if not query.is_unlike and query.box is None]
-    for other in (query for query in queries if query.is_unlike):
-        for query in wanted:
-            if query.seconds == other.seconds and holds_same(query.file, other.file):
-                option = "--image" if query.seconds is None else "--frame"
-                raise UsageError(
-                    f"--not is the same picture as {option}; give with --not {other.file} a "
-                    "picture of what the activity is not, or leave it out"
-                )
 
 
 def _search_many(
@@ -285,33 +247,6 @@ def _print_moments(found: "Localization") -> None:
         print(f"  no probabilities: {found.uncalibrated}")
 
 
-def _print_ranking(ranking: "Ranking") -> None:
-    from stillseek.localize.localization import format_score, format_span
-
-    by = {
-        "presence": "by presence",
-        "similarity": "by similarity, which compares badly between videos",
-        None: "as given: likeness does not compare between these videos",
-    }
-    if not ranking.results:
-        return
-    first, number = ranking.results[0], len(ranking.results)
-    print(
-        f"{number} video{'s' * (number != 1)}, {by[ranking.ranked_by]} "
-        f"(recipe {first.recipe}, model {first.model})"
-    )
-    for place, found in enumerate(ranking.results, start=1):
-        if found.found is False and (place == 1 or ranking.results[place - 2].found):
-            print("probably not in these:")
-        presence = "" if found.presence is None else f"  presence {format_score(found.presence)}"
-        print(f"{place:>4}  {shown_name(str(found.video))}{presence}")
-        for moment in found.moments:
-            score = "" if moment.score is None else f"  score {format_score(moment.score)}"
-            print(f"      {format_span(moment.segment)}{score}")
-    if first.uncalibrated is not None:
-        print(f"  no probabilities: {first.uncalibrated}")
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Outputs:
     """The files that are asked for beside what is printed."""
@@ -328,14 +263,13 @@ class _Outputs:
         """Refuses, where there are many videos, what shows one."""
         for name, path in (
             ("plot", self.plot),
-            ("report", self.report),
             ("explain", self.explain),
             ("edl", self.edl),
         ):
             if path is not None:
                 raise UsageError(
-                    f"--{name} shows one video; leave it out, or give one video file (--csv and "
-                    "--clips take many)"
+                    f"--{name} shows one video; leave it out, or give one video file (--csv, "
+                    "--clips and --report take many)"
                 )
 
     def check(self, videos: list[Path], cache: Path | None, *, inputs: list[Path | None]) -> None:
@@ -368,12 +302,17 @@ class _Outputs:
 
             check_explainable(localizer.recipe)
 
-    def write(self, ranking: "Ranking", localizer: "Localizer") -> list[Path]:
+    def write(self, ranking: "Ranking", localizer: "Localizer", *, is_many: bool) -> list[Path]:
         """Writes them; returns their paths."""
         written = []
         for found in ranking.results:
-            written += self._write_one(found, localizer)
+            written += self._write_one(found, localizer, is_many=is_many)
         # An empty table would take the place of the last good one.
+        if self.report is not None and is_many and ranking.results:
+            from stillseek.localize.report import write_ranking_report
+
+            write_ranking_report(ranking, self.report, overwrite=self.overwrite)
+            written.append(self.report)
         if self.csv is not None and ranking.results:
             from stillseek.localize.ranking import write_ranking
 
@@ -381,7 +320,9 @@ class _Outputs:
             written.append(self.csv)
         return written
 
-    def _write_one(self, found: "Localization", localizer: "Localizer") -> list[Path]:
+    def _write_one(
+        self, found: "Localization", localizer: "Localizer", *, is_many: bool
+    ) -> list[Path]:
         # Drawing and pages take seconds to import: only who asks for them pays.
         written = []
         if self.clips is not None:
@@ -393,7 +334,7 @@ class _Outputs:
 
             plot_localization(found, self.plot, overwrite=self.overwrite)
             written.append(self.plot)
-        if self.report is not None:
+        if self.report is not None and not is_many:
             from stillseek.localize.report import write_report
 
             write_report(found, self.report, overwrite=self.overwrite)

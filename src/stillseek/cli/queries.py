@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter, Token
 
+from stillseek.errors import UsageError
+from stillseek.files import refuse_url
+
 if TYPE_CHECKING:
     from stillseek.localize.query_image import VideoFrame
 
@@ -73,7 +76,7 @@ def _parse_picture(token: Token, *, is_last: bool) -> ImageQuery:
     follows, is_unlike = token.index > 0, token.keyword == _NOT
     # What the activity is not may be either: a file of that name is a picture.
     may_be_frame = token.keyword == _FRAME or (is_unlike and not Path(token.value).exists())
-    frame = _parse_frame(token.value) if may_be_frame else None
+    frame = parse_frame(token.value) if may_be_frame else None
     if frame is not None:
         return ImageQuery(*frame, is_unlike=is_unlike, follows=follows)
     is_frame = token.keyword == _FRAME and not (follows and is_last)
@@ -82,7 +85,8 @@ def _parse_picture(token: Token, *, is_last: bool) -> ImageQuery:
     return ImageQuery(Path(token.value), is_unlike=is_unlike, follows=follows)
 
 
-def _parse_frame(text: str) -> tuple[Path, float] | None:
+def parse_frame(text: str) -> tuple[Path, float] | None:
+    """Video and time of a frame; None where a text is not VIDEO@SECONDS."""
     path, _, time = text.rpartition("@")
     try:
         seconds = float(time)
@@ -125,6 +129,58 @@ def _parse_box(text: str) -> tuple[int, int, int, int]:
             f"--box {text} needs x and y of at least 0, and a width and height of at least 1"
         )
     return left, top, width, height
+
+
+def check_pictures(queries: Sequence[ImageQuery]) -> None:
+    """Refuses what cannot be pictures of an activity, before anything is loaded.
+
+    Raises:
+        UsageError: One is a video or a URL, none says what the activity is, or one says that it
+            is and is not.
+        MediaError: A file is not there.
+    """
+    from stillseek.media.faults import check_file
+
+    if all(query.is_unlike for query in queries):
+        raise UsageError(
+            "--not says what the activity is not; say with --image or --frame what it is"
+        )
+    for query in queries:
+        _refuse_video_as_picture(query)
+        refuse_url(query.file, "--image" if query.seconds is None else "--frame")
+        check_file(query.file, "image" if query.seconds is None else "video")
+    _refuse_contradiction(queries)
+
+
+def _refuse_video_as_picture(query: ImageQuery) -> None:
+    from stillseek.media.folder import is_video_name
+
+    video, seconds = query.file, "SECONDS"
+    if not video.exists() and "@" in video.name:
+        name, _, seconds = str(video).rpartition("@")
+        video = Path(name)
+    is_animation = video.suffix.lower() == ".gif"
+    if query.seconds is None and not is_animation and is_video_name(video) and video.is_file():
+        option = "--not" if query.is_unlike else "--frame"
+        raise UsageError(
+            f"{query.file} is a video, not a picture; give a frame of it: "
+            f"{option} {video}@{seconds}"
+        )
+
+
+def _refuse_contradiction(queries: Sequence[ImageQuery]) -> None:
+    """Refuses a picture of what the activity is and is not; a part of one may be meant."""
+    from stillseek.media.faults import holds_same
+
+    wanted = [query for query in queries if not query.is_unlike and query.box is None]
+    for other in (query for query in queries if query.is_unlike):
+        for query in wanted:
+            if query.seconds == other.seconds and holds_same(query.file, other.file):
+                option = "--image" if query.seconds is None else "--frame"
+                raise UsageError(
+                    f"--not is the same picture as {option}; give with --not {other.file} a "
+                    "picture of what the activity is not, or leave it out"
+                )
 
 
 # One parameter under several names: only so does the parser keep their order.

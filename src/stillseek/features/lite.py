@@ -1,7 +1,6 @@
 """The ``lite`` recipe, the default: EfficientNet-Lite2, a frame every half second, 128 numbers."""
 
 import hashlib
-import io
 import threading
 from collections.abc import Mapping
 from dataclasses import replace
@@ -19,6 +18,7 @@ from stillseek.features.content import content_box, is_blank
 from stillseek.features.frames import FrameRecipe, squash
 from stillseek.features.recipe import QueryFeatures, RecipeOptions
 from stillseek.features.reduction import Reduction
+from stillseek.features.torch_archive import read_state_dict
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -148,6 +148,8 @@ class LiteEncoder:
 class LiteRecipe(FrameRecipe):
     """`FrameRecipe` whose query pictures lose their black bars before they are squashed."""
 
+    mirrored = True
+
     def encode_pixels(self, image: UInt8[np.ndarray, "height width 3"]) -> QueryFeatures:
         """Features of a whole RGB picture; boxes are fractions of it, its bars included."""
         left, top, width, height = content_box(image)
@@ -192,7 +194,7 @@ def _installed_weights() -> Path:
     return Path(spec.origin).parent / _FILE
 
 
-def _read_weights(given: Path | None) -> dict[str, np.ndarray]:
+def _read_weights(given: Path | None) -> Mapping[str, np.ndarray]:
     """The published state dict, the installed one where none is given; checked first."""
     path = given or _installed_weights()
     advice = (
@@ -210,8 +212,4 @@ def _read_weights(given: Path | None) -> dict[str, np.ndarray]:
         raise FeatureError(
             f"{path} is not the published file {Path(_FILE).name} (its SHA-256 differs); {advice}"
         )
-    # torch takes a second to import: only who encodes pays for it.
-    import torch
-
-    state = torch.load(io.BytesIO(content), weights_only=True, map_location="cpu")
-    return {name: tensor.numpy() for name, tensor in state.items()}
+    return read_state_dict(content)

@@ -141,6 +141,7 @@ class Recipe(ABC):
         batch_units: Units in one forward pass.
         one_space: Whether one encoder makes clip features and the global feature, so that they
             can be compared without training.
+        mirrored: Whether a picture and its mirror image have one feature.
         drawn_only: Whether the encoder knows drawn video only, so that an answer about another one
             needs a warning.
     """
@@ -152,6 +153,7 @@ class Recipe(ABC):
     global_dim: int
     batch_units: int
     one_space: bool = False
+    mirrored: bool = False
     drawn_only: bool = False
 
     @abstractmethod

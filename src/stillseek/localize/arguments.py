@@ -3,14 +3,16 @@
 from collections.abc import Callable, Iterable, Sequence
 from numbers import Integral
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from stillseek.errors import UsageError
 from stillseek.files import Output, as_path, check_outputs
 from stillseek.localize.localization import Localization
-from stillseek.localize.query import Box
-from stillseek.models.inputs import HeadPrecision
+from stillseek.localize.query_image import Box
 from stillseek.timeline import Segment
+
+if TYPE_CHECKING:
+    from stillseek.models.inputs import HeadPrecision
 
 
 def checked_boxes(boxes: object, num_images: int) -> tuple[Box | None, ...]:
@@ -98,7 +100,7 @@ def check_true_segment(value: object) -> None:
     check_type("true_segment", value, Segment | None, "a Segment, or None")
 
 
-def check_onnx_precision(precision: HeadPrecision) -> None:
+def check_onnx_precision(precision: "HeadPrecision") -> None:
     """Refuses what ONNX Runtime does not compute in."""
     if precision == "bf16":
         raise UsageError("the onnx engine computes in float32; use precision fp32, or torch")

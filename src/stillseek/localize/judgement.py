@@ -10,8 +10,8 @@ from jaxtyping import Float
 
 from stillseek.localize.localization import Similarity
 from stillseek.localize.search import Scorer
-from stillseek.localize.unlike import likeness_logits, penalties
-from stillseek.models.calibration import Calibration, sigmoid
+from stillseek.localize.unlike import likeness_logits
+from stillseek.models.calibration import Calibration, penalties, sigmoid
 from stillseek.timeline import ClipGrid, Moment
 
 

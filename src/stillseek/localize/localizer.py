@@ -8,13 +8,13 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from stillseek.errors import UnusableFeaturesError, UsageError
+from stillseek.errors import UsageError
 from stillseek.features import (
     DEFAULT_RECIPE,
     FeatureStore,
-    QueryFeatures,
     Recipe,
     RecipeOptions,
+    VideoFeatures,
     load_recipe,
 )
 from stillseek.features.drawn import warn_unless_drawn
@@ -42,22 +42,19 @@ from stillseek.localize.head import (
 )
 from stillseek.localize.judgement import judge, scored
 from stillseek.localize.localization import Localization
-from stillseek.localize.query import Box, EncodedQuery, encode
+from stillseek.localize.query import EncodedQuery, encode
 from stillseek.localize.query_image import (
+    Box,
     Picture,
-    QueryImage,
-    VideoFrame,
-    file_of,
-    name_of,
-    pixels_of,
+    encode_picture,
     query_images,
     refuse_contradiction,
 )
 from stillseek.localize.ranking import Ranking, search_each
 from stillseek.localize.search import SearchMethod, find_moments
-from stillseek.localize.unlike import likeness_logits, penalties, with_penalty
+from stillseek.localize.unlike import likeness_logits, with_penalty
 from stillseek.media.folder import find_videos
-from stillseek.models.calibration import calibration_of
+from stillseek.models.calibration import calibration_of, penalties
 from stillseek.models.catalog import model_name
 from stillseek.models.checkpoint import Checkpoint
 from stillseek.models.decoding import (
@@ -259,26 +256,25 @@ class Localizer:
                 "(--not, unlike), or use another recipe, such as lite"
             )
         refuse_contradiction(pictures, parts, others)
-        features = [
-            self._encode_image(image, box, name_of(pictures, place, "images"))
-            for place, (image, box) in enumerate(zip(pictures, parts, strict=True))
-        ]
+        features = tuple(
+            encode_picture(self.recipe, pictures, place, "images", box=box, store=self._store)
+            for place, box in enumerate(parts)
+        )
+        of_unlike = tuple(
+            encode_picture(self.recipe, others, place, "unlike", store=self._store)
+            for place in range(len(others))
+        )
         likeness, likeness_of_unlike = None, ()
         if self._matching is not None:
             cpu, matching = torch.device("cpu"), self._matching.model
             likeness = encode(matching, features, cpu)
-            likeness_of_unlike = tuple(
-                encode(
-                    matching,
-                    [self._encode_image(other, None, name_of(others, place, "unlike"))],
-                    cpu,
-                )
-                for place, other in enumerate(others)
-            )
+            likeness_of_unlike = tuple(encode(matching, [other], cpu) for other in of_unlike)
         return EncodedQuery(
             images=pictures,
             boxes=parts,
             unlike=others,
+            features=features,
+            features_of_unlike=of_unlike,
             head=self.model,
             score=encode(self.model, features, self.device, precision=self._precision),
             likeness=likeness,
@@ -335,9 +331,44 @@ class Localizer:
         # Requests and pictures first: what is wrong must not cost the time of reading the video.
         search = self._checked_request(top, decode, search, on_progress)
         query = self._query(images, boxes, unlike)
-        clips, grid = self._encode_video(video, on_progress)
+        features = self._encode_video(video, on_progress)
         if self.recipe.drawn_only:
-            warn_unless_drawn(video, grid.duration_seconds)
+            warn_unless_drawn(video, features.grid.duration_seconds)
+        return self.locate_features(
+            features, query, video=video, top=top, decode=decode, search=search
+        )
+
+    def locate_features(
+        self,
+        features: VideoFeatures,
+        query: EncodedQuery,
+        *,
+        video: Path,
+        top: int = 1,
+        decode: DecodeMethod = "joint",
+        search: SearchMethod | None = None,
+    ) -> Localization:
+        """Searches one video whose features are there; the file is not read.
+
+        Args:
+            features: Of the localizer's recipe.
+            query: The pictures.
+            video: The file that the result names.
+            top: As for `locate`.
+            decode: As for `locate`.
+            search: As for `locate`.
+
+        Raises:
+            UsageError: The features are of another recipe, or as for `locate`.
+        """
+        if features.fingerprint != self.recipe.fingerprint:
+            raise UsageError(
+                f"the features of {video} have recipe fingerprint {features.fingerprint[:16]}, and "
+                f"this localizer has {self.recipe.fingerprint[:16]}; extract them with its recipe"
+            )
+        search = self._checked_request(top, decode, search, None)
+        query = self._query(query, None, None)
+        clips, grid = features.clips.astype(np.float32), features.grid
         judgement = None
         if query.likeness is not None:
             judgement = judge(
@@ -526,27 +557,12 @@ class Localizer:
             return f"head {self.name} has no calibration, so its moments have no scores"
         return None
 
-    def _encode_image(self, image: QueryImage, box: Box | None, name: str) -> QueryFeatures:
-        file = file_of(image)
-        try:
-            if self._store is not None and file is not None:
-                seconds = image.seconds if isinstance(image, VideoFrame) else None
-                return self._store.get_or_encode_query(
-                    self.recipe, file, frame_seconds=seconds, box=box
-                )
-            return self.recipe.encode_image(pixels_of(image), box=box)
-        except UnusableFeaturesError as error:
-            part = "" if box is None else f", box {','.join(map(str, box))}"
-            raise UnusableFeaturesError(f"{name}{part}: {error}") from error
-
     def _encode_video(
         self, path: Path, on_progress: Callable[[float, float], None] | None
-    ) -> tuple[Float[np.ndarray, "clip clip_dim"], ClipGrid]:
+    ) -> VideoFeatures:
         if self._store is not None:
-            features = self._store.get_or_encode(self.recipe, path, on_progress=on_progress)
-        else:
-            features = self.recipe.encode_video(path, on_progress=on_progress)
-        return features.clips.astype(np.float32), features.grid
+            return self._store.get_or_encode(self.recipe, path, on_progress=on_progress)
+        return self.recipe.encode_video(path, on_progress=on_progress)
 
 
 def _load_recipe(

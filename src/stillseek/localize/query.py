@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from stillseek.features import QueryFeatures
-from stillseek.localize.query_image import QueryImage
+from stillseek.localize.query_image import Box, QueryImage
 from stillseek.localize.search import Scorer
 from stillseek.models.catalog import LocalizerModel
 from stillseek.models.inputs import HeadPrecision
@@ -21,7 +21,6 @@ from stillseek.models.outputs import (
 from stillseek.models.sail import Sail
 from stillseek.tensors import ClipEvidence, LocalizerInput, LocalizerOutput, SegmentScores
 
-Box = tuple[int, int, int, int]
 Head = LocalizerModel | OnnxModel
 
 
@@ -33,6 +32,8 @@ class EncodedQuery:
         images: The query images: files, or the pixels of pictures that are none.
         boxes: The part of each that is meant; None is the whole image.
         unlike: Pictures of what the activity is not.
+        features: What the recipe makes of each image.
+        features_of_unlike: What it makes of each picture of what the activity is not.
         head: The head that reads them.
         score: What the head says to windows of a video.
         likeness: How like the pictures the clips are; None where clips and pictures do not compare.
@@ -42,6 +43,8 @@ class EncodedQuery:
     images: tuple[QueryImage, ...]
     boxes: tuple[Box | None, ...]
     unlike: tuple[QueryImage, ...]
+    features: tuple[QueryFeatures, ...]
+    features_of_unlike: tuple[QueryFeatures, ...]
     head: Head
     score: Scorer
     likeness: Scorer | None

@@ -11,7 +11,8 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-from stillseek.errors import MediaError, UsageError
+from stillseek.errors import MediaError, UnusableFeaturesError, UsageError
+from stillseek.features import FeatureStore, QueryFeatures, Recipe
 from stillseek.files import as_path, refuse_url
 from stillseek.media import frame_at, read_image, rgb_of
 from stillseek.media.container import MAX_PIXELS
@@ -54,6 +55,9 @@ class VideoFrame:
 
 Picture = Path | str | VideoFrame | bytes | Image.Image | np.ndarray
 """A file; a frame of a video; an encoded picture; Pillow's image; or RGB of uint8."""
+
+Box = tuple[int, int, int, int]
+"""Left, top, width, height in pixels, after EXIF rotation."""
 
 QueryImage = Path | VideoFrame | UInt8[np.ndarray, "height width 3"]
 """A file or frame, which is read where it is needed; or the pixels of a picture that is none."""
@@ -102,6 +106,15 @@ def pixels_of(image: QueryImage) -> UInt8[np.ndarray, "height width 3"]:
             return image
 
 
+def mirrored(image: QueryImage, box: Box | None) -> tuple[QueryImage, Box | None]:
+    """A picture and the part of it that is meant, seen in a mirror."""
+    pixels = np.ascontiguousarray(pixels_of(image)[:, ::-1])
+    if box is None:
+        return pixels, None
+    left, top, width, height = box
+    return pixels, (pixels.shape[1] - left - width, top, width, height)
+
+
 def file_of(image: QueryImage) -> Path | None:
     """The file that a query image is read from; None for a picture in memory."""
     match image:
@@ -122,6 +135,42 @@ def name_of(images: Sequence[QueryImage], place: int, name: str) -> str:
     """What messages call one of several pictures: its file, or ``NAME[PLACE]`` where in memory."""
     image = images[place]
     return f"{name}[{place}]" if isinstance(image, np.ndarray) else str(image)
+
+
+def encode_picture(
+    recipe: Recipe,
+    images: Sequence[QueryImage],
+    place: int,
+    name: str,
+    *,
+    box: Box | None = None,
+    store: FeatureStore | None = None,
+) -> QueryFeatures:
+    """Features of one of several pictures, from the store where it is a file.
+
+    Args:
+        recipe: How pixels become features.
+        images: The pictures.
+        place: Which of them.
+        name: What messages call them all.
+        box: The part of it that is meant; None is the whole picture.
+        store: Where features are kept and looked up.
+
+    Raises:
+        UsageError: The box lies outside the picture, or the frame outside the video.
+        MediaError: The picture cannot be read.
+        UnusableFeaturesError: It shows nothing.
+    """
+    image = images[place]
+    file = file_of(image)
+    try:
+        if store is not None and file is not None:
+            seconds = image.seconds if isinstance(image, VideoFrame) else None
+            return store.get_or_encode_query(recipe, file, frame_seconds=seconds, box=box)
+        return recipe.encode_image(pixels_of(image), box=box)
+    except UnusableFeaturesError as error:
+        part = "" if box is None else f", box {','.join(map(str, box))}"
+        raise UnusableFeaturesError(f"{name_of(images, place, name)}{part}: {error}") from error
 
 
 def refuse_contradiction(

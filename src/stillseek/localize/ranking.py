@@ -2,7 +2,7 @@
 
 import csv
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import accumulate
 from pathlib import Path
 from typing import Literal
@@ -47,6 +47,10 @@ class Ranking:
     results: tuple[Localization, ...]
     failures: tuple[FailedVideo, ...]
     ranked_by: RankedBy | None
+
+    def only_found(self) -> "Ranking":
+        """The videos that show the activity, by the threshold of their presence."""
+        return replace(self, results=tuple(found for found in self.results if found.found))
 
     def to_json_dict(self) -> dict[str, object]:
         """As ``stillseek locate FOLDER --json`` prints it; the keys are a public contract.

@@ -10,8 +10,14 @@ from jaxtyping import UInt8
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image, ImageDraw
 
+from stillseek.errors import MediaError, UsageError
 from stillseek.files import MADE_BY, REPORT_SUFFIXES, Output, replacing, shown_name
-from stillseek.localize.arguments import check_localization, check_true_segment, checked_output
+from stillseek.localize.arguments import (
+    check_localization,
+    check_true_segment,
+    check_type,
+    checked_output,
+)
 from stillseek.localize.localization import (
     Localization,
     Similarity,
@@ -28,6 +34,7 @@ from stillseek.localize.panels import (
     tick_seconds,
 )
 from stillseek.localize.query_image import VideoFrame, pixels_of
+from stillseek.localize.ranking import Ranking
 from stillseek.media import frames_at
 from stillseek.timeline import Segment
 
@@ -72,10 +79,9 @@ def write_report(
         inputs=localization.files,
         overwrite=overwrite,
     )
-    environment = Environment(
-        loader=PackageLoader("stillseek.localize"), autoescape=True, undefined=StrictUndefined
-    )
-    page = environment.get_template("report.html").render(
+    page = _render(
+        "report.html",
+        title=shown_name(localization.video.name),
         video_name=shown_name(localization.video.name),
         duration=format_time(localization.duration_seconds),
         presence=presence_in_words(localization),
@@ -87,10 +93,70 @@ def write_report(
         # Where presence is None, its words say why already.
         no_scores=None if localization.presence is None else localization.uncalibrated,
         facts=_facts(localization),
-        made_by=MADE_BY,
     )
     with replacing(path) as place:
         place.write_text(page, encoding="utf-8")
+
+
+def write_ranking_report(ranking: Ranking, path: Path | str, *, overwrite: bool = False) -> None:
+    """Writes a page of many videos, best first, with frames of every moment.
+
+    A video that can no longer be read is there without frames.
+
+    Args:
+        ranking: The videos, at least one.
+        path: Where to.
+        overwrite: Whether a file that stillseek did not write may be replaced.
+
+    Raises:
+        UsageError: As for `write_report`, or there is no video.
+        MediaError: An image can no longer be read.
+        OSError: The file can't be written.
+    """
+    check_type("ranking", ranking, Ranking, "a Ranking, such as locate_many returns")
+    if not ranking.results:
+        raise UsageError("there is no video to show; search videos that can be read")
+    path = checked_output(
+        path,
+        lambda place: Output(name="report", path=place, suffixes=REPORT_SUFFIXES),
+        inputs=[file for found in ranking.results for file in found.files],
+        overwrite=overwrite,
+    )
+    first = ranking.results[0]
+    facts = {
+        name: fact for name, fact in _facts(first).items() if name not in ("video", "duration")
+    }
+    page = _render(
+        "ranking.html",
+        title=f"{len(ranking.results)} videos, best first",
+        queries=_queries(first),
+        videos=[_video(found) for found in ranking.results],
+        facts=facts,
+    )
+    with replacing(path) as place:
+        place.write_text(page, encoding="utf-8")
+
+
+def _render(template: str, **values: object) -> str:
+    environment = Environment(
+        loader=PackageLoader("stillseek.localize"), autoescape=True, undefined=StrictUndefined
+    )
+    return environment.get_template(template).render(made_by=MADE_BY, **values)
+
+
+def _video(localization: Localization) -> dict[str, object]:
+    moments, error = [], None
+    try:
+        moments = _moments(localization)
+    except MediaError as failure:
+        error = str(failure)
+    return {
+        "name": shown_name(str(localization.video)),
+        "presence": presence_in_words(localization),
+        "is_absent": localization.found is False,
+        "moments": moments,
+        "error": error,
+    }
 
 
 def _moments(localization: Localization) -> list[dict[str, object]]:

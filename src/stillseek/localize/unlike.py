@@ -1,6 +1,5 @@
 """What the query is not: clips that look more like other pictures are pushed down."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -11,24 +10,6 @@ from torch import Tensor
 from stillseek.localize.search import Scorer
 from stillseek.models.outputs import segment_scores_output
 from stillseek.tensors import LocalizerOutput
-
-
-def penalties(
-    like: Float[np.ndarray, " clip"], unlike: Sequence[Float[np.ndarray, " clip"]]
-) -> Float[np.ndarray, " clip"]:
-    """``p_i = min(0, x_i - max_m y_mi)``: what the log odds of every clip lose.
-
-    A clip that is more like the query than like any of the others loses nothing.
-
-    Args:
-        like: ``x_i``: log odds that clip ``i`` is like the query; ``-inf`` where it shows nothing.
-        unlike: ``y_mi``: log odds that it is like the ``m``-th picture of what the query is not.
-    """
-    if not unlike:
-        return np.zeros_like(like)
-    most = np.max(unlike, axis=0)
-    # Of a clip that shows nothing, the difference is that of two infinities.
-    return np.where(most > like, like - np.where(most > like, most, 0.0), 0.0)
 
 
 def likeness_logits(

@@ -1,15 +1,17 @@
 """From evidence to probabilities: presence of an activity, and how sure a moment is."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float
 
 from stillseek.errors import CheckpointError
-from stillseek.tensors import ClipEvidence
+
+if TYPE_CHECKING:
+    from stillseek.tensors import ClipEvidence
 
 # A minute of clips of half a second: from there on length counts.
 _SHORT_CLIPS = 120
@@ -70,13 +72,21 @@ class Calibration:
         """The numbers by name, for a checkpoint."""
         return asdict(self)
 
-    def clip_logits(self, evidence: ClipEvidence) -> Float[np.ndarray, "batch clip"]:
+    def clip_logits(self, evidence: "ClipEvidence") -> Float[np.ndarray, "batch clip"]:
         """``z_i``: log odds that the activity is in the video, were this clip all that speaks.
 
         ``-inf`` where a clip shows nothing, and on padding.
         """
-        similarity = evidence.similarity.cpu().double().numpy()
-        background = evidence.background.cpu().double().numpy()
+        return self.log_odds(
+            evidence.similarity.cpu().double().numpy(), evidence.background.cpu().double().numpy()
+        )
+
+    def log_odds(
+        self,
+        similarity: Float[np.ndarray, "batch clip"],
+        background: Float[np.ndarray, " batch"],
+    ) -> Float[np.ndarray, "batch clip"]:
+        """``z_i`` of evidence that is in NumPy: ``-inf`` where the similarity is."""
         return (
             self.similarity * similarity
             + (self.background * background + self.length * doublings(similarity) + self.bias)[
@@ -117,6 +127,24 @@ def mean_of_best(
     shown = np.isfinite(best)
     total = np.where(shown, best, 0.0).sum(axis=-1)
     return np.where(shown.any(axis=-1), total / np.maximum(shown.sum(axis=-1), 1), -np.inf)
+
+
+def penalties(
+    like: Float[np.ndarray, " clip"], unlike: Sequence[Float[np.ndarray, " clip"]]
+) -> Float[np.ndarray, " clip"]:
+    """``p_i = min(0, x_i - max_m y_mi)``: what the log odds of every clip lose.
+
+    A clip that is more like the query than like any of the others loses nothing.
+
+    Args:
+        like: ``x_i``: log odds that clip ``i`` is like the query; ``-inf`` where it shows nothing.
+        unlike: ``y_mi``: log odds that it is like the ``m``-th picture of what the query is not.
+    """
+    if not unlike:
+        return np.zeros_like(like)
+    most = np.max(unlike, axis=0)
+    # Of a clip that shows nothing, the difference is that of two infinities.
+    return np.where(most > like, like - np.where(most > like, most, 0.0), 0.0)
 
 
 def doublings(similarity: Float[np.ndarray, "batch clip"]) -> Float[np.ndarray, " batch"]:

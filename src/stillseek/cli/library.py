@@ -1,0 +1,435 @@
+"""``stillseek library``: an index over many videos, made once and asked with pictures for ever."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import App, Parameter
+
+from stillseek.cli.console import print_some, print_wrote, progress_bar
+from stillseek.cli.queries import ImageQuery, Queries, check_pictures
+from stillseek.cli.ranking_table import print_ranking
+from stillseek.cli.recipe_options import RecipeBesideHead
+from stillseek.errors import UsageError
+from stillseek.files import REPORT_SUFFIXES, Output, check_outputs, json_text, shown_name
+
+if TYPE_CHECKING:
+    from stillseek.features import VideoOutcome
+    from stillseek.library.adding import AddReport
+    from stillseek.library.library import Library
+    from stillseek.localize.localizer import Localizer
+    from stillseek.localize.ranking import Ranking
+
+library = App(name="library")
+
+_RECIPE = RecipeBesideHead()
+
+
+@library.command
+def add(
+    folder: Path,
+    /,
+    *videos: Path,
+    root: str | None = None,
+    recipe: str | None = None,
+    recipe_options: Annotated[RecipeBesideHead, Parameter(name="*")] = _RECIPE,
+    workers: int | None = None,
+    engine: Literal["local", "ray"] = "local",
+) -> int:
+    """Bring a library up to date with video files and folders.
+
+    What is as it was costs a look at its size and time; new and changed files are read, moved ones
+    found again by their bytes, and those that are gone from the folders leave the index. It may be
+    killed at any moment: run the same command again to go on. Exits with 1 where a file failed.
+
+    Args:
+        folder: Folder of the library; made where there is none.
+        videos: Video files, or folders that are searched for them.
+        root: Name of the one folder given; with the name of one that has moved, its videos are
+            found where the folder is now.
+        recipe: How pixels become features: lite, where not given and the library is new.
+        recipe_options: How the recipe is loaded.
+        workers: Videos that are decoded at the same time; where not given, one a processor, at
+            most 8.
+        engine: Who does the work: this process, or Ray, on the cluster that RAY_ADDRESS names or
+            else on this machine.
+    """
+    from stillseek.cli.extraction_log import show_progress
+
+    place = _open(folder, recipe, recipe_options)
+    try:
+        with show_progress() as show:
+            report = place.add(*videos, root=root, workers=workers, engine=engine, on_progress=show)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(
+            f"stopped: what was done is in {folder}; run the same command again to go on"
+        ) from None
+    _print_added(report)
+    return 1 if report.failed else 0
+
+
+@library.command
+def search(
+    folder: Path,
+    /,
+    *,
+    queries: Queries,
+    top: int = 10,
+    moments: int = 1,
+    within: Annotated[str | None, Parameter(name="--in")] = None,
+    since: datetime | None = None,
+    min_duration: float = 0.0,
+    fast: bool = False,
+    checkpoint: Path | None = None,
+    model: Literal["sail", "matching"] | None = None,
+    json: bool = False,
+    csv: Path | None = None,
+    clips: Path | None = None,
+    report: Path | None = None,
+    overwrite: bool = False,
+) -> int:
+    """Find the moments of a library that show the activity of a picture, best first.
+
+    Args:
+        folder: Folder of the library.
+        queries: Picture of the activity (--image), or a paused frame of a video as VIDEO@SECONDS
+            (--frame); several are averaged. A --box x,y,w,h after one (pixels from its top left
+            corner) keeps to that part of it. --not is a picture or frame of what it is not.
+        top: Find up to this many videos.
+        moments: Find up to this many moments in a video.
+        within: Only videos whose name or path fits this pattern, such as "archive/2024/*".
+        since: Only videos whose files are not older, such as 2026-03-31.
+        min_duration: Only videos that are not shorter, in seconds.
+        fast: Answer from the index alone, without a head.
+        checkpoint: Use this trained head instead of the shipped one.
+        model: The shipped SAIL head, or matching.
+        json: Print one JSON object and nothing else.
+        csv: Write a table of all moments, best video first.
+        clips: Cut the moments into files in this folder.
+        report: Write one self-contained HTML page with frames of every moment.
+        overwrite: Replace files that stillseek did not write.
+    """
+    if not queries:
+        raise UsageError(
+            "--image needs a picture: stillseek library search LIBRARY --image PICTURE"
+        )
+    check_pictures(queries)
+    _check_outputs(folder, queries, csv=csv, clips=clips, report=report, overwrite=overwrite)
+    if fast and (checkpoint is not None or model is not None):
+        raise UsageError(
+            "--fast leaves the head out; leave --checkpoint and --model out, or --fast"
+        )
+    place = _open(folder)
+    wanted = [query for query in queries if not query.is_unlike]
+    found = place.search(
+        [query.picture for query in wanted],
+        boxes=[query.box for query in wanted],
+        unlike=[query.picture for query in queries if query.is_unlike] or None,
+        top=top,
+        moments=moments,
+        within=within,
+        since=since,
+        min_duration_seconds=min_duration,
+        fast=fast,
+        localizer=_localizer(place, checkpoint, model),
+    )
+    code = _print_found(found, json=json)
+    for path in _write(found, csv=csv, clips=clips, report=report, overwrite=overwrite):
+        if not json:
+            print_wrote(str(path))
+    return code
+
+
+@library.command
+def similar(
+    folder: Path,
+    frame: str,
+    /,
+    *,
+    top: int = 10,
+    moments: int = 1,
+    fast: bool = False,
+    json: bool = False,
+) -> int:
+    """Find more like one moment of a video.
+
+    Args:
+        folder: Folder of the library.
+        frame: The moment, as VIDEO@SECONDS.
+        top: Find up to this many videos.
+        moments: Find up to this many moments in a video.
+        fast: Answer from the index alone, without a head.
+        json: Print one JSON object and nothing else.
+    """
+    from stillseek.cli.queries import parse_frame
+
+    parsed = parse_frame(frame)
+    if parsed is None:
+        raise UsageError(f"{frame} is not VIDEO@SECONDS, e.g. match.mp4@12.5")
+    found = _open(folder).similar(*parsed, top=top, moments=moments, fast=fast)
+    return _print_found(found, json=json)
+
+
+@library.command(name="list")
+def list_(folder: Path, /, *, failed: bool = False, json: bool = False) -> None:
+    """List the videos of a library.
+
+    Args:
+        folder: Folder of the library.
+        failed: Only those that could not be read, with the reason.
+        json: Print one JSON object.
+    """
+    place = _open(folder)
+    videos = [video for video in place.videos() if video.error or not failed]
+    if json:
+        print(json_text({"videos": [asdict(v) | {"path": str(place.path(v))} for v in videos]}))
+        return
+    for video in videos:
+        length = "failed" if video.error else str(timedelta(seconds=round(video.duration_seconds)))
+        why = f"  {shown_name(video.error)}" if failed else ""
+        print(f"{length:>10}  {shown_name(video.name)}{why}")
+
+
+@library.command
+def remove(folder: Path, /, *names: str) -> None:
+    """Remove videos from a library, with their features; no video file is touched.
+
+    Args:
+        folder: Folder of the library.
+        names: Paths of files or folders, names as library list shows them, or patterns of either.
+    """
+    if not names:
+        raise UsageError("nothing to remove; give paths, names or patterns")
+    removed = _open(folder).remove(*names)
+    print(f"removed: {len(removed)} video{'s' * (len(removed) != 1)}")
+
+
+@library.command
+def stats(folder: Path, /, *, json: bool = False) -> None:
+    """Show how much a library holds.
+
+    Args:
+        folder: Folder of the library.
+        json: Print one JSON object.
+    """
+    found = _open(folder).stats()
+    if json:
+        roots = {name: str(path) for name, path in found.roots.items()}
+        print(json_text(asdict(found) | {"roots": roots}))
+        return
+    hours = found.seconds / 3600
+    size = (found.index_bytes + found.feature_bytes) / 1e6
+    each = f", {size / hours:.2f} MB an hour" if hours else ""
+    print(f"videos   {found.videos} ({timedelta(seconds=round(found.seconds))})")
+    print(f"failed   {found.failed}")
+    print(f"recipe   {found.recipe}, fingerprint {found.fingerprint[:16]}")
+    print(f"rows     {found.rows} of {found.clips} clips")
+    print(f"index    {found.index}: every row is compared, agreement 1")
+    print(f"size     {size:.1f} MB{each}")
+    for name, path in found.roots.items():
+        print(f"root     {shown_name(name)}: {shown_name(str(path))}")
+
+
+@library.command
+def verify(folder: Path, /, *, json: bool = False) -> int:
+    """Compare all checksums, rows and files with what the library says.
+
+    Exits with 1 where something is wrong with the library.
+
+    Args:
+        folder: Folder of the library.
+        json: Print one JSON object.
+    """
+    with progress_bar("videos") as advance:
+        found = _open(folder).verify(on_progress=advance)
+    if json:
+        print(json_text(asdict(found) | {"changed": [str(path) for path in found.changed]}))
+    else:
+        print(
+            f"videos: {found.intact} intact, {len(found.problems)} problems, "
+            f"{len(found.changed)} files gone or changed since"
+        )
+        print_some("error", found.problems)
+        print_some("changed", [str(path) for path in found.changed])
+    return 1 if found.problems else 0
+
+
+@library.command
+def migrate(
+    folder: Path,
+    /,
+    *,
+    recipe: str | None = None,
+    recipe_options: Annotated[RecipeBesideHead, Parameter(name="*")] = _RECIPE,
+    workers: int | None = None,
+    engine: Literal["local", "ray"] = "local",
+) -> None:
+    """Make the index of a library anew by another recipe, while the old one answers.
+
+    It may be killed at any moment: run the same command again to go on.
+
+    Args:
+        folder: Folder of the library.
+        recipe: The recipe; where not given, that of the library, as after an update of stillseek.
+        recipe_options: How the recipe is loaded.
+        workers: As for library add.
+        engine: As for library add.
+    """
+    from stillseek.cli.extraction_log import show_progress
+
+    if recipe is None and recipe_options != _RECIPE:
+        raise UsageError("options of a recipe need --recipe NAME; give it, or leave them out")
+    options = None if recipe is None else recipe_options.options()
+    place = _open(folder)
+    with show_progress() as show:
+        place.migrate(
+            recipe, recipe_options=options, workers=workers, engine=engine, on_progress=show
+        )
+    print(f"the library {shown_name(str(folder))} is of recipe {place.stats().recipe}")
+
+
+@library.command
+def watch(
+    folder: Path,
+    /,
+    *videos: Path,
+    alert: tuple[Path, ...] = (),
+    run: str | None = None,
+    settle: float = 5.0,
+    workers: int | None = None,
+) -> None:
+    """Follow folders: add videos as they are complete, until it is stopped.
+
+    Args:
+        folder: Folder of the library.
+        videos: Folders of videos.
+        alert: Print when the activity of this picture appears in a video that is added.
+        run: With --alert: a command that is run then, with the JSON object of the video on its
+            standard input.
+        settle: Seconds for which a file must not change to be complete.
+        workers: As for library add.
+    """
+    from stillseek.library.watching import Added, Alert, follow
+
+    for event in follow(
+        _open(folder), videos, alerts=alert, command=run, settle_seconds=settle, workers=workers
+    ):
+        match event:
+            case Added(report=report):
+                _print_added(report)
+            case Alert(picture=picture, ranking=ranking):
+                print(f"alert: {shown_name(str(picture))}")
+                print_ranking(ranking)
+            case trouble:
+                print_some("error", [trouble.error])
+        sys.stdout.flush()
+
+
+def _open(
+    folder: Path, recipe: str | None = None, options: RecipeBesideHead = _RECIPE
+) -> "Library":
+    from stillseek.library.library import Library
+
+    given = None if options == _RECIPE else options.options()
+    return Library.open(folder, recipe=recipe, recipe_options=given)
+
+
+def _localizer(
+    place: "Library", checkpoint: Path | None, model: Literal["sail", "matching"] | None
+) -> "Localizer | None":
+    """Another head than the shipped one; None where none is asked for."""
+    if checkpoint is None and model is None:
+        return None
+    from stillseek.localize.localizer import Localizer
+
+    return Localizer.load(place.recipe, checkpoint=checkpoint, model=model)
+
+
+def _print_added(report: "AddReport") -> None:
+    """One line of what was done, and the errors."""
+    outcomes: Sequence[VideoOutcome] = report.outcomes
+    encoded = [outcome for outcome in outcomes if outcome.status == "encoded"]
+    parts = [
+        f"{len(encoded)} encoded",
+        f"{sum(outcome.status == 'present' for outcome in outcomes)} known by their bytes",
+        f"{report.unchanged} unchanged",
+        f"{len(report.moved)} moved",
+        f"{len(report.gone)} gone",
+        f"{len(report.failed)} failed",
+    ]
+    print(f"videos: {', '.join(parts)}")
+    seconds = sum((outcome.duration_seconds for outcome in encoded), start=0.0)
+    if seconds:
+        times = seconds / report.wall_seconds
+        print(f"encoded {timedelta(seconds=round(seconds))} at {times:.1f}x real time")
+    print_some("error", [outcome.error for outcome in report.failed])
+
+
+def _print_found(found: "Ranking", *, json: bool) -> int:
+    if json:
+        print(json_text(found.to_json_dict()))
+    elif not found.results and not found.failures:
+        print("no video of the library can be searched so")
+    else:
+        if found.results and found.results[0].found is False:
+            print("probably nowhere in this library; the moments that look most like it:")
+        print_ranking(found)
+    print_some("error", [failure.error for failure in found.failures])
+    return 1 if found.failures and not found.results else 0
+
+
+def _check_outputs(
+    folder: Path,
+    queries: Sequence[ImageQuery],
+    *,
+    csv: Path | None,
+    clips: Path | None,
+    report: Path | None,
+    overwrite: bool,
+) -> None:
+    """Refuses what may not be written, before the search."""
+    outputs = []
+    if csv is not None:
+        from stillseek.localize.ranking import table_output
+
+        outputs.append(table_output(csv, name="--csv"))
+    if clips is not None:
+        outputs.append(Output(name="--clips", path=clips))
+    if report is not None:
+        outputs.append(Output(name="--report", path=report, suffixes=REPORT_SUFFIXES))
+    inputs = [folder, *(query.file for query in queries)]
+    check_outputs(outputs, inputs=inputs, overwrite=overwrite)
+
+
+def _write(
+    found: "Ranking",
+    *,
+    csv: Path | None,
+    clips: Path | None,
+    report: Path | None,
+    overwrite: bool,
+) -> list[Path]:
+    """Writes what was asked for beside what is printed; returns the paths."""
+    written: list[Path] = []
+    if not found.results:
+        return written
+    if clips is not None:
+        from stillseek.localize.export import clips_output, cut_moments
+
+        clips_output([result.video for result in found.results], clips, name="--clips")
+        for result in found.results:
+            written += cut_moments(result, clips, overwrite=overwrite)
+    if csv is not None:
+        from stillseek.localize.ranking import write_ranking
+
+        write_ranking(found, csv, overwrite=overwrite)
+        written.append(csv)
+    if report is not None:
+        from stillseek.localize.report import write_ranking_report
+
+        write_ranking_report(found, report, overwrite=overwrite)
+        written.append(report)
+    return written

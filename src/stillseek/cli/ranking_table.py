@@ -1,0 +1,36 @@
+"""How an answer about many videos is printed."""
+
+from typing import TYPE_CHECKING
+
+from stillseek.files import shown_name
+
+if TYPE_CHECKING:
+    from stillseek.localize.ranking import Ranking
+
+
+def print_ranking(ranking: "Ranking") -> None:
+    """Prints the videos, best first, each with its moments; those that seem not to show it last."""
+    from stillseek.localize.localization import format_score, format_span
+
+    by = {
+        "presence": "by presence",
+        "similarity": "by similarity, which compares badly between videos",
+        None: "as given: likeness does not compare between these videos",
+    }
+    if not ranking.results:
+        return
+    first, number = ranking.results[0], len(ranking.results)
+    print(
+        f"{number} video{'s' * (number != 1)}, {by[ranking.ranked_by]} "
+        f"(recipe {first.recipe}, model {first.model})"
+    )
+    for place, found in enumerate(ranking.results, start=1):
+        if found.found is False and (place == 1 or ranking.results[place - 2].found):
+            print("probably not in these:")
+        presence = "" if found.presence is None else f"  presence {format_score(found.presence)}"
+        print(f"{place:>4}  {shown_name(str(found.video))}{presence}")
+        for moment in found.moments:
+            score = "" if moment.score is None else f"  score {format_score(moment.score)}"
+            print(f"      {format_span(moment.segment)}{score}")
+    if first.uncalibrated is not None:
+        print(f"  no probabilities: {first.uncalibrated}")

@@ -1,0 +1,230 @@
+"""Bringing a library up to date with its files: what is new, changed, moved or gone."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from stillseek.errors import UsageError
+from stillseek.features import ExtractionProgress, ExtractionReport, VideoOutcome
+from stillseek.library.index import Index
+from stillseek.library.settings import Settings
+from stillseek.library.tables import IndexedVideo
+from stillseek.media.folder import find_videos
+
+# Videos in one write, and the time after which fewer are written: a search sees them then, and
+# whoever is killed loses no more of the index (what was extracted stays either way).
+_MOST_WAITING, _WAIT_SECONDS = 64, 20.0
+
+Extractor = Callable[..., ExtractionReport]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddReport:
+    """What became of the files that were looked at.
+
+    Attributes:
+        outcomes: What became of each that is new or changed: ``encoded``, ``present`` (its bytes
+            were known: moved, copied, or only touched) or ``failed``.
+        unchanged: Videos whose size and time are those of before.
+        unchanged_failed: Of these, the ones that could not be read before.
+        moved: Names that went while their bytes are there under another one.
+        gone: Names of files that are no longer there.
+        wall_seconds: Time that it took.
+    """
+
+    outcomes: tuple[VideoOutcome, ...]
+    unchanged: int
+    unchanged_failed: int
+    moved: tuple[str, ...]
+    gone: tuple[str, ...]
+    wall_seconds: float
+
+    @property
+    def failed(self) -> tuple[VideoOutcome, ...]:
+        """The files that could not be read now."""
+        return tuple(outcome for outcome in self.outcomes if outcome.status == "failed")
+
+
+def with_roots(settings: Settings, places: Sequence[Path]) -> Settings:
+    """The settings with a root for each place that no root holds."""
+    for place in places:
+        folder = place if place.is_dir() else place.parent
+        if settings.name(folder / "x") is None:
+            settings = settings.with_root(folder)
+    return settings
+
+
+def add_files(
+    settings: Settings,
+    index: Index,
+    places: Sequence[Path],
+    extract: Extractor,
+    *,
+    workers: int | None,
+    on_progress: Callable[[ExtractionProgress], None] | None,
+    on_outcome: Callable[[VideoOutcome], None] | None,
+) -> AddReport:
+    """Adds what is new in files and folders; the caller has the right to write.
+
+    Args:
+        settings: Whose roots hold the places.
+        index: The index.
+        places: Video files, and folders that are searched for them.
+        extract: Makes features (`stillseek.features.engines`).
+        workers: As for `stillseek.features.extract`.
+        on_progress: As for it.
+        on_outcome: Called for each video once it is in the library, or could not be read.
+    """
+    began = time.perf_counter()
+    for place in places:
+        if not place.exists():
+            raise UsageError(f"there is no file or folder {place}; check the path")
+    known = index.tables.videos()
+    fresh, there = _changes(settings, find_videos(places), known)
+    index.tables.sweep()
+    outcomes = add_to_index(
+        index, fresh, extract, workers=workers, on_progress=on_progress, on_outcome=on_outcome
+    )
+    gone = _gone(settings, places, known, {video.name for video in (*there, *fresh.values())})
+    index.tables.drop(video.name for video in gone)
+    index.tables.sweep()
+    if fresh or gone:
+        index.tables.compact()
+    contents = {video.content for video in index.tables.videos().values()} - {""}
+    return AddReport(
+        outcomes=outcomes,
+        unchanged=len(there),
+        unchanged_failed=sum(bool(video.error) for video in there),
+        moved=tuple(video.name for video in gone if video.content in contents),
+        gone=tuple(video.name for video in gone if video.content not in contents),
+        wall_seconds=time.perf_counter() - began,
+    )
+
+
+def add_to_index(
+    index: Index,
+    videos: dict[Path, IndexedVideo],
+    extract: Extractor,
+    *,
+    workers: int | None,
+    on_progress: Callable[[ExtractionProgress], None] | None,
+    on_outcome: Callable[[VideoOutcome], None] | None,
+) -> tuple[VideoOutcome, ...]:
+    """Extracts videos, and puts them into an index as they are done, some at a time.
+
+    Args:
+        index: The index.
+        videos: What is known of each file.
+        extract: As for `add_files`.
+        workers: As for `add_files`.
+        on_progress: As for `add_files`.
+        on_outcome: As for `add_files`.
+    """
+    if not videos:
+        return ()
+    waiting = _Waiting(index, videos, on_outcome)
+    try:
+        extract(
+            paths=list(videos),
+            store=index.store,
+            workers=workers,
+            on_progress=on_progress,
+            on_outcome=waiting.add,
+        )
+    finally:
+        waiting.write()
+    return tuple(waiting.written)
+
+
+def _changes(
+    settings: Settings, files: Sequence[Path], known: dict[str, IndexedVideo]
+) -> tuple[dict[Path, IndexedVideo], list[IndexedVideo]]:
+    """Files that are new or changed, with what they are now; and those that are as they were."""
+    fresh, there = {}, []
+    for file in files:
+        name = settings.name(file)
+        assert name is not None  # `with_roots` saw to it
+        try:
+            state = file.stat()
+        except OSError:
+            state = None
+        now = IndexedVideo(
+            name=name,
+            size_bytes=0 if state is None else state.st_size,
+            modified_ns=0 if state is None else state.st_mtime_ns,
+        )
+        before = known.get(name)
+        if before is not None and _state(before) == _state(now):
+            there.append(before)
+        else:
+            fresh[file] = now
+    return fresh, there
+
+
+def _state(video: IndexedVideo) -> tuple[int, int]:
+    return video.size_bytes, video.modified_ns
+
+
+def _gone(
+    settings: Settings,
+    places: Sequence[Path],
+    known: dict[str, IndexedVideo],
+    found: set[str],
+) -> list[IndexedVideo]:
+    """Videos of the folders that were searched, whose files are not there any more."""
+    prefixes = [
+        name.removesuffix("x")
+        for place in places
+        if place.is_dir() and (name := settings.name(place / "x")) is not None
+    ]
+    return [
+        video
+        for name, video in known.items()
+        if name not in found
+        and any(name.startswith(prefix) for prefix in prefixes)
+        and not settings.path(name).exists()
+    ]
+
+
+class _Waiting:
+    """Videos whose features are there, on their way into the index."""
+
+    def __init__(
+        self,
+        index: Index,
+        videos: dict[Path, IndexedVideo],
+        on_outcome: Callable[[VideoOutcome], None] | None,
+    ) -> None:
+        self._index, self._videos, self._on_outcome = index, videos, on_outcome
+        self._outcomes: list[VideoOutcome] = []
+        self._since = time.perf_counter()
+        self.written: list[VideoOutcome] = []
+
+    def add(self, outcome: VideoOutcome) -> None:
+        """Takes what became of a video."""
+        self._outcomes.append(outcome)
+        is_late = time.perf_counter() - self._since > _WAIT_SECONDS
+        if is_late or len(self._outcomes) >= _MOST_WAITING:
+            self.write()
+
+    def write(self) -> None:
+        """Puts what waits into the index, and tells of it."""
+        outcomes, self._outcomes = self._outcomes, []
+        records = {}
+        for outcome in outcomes:
+            video = self._videos[outcome.path]
+            is_read = outcome.status != "failed"
+            records[video.name] = replace(
+                video,
+                content=outcome.content if is_read else "",
+                duration_seconds=outcome.duration_seconds,
+                error=outcome.error,
+            )
+        if records:
+            self._index.add(list(records.values()))
+        for outcome in outcomes:
+            self.written.append(outcome)
+            if self._on_outcome is not None:
+                self._on_outcome(outcome)
+        self._since = time.perf_counter()

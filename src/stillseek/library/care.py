@@ -1,0 +1,258 @@
+"""Looking after a library: what it holds, whether it is whole, what can go, and another recipe."""
+
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from fnmatch import fnmatch
+from pathlib import Path
+
+import numpy as np
+
+from stillseek.errors import CorruptFeaturesError, FeatureError, LibraryError, UsageError
+from stillseek.features import ExtractionProgress, Recipe, RecipeOptions, VideoKey
+from stillseek.features.keys import entry_name
+from stillseek.library.adding import Extractor, add_to_index
+from stillseek.library.index import Index, make_index
+from stillseek.library.settings import LibraryRecipe, Settings
+from stillseek.library.tables import IndexedVideo, Rows
+
+# Rows are kept in half precision.
+_ROUNDING = 2.0**-10
+_LISTED = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LibraryStats:
+    """How much there is of what.
+
+    Attributes:
+        recipe: How pixels became features.
+        fingerprint: Of the recipe.
+        roots: Where the folders of videos are, by name.
+        videos: Files whose video is in the index.
+        failed: Files that could not be read.
+        seconds: Length of the videos; of copies, once.
+        clips: Clips that show something.
+        rows: Rows that a picture is compared with.
+        index: Which rows a search looks at: ``exact`` compares every one, so its agreement with
+            an exact search is 1.
+        index_bytes: Bytes of rows and videos on disk.
+        feature_bytes: Bytes of the features.
+    """
+
+    recipe: str
+    fingerprint: str
+    roots: dict[str, Path]
+    videos: int
+    failed: int
+    seconds: float
+    clips: int
+    rows: int
+    index: str
+    index_bytes: int
+    feature_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LibraryCheck:
+    """What `verify` found.
+
+    Attributes:
+        intact: Videos that are as they were written.
+        problems: What is wrong with the library, and what to do.
+        changed: Files that are gone or changed since; `Library.add` brings the library up to date.
+    """
+
+    intact: int
+    problems: tuple[str, ...]
+    changed: tuple[Path, ...]
+
+
+def stats(settings: Settings) -> LibraryStats:
+    """How much there is of what."""
+    index = Index(settings.folder, settings.index, settings.recipe.fingerprint)
+    videos = index.tables.videos().values()
+    once = {video.content: video for video in videos if video.content}
+    return LibraryStats(
+        recipe=settings.recipe.name,
+        fingerprint=settings.recipe.fingerprint,
+        roots={name: settings.root(name) for name in settings.roots},
+        videos=sum(not video.error for video in videos),
+        failed=sum(bool(video.error) for video in videos),
+        seconds=sum(video.duration_seconds for video in once.values()),
+        clips=sum(video.num_clips for video in once.values()),
+        rows=len(index.tables.rows().clips),
+        index="exact",
+        index_bytes=_bytes_below(settings.folder / settings.index),
+        feature_bytes=sum(index.store.files.size(name) for name in index.store.files.entries()),
+    )
+
+
+def verify(
+    settings: Settings, *, on_progress: Callable[[int, int], None] | None = None
+) -> LibraryCheck:
+    """Compares checksums of all features, and all rows with what their features give.
+
+    Args:
+        settings: Of the library.
+        on_progress: Called with the videos done and the videos in total.
+    """
+    index = Index(settings.folder, settings.index, settings.recipe.fingerprint)
+    videos, rows = index.tables.videos(), index.tables.rows()
+    problems, changed, checked = [], [], dict[str, str]()
+    for done, video in enumerate(videos.values(), start=1):
+        if _is_changed(settings.path(video.name), video):
+            changed.append(settings.path(video.name))
+        if video.content and video.content not in checked:
+            checked[video.content] = _wrong_with(index, video, rows)
+            if checked[video.content]:
+                problems.append(
+                    f"{video.name}: {checked[video.content]}; remove it from the library and add "
+                    "it again"
+                )
+        if on_progress is not None:
+            on_progress(done, len(videos))
+    strangers = set(rows.videos.tolist()) - {video.number for video in videos.values()}
+    if strangers:
+        problems.append(
+            f"there are rows of {len(strangers)} videos that are not in the library, as of a "
+            "writer that was killed; the next stillseek library add removes them"
+        )
+    return LibraryCheck(
+        intact=sum(not wrong for wrong in checked.values()),
+        problems=tuple(problems),
+        changed=tuple(changed),
+    )
+
+
+def remove(settings: Settings, patterns: Sequence[str]) -> tuple[str, ...]:
+    """Removes videos, and then what nobody needs any more.
+
+    Raises:
+        UsageError: A pattern fits nothing.
+    """
+    index = Index(settings.folder, settings.index, settings.recipe.fingerprint)
+    videos, names = index.tables.videos(), list[str]()
+    for pattern in patterns:
+        path = settings.name(Path(pattern))
+        fitting = [name for name in videos if _fits(settings, name, pattern, path)]
+        if not fitting:
+            raise UsageError(
+                f"nothing in the library {settings.folder} is called {pattern!r}; stillseek "
+                "library list shows the names"
+            )
+        names += fitting
+    names = list(dict.fromkeys(names))
+    index.tables.drop(names)
+    sweep(index)
+    return tuple(names)
+
+
+def sweep(index: Index) -> None:
+    """Removes rows and features that no video of the library has."""
+    index.tables.sweep()
+    index.tables.compact()
+    contents = {video.content for video in index.tables.videos().values() if video.content}
+    kept = {entry_name(VideoKey(content=c, fingerprint=index.fingerprint)) for c in contents}
+    for name in list(index.store.files.entries()):
+        if name not in kept:
+            index.store.files.remove(name)
+
+
+def migrate(
+    settings: Settings,
+    recipe: Recipe,
+    options: RecipeOptions,
+    extract: Extractor,
+    *,
+    workers: int | None,
+    on_progress: Callable[[ExtractionProgress], None] | None,
+) -> None:
+    """Makes an index by a recipe beside the one that answers, and puts it in its place when whole.
+
+    Raises:
+        LibraryError: A video is not there, or cannot be read any more.
+    """
+    old = Index(settings.folder, settings.index, settings.recipe.fingerprint)
+    name = make_index(settings.folder, recipe)
+    new = Index(settings.folder, name, recipe.fingerprint)
+    if name != settings.index:
+        videos = old.tables.videos()
+        _refuse(
+            settings,
+            "not as they were when they were added",
+            [v.name for v in videos.values() if _is_changed(settings.path(v.name), v)]
+            if recipe.fingerprint != settings.recipe.fingerprint
+            else [],
+        )
+        there = new.tables.videos()
+        new.tables.drop(name for name in there if name not in videos)
+        left = {
+            settings.path(video.name): replace(video, num_clips=0)
+            for video in videos.values()
+            if video.content and video.name not in there
+        }
+        if recipe.fingerprint == settings.recipe.fingerprint:
+            new.add(list(left.values()))
+        else:
+            report = add_to_index(
+                new, left, extract, workers=workers, on_progress=on_progress, on_outcome=None
+            )
+            failed = [outcome for outcome in report if outcome.status == "failed"]
+            new.tables.drop(left[outcome.path].name for outcome in failed)
+            _refuse(settings, "unreadable", [left[outcome.path].name for outcome in failed])
+        new.add([video for video in videos.values() if video.error])
+        made_by = LibraryRecipe(name=recipe.name, options=options, fingerprint=recipe.fingerprint)
+        replace(settings, recipe=made_by, index=name).write()
+    sweep(new)
+    for folder in settings.folder.glob("index-*"):
+        if folder.name != name:
+            shutil.rmtree(folder)
+
+
+def _refuse(settings: Settings, what: str, names: Sequence[str]) -> None:
+    if names:
+        listed = ", ".join([*names[:_LISTED], *["..."] * (len(names) > _LISTED)])
+        raise LibraryError(
+            f"{len(names)} videos are {what}: {listed}; the library {settings.folder} stays with "
+            f"recipe {settings.recipe.name}: connect their disk, or bring it up to date with "
+            "stillseek library add, or remove them, and run this again"
+        )
+
+
+def _wrong_with(index: Index, video: IndexedVideo, rows: Rows) -> str:
+    """What is wrong with the features or the rows of a video; empty where nothing is."""
+    try:
+        clips = index.features(video).clips
+    except CorruptFeaturesError:
+        return "its features are broken"
+    except FeatureError:
+        return "its features are missing"
+    middles, vectors = index.space.pooled(clips)
+    place = int(np.searchsorted(rows.videos, video.number))
+    if place == len(rows.videos) or rows.videos[place] != video.number:
+        return "its rows are missing" if len(middles) else ""
+    ends = [*rows.starts[1:].tolist(), len(rows.clips)]
+    own = slice(int(rows.starts[place]), ends[place])
+    is_same = np.array_equal(rows.clips[own], middles) and bool(
+        np.allclose(rows.vectors[own], vectors, rtol=0, atol=_ROUNDING)
+    )
+    return "" if is_same else "its rows are not those of its features"
+
+
+def _fits(settings: Settings, name: str, pattern: str, own: str | None) -> bool:
+    path = str(settings.path(name))
+    below = own is not None and name.startswith(f"{own}/")
+    return name == own or below or fnmatch(name, pattern) or fnmatch(path, pattern)
+
+
+def _is_changed(path: Path, video: IndexedVideo) -> bool:
+    try:
+        state = path.stat()
+    except OSError:
+        return True
+    return (state.st_size, state.st_mtime_ns) != (video.size_bytes, video.modified_ns)
+
+
+def _bytes_below(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

@@ -1,0 +1,146 @@
+"""One search: what was read of an index, and how its best videos are looked at."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from fnmatch import fnmatch
+from typing import TYPE_CHECKING
+
+from stillseek.errors import CorruptFeaturesError, FeatureError
+from stillseek.features import QueryFeatures, Recipe
+from stillseek.library.index import Index
+from stillseek.library.settings import Settings
+from stillseek.library.shortlist import Asked, answer, best_videos, curve, without_moment
+from stillseek.library.tables import IndexedVideo, Rows
+from stillseek.localize.localization import Localization
+from stillseek.localize.query_image import Box, QueryImage, encode_picture
+from stillseek.localize.ranking import FailedVideo, Ranking
+
+if TYPE_CHECKING:
+    from stillseek.localize.localizer import Localizer
+    from stillseek.localize.query import EncodedQuery
+
+# Videos that are looked at closely: at least so many, or so many for each answer.
+_LEAST_LOOKS, _LOOKS_OF_ANSWER = 20, 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """What was read of an index at one time."""
+
+    settings: Settings
+    index: Index
+    version: tuple[int, int]
+    videos: dict[str, IndexedVideo]
+    rows: Rows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """How the best videos are looked at: with a head, or by likeness alone.
+
+    Attributes:
+        localizer: What has the head; None leaves it out.
+        recipe: Name of the recipe.
+        moments: Most moments of a video.
+        query: The pictures, as the head reads them.
+        without: Name of a video and a time: the moment there is passed over.
+    """
+
+    localizer: "Localizer | None"
+    recipe: str
+    moments: int
+    query: "EncodedQuery | None" = None
+    without: tuple[str, float] | None = None
+
+    def at(
+        self, snapshot: Snapshot, asked: Asked, video: IndexedVideo
+    ) -> tuple[float, Localization]:
+        """How good a video is, comparable with others, and what is found in it."""
+        features, path = snapshot.index.features(video), snapshot.settings.path(video.name)
+        space = snapshot.index.space
+        if self.without is not None:
+            own = snapshot.videos.get(self.without[0])
+            if own is not None and own.content == video.content:
+                features = without_moment(space, asked, features, self.without[1])
+        if self.localizer is None or self.query is None:
+            found = answer(
+                space, asked, features, video, path, recipe=self.recipe, moments=self.moments
+            )
+        else:
+            found = self.localizer.locate_features(
+                features, self.query, video=path, top=self.moments
+            )
+        if found.presence is not None:
+            return found.presence, found
+        return float(curve(space, asked, features.clips).max()), found
+
+
+def filtered(
+    snapshot: Snapshot,
+    within: str | Sequence[str] | None = None,
+    since: datetime | None = None,
+    least_seconds: float = 0.0,
+) -> dict[int, IndexedVideo]:
+    """The videos that may be found, by number; of copies the first one by name."""
+    patterns = [within] if isinstance(within, str) else within
+    earliest = -1.0 if since is None else since.timestamp() * 1e9
+    found: dict[int, IndexedVideo] = {}
+    for video in snapshot.videos.values():
+        if (
+            video.content
+            and video.modified_ns >= earliest
+            and video.duration_seconds >= least_seconds
+            and (patterns is None or _fits(snapshot.settings, video.name, patterns))
+        ):
+            found.setdefault(video.number, video)
+    return found
+
+
+def _fits(settings: Settings, name: str, patterns: Sequence[str]) -> bool:
+    path = str(settings.path(name))
+    return any(fnmatch(name, pattern) or fnmatch(path, pattern) for pattern in patterns)
+
+
+def encoded(
+    recipe: Recipe, images: Sequence[QueryImage], boxes: Sequence[Box | None], name: str
+) -> tuple[QueryFeatures, ...]:
+    """Features of pictures, each of the part that is meant."""
+    return tuple(
+        encode_picture(recipe, images, place, name, box=box) for place, box in enumerate(boxes)
+    )
+
+
+def ranked(
+    snapshot: Snapshot,
+    asked: Asked,
+    may: dict[int, IndexedVideo],
+    look: Look,
+    top: int,
+    *,
+    is_last: bool,
+) -> Ranking:
+    """The best videos after a closer look; one whose features are broken is told of.
+
+    Raises:
+        FeatureError: Features are not there, and the index may be read again.
+    """
+    number = max(_LEAST_LOOKS, _LOOKS_OF_ANSWER * top)
+    lengths = {each: video.num_clips for each, video in may.items()}
+    space, rows = snapshot.index.space, snapshot.rows
+    results, failures = [], []
+    for video in (may[each] for each in best_videos(space, rows, asked.wanted, lengths, number)):
+        try:
+            results.append(look.at(snapshot, asked, video))
+        except FeatureError as error:
+            if not (is_last or isinstance(error, CorruptFeaturesError)):
+                raise
+            path = snapshot.settings.path(video.name)
+            failures.append(FailedVideo(video=path, error=f"{path}: {error}"))
+    is_calibrated = bool(results) and all(found.presence is not None for _, found in results)
+    results.sort(key=lambda each: -each[0])
+    return Ranking(
+        results=tuple(found for _, found in results[:top]),
+        failures=tuple(failures),
+        ranked_by="presence" if is_calibrated else "similarity" if results else None,
+    )

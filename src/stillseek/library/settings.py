@@ -1,0 +1,146 @@
+"""What a library's own file says: its recipe, which index answers, and where its videos are."""
+
+import json
+import os
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from stillseek.errors import LibraryError
+from stillseek.features import RecipeOptions
+from stillseek.files import MADE_BY, json_text, replacing
+from stillseek.models.checkpoint_header import options_as_json, options_from_json
+
+FILE = "library.json"
+_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LibraryRecipe:
+    """How the pixels of a library become features.
+
+    Attributes:
+        name: Name of the recipe.
+        options: How it is loaded.
+        fingerprint: Of the recipe.
+    """
+
+    name: str
+    options: RecipeOptions
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The file ``library.json``.
+
+    Attributes:
+        folder: The library.
+        recipe: How pixels become features.
+        index: Name of the folder of the index that answers.
+        roots: Folders of videos by name: relative to the library where both are on one disk, so
+            that they move together.
+    """
+
+    folder: Path
+    recipe: LibraryRecipe
+    index: str
+    roots: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, folder: Path) -> "Settings | None":
+        """The settings of a library; None where there is none.
+
+        Raises:
+            LibraryError: The file is broken, or of another version.
+        """
+        file = folder / FILE
+        try:
+            values: Any = json.loads(file.read_bytes())
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except (OSError, ValueError) as error:
+            raise LibraryError(f"cannot read {file} ({error}); copy the library again") from error
+        version = values.get("version") if isinstance(values, dict) else None
+        if version != _VERSION:
+            raise LibraryError(
+                f"{file} has version {version!r}, expected {_VERSION}; use the stillseek version "
+                "that wrote it, or make a new library"
+            )
+        try:
+            recipe = values["recipe"]
+            options = options_from_json(file, recipe["options"]) or RecipeOptions()
+            return cls(
+                folder=folder,
+                recipe=LibraryRecipe(
+                    name=recipe["name"], options=options, fingerprint=recipe["fingerprint"]
+                ),
+                index=values["index"],
+                roots=dict(values["roots"]),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise LibraryError(f"{file} is broken ({error}); copy the library again") from error
+
+    def write(self) -> None:
+        """Replaces the file in one step."""
+        values = {
+            "made_by": MADE_BY,
+            "version": _VERSION,
+            "recipe": asdict(self.recipe) | {"options": options_as_json(self.recipe.options)},
+            "index": self.index,
+            "roots": self.roots,
+        }
+        with replacing(self.folder / FILE) as place:
+            place.write_text(json_text(values, indent=1) + "\n", encoding="utf-8")
+
+    def root(self, name: str) -> Path:
+        """Where a root is now."""
+        return Path(os.path.normpath(self.folder.absolute() / self.roots[name]))
+
+    def path(self, name: str) -> Path:
+        """Where a video is, from `IndexedVideo.name`."""
+        root, _, below = name.partition("/")
+        return self.root(root) / below
+
+    def name(self, path: Path) -> str | None:
+        """The name of a video, below the deepest root that holds it; None where none does."""
+        absolute = _absolute(path)
+        holding = [
+            (place, root)
+            for root in self.roots
+            if absolute.is_relative_to(place := self.root(root))
+        ]
+        if not holding:
+            return None
+        place, root = max(holding, key=lambda each: len(each[0].parts))
+        return f"{root}/{absolute.relative_to(place).as_posix()}"
+
+    def with_root(self, folder: Path, name: str | None = None) -> "Settings":
+        """These settings with one more root, or with another place for the one of this name.
+
+        Args:
+            folder: The folder of videos.
+            name: What it is called; None takes the folder's name, with a number where it is taken.
+        """
+        place = _absolute(folder)
+        if name is None:
+            wanted = place.name.replace("/", "_") or "root"
+            count = 1
+            name = wanted
+            while name in self.roots:
+                count += 1
+                name = f"{wanted}-{count}"
+        here = self.folder.absolute()
+        is_near = _device(here) == _device(place)
+        text = os.path.relpath(place, here) if is_near else str(place)
+        return replace(self, roots=self.roots | {name: text})
+
+
+def _absolute(path: Path) -> Path:
+    return Path(os.path.normpath(path.absolute()))
+
+
+def _device(path: Path) -> int | None:
+    while not path.exists():
+        path = path.parent
+    return path.stat().st_dev

@@ -1,0 +1,187 @@
+"""Following folders: videos are added when they are complete, and told of when they show it."""
+
+import glob
+import shlex
+import subprocess
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from stillseek.errors import InstallationError, LibraryError, UsageError
+from stillseek.files import json_text
+from stillseek.library.adding import AddReport
+from stillseek.media.folder import is_video_name, videos_below
+
+if TYPE_CHECKING:
+    from stillseek.library.library import Library
+    from stillseek.localize.ranking import Ranking
+
+# How often files that change are looked at.
+_TICK_MILLISECONDS = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Added:
+    """Videos that were added."""
+
+    report: AddReport
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """A picture whose activity is in videos that were added.
+
+    Attributes:
+        picture: The picture.
+        ranking: The videos that show it.
+    """
+
+    picture: Path
+    ranking: "Ranking"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trouble:
+    """What went wrong, while the folders are followed on."""
+
+    error: str
+
+
+def follow(
+    library: "Library",
+    folders: Sequence[Path],
+    *,
+    alerts: Sequence[Path] = (),
+    command: str | None = None,
+    settle_seconds: float = 5.0,
+    workers: int | None = None,
+    stop: threading.Event | None = None,
+) -> Iterator[Added | Alert | Trouble]:
+    """Adds what is and comes into folders, until it is stopped.
+
+    Args:
+        library: The library.
+        folders: Folders of videos.
+        alerts: Pictures of what to tell of.
+        command: Run for each alert, as one program and its arguments, with the JSON object of
+            `Ranking.to_json_dict` on its standard input.
+        settle_seconds: For so long a file must not change to be complete.
+        workers: As for `Library.add`.
+        stop: Ends it when set.
+
+    Raises:
+        InstallationError: watchfiles is not installed.
+        UsageError: A folder is none, or an alert cannot be given.
+        MediaError: A picture cannot be read.
+    """
+    watch = _import_watch()
+    if not folders or not all(folder.is_dir() for folder in folders):
+        raise UsageError("watch follows folders; give folders that are there")
+    if command is not None and not alerts:
+        raise UsageError("a command is run for an alert; give a picture with --alert")
+    library.add_roots(*folders)
+    if alerts and not library.is_calibrated:
+        raise UsageError(
+            f"recipe {library.recipe.name} has no calibration, so nobody can say whether an "
+            "activity is there; use a library of recipe lite"
+        )
+    ticks = watch(
+        *folders,
+        watch_filter=lambda _, path: is_video_name(Path(path)),
+        rust_timeout=_TICK_MILLISECONDS,
+        yield_on_timeout=True,
+        stop_event=stop,
+        raise_interrupt=True,
+    )
+    changing = _Changing(settle_seconds)
+    changing.see([video for folder in folders for video in videos_below(folder)])
+    for changes in ticks:
+        changing.see([Path(path) for _, path in changes])
+        ready, has_gone = changing.ready()
+        for places in (ready, list(folders) if has_gone else []):
+            if not places:
+                continue
+            try:
+                report = library.add(*places, workers=workers)
+            except (LibraryError, UsageError) as error:
+                # Somebody else is writing, or a folder is empty: later again.
+                changing.see(ready)
+                yield Trouble(error=str(error))
+                continue
+            if report.outcomes or report.gone or report.moved:
+                yield Added(report=report)
+            yield from _alerts(library, report, alerts, command)
+
+
+class _Changing:
+    """Files that changed, until they are complete or gone."""
+
+    def __init__(self, settle_seconds: float) -> None:
+        self._settle_seconds = settle_seconds
+        self._files: dict[Path, tuple[tuple[int, int], float]] = {}
+
+    def see(self, files: Sequence[Path]) -> None:
+        """Takes files that are new or changed or gone."""
+        for file in files:
+            self._files[file] = (_state(file), monotonic())
+
+    def ready(self) -> tuple[list[Path], bool]:
+        """The files that are complete, and whether one has gone."""
+        ready, has_gone = [], False
+        for file, (state, since) in list(self._files.items()):
+            now = _state(file)
+            if now == (-1, -1):
+                has_gone = True
+                del self._files[file]
+            elif now != state:
+                self._files[file] = (now, monotonic())
+            elif monotonic() - since >= self._settle_seconds:
+                ready.append(file)
+                del self._files[file]
+        return ready, has_gone
+
+
+def _state(file: Path) -> tuple[int, int]:
+    """Size and time of a file; -1 for one that has gone."""
+    try:
+        state = file.stat()
+    except OSError:
+        return -1, -1
+    return state.st_size, state.st_mtime_ns
+
+
+def _alerts(
+    library: "Library", report: AddReport, pictures: Sequence[Path], command: str | None
+) -> Iterator[Alert | Trouble]:
+    """What of the pictures is in the videos that were added, and what a command says of it."""
+    new = [glob.escape(str(outcome.path.absolute())) for outcome in report.outcomes]
+    for picture in pictures if new else ():
+        found = library.search(picture, within=new, top=len(new))
+        shown = found.only_found()
+        if not shown.results:
+            continue
+        yield Alert(picture=picture, ranking=shown)
+        if command is not None:
+            try:
+                done = subprocess.run(
+                    shlex.split(command), input=json_text(shown.to_json_dict()), text=True
+                )
+            except OSError as error:
+                yield Trouble(error=f"cannot run {command!r} ({error.strerror or error})")
+            else:
+                if done.returncode:
+                    yield Trouble(error=f"{command!r} ended with {done.returncode}")
+
+
+def _import_watch() -> Any:
+    try:
+        from watchfiles import watch
+    except ImportError as error:
+        raise InstallationError(
+            "watching folders needs watchfiles, which is not installed; pip install "
+            "'stillseek[library]'"
+        ) from error
+    return watch

@@ -1,0 +1,319 @@
+import json
+import shutil
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+from filelock import FileLock
+
+from stillseek.errors import LibraryError, UsageError
+from stillseek.library import Library
+from stillseek.localize.query_image import mirrored
+
+
+@pytest.fixture
+def videos(write_video):
+    """Seven videos, each of a kind of its own."""
+    for kind in range(7):
+        write_video(f"{'ab'[kind % 2]}/{kind}.mp4", kind=kind, seed=kind)
+    return write_video("a/0.mp4", kind=0).parent.parent
+
+
+@pytest.fixture
+def library(tmp_path, tiny, videos) -> Library:
+    made = Library.open(tmp_path / "library", recipe=tiny())
+    made.add(videos)
+    return made
+
+
+def names(library: Library) -> list[str]:
+    return [video.name for video in library.videos()]
+
+
+@pytest.mark.parametrize("fast", [True, False])
+def test_a_picture_finds_its_video_and_moment(library, picture, videos, fast) -> None:
+    for kind in range(7):
+        best = library.search(picture(kind), fast=fast).results[0]
+
+        assert best.video == videos / "ab"[kind % 2] / f"{kind}.mp4"
+        assert best.duration_seconds == 15.5
+        (moment,) = best.moments
+        assert moment.start_seconds == pytest.approx(5.0, abs=1.0)
+        assert moment.end_seconds == pytest.approx(8.0, abs=1.0)
+
+
+def test_a_mirrored_picture_finds_the_same(library, picture) -> None:
+    # Nothing in the library is of kind 7.
+    flipped = picture(7, in_mirror=3)
+
+    assert library.search(flipped, fast=True).results[0].video.name == "3.mp4"
+    pixels, box = mirrored(np.array(flipped), (3, 1, 10, 5))
+    assert box == (27, 1, 10, 5)
+    np.testing.assert_array_equal(pixels[1:6, 27:37], flipped[1:6, 3:13][:, ::-1])
+
+
+def test_what_is_not_meant_is_pushed_down(library, picture, write_video) -> None:
+    both = picture(2)
+    both[0, [5, -6]] = 200
+
+    first = library.search(both, fast=True, top=2)
+    second = library.search(both, unlike=picture(5), fast=True, top=2)
+
+    assert {found.video.name for found in first.results} == {"2.mp4", "5.mp4"}
+    assert second.results[0].video.name == "2.mp4"
+    peaks = [max(each.similarity.values) for each in second.results]
+    assert peaks[1] < peaks[0]
+
+
+def test_filters_leave_videos_out(library, picture, videos) -> None:
+    def found(**filters) -> list[str]:
+        results = library.search(picture(2), fast=True, **filters).results
+        return sorted(each.video.name for each in results)
+
+    assert found(within="videos/b/*") == ["1.mp4", "3.mp4", "5.mp4"]
+    assert found(within=[str(videos / "a" / "4*"), "*/5.mp4"]) == ["4.mp4", "5.mp4"]
+    assert found(since=datetime.fromtimestamp(6, UTC)) == ["5.mp4", "6.mp4"]
+    assert found(min_duration_seconds=15.6) == []
+    assert len(found(min_duration_seconds=15.5, top=3)) == 3
+
+
+def test_what_is_as_it_was_is_not_read(library, videos, monkeypatch) -> None:
+    monkeypatch.setattr(type(library.recipe), "open_video", lambda *_: pytest.fail("it was read"))
+
+    report = library.add(videos)
+
+    assert (report.unchanged, report.outcomes, report.gone, report.moved) == (7, (), (), ())
+
+
+def test_changed_moved_copied_touched_and_gone_files_are_noticed(
+    library, videos, write_video, picture
+) -> None:
+    write_video("a/0.mp4", kind=7, seed=50)
+    (videos / "b/1.mp4").rename(videos / "a/moved.mp4")
+    shutil.copy(videos / "a/2.mp4", videos / "b/copy.mp4")
+    (videos / "b/3.mp4").touch()
+    (videos / "a/4.mp4").unlink()
+
+    report = library.add(videos)
+
+    assert {o.path.name: o.status for o in report.outcomes} == {
+        "0.mp4": "encoded",
+        "moved.mp4": "present",
+        "copy.mp4": "present",
+        "3.mp4": "present",
+    }
+    assert (report.unchanged, report.moved, report.gone) == (
+        3,
+        ("videos/b/1.mp4",),
+        ("videos/a/4.mp4",),
+    )
+    assert library.search(picture(7), fast=True).results[0].video == videos / "a/0.mp4"
+    assert library.search(picture(1), fast=True).results[0].video == videos / "a/moved.mp4"
+    assert library.search(picture(2), fast=True).results[0].video == videos / "a/2.mp4"
+    everything = library.search(picture(4), fast=True, top=99).results
+    assert len(everything) == 6
+    assert library.verify().problems == ()
+    # The bytes of the one that is gone are known still.
+    write_video("b/back.mp4", kind=4, seed=4)
+    assert [o.status for o in library.add(videos).outcomes] == ["present"]
+
+
+def test_a_bad_file_is_told_of_once_and_tried_again_when_it_changes(
+    library, videos, write_video
+) -> None:
+    bad = videos / "bad.mp4"
+    bad.write_text("no numbers")
+
+    (outcome,) = library.add(videos).failed
+    assert outcome.error == f"{bad} is not a video"
+    second = library.add(videos)
+    assert (second.outcomes, second.unchanged, second.unchanged_failed) == ((), 8, 1)
+    assert library.stats().failed == 1
+    write_video("bad.mp4", kind=2, seed=9)
+    assert library.add(videos).failed == ()
+    assert library.stats().failed == 0
+
+
+def test_a_folder_that_is_not_mounted_costs_nothing(library, videos) -> None:
+    shutil.move(videos, videos.with_name("elsewhere"))
+    videos.mkdir()
+
+    with pytest.raises(UsageError, match="there is no video file in"):
+        library.add(videos)
+
+    assert len(library.videos()) == 7
+
+
+def test_a_library_moves_with_its_disk(tmp_path, tiny, write_video, picture) -> None:
+    disk = write_video("disk/archive/x.mp4", kind=1).parent.parent
+    Library.open(disk / "index", recipe=tiny()).add(disk / "archive")
+    moved = disk.rename(tmp_path / "mounted")
+
+    library = Library.open(moved / "index", recipe=tiny())
+
+    assert library.search(picture(1), fast=True).results[0].video == moved / "archive/x.mp4"
+    assert library.add(moved / "archive").unchanged == 1
+
+
+def test_a_root_that_moves_alone_is_named_again(library, videos, tmp_path, picture) -> None:
+    moved = videos.rename(tmp_path / "elsewhere")
+
+    assert library.verify().changed[0] == videos / "a/0.mp4"
+    report = library.add(moved, root="videos")
+
+    assert (report.unchanged, report.outcomes, report.gone) == (7, (), ())
+    assert library.search(picture(3), fast=True).results[0].video == moved / "b/3.mp4"
+    with pytest.raises(UsageError, match="has no /"):
+        library.add(moved, root="a/b")
+
+
+def test_removed_videos_leave_nothing(library, videos, picture) -> None:
+    before = library.stats()
+
+    assert library.remove(videos / "a", "*/5.mp4") == (
+        *(f"videos/a/{kind}.mp4" for kind in (0, 2, 4, 6)),
+        "videos/b/5.mp4",
+    )
+
+    assert names(library) == ["videos/b/1.mp4", "videos/b/3.mp4"]
+    assert library.stats().feature_bytes < before.feature_bytes / 2
+    assert library.stats().rows == 2 * 8
+    assert library.verify().intact == 2
+    with pytest.raises(UsageError, match=r"nothing in the library .* is called 'videos/a/0.mp4'"):
+        library.remove("videos/a/0.mp4")
+
+
+def test_names_with_quotes_are_names(library, videos, write_video) -> None:
+    write_video('it\'s "one".mp4', kind=3, seed=77)
+    assert len(library.add(videos).outcomes) == 1
+
+    assert library.remove("videos/it's*") == ('videos/it\'s "one".mp4',)
+
+
+def test_a_second_writer_is_refused_and_a_search_is_not(library, videos, picture) -> None:
+    with FileLock(library.folder / "writer.lock"):
+        for write in (lambda: library.add(videos), lambda: library.remove("*"), library.migrate):
+            with pytest.raises(LibraryError, match="another process is writing"):
+                write()
+        assert library.search(picture(1), fast=True).results
+
+
+def test_another_recipe_fingerprint_or_version_is_refused(library, tiny, picture) -> None:
+    with pytest.raises(LibraryError, match=r"is of recipe tiny, not of lite; leave .* migrate"):
+        Library.open(library.folder, recipe="lite")
+    other = tiny()
+    other.fingerprint = "9" * 64
+    with pytest.raises(LibraryError, match="and here tiny has 9999999999999999; use the same"):
+        Library.open(library.folder, recipe=other).search(picture(1), fast=True)
+    file = library.folder / "library.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"version": 2}))
+    with pytest.raises(LibraryError, match="has version 2, expected 1; use the stillseek version"):
+        Library.open(library.folder)
+
+
+def test_a_library_that_is_not_there_says_how_to_make_one(tmp_path, tiny, picture) -> None:
+    with pytest.raises(LibraryError, match="make one with stillseek library add"):
+        Library.open(tmp_path / "none", recipe=tiny()).search(picture(0), fast=True)
+    assert not (tmp_path / "none").exists()
+    with pytest.raises(UsageError, match="is a URL"):
+        Library.open("s3://bucket/library")
+
+
+def test_a_reader_sees_what_a_writer_does(library, videos, tiny, write_video, picture) -> None:
+    reader = Library.open(library.folder, recipe=tiny())
+    assert reader.search(picture(7), fast=True).results[0].video.name != "7.mp4"
+    write_video("b/7.mp4", kind=7, seed=70)
+
+    library.add(videos)
+    assert reader.search(picture(7), fast=True).results[0].video.name == "7.mp4"
+    library.remove("*/7.mp4")
+
+    assert len(reader.search(picture(7), fast=True, top=99).results) == 7
+
+
+def test_verify_sees_broken_features_missing_rows_and_rows_of_nobody(library, videos) -> None:
+    entry = next(library.folder.glob("features/videos/*/*.safetensors"))
+    entry.write_bytes(entry.read_bytes()[:-5])
+    tables = _tables(library)
+    numbers = [video.number for video in library.videos() if entry.name[:15] != video.content[:15]]
+    tables._rows.delete(f"video = {numbers[0]}")
+    tables.put([], [(17, np.array([3]), np.zeros((1, 8), np.float32))])
+
+    found = library.verify()
+
+    assert found.intact == 5
+    assert len(found.problems) == 3
+    for wrong in ("its features are broken", "its rows are missing", "rows of 1 videos"):
+        assert any(wrong in problem for problem in found.problems)
+    assert found.changed == ()
+
+
+def test_a_broken_video_does_not_hide_the_others(library, picture) -> None:
+    entry = next(library.folder.glob("features/videos/*/*.safetensors"))
+    entry.write_bytes(b"x" * 99)
+
+    found = library.search(picture(1), fast=True)
+
+    assert (len(found.results), len(found.failures)) == (6, 1)
+
+
+def test_the_old_index_answers_until_the_new_one_is_whole(
+    library, videos, tiny, picture, monkeypatch
+) -> None:
+    other = tiny("tiny-2")
+    encode, calls = type(other).encode_units, []
+
+    def dying(self, units):
+        calls.append(self.name)
+        if len(calls) == 12:
+            raise KeyboardInterrupt
+        return encode(self, units)
+
+    monkeypatch.setattr(type(other), "encode_units", dying)
+    with pytest.raises(KeyboardInterrupt):
+        library.migrate(other, workers=1)
+    again = Library.open(library.folder, recipe=tiny())
+    assert again.search(picture(2), fast=True).results[0].video.name == "2.mp4"
+    assert len(again.videos()) == 7
+
+    library.migrate(other, workers=1)
+
+    # Each video has 7 batches, and what was done was not done again.
+    assert len(calls) < 12 + 7 * 7
+    assert library.stats().recipe == "tiny-2"
+    assert library.verify().intact == len(library.videos()) == 7
+    assert library.search(picture(2), fast=True).results[0].video.name == "2.mp4"
+    assert len(list(library.folder.glob("index-*"))) == 1
+    assert len(list(library.folder.glob("features/videos/*/*"))) == 7
+
+
+def test_a_migration_that_would_lose_a_video_leaves_the_old_index(library, videos, tiny) -> None:
+    (videos / "a/2.mp4").unlink()
+
+    with pytest.raises(LibraryError, match=r"1 videos are .*videos/a/2.mp4; .* stays with recipe"):
+        library.migrate(tiny("tiny-2"))
+
+    assert library.stats().recipe == "tiny"
+    assert len(library.videos()) == 7
+
+
+def test_more_like_a_moment_is_elsewhere(library, videos, tiny, write_video, monkeypatch) -> None:
+    write_video("b/like.mp4", kind=2, seed=31)
+    library.add(videos)
+    monkeypatch.setattr(
+        "stillseek.localize.query_image.frame_at",
+        lambda path, seconds: np.tile(
+            np.loadtxt(path, dtype=np.uint8)[int(2 * seconds), None, :, None], (13, 1, 3)
+        ),
+    )
+
+    found = library.similar(videos / "a/2.mp4", 6.0, fast=True, top=1)
+
+    assert found.results[0].video.name == "like.mp4"
+
+
+def _tables(library: Library):
+    from stillseek.library.index import Index, current
+
+    settings = current(library.folder)
+    return Index(library.folder, settings.index, settings.recipe.fingerprint).tables

@@ -1,0 +1,109 @@
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from stillseek.errors import UsageError
+from stillseek.library import Library, watching
+from stillseek.library.watching import Added, Alert, Trouble, follow
+
+
+@pytest.fixture
+def tick(monkeypatch) -> Callable[..., None]:
+    """Makes the watcher yield given changes, and time pass by a second a look."""
+
+    def make(*changes) -> None:
+        def watch(*_, **__):
+            for change in changes:
+                yield {(1, str(path)) for path in (change() if callable(change) else change)}
+
+        clock = iter(range(10**6))
+        monkeypatch.setattr(watching, "_import_watch", lambda: watch)
+        monkeypatch.setattr(watching, "monotonic", lambda: float(next(clock)))
+
+    return make
+
+
+def test_files_are_added_once_they_are_complete(tmp_path: Path, tiny, write_video, tick) -> None:
+    folder = write_video("first.mp4", kind=1).parent
+    library = Library.open(tmp_path / "library", recipe=tiny())
+
+    def grow(num_clips: int) -> Callable[[], list[Path]]:
+        return lambda: [write_video("second.mp4", kind=2, num_clips=num_clips, seed=num_clips)]
+
+    def leave() -> list[Path]:
+        (folder / "first.mp4").unlink()
+        return [folder / "first.mp4"]
+
+    tick([], [], [], grow(20), grow(30), [], [], [], [], leave, [])
+
+    events = list(follow(library, [folder], settle_seconds=3.0))
+
+    assert all(isinstance(event, Added) for event in events)
+    reports = [event.report for event in events]
+    assert [[o.path.name for o in report.outcomes] for report in reports] == [
+        ["first.mp4"],
+        ["second.mp4"],
+        [],
+    ]
+    assert reports[1].outcomes[0].duration_seconds == 15.0
+    assert reports[2].gone == ("videos/first.mp4",)
+
+
+def test_an_alert_is_told_and_given_to_a_command(
+    tmp_path: Path, tiny, write_video, tick, monkeypatch
+) -> None:
+    folder = write_video("first.mp4", kind=1).parent
+    library = Library.open(tmp_path / "library", recipe=tiny())
+    with pytest.raises(UsageError, match="recipe tiny has no calibration"):
+        next(follow(library, [folder], alerts=[tmp_path / "q.png"]))
+    monkeypatch.setattr(Library, "is_calibrated", True)
+    shown = library_answers(monkeypatch)
+    tick([], [], [], [])
+    out = tmp_path / "got.json"
+    script = f"import sys; open({str(out)!r}, 'w').write(sys.stdin.read()); sys.exit(3)"
+    command = f'{sys.executable} -c "{script}"'
+
+    events = list(
+        follow(library, [folder], alerts=[tmp_path / "q.png"], command=command, settle_seconds=1.0)
+    )
+
+    added, alert, trouble = events
+    assert isinstance(added, Added)
+    assert isinstance(alert, Alert)
+    assert alert.picture == tmp_path / "q.png"
+    assert isinstance(trouble, Trouble)
+    assert trouble.error.endswith("ended with 3")
+    assert '"results"' in out.read_text()
+    assert shown == [[str(folder / "first.mp4")]]
+
+
+def library_answers(monkeypatch) -> list[object]:
+    """Makes every search find one video; gives what was searched in."""
+    from types import SimpleNamespace
+
+    seen: list[object] = []
+
+    def search(self, picture, *, within, top):
+        seen.append(within)
+        found = SimpleNamespace(results=(1,), to_json_dict=lambda: {"results": [1]})
+        return SimpleNamespace(only_found=lambda: found)
+
+    monkeypatch.setattr(Library, "search", search)
+    return seen
+
+
+@pytest.mark.slow
+def test_a_real_watcher_sees_a_file(tmp_path: Path, tiny, write_video) -> None:
+    folder = write_video("first.mp4", kind=1).parent
+    library = Library.open(tmp_path / "library", recipe=tiny())
+    stop = threading.Event()
+    events = follow(library, [folder], settle_seconds=0.5, stop=stop)
+
+    assert next(events).report.outcomes[0].path.name == "first.mp4"
+    write_video("second.mp4", kind=2, seed=4)
+    assert next(events).report.outcomes[0].path.name == "second.mp4"
+    stop.set()
+    assert list(events) == []
