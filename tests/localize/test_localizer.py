@@ -17,7 +17,6 @@ from stillseek.models.flp import Flp, FlpConfig
 from stillseek.models.matching import Matching, MatchingConfig
 from stillseek.models.sst import Sst, SstConfig
 from stillseek.models.tal import Tal, TalConfig
-from stillseek.models.uniform import RandomConfig, RandomSegment
 from stillseek.timeline import Segment
 
 pytestmark = pytest.mark.usefixtures("use_small_recipe")
@@ -264,7 +263,6 @@ MODELS = {
     "sst": lambda: Sst(SstConfig(**WIDTHS, hidden_dim=7, num_proposals=11)),
     "tal": lambda: Tal(TalConfig(**WIDTHS, hidden_dim=7, projection_dim=3, anchor_scales=(2, 5))),
     "matching": lambda: Matching(MatchingConfig(**WIDTHS)),
-    "random": lambda: RandomSegment(RandomConfig(**WIDTHS)),
 }
 WIDTHS = {"clip_dim": 17, "region_dim": 17, "global_dim": 17}
 

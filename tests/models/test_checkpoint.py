@@ -38,7 +38,6 @@ def small_model(name: str) -> LocalizerModel:
         "sst": {"hidden_dim": 11, "num_proposals": 5},
         "tal": {"hidden_dim": 11, "anchor_scales": (1, 3, 5), "projection_dim": 5},
         "matching": {"centring": None, "scale": 3.0},
-        "random": {"seed": 3},
     }
     config_class, model_class = MODELS[name]
     torch.manual_seed(0)
