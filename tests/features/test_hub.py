@@ -338,7 +338,7 @@ def test_names_that_are_none_are_refused(name: str):
 
 def test_options_without_effect_are_refused():
     with pytest.raises(UsageError, match="leave the detector out"):
-        load_hub("hub:dinov2-small", RecipeOptions(detector=Path("yolox.onnx")))
+        load_hub("hub:dinov2-small", RecipeOptions(detector=Path("torchvision:x")))
 
 
 def test_folders_that_hold_something_else_are_refused(save: Callable[..., Path], tmp_path: Path):

@@ -189,14 +189,3 @@ def test_published_weights_give_what_the_plain_loop_gives():
         np.testing.assert_array_equal(query.global_feature, feature)
         # the mean of the map before it is rounded to whole steps
         np.testing.assert_allclose(query.regions[0], feature, atol=scale / 2 + 1e-6)
-
-
-def test_published_detector_adds_regions():
-    folder = real_weights()
-    detector = folder / "yolox_nano.onnx"
-    if not detector.is_file():
-        pytest.skip("STILLSEEK_TEST_WEIGHTS has no yolox_nano.onnx")
-    recipe = load_recipe("mobilenet", RecipeOptions(weights=folder, detector=detector))
-    query = recipe.encode_image(np.full((67, 101, 3), 114, np.uint8))
-    np.testing.assert_array_equal(query.boxes, [[0.5, 0.5, 1, 1]])
-    assert recipe.fingerprint != load_recipe("mobilenet", RecipeOptions(weights=folder)).fingerprint

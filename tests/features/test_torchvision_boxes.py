@@ -8,8 +8,11 @@ from torchvision.models import get_model
 from stillseek.errors import FeatureError, UsageError
 from stillseek.features import RecipeOptions, mobilenet, torchvision_boxes
 from stillseek.features.frames import Detector, FrameRecipe
-from stillseek.features.torchvision_boxes import TorchvisionDetector, load_torchvision_detector
-from stillseek.features.yolox import DetectionConfig
+from stillseek.features.torchvision_boxes import (
+    DetectionConfig,
+    TorchvisionDetector,
+    load_torchvision_detector,
+)
 
 NAME = "fasterrcnn_mobilenet_v3_large_fpn"
 
@@ -111,18 +114,17 @@ def test_mobilenet_takes_one_by_its_name(
     assert recipe.fingerprint != FrameRecipe("mobilenet", Stub()).fingerprint
 
 
-def test_a_file_that_has_the_prefix_is_a_file(tmp_path: Path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(mobilenet, "MobileNetEncoder", Stub)
-    monkeypatch.setattr(mobilenet, "fetch", lambda file, given: tmp_path / file.name)
-    Path("torchvision:mine").write_bytes(b"no network")
-
-    with pytest.raises(FeatureError, match="YOLOX file in ONNX format"):
-        mobilenet.load_mobilenet(RecipeOptions(detector=Path("torchvision:mine")))
+@pytest.mark.parametrize(
+    "change", [{"max_boxes": 0}, {"min_score": 1.0}, {"overlap": 0.0}], ids=lambda c: next(iter(c))
+)
+def test_a_config_that_leaves_no_box_is_refused(change: dict):
+    with pytest.raises(UsageError, match="detection needs a positive max_boxes"):
+        DetectionConfig(**change)
 
 
 def test_unknown_and_missing_detectors_are_named(tmp_path: Path):
-    with pytest.raises(UsageError, match=rf"no detector 'torchvision:ssd'; use torchvision:{NAME}"):
-        load_torchvision_detector("torchvision:ssd", folder=None)
+    for name in ("torchvision:ssd", "yolox.onnx"):
+        with pytest.raises(UsageError, match=rf"no detector '{name}'; use torchvision:{NAME} or "):
+            load_torchvision_detector(name, folder=None)
     with pytest.raises(FeatureError, match=r"there is no file .*fasterrcnn_mobilenet_v3_large_fpn"):
         load_torchvision_detector(f"torchvision:{NAME}", folder=tmp_path)

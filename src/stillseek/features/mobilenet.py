@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float32, UInt8
 
 from stillseek.errors import InstallationError, UsageError
-from stillseek.features.frames import Detector, FrameRecipe
+from stillseek.features.frames import FrameRecipe
 from stillseek.features.provider import WeightsFile, fetch
 from stillseek.features.recipe import RecipeOptions
 
@@ -98,8 +98,8 @@ def load_mobilenet(options: RecipeOptions) -> FrameRecipe:
 
     Raises:
         FeatureError: The weights are not there and cannot be downloaded, or a file is broken.
-        InstallationError: LiteRT, or ONNX Runtime for the detector, is not installed.
-        UsageError: An option has no effect here.
+        InstallationError: LiteRT is not installed.
+        UsageError: There is no such detector, or an option has no effect here.
     """
     if options.device != "cpu":
         raise UsageError(
@@ -113,19 +113,13 @@ def load_mobilenet(options: RecipeOptions) -> FrameRecipe:
     encoder = MobileNetEncoder(fetch(WEIGHTS, given=options.weights))
     if options.detector is None:
         return FrameRecipe("mobilenet", encoder)
-    return FrameRecipe("mobilenet", encoder, detector=_load_detector(options.detector, options))
+    # torchvision's detectors take a second to import.
+    from stillseek.features.torchvision_boxes import load_torchvision_detector
 
-
-def _load_detector(detector: Path, options: RecipeOptions) -> Detector:
-    """A YOLOX file, or the detector that torchvision publishes under a name."""
-    from stillseek.features.torchvision_boxes import PREFIX, load_torchvision_detector
-    from stillseek.features.yolox import YoloxDetector
-
-    if not str(detector).startswith(PREFIX) or detector.exists():
-        return YoloxDetector(detector)
     weights = options.weights
     folder = weights if weights is not None and weights.is_dir() else None
-    return load_torchvision_detector(str(detector), folder=folder)
+    detector = load_torchvision_detector(str(options.detector), folder=folder)
+    return FrameRecipe("mobilenet", encoder, detector=detector)
 
 
 def _open(data: bytes) -> Any:

@@ -1,7 +1,7 @@
 """Boxes of torchvision's detectors, for recipes that encode each box by themselves."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,36 @@ from stillseek.features.detector import network_settings
 from stillseek.features.provider import fetch
 from stillseek.features.recipe import fingerprint_of
 from stillseek.features.torchvision_recipe import DETECTORS, published_file
-from stillseek.features.yolox import DetectionConfig
 
 PREFIX = "torchvision:"
-"""Begins the name of such a detector where a file could be given."""
+"""Begins the name of such a detector."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DetectionConfig:
+    """Which boxes count as regions.
+
+    Attributes:
+        max_boxes: Most boxes of an image, those of highest score.
+        min_score: Least score, objectness times the best class's share.
+        overlap: IoU from which the weaker of two boxes is dropped, whatever their classes; the
+            paper's 0.7 (section 6.1).
+
+    Raises:
+        UsageError: A value is out of range.
+    """
+
+    max_boxes: int = 16
+    min_score: float = 0.05
+    overlap: float = 0.7
+
+    def __post_init__(self) -> None:
+        """Refuses values that leave no box, or all of them."""
+        if not (self.max_boxes > 0 and 0 < self.min_score < 1 and 0 < self.overlap < 1):
+            raise UsageError(
+                "detection needs a positive max_boxes, and min_score and overlap between 0 and 1, "
+                f"got {self}"
+            )
 
 
 class TorchvisionDetector:
@@ -80,7 +106,7 @@ def load_torchvision_detector(name: str, *, folder: Path | None) -> TorchvisionD
     known = name.removeprefix(PREFIX)
     if known not in DETECTORS:
         names = " or ".join(f"{PREFIX}{each}" for each in DETECTORS)
-        raise UsageError(f"there is no detector {name!r}; use {names}, or a YOLOX file (.onnx)")
+        raise UsageError(f"there is no detector {name!r}; use {names}")
     weights = published_file(get_model_weights(known)["COCO_V1"])
     network: Any = get_model(known, weights=None, weights_backbone=None)
     load_published(network, fetch(weights, given=folder))
