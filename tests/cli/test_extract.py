@@ -252,11 +252,11 @@ def test_dataset_gives_videos_and_query_frames(
     source = StoredFeatures(
         read_manifest(dataset), FeatureStore(tmp_path / "store"), small_recipe.fingerprint
     )
-    clips, grid = source.load_video_features("test-a1", None)
-    assert (clips.shape, grid.num_clips) == ((7, 17), 7)
+    video = source.load_video_features("test-a1", None)
+    assert (video.clips.shape, video.grid.num_clips) == ((7, 17), 7)
     samples = read_manifest(dataset).samples
-    regions, boxes, global_feature = source.load_query_features(samples[-1])
-    assert (len(regions), boxes.shape[1], global_feature.shape) == (len(boxes), 4, (17,))
+    query = source.load_query_features(samples[-1])
+    assert (query.boxes.shape[1], query.global_feature.shape) == (4, (17,))
     with pytest.raises(FeatureError, match="extract with this recipe first"):
         source.load_query_features(replace(samples[-1], query_seconds=3.125))
 

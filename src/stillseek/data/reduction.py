@@ -42,7 +42,7 @@ def fit_reduction(
         raise UsageError("a reduction is fitted on samples of split 'train', and there are none")
     accumulator: CovarianceAccumulator | None = None
     for done, (video_id, window) in enumerate(wanted, start=1):
-        clips, _ = source.load_video_features(video_id, window)
+        clips = source.load_video_features(video_id, window).clips
         accumulator = accumulator or CovarianceAccumulator(clips.shape[1])
         accumulator.update(clips)
         if on_progress is not None:
