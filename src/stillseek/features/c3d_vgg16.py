@@ -5,16 +5,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float32
 
 from stillseek.errors import FeatureError, UsageError
 from stillseek.features.c3d import C3D, CLIP_FRAMES, CLIP_STRIDE_FRAMES, SIDE_PIXELS
+from stillseek.features.clip_recipe import ClipRecipe, weights_of
 from stillseek.features.clips import ClipSampling
 from stillseek.features.detector import RegionDetector
-from stillseek.features.precision import choose_dtype, exact_float32, find_device
+from stillseek.features.precision import choose_dtype, find_device
 from stillseek.features.recipe import (
-    QueryFeatures,
-    Recipe,
     RecipeOptions,
     UnitStream,
     VideoFeatures,
@@ -34,7 +33,7 @@ _DETECTOR_ADDRESS = "https://github.com/jwyang/faster-rcnn.pytorch"
 _FALLBACK_FRAME_RATE = 25
 
 
-class C3dVgg16Recipe(Recipe):
+class C3dVgg16Recipe(ClipRecipe):
     """C3D over 16 frames, every 8 frames; regions of a VGG-16 Faster R-CNN.
 
     Frames are those displayed at steady instants, at the video's own average rate.
@@ -54,8 +53,6 @@ class C3dVgg16Recipe(Recipe):
     """
 
     name = "c3d-vgg16"
-    # 51 MB of activations a clip behind the first convolution.
-    batch_units = 8
 
     def __init__(
         self,
@@ -66,11 +63,6 @@ class C3dVgg16Recipe(Recipe):
         device: torch.device | None = None,
         dtype: torch.dtype = torch.float32,
     ) -> None:
-        self._device = device or torch.device("cpu")
-        weights = {
-            **{f"clips.{k}": v.cpu().numpy() for k, v in clip_encoder.state_dict().items()},
-            **{f"regions.{k}": v for k, v in regions.weights.items()},
-        }
         settings = {
             "engine": "torch",
             "dtype": str(dtype).removeprefix("torch."),
@@ -78,11 +70,9 @@ class C3dVgg16Recipe(Recipe):
             "frames": [CLIP_FRAMES, CLIP_STRIDE_FRAMES, SIDE_PIXELS],
             "regions": dict(regions.settings),
         }
-        self._unreduced = fingerprint_of(self.name, settings, weights)
-        self._clip_encoder = clip_encoder.eval().requires_grad_(False).to(self._device, dtype)
-        self._clip_encoder.to(memory_format=torch.channels_last_3d)
-        self._regions = regions
-        self.region_dim, self.global_dim = regions.region_dim, regions.global_dim
+        self._unreduced = fingerprint_of(self.name, settings, weights_of(clip_encoder, regions))
+        super().__init__(clip_encoder, regions, device=device, dtype=dtype)
+        self._width = clip_encoder.fc7.out_features
         self._reduce_by(reduction)
 
     def reduced(self, reduction: Reduction) -> "C3dVgg16Recipe":
@@ -115,18 +105,6 @@ class C3dVgg16Recipe(Recipe):
             units=sampling.clips(frame.pixels for frame in frames),
         )
 
-    def encode_units(
-        self, units: UInt8[np.ndarray, "clip frame height width 3"]
-    ) -> Float32[np.ndarray, "clip feature"]:
-        """Activations of ``fc7``.
-
-        Another batch changes them by rounding: less than 1e-4 of their largest in single
-        precision, and 2e-2 in bfloat16.
-        """
-        with exact_float32(), torch.inference_mode():
-            features = self._clip_encoder(torch.from_numpy(units).to(self._device))
-        return features.float().cpu().numpy()
-
     def assemble(
         self, units: Float32[np.ndarray, "clip feature"], stream: UnitStream
     ) -> VideoFeatures:
@@ -139,19 +117,9 @@ class C3dVgg16Recipe(Recipe):
         clips = units[: grid.num_clips]
         return self.reduce(VideoFeatures(clips=clips, grid=grid, fingerprint=self._unreduced))
 
-    def encode_pixels(self, image: UInt8[np.ndarray, "height width 3"]) -> QueryFeatures:
-        """Regions that the detector finds, and the mean of its last shared map."""
-        regions, boxes, global_feature = self._regions.encode(image)
-        return QueryFeatures(
-            regions=regions,
-            boxes=boxes,
-            global_feature=global_feature,
-            fingerprint=self.fingerprint,
-        )
-
     def _reduce_by(self, reduction: Reduction | None) -> None:
         """Sets the reduction, and the width and fingerprint that follow from it."""
-        width = self._clip_encoder.fc7.out_features
+        width = self._width
         if reduction is None:
             self.clip_dim, self.fingerprint = width, self._unreduced
         elif len(reduction.mean) != width:

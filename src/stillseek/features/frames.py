@@ -1,4 +1,4 @@
-"""Recipes whose clips are single frames: what `mobilenet` and the `hub` recipes share."""
+"""Recipes that encode single frames: what `lite`, `mobilenet` and the `hub` recipes share."""
 
 import math
 from collections.abc import Mapping
@@ -146,15 +146,7 @@ class FrameRecipe(Recipe):
 
     def open_video(self, path: Path) -> UnitStream:
         """The frames that are clips."""
-        duration_seconds = probe(path).duration_seconds
-        interval_seconds = self.sampling.interval_seconds
-        side = self._encoder.side_pixels
-        frames = sample(path, interval_seconds=interval_seconds, size=(side, side))
-        return UnitStream(
-            duration_seconds=duration_seconds,
-            interval_seconds=interval_seconds,
-            units=(frame.pixels for frame in frames),
-        )
+        return squashed_frames(path, self.sampling.interval_seconds, self._encoder.side_pixels)
 
     def encode_units(
         self, units: UInt8[np.ndarray, "unit side side 3"]
@@ -212,6 +204,17 @@ class FrameRecipe(Recipe):
         self, image: UInt8[np.ndarray, "height width 3"]
     ) -> UInt8[np.ndarray, "side side 3"]:
         return squash(image, self._encoder.side_pixels)
+
+
+def squashed_frames(path: Path, interval_seconds: float, side_pixels: int) -> UnitStream:
+    """The sampled frames of a video file as squares, each of them a unit."""
+    duration_seconds = probe(path).duration_seconds
+    frames = sample(path, interval_seconds=interval_seconds, size=(side_pixels, side_pixels))
+    return UnitStream(
+        duration_seconds=duration_seconds,
+        interval_seconds=interval_seconds,
+        units=(frame.pixels for frame in frames),
+    )
 
 
 def squash(

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import torch
 from jaxtyping import Float32, UInt8
-from PIL import Image
 from torch import Tensor
 
 from stillseek.errors import UsageError
 from stillseek.features.encoder import PocketEncoder
+from stillseek.features.frames import squash, squashed_frames
 from stillseek.features.precision import exact_float32, find_device
 from stillseek.features.recipe import (
     QueryFeatures,
@@ -23,7 +23,6 @@ from stillseek.features.recipe import (
     fingerprint_of,
 )
 from stillseek.features.regions import grid_boxes
-from stillseek.media import probe, sample
 from stillseek.timeline import ClipGrid
 
 _SHIPPED_WEIGHTS = Path(__file__).with_name("weights") / "pocket_encoder.safetensors"
@@ -127,14 +126,7 @@ class PocketRecipe(Recipe):
 
     def open_video(self, path: Path) -> UnitStream:
         """The sampled frames of a video file, squashed to a square."""
-        side, interval_seconds = self.sampling.side_pixels, self.sampling.interval_seconds
-        duration_seconds = probe(path).duration_seconds
-        frames = sample(path, interval_seconds=interval_seconds, size=(side, side))
-        return UnitStream(
-            duration_seconds=duration_seconds,
-            interval_seconds=interval_seconds,
-            units=(frame.pixels for frame in frames),
-        )
+        return squashed_frames(path, self.sampling.interval_seconds, self.sampling.side_pixels)
 
     def encode_units(
         self, units: UInt8[np.ndarray, "frame side side 3"]
@@ -155,11 +147,9 @@ class PocketRecipe(Recipe):
 
     def encode_pixels(self, image: UInt8[np.ndarray, "height width 3"]) -> QueryFeatures:
         """Features of a whole RGB picture: 14 regions of one map, and the map's mean."""
-        side = self.sampling.side_pixels
-        # The filter that `sample` scales with, so a still of a video is the video's own frame.
-        resized = Image.fromarray(image).resize((side, side), Image.Resampling.BILINEAR)
+        square = squash(image, self.sampling.side_pixels)
         with exact_float32(), torch.inference_mode():
-            maps = self._encoder.features(self._tensor(np.array(resized)[None]))
+            maps = self._encoder.features(self._tensor(square[None]))
             boxes = torch.from_numpy(self._boxes).to(self._device)
             regions = self._encoder.embed_regions(maps, boxes)[0]
             global_feature = self._encoder.embed_frames(maps)[0]

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float32
 from torchvision.models import WeightsEnum, get_model, get_model_weights
 
 from stillseek.errors import UsageError
@@ -20,13 +20,12 @@ from stillseek.features.clip_encoder import (
     fold_norms,
     load_published,
 )
+from stillseek.features.clip_recipe import ClipRecipe, weights_of
 from stillseek.features.clips import CentreCrop, ClipSampling
 from stillseek.features.detector import RegionDetector
-from stillseek.features.precision import choose_dtype, exact_float32, find_device
+from stillseek.features.precision import choose_dtype, find_device
 from stillseek.features.provider import WeightsFile, fetch
 from stillseek.features.recipe import (
-    QueryFeatures,
-    Recipe,
     RecipeOptions,
     UnitStream,
     VideoFeatures,
@@ -38,7 +37,7 @@ from stillseek.media import probe, sample
 DETECTORS = ("fasterrcnn_mobilenet_v3_large_fpn", "fasterrcnn_resnet50_fpn_v2")
 
 
-class TorchvisionRecipe(Recipe):
+class TorchvisionRecipe(ClipRecipe):
     """Clips by a video network of torchvision; regions by one of its detectors.
 
     A unit is a clip. Frames are those displayed at steady instants, at the rate that torchvision
@@ -57,8 +56,6 @@ class TorchvisionRecipe(Recipe):
         dtype: Number format of the clip encoder.
     """
 
-    batch_units = 8
-
     def __init__(
         self,
         name: str,
@@ -72,8 +69,6 @@ class TorchvisionRecipe(Recipe):
     ) -> None:
         self.name = name
         self.sampling, self.pixels = sampling, pixels
-        self._regions = regions
-        self._device = device or torch.device("cpu")
         self.fingerprint = fingerprint_of(
             "torchvision",
             {
@@ -88,16 +83,12 @@ class TorchvisionRecipe(Recipe):
                 "network": type(encoder.network).__name__,
                 "regions": dict(regions.settings),
             },
-            {
-                **{f"clips.{k}": v.cpu().numpy() for k, v in encoder.state_dict().items()},
-                **{f"regions.{k}": v for k, v in regions.weights.items()},
-            },
+            weights_of(encoder, regions),
         )
         # Not before the fingerprint: these products may round differently on another machine.
         fold_norms(encoder.network)
-        self._encoder = encoder.to(self._device, dtype).to(memory_format=torch.channels_last_3d)
+        super().__init__(encoder, regions, device=device, dtype=dtype)
         self.clip_dim = encoder.dim
-        self.region_dim, self.global_dim = regions.region_dim, regions.global_dim
 
     def open_video(self, path: Path) -> UnitStream:
         """Clips of the encoder's size, each a stack of consecutive frames."""
@@ -113,33 +104,12 @@ class TorchvisionRecipe(Recipe):
             units=self.sampling.clips(self.pixels.cut(frame.pixels) for frame in frames),
         )
 
-    def encode_units(
-        self, units: UInt8[np.ndarray, "clip frame height width 3"]
-    ) -> Float32[np.ndarray, "clip clip_dim"]:
-        """Embeddings of clips.
-
-        Another batch changes them by rounding: less than 1e-4 of their largest in single
-        precision, and 2e-2 in bfloat16.
-        """
-        with exact_float32(), torch.inference_mode():
-            return self._encoder(torch.from_numpy(units).to(self._device)).cpu().numpy()
-
     def assemble(
         self, units: Float32[np.ndarray, "clip clip_dim"], stream: UnitStream
     ) -> VideoFeatures:
         """A clip a unit, up to where the video could be decoded."""
         grid = self.sampling.grid(stream.decoded_seconds(len(units)))
         return VideoFeatures(clips=units[: grid.num_clips], grid=grid, fingerprint=self.fingerprint)
-
-    def encode_pixels(self, image: UInt8[np.ndarray, "height width 3"]) -> QueryFeatures:
-        """Regions that the detector finds, and the mean of its last shared map."""
-        regions, boxes, global_feature = self._regions.encode(image)
-        return QueryFeatures(
-            regions=regions,
-            boxes=boxes,
-            global_feature=global_feature,
-            fingerprint=self.fingerprint,
-        )
 
 
 def load_torchvision(name: str, options: RecipeOptions) -> TorchvisionRecipe:
