@@ -356,7 +356,7 @@ def test_ray_engine_gets_the_work_and_how_to_load_the_recipe(
         seen.update(recipe=load.args[0], weights=load.args[1].weights)
         return extract(paths, load(), store, **rest)
 
-    monkeypatch.setattr("stillseek.features.ray_engine.extract_with_ray", extract_here)
+    monkeypatch.setattr("stillseek.features.extraction.ray_engine.extract_with_ray", extract_here)
     monkeypatch.chdir(tmp_path)
     command = ["extract", str(path), "--out", "store", "--weights", "own.safetensors"]
 

@@ -18,8 +18,8 @@ from stillseek.features import (
     VideoKey,
     content_hash,
 )
-from stillseek.features.keys import entry_name
-from stillseek.features.recipe import CLIPS_OF_FILE, fingerprint_of
+from stillseek.features.recipes.recipe import CLIPS_OF_FILE, fingerprint_of
+from stillseek.features.store.content_address import entry_name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

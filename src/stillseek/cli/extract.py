@@ -148,7 +148,7 @@ def _engine(
 
     if engine == "local":
         return partial(extract, recipe=encoder)
-    from stillseek.features.ray_engine import extract_with_ray
+    from stillseek.features.extraction.ray_engine import extract_with_ray
 
     if ":" in options.device:
         raise UsageError(

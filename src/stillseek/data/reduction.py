@@ -6,7 +6,7 @@ from typing import Any
 from stillseek.data.example import FeatureSource
 from stillseek.data.manifest import Sample
 from stillseek.errors import UsageError
-from stillseek.features.reduction import CovarianceAccumulator, Reduction
+from stillseek.features.recipes.pca_reduction import CovarianceAccumulator, Reduction
 
 
 def fit_reduction(
