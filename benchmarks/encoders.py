@@ -23,15 +23,15 @@ from pages import made_by
 from random_recipes import random_hub
 from torch import Tensor, nn
 
-from stillseek.features.c3d import C3D
-from stillseek.features.clip_encoder import (
+from stillseek.features.recipes.c3d import C3D
+from stillseek.features.recipes.clip_encoder import (
     ARCHITECTURES,
     build_clip_encoder,
     clip_pixels,
     fold_norms,
 )
-from stillseek.features.encoder import PocketConfig, PocketEncoder
-from stillseek.features.precision import choose_dtype
+from stillseek.features.recipes.pocket_encoder import PocketConfig, PocketEncoder
+from stillseek.features.recipes.precision import choose_dtype
 
 ENCODERS = ("pocket", *ARCHITECTURES, "c3d", "dinov2-small", "siglip2-base")
 CLIPS = 8

@@ -31,7 +31,7 @@ from pages import DOCS, fill, made_by
 from random_recipes import recipe_for_timing
 
 from stillseek.features import FeatureStore, Recipe, RecipeOptions, extract
-from stillseek.features.ahead import DecodeAhead, DecodedUnit
+from stillseek.features.extraction.decode_ahead import DecodeAhead, DecodedUnit
 from stillseek.media import VideoWriter, sample
 
 WIDTH, HEIGHT, FRAME_RATE = 1280, 720, 30

@@ -28,7 +28,7 @@ from lite_head import HEAD, score
 from pages import DOCS, fill, made_by
 
 from stillseek.features import FeatureStore, Recipe, RecipeOptions, extract, load_recipe
-from stillseek.features.lite import LiteEncoder, LiteRecipe
+from stillseek.features.recipes.lite import LiteEncoder, LiteRecipe
 from stillseek.media import sample
 from stillseek.models.checkpoint import load_checkpoint
 

@@ -21,7 +21,7 @@ from stillseek.data.example import ExampleSet
 from stillseek.data.manifest import Manifest, Sample, Split, read_manifest
 from stillseek.data.stored import StoredFeatures, extract_queries
 from stillseek.features import FeatureStore, Recipe, extract
-from stillseek.features.content import is_blank
+from stillseek.features.recipes.picture_content import is_blank
 from stillseek.media import read_image
 from stillseek.tensors import LocalizerInput
 

@@ -17,8 +17,8 @@ from onnx import numpy_helper
 from torch import Tensor
 from torch.nn import functional
 
-from stillseek.features.efficientnet_lite import graph_of
-from stillseek.features.lite import LiteEncoder
+from stillseek.features.recipes.efficientnet_lite import graph_of
+from stillseek.features.recipes.lite import LiteEncoder
 
 BF16_FLAGS = ("avx512_bf16", "amx_bf16")
 OURS, INT8 = "ONNX Runtime fp32", "ONNX Runtime int8"

@@ -37,7 +37,7 @@ from stillseek.data.manifest import Sample
 from stillseek.evaluation.calibration import auroc, fit_logistic
 from stillseek.evaluation.overlap import temporal_iou
 from stillseek.features import Recipe, load_recipe
-from stillseek.features.content import is_blank
+from stillseek.features.recipes.picture_content import is_blank
 from stillseek.files import replacing
 from stillseek.media import read_image
 from stillseek.models.calibration import Calibration, doublings, mean_of_best

@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 from numpy.random import Generator
 
-from stillseek.features.frames import squash
-from stillseek.features.lite import LiteEncoder
-from stillseek.features.reduction import CovarianceAccumulator
+from stillseek.features.recipes.frame_recipe import squash
+from stillseek.features.recipes.lite import LiteEncoder
+from stillseek.features.recipes.pca_reduction import CovarianceAccumulator
 from stillseek.media import read_image
 
 WEIGHTS = Path(__file__).parents[1] / "src/stillseek/features/weights/lite.safetensors"

@@ -39,11 +39,11 @@ from pages import DOCS, fill, made_by
 from PIL import Image, ImageOps
 
 from stillseek.evaluation.calibration import auroc
-from stillseek.features.content import is_blank
-from stillseek.features.efficientnet_lite import graph_of
-from stillseek.features.lite import LiteEncoder, LiteRecipe
-from stillseek.features.recipe import UnitStream
-from stillseek.features.reduction import CovarianceAccumulator, Reduction
+from stillseek.features.recipes.efficientnet_lite import graph_of
+from stillseek.features.recipes.lite import LiteEncoder, LiteRecipe
+from stillseek.features.recipes.pca_reduction import CovarianceAccumulator, Reduction
+from stillseek.features.recipes.picture_content import is_blank
+from stillseek.features.recipes.recipe import UnitStream
 from stillseek.files import replacing
 from stillseek.media import probe, read_image, sample
 from stillseek.models.checkpoint import load_checkpoint

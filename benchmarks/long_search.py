@@ -154,11 +154,12 @@ def streams(recipe: Recipe, minutes: float, options: argparse.Namespace) -> Iter
             for name, labels in shown.items()
             if not labels & {sample.label, sample.query_label}
         ]
-        clips, grid = sources[own].load_video_features(sample.video_id, None)
+        video = sources[own].load_video_features(sample.video_id, None)
+        clips, grid = video.clips, video.grid
         most = minutes * 60 / grid.stride_seconds
         parts, number = [clips], len(clips)
         for k in random.permutation(len(others)):
-            part, _ = sources[others[k]].load_video_features(others[k][1], None)
+            part = sources[others[k]].load_video_features(others[k][1], None).clips
             if number + len(part) <= most:
                 parts.append(part)
                 number += len(part)
@@ -167,16 +168,9 @@ def streams(recipe: Recipe, minutes: float, options: argparse.Namespace) -> Iter
         start = sum(len(part) for part in parts[:place]) * grid.stride_seconds
         truth = Segment(start + sample.segment.start_seconds, start + sample.segment.end_seconds)
         joined = np.concatenate(parts).astype(np.float32)
-        regions, boxes, global_feature = sources[own].load_query_features(sample)
-        query = QueryFeatures(
-            regions=regions,
-            boxes=boxes,
-            global_feature=global_feature,
-            fingerprint=recipe.fingerprint,
-        )
         yield Stream(
             sample=sample,
-            query=query,
+            query=sources[own].load_query_features(sample),
             clips=joined,
             grid=replace(grid, duration_seconds=len(joined) * grid.stride_seconds),
             truth=truth,

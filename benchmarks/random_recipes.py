@@ -6,14 +6,14 @@ from torchvision.models import get_model
 
 from stillseek.errors import StillseekError
 from stillseek.features import Recipe, RecipeOptions, load_recipe
-from stillseek.features.c3d import C3D
-from stillseek.features.c3d_vgg16 import C3dVgg16Recipe
-from stillseek.features.clip_encoder import ARCHITECTURES, build_clip_encoder, clip_pixels
-from stillseek.features.detector import RegionDetector
-from stillseek.features.frames import FrameRecipe
-from stillseek.features.hub import HubEncoder, Preprocessing
-from stillseek.features.precision import choose_dtype, find_device
-from stillseek.features.torchvision_recipe import DETECTORS, TorchvisionRecipe
+from stillseek.features.recipes.c3d import C3D
+from stillseek.features.recipes.c3d_vgg16 import C3dVgg16Recipe
+from stillseek.features.recipes.clip_encoder import ARCHITECTURES, build_clip_encoder, clip_pixels
+from stillseek.features.recipes.frame_recipe import FrameRecipe
+from stillseek.features.recipes.hub import HubEncoder, Preprocessing
+from stillseek.features.recipes.precision import choose_dtype, find_device
+from stillseek.features.recipes.region_detector import RegionDetector
+from stillseek.features.recipes.torchvision_recipe import DETECTORS, TorchvisionRecipe
 
 # Decoding and clips, which are timed, know nothing of regions: any detector will do.
 _DETECTOR = DETECTORS[0]
@@ -54,7 +54,7 @@ def _random_regions(device: torch.device) -> RegionDetector:
 
 
 def random_hub(model: str) -> nn.Module:
-    """A network of the shape of one of the models that `stillseek.features.hub` has names for."""
+    """A network of the shape of one of the models that the `hub` recipes have names for."""
     import transformers
 
     if model == "dinov2-small":

@@ -111,8 +111,8 @@ def small_recipe():
     """A pocket recipe with a small, random encoder."""
     import torch
 
-    from stillseek.features.encoder import PocketConfig, PocketEncoder
-    from stillseek.features.pocket import PocketRecipe, PocketSampling
+    from stillseek.features.recipes.pocket import PocketRecipe, PocketSampling
+    from stillseek.features.recipes.pocket_encoder import PocketConfig, PocketEncoder
 
     torch.manual_seed(5)
     encoder = PocketEncoder(PocketConfig(widths=(3, 5, 7, 11, 13), embedding_dim=17))

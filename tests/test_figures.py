@@ -10,7 +10,7 @@ from types import ModuleType
 
 import pytest
 
-from stillseek.features.lite import LiteEncoder
+from stillseek.features.recipes.lite import LiteEncoder
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))

@@ -1,6 +1,6 @@
 """Writers of single files and of checkpoints that are killed at any moment.
 
-`tests/features/test_kill.py` kills extractions.
+`tests/features/extraction/test_killed_extraction.py` kills extractions.
 """
 
 import subprocess

@@ -16,9 +16,9 @@ from stillseek.data.example import ExampleSet, collate
 from stillseek.data.manifest import Sample, write_manifest
 from stillseek.data.stored import StoredFeatures, extract_queries, video_paths
 from stillseek.features import FeatureStore, Recipe, RecipeOptions, extract, load_recipe
-from stillseek.features.c3d import C3D
-from stillseek.features.reduction import Reduction
-from stillseek.features.vgg_detector import vgg_detector
+from stillseek.features.recipes.c3d import C3D
+from stillseek.features.recipes.pca_reduction import Reduction
+from stillseek.features.recipes.vgg_detector import vgg_detector
 from stillseek.models.sail import Sail, SailConfig
 from stillseek.timeline import Segment
 from stillseek.training.losses import boundary_nll

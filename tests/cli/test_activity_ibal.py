@@ -128,7 +128,9 @@ def test_the_permutation_of_feng_is_downloaded(
 
     assert build(annotations, tmp_path / "ibal", "--class-split", "feng") == 1
     assert "video_reloc-perm.npy" in capsys.readouterr().err
-    monkeypatch.setattr("stillseek.features.provider.fetch", lambda file: tmp_path / file.name)
+    monkeypatch.setattr(
+        "stillseek.features.weights.published_files.fetch", lambda file: tmp_path / file.name
+    )
     order = [
         CLASSES.index(name) for name in ("harp", "drums", "cello", "viola", "guitar", "violin")
     ]

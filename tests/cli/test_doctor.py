@@ -8,7 +8,7 @@ import torch
 
 from stillseek.cli import doctor
 from stillseek.cli.app import main
-from stillseek.features.precision import has_native_bf16
+from stillseek.features.recipes.precision import has_native_bf16
 
 
 @pytest.fixture

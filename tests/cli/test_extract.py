@@ -252,11 +252,11 @@ def test_dataset_gives_videos_and_query_frames(
     source = StoredFeatures(
         read_manifest(dataset), FeatureStore(tmp_path / "store"), small_recipe.fingerprint
     )
-    clips, grid = source.load_video_features("test-a1", None)
-    assert (clips.shape, grid.num_clips) == ((7, 17), 7)
+    video = source.load_video_features("test-a1", None)
+    assert (video.clips.shape, video.grid.num_clips) == ((7, 17), 7)
     samples = read_manifest(dataset).samples
-    regions, boxes, global_feature = source.load_query_features(samples[-1])
-    assert (len(regions), boxes.shape[1], global_feature.shape) == (len(boxes), 4, (17,))
+    query = source.load_query_features(samples[-1])
+    assert (query.boxes.shape[1], query.global_feature.shape) == (4, (17,))
     with pytest.raises(FeatureError, match="extract with this recipe first"):
         source.load_query_features(replace(samples[-1], query_seconds=3.125))
 
@@ -356,7 +356,7 @@ def test_ray_engine_gets_the_work_and_how_to_load_the_recipe(
         seen.update(recipe=load.args[0], weights=load.args[1].weights)
         return extract(paths, load(), store, **rest)
 
-    monkeypatch.setattr("stillseek.features.ray_engine.extract_with_ray", extract_here)
+    monkeypatch.setattr("stillseek.features.extraction.ray_engine.extract_with_ray", extract_here)
     monkeypatch.chdir(tmp_path)
     command = ["extract", str(path), "--out", "store", "--weights", "own.safetensors"]
 

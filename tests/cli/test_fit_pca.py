@@ -9,7 +9,7 @@ from stillseek.cli.app import main
 from stillseek.data.manifest import read_manifest
 from stillseek.data.stored import video_paths
 from stillseek.features import FeatureStore, VideoFeatures, VideoKey, content_hash
-from stillseek.features.reduction import Reduction
+from stillseek.features.recipes.pca_reduction import Reduction
 from stillseek.timeline import ClipGrid
 
 WHOLE, REDUCED = "a" * 64, "b" * 64
@@ -31,10 +31,10 @@ def stub_recipe() -> SimpleNamespace:
 @pytest.fixture
 def store(dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FeatureStore:
     """Features of all videos; those that are not for training lie far away."""
-    import stillseek.features.c3d_vgg16
+    import stillseek.features.recipes.c3d_vgg16
 
     monkeypatch.setattr(
-        stillseek.features.c3d_vgg16, "load_c3d_vgg16", lambda options: stub_recipe()
+        stillseek.features.recipes.c3d_vgg16, "load_c3d_vgg16", lambda options: stub_recipe()
     )
     store = FeatureStore(tmp_path / "store")
     rng = np.random.default_rng(3)

@@ -8,7 +8,7 @@ import pytest
 from stillseek.cli.app import main
 from stillseek.errors import UsageError
 from stillseek.features import Recipe, RecipeOptions
-from stillseek.features.recipe import QueryFeatures, VideoFeatures
+from stillseek.features.recipes.recipe import QueryFeatures, VideoFeatures
 
 NAME = "torchvision:means"
 SMALL = (
@@ -51,7 +51,7 @@ class NarrowRecipe(Recipe):
 
 
 def replace_load_recipe(monkeypatch: pytest.MonkeyPatch, load) -> None:
-    for module in ("features", "features.recipe", "localize.localizer"):
+    for module in ("features", "features.recipes.loading", "localize.localizer"):
         monkeypatch.setattr(f"stillseek.{module}.load_recipe", load)
 
 

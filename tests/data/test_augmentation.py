@@ -9,6 +9,7 @@ from stillseek.data.batching import BatchLoader
 from stillseek.data.example import Example, ExampleSet
 from stillseek.data.manifest import Sample
 from stillseek.errors import UsageError
+from stillseek.features import QueryFeatures, VideoFeatures
 from stillseek.timeline import ClipGrid, Segment
 
 NUM_CLIPS = 401
@@ -42,11 +43,12 @@ class Source:
     def load_video_features(self, video_id, window):
         clips = np.arange(NUM_CLIPS, dtype=np.float32)[:, None] * np.ones(3, np.float32)
         inside, part = (range(NUM_CLIPS), self.grid) if window is None else self.grid.window(window)
-        return clips[inside.start : inside.stop], part
+        return VideoFeatures(clips=clips[inside.start : inside.stop], grid=part, fingerprint="f")
 
     def load_query_features(self, sample):
         regions = np.arange(7, dtype=np.float32)[:, None] * np.ones(5, np.float32)
-        return regions, np.ones((7, 4), np.float32), np.ones(11, np.float32)
+        boxes, whole = np.ones((7, 4), np.float32), np.ones(11, np.float32)
+        return QueryFeatures(regions=regions, boxes=boxes, global_feature=whole, fingerprint="f")
 
 
 def examples(window: Segment | None = None) -> ExampleSet:
@@ -89,8 +91,8 @@ def test_a_crop_keeps_the_target_and_every_time(window: Segment | None) -> None:
 
 
 def test_half_a_crop_leaves_half_of_the_margins() -> None:
-    clips, grid = Source().load_video_features("v", None)
-    example = dataclasses.replace(examples()[0], steps=clips, grid=grid)
+    video = Source().load_video_features("v", None)
+    example = dataclasses.replace(examples()[0], steps=video.clips, grid=video.grid)
 
     for epoch in range(97):
         cropped = augment(example, Augmentation(crop=0.5), seed=0, epoch=epoch, index=0)

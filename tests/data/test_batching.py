@@ -10,6 +10,7 @@ from stillseek.data.batching import BatchLoader, batch_indices, num_steps_of
 from stillseek.data.example import Batch, Example, ExampleSet
 from stillseek.data.planted import PlantedConfig, planted_dataset
 from stillseek.errors import FeatureError, StillseekError
+from stillseek.features import QueryFeatures, VideoFeatures
 
 PLANTED = PlantedConfig(
     clip_dim=13,
@@ -134,10 +135,16 @@ class Fading:
     def load_video_features(self, video_id, window):
         if self.is_empty:
             raise FeatureError(f"no features of {video_id}")
-        return DATA[0].steps, DATA[0].grid
+        return VideoFeatures(clips=DATA[0].steps, grid=DATA[0].grid, fingerprint="f")
 
     def load_query_features(self, sample):
-        return DATA[0].regions, DATA[0].boxes, DATA[0].global_feature
+        example = DATA[0]
+        return QueryFeatures(
+            regions=example.regions,
+            boxes=example.boxes,
+            global_feature=example.global_feature,
+            fingerprint="f",
+        )
 
 
 def test_a_failure_to_load_is_raised_as_it_is():

@@ -10,6 +10,7 @@ from stillseek.data.drawn import DrawnStreams, FeatureBank, Picture, Shot
 from stillseek.data.example import ExampleSet
 from stillseek.data.manifest import Sample
 from stillseek.errors import UsageError
+from stillseek.features import QueryFeatures, VideoFeatures
 from stillseek.timeline import ClipGrid, Segment
 
 DIM = 13
@@ -142,12 +143,16 @@ class Source:
 
     def load_video_features(self, video_id, window):
         grid = ClipGrid(stride_seconds=0.5, length_seconds=0.5, duration_seconds=5.0, max_steps=200)
-        return np.arange(10, dtype=np.float16)[:, None] * np.ones(DIM, np.float16), grid
+        clips = np.arange(10, dtype=np.float32)[:, None] * np.ones(DIM, np.float32)
+        return VideoFeatures(clips=clips, grid=grid, fingerprint="f")
 
     def load_query_features(self, sample):
         number = float(NAMES.index(sample.query_label))
-        regions = np.full((2, DIM), number, np.float16)
-        return regions, np.full((2, 4), 0.5, np.float32), np.full(DIM, number, np.float16)
+        regions = np.full((2, DIM), number, np.float32)
+        boxes = np.full((2, 4), 0.5, np.float32)
+        return QueryFeatures(
+            regions=regions, boxes=boxes, global_feature=regions[0], fingerprint="f"
+        )
 
 
 def make_sample(name: str, label: str, query_label: str) -> Sample:

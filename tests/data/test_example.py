@@ -12,6 +12,7 @@ from stillseek.data.example import (
 )
 from stillseek.data.manifest import Sample
 from stillseek.errors import FeatureError
+from stillseek.features import QueryFeatures, VideoFeatures
 from stillseek.timeline import ClipGrid, Segment
 
 CLIP_DIM, REGION_DIM, GLOBAL_DIM = 5, 7, 3
@@ -60,11 +61,14 @@ class Source:
         grid = ClipGrid(
             stride_seconds=0.5, length_seconds=1.0, duration_seconds=0.5 * self.num_clips
         )
-        return clips, grid
+        return VideoFeatures(clips=clips, grid=grid, fingerprint="f")
 
     def load_query_features(self, sample):
         regions = np.full((2, REGION_DIM), sample.query_seconds, "f4")
-        return regions, np.ones((2, 4), "f4"), np.full(GLOBAL_DIM, sample.query_seconds, "f4")
+        whole = np.full(GLOBAL_DIM, sample.query_seconds, "f4")
+        return QueryFeatures(
+            regions=regions, boxes=np.ones((2, 4), "f4"), global_feature=whole, fingerprint="f"
+        )
 
 
 def test_collate_pads_with_zeros_and_masks_them():

@@ -10,6 +10,7 @@ from stillseek.data.example import ExampleSet, collate
 from stillseek.data.hdf5 import Hdf5ClipFeatures, describe_clips
 from stillseek.data.manifest import Sample
 from stillseek.errors import FeatureError, InstallationError
+from stillseek.features import QueryFeatures
 from stillseek.timeline import Segment
 
 
@@ -20,7 +21,10 @@ class StubQueries:
         raise NotImplementedError
 
     def load_query_features(self, sample):
-        return np.ones((2, 3), np.float32), np.full((2, 4), 0.5, np.float32), np.ones(5, np.float32)
+        boxes, whole = np.full((2, 4), 0.5, np.float32), np.ones(5, np.float32)
+        return QueryFeatures(
+            regions=np.ones((2, 3), np.float32), boxes=boxes, global_feature=whole, fingerprint="f"
+        )
 
 
 @pytest.fixture
@@ -40,17 +44,21 @@ def features_file(tmp_path: Path) -> Path:
 @pytest.fixture
 def source(features_file: Path) -> Hdf5ClipFeatures:
     durations = {"sJFgo9H6zNo": 14.0, "v_given": 4.5, "empty": 1.0, "nan": 1.0, "other": 1.0}
-    return Hdf5ClipFeatures(features_file, {**durations, "gone": 1.0}, StubQueries())
+    return Hdf5ClipFeatures(
+        features_file, {**durations, "gone": 1.0}, StubQueries(), fingerprint="file"
+    )
 
 
 def test_clips_are_spread_over_the_duration(source: Hdf5ClipFeatures) -> None:
-    clips, grid = source.load_video_features("sJFgo9H6zNo", None)
+    found = source.load_video_features("sJFgo9H6zNo", None)
+    clips, grid = found.clips, found.grid
 
     assert clips.dtype == np.float32
     assert clips[:, 0].tolist() == [0, 1, 2, 3, 4, 5, 6]
     assert (grid.num_clips, grid.stride_seconds, grid.length_seconds) == (7, 2.0, 4.0)
     assert grid.span(6) == Segment(12.0, 14.0)
-    assert source.load_video_features("v_given", None)[1].num_clips == 3
+    assert found.fingerprint == "file"
+    assert source.load_video_features("v_given", None).grid.num_clips == 3
 
 
 @pytest.mark.parametrize("num_clips", [1, 3, 7, 331])
@@ -59,12 +67,15 @@ def test_the_grid_has_as_many_clips_as_the_file(tmp_path: Path, num_clips: int) 
         data = np.zeros((num_clips, 2))
         file.create_group("v_a").create_dataset("c3d_features", data=data)
     for duration in (0.3, 7.1, 235.01, 755.113):
-        source = Hdf5ClipFeatures(tmp_path / "f.h5", {"a": duration}, StubQueries())
-        assert source.load_video_features("a", None)[1].num_clips == num_clips
+        source = Hdf5ClipFeatures(
+            tmp_path / "f.h5", {"a": duration}, StubQueries(), fingerprint="file"
+        )
+        assert source.load_video_features("a", None).grid.num_clips == num_clips
 
 
 def test_a_window_takes_its_clips(source: Hdf5ClipFeatures) -> None:
-    clips, grid = source.load_video_features("sJFgo9H6zNo", Segment(5.0, 11.0))
+    found = source.load_video_features("sJFgo9H6zNo", Segment(5.0, 11.0))
+    clips, grid = found.clips, found.grid
 
     # Clip 2 runs from 4 to 8 s, clip 5 starts at 10 s.
     assert clips[:, 0].tolist() == [2, 3, 4, 5]
@@ -101,7 +112,7 @@ def test_another_process_can_read_it(source: Hdf5ClipFeatures) -> None:
     source.load_video_features("sJFgo9H6zNo", None)
     copy = pickle.loads(pickle.dumps(source))
 
-    assert len(copy.load_video_features("sJFgo9H6zNo", None)[0]) == 7
+    assert len(copy.load_video_features("sJFgo9H6zNo", None).clips) == 7
 
 
 @pytest.mark.parametrize(
@@ -121,7 +132,9 @@ def test_what_is_not_there_is_named(source: Hdf5ClipFeatures, video_id: str, mes
 
 def test_a_part_of_the_download_is_refused(tmp_path: Path) -> None:
     (tmp_path / "activitynet_v1-3.part-00").write_bytes(b"half of a zip file")
-    source = Hdf5ClipFeatures(tmp_path / "activitynet_v1-3.part-00", {"a": 1.0}, StubQueries())
+    source = Hdf5ClipFeatures(
+        tmp_path / "activitynet_v1-3.part-00", {"a": 1.0}, StubQueries(), fingerprint="file"
+    )
 
     with pytest.raises(FeatureError, match=r"cannot be read as HDF5.*joined and unpacked"):
         source.load_video_features("a", None)

@@ -6,6 +6,7 @@ import pytest
 from stillseek.data.manifest import Sample
 from stillseek.data.reduction import fit_reduction
 from stillseek.errors import UsageError
+from stillseek.features import VideoFeatures
 from stillseek.timeline import ClipGrid, Segment
 
 
@@ -40,10 +41,10 @@ class StubSource:
         self.loaded.append((video_id, window))
         grid = ClipGrid(stride_seconds=1.0, length_seconds=2.0, duration_seconds=29.0)
         clips = np.random.default_rng(len(video_id)).normal(size=(29, 5)).astype(np.float32)
-        if window is None:
-            return clips, grid
-        inside, part = grid.window(window)
-        return clips[inside.start : inside.stop], part
+        if window is not None:
+            inside, grid = grid.window(window)
+            clips = clips[inside.start : inside.stop]
+        return VideoFeatures(clips=clips, grid=grid, fingerprint="f")
 
     def load_query_features(self, sample):
         raise NotImplementedError
@@ -77,7 +78,7 @@ def test_every_training_video_or_window_counts_once() -> None:
         "num_videos": 3,
         "num_clips": 29 + 29 + 7,
     }
-    rows = np.concatenate([StubSource().load_video_features(*key)[0] for key in source.loaded])
+    rows = np.concatenate([StubSource().load_video_features(*key).clips for key in source.loaded])
     np.testing.assert_allclose(reduction.mean, rows.mean(0), atol=1e-6)
 
 

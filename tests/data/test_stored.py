@@ -116,9 +116,10 @@ def test_window_takes_the_clips_of_every_instant(
     clips: list[int],
     offset: float,
 ) -> None:
-    found, grid = StoredFeatures(manifest, store, FINGERPRINT).load_video_features("long", window)
+    found = StoredFeatures(manifest, store, FINGERPRINT).load_video_features("long", window)
+    grid = found.grid
 
-    assert found[:, 0].tolist() == clips
+    assert found.clips[:, 0].tolist() == clips
     assert grid.num_clips == len(clips)
     assert grid.offset_seconds == offset
     assert grid.duration_seconds == pytest.approx(
@@ -130,16 +131,16 @@ def test_another_process_reads_the_same_and_hashes_no_file_again(
     manifest: Manifest, store: FeatureStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = StoredFeatures(manifest, store, FINGERPRINT)
-    expected, grid = source.load_video_features("long", None)
+    expected = source.load_video_features("long", None)
 
     def refuse(path: Path) -> str:
         raise AssertionError(f"{path} was hashed again")
 
     monkeypatch.setattr("stillseek.data.stored.content_hash", refuse)
-    found, same = pickle.loads(pickle.dumps(source)).load_video_features("long", None)
+    found = pickle.loads(pickle.dumps(source)).load_video_features("long", None)
 
-    np.testing.assert_array_equal(found, expected)
-    assert same == grid
+    np.testing.assert_array_equal(found.clips, expected.clips)
+    assert found.grid == expected.grid
 
 
 def test_queries_are_encoded_once_at_their_times(manifest: Manifest, store: FeatureStore) -> None:
@@ -161,9 +162,9 @@ def test_queries_are_encoded_once_at_their_times(manifest: Manifest, store: Feat
     source = StoredFeatures(manifest, store, FINGERPRINT)
     # Blue is 23 a second; the video and half precision keep it to a few grey levels.
     for sample, blue in zip(manifest.samples, (23 * 3, 23 * 1, 128), strict=True):
-        regions, boxes, global_feature = source.load_query_features(sample)
-        assert regions.mean() * 256 == pytest.approx(blue, abs=8)
-        assert (boxes.shape, global_feature.shape) == ((2, 4), (5,))
+        query = source.load_query_features(sample)
+        assert query.regions.mean() * 256 == pytest.approx(blue, abs=8)
+        assert (query.boxes.shape, query.global_feature.shape) == ((2, 4), (5,))
 
 
 def test_a_worker_fails_as_the_process_itself_would(

@@ -8,6 +8,7 @@ from stillseek.data.manifest import write_manifest
 from stillseek.errors import DatasetError, UsageError
 from stillseek.evaluation.predictions import read_predictions
 from stillseek.evaluation.run import Head, answers_of, evaluate, score
+from stillseek.features import QueryFeatures, VideoFeatures
 from stillseek.models.checkpoint import Checkpoint
 from stillseek.models.matching import Matching, MatchingConfig
 from stillseek.timeline import ClipGrid
@@ -19,12 +20,16 @@ class Features:
     def load_video_features(self, video_id, window):
         rng = np.random.default_rng(sum(video_id.encode()))
         grid = ClipGrid(stride_seconds=5.0, length_seconds=5.0, duration_seconds=60.0)
-        return rng.standard_normal((grid.num_clips, WIDTH), dtype=np.float32), grid
+        clips = rng.standard_normal((grid.num_clips, WIDTH), dtype=np.float32)
+        return VideoFeatures(clips=clips, grid=grid, fingerprint="f")
 
     def load_query_features(self, sample):
         rng = np.random.default_rng(sum(sample.query_label.encode()))
         regions = rng.standard_normal((2, WIDTH), dtype=np.float32)
-        return regions, np.full((2, 4), 0.5, dtype=np.float32), regions[0]
+        boxes = np.full((2, 4), 0.5, dtype=np.float32)
+        return QueryFeatures(
+            regions=regions, boxes=boxes, global_feature=regions[0], fingerprint="f"
+        )
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from stillseek.data.manifest import Manifest, Sample, write_manifest
+from stillseek.features import QueryFeatures, VideoFeatures
 from stillseek.models.catalog import MODELS
 from stillseek.models.checkpoint import Checkpoint, save_checkpoint
 from stillseek.models.matching import Matching, MatchingConfig
@@ -76,13 +77,19 @@ class RandomFeatures:
         self.num_loaded += 1
         rng = np.random.default_rng(sum(video_id.encode()))
         grid = ClipGrid(duration_seconds=SECONDS, length_seconds=1.0, stride_seconds=0.5)
-        return rng.standard_normal((grid.num_clips, WIDTH), dtype=np.float32), grid
+        clips = rng.standard_normal((grid.num_clips, WIDTH), dtype=np.float32)
+        return VideoFeatures(clips=clips, grid=grid, fingerprint="f")
 
     def load_query_features(self, sample):
         rng = np.random.default_rng(sum(f"{sample.query_label}{sample.sample_id}".encode()))
         boxes = np.array([[0.25, 0.5, 0.5, 1.0], [0.75, 0.5, 0.5, 1.0], [0.5, 0.5, 0.2, 0.2]])
         regions = rng.standard_normal((3, WIDTH), dtype=np.float32)
-        return regions, boxes.astype(np.float32), regions.mean(axis=0)
+        return QueryFeatures(
+            regions=regions,
+            boxes=boxes.astype(np.float32),
+            global_feature=regions.mean(axis=0),
+            fingerprint="f",
+        )
 
 
 @pytest.fixture(scope="session")

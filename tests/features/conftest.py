@@ -9,7 +9,7 @@ import torch
 
 from stillseek.errors import MediaError
 from stillseek.features import FeatureStore, VideoKey, content_hash, extract
-from stillseek.features.recipe import QueryFeatures, Recipe, UnitStream, VideoFeatures
+from stillseek.features.recipes.recipe import QueryFeatures, Recipe, UnitStream, VideoFeatures
 from stillseek.models.sail import Sail, SailConfig
 from stillseek.tensors import LocalizerInput
 from stillseek.timeline import ClipGrid

@@ -12,7 +12,7 @@ from stillseek.data.manifest import read_manifest
 from stillseek.data.own_videos.dataset import OwnVideosConfig, import_videos
 from stillseek.evaluation.predictions import read_predictions
 from stillseek.features import FeatureStore, VideoKey, content_hash, load_recipe
-from stillseek.features.upkeep import list_recipes, verify
+from stillseek.features.store.verify_and_prune import list_recipes, verify
 from stillseek.localize import Localizer
 from stillseek.localize.export import cut_moments
 from stillseek.timeline import Segment

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from stillseek.errors import UsageError
-from stillseek.features.frames import FrameRecipe
+from stillseek.features.recipes.frame_recipe import FrameRecipe
 from stillseek.localize import Localizer
 from stillseek.localize.explanation import check_explainable
 from stillseek.localize.head import matching_head

@@ -18,7 +18,6 @@ from stillseek.models.matching import Matching, MatchingConfig
 from stillseek.models.similarity import Similarity, SimilarityConfig
 from stillseek.models.sst import Sst, SstConfig
 from stillseek.models.tal import Tal, TalConfig
-from stillseek.models.uniform import RandomConfig, RandomSegment
 from stillseek.timeline import Segment
 
 pytestmark = pytest.mark.usefixtures("use_small_recipe")
@@ -266,7 +265,6 @@ MODELS = {
     "tal": lambda: Tal(TalConfig(**WIDTHS, hidden_dim=7, projection_dim=3, anchor_scales=(2, 5))),
     "similarity": lambda: Similarity(SimilarityConfig(**WIDTHS, hidden_dim=5)),
     "matching": lambda: Matching(MatchingConfig(**WIDTHS)),
-    "random": lambda: RandomSegment(RandomConfig(**WIDTHS)),
 }
 WIDTHS = {"clip_dim": 17, "region_dim": 17, "global_dim": 17}
 

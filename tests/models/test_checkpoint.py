@@ -39,7 +39,6 @@ def small_model(name: str) -> LocalizerModel:
         "tal": {"hidden_dim": 11, "anchor_scales": (1, 3, 5), "projection_dim": 5},
         "similarity": {"hidden_dim": 11, "num_layers": 2, "least_steadiness": 0.25},
         "matching": {"centring": None, "scale": 3.0},
-        "random": {"seed": 3},
     }
     config_class, model_class = MODELS[name]
     torch.manual_seed(0)

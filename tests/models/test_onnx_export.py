@@ -21,7 +21,6 @@ from stillseek.models.sail import Sail, SailConfig
 from stillseek.models.similarity import Similarity, SimilarityConfig
 from stillseek.models.sst import Sst, SstConfig
 from stillseek.models.tal import Tal, TalConfig
-from stillseek.models.uniform import RandomConfig, RandomSegment
 from stillseek.tensors import LocalizerInput
 
 WIDTHS = {"clip_dim": 13, "region_dim": 17, "global_dim": 7}
@@ -195,14 +194,13 @@ def test_file_passes_the_checker_and_tells_no_paths(matching_onnx: bytes) -> Non
     [
         Sst(SstConfig(**WIDTHS, hidden_dim=11, num_proposals=5)),
         Tal(TalConfig(**WIDTHS, hidden_dim=11, anchor_scales=(1, 3))),
-        RandomSegment(RandomConfig(**WIDTHS)),
     ],
     ids=lambda model: type(model).__name__,
 )
 def test_other_models_are_refused(model) -> None:
     with pytest.raises(
         UsageError,
-        match=r"a head of model '(sst|tal|random)' cannot be exported to ONNX; sail, flp, "
+        match=r"a head of model '(sst|tal)' cannot be exported to ONNX; sail, flp, "
         "similarity and matching can",
     ):
         onnx_bytes(checkpoint_of(model))

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from stillseek.errors import UsageError
-from stillseek.features.encoder import PocketEncoder
+from stillseek.features.recipes.pocket_encoder import PocketEncoder
 from stillseek.training.encoder import (
     augment,
     contrastive_loss,

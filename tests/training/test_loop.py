@@ -14,10 +14,10 @@ from stillseek.errors import CheckpointError, StillseekError, UsageError
 from stillseek.evaluation.priors import best_prior
 from stillseek.models.flp import Flp, FlpConfig
 from stillseek.models.inputs import blind_query
+from stillseek.models.matching import Matching, MatchingConfig
 from stillseek.models.sail import Sail, SailConfig
 from stillseek.models.sst import Sst, SstConfig
 from stillseek.models.tal import Tal, TalConfig
-from stillseek.models.uniform import RandomConfig, RandomSegment
 from stillseek.training import loop
 from stillseek.training.config import TrainConfig
 from stillseek.training.loop import train
@@ -318,7 +318,7 @@ def test_every_model_resumes(tmp_path, name):
 
 
 def test_a_model_that_cannot_learn_is_refused_before_anything_is_written(tmp_path):
-    model = RandomSegment(RandomConfig(**WIDTHS))
+    model = Matching(MatchingConfig(**WIDTHS | {"global_dim": 13}))
     with pytest.raises(UsageError, match="has nothing to train"):
         run(tmp_path / "run", model=model)
     assert not (tmp_path / "run").exists()

@@ -75,7 +75,7 @@ def activity_ibal(
     from stillseek.data.label_split import FENG_2018, draw_label_split, read_label_split
     from stillseek.data.manifest import dataset_output, refuse_other_source
     from stillseek.features import content_hash
-    from stillseek.features.provider import fetch
+    from stillseek.features.weights.published_files import fetch
 
     if class_split is not None and class_split_seed is not None:
         raise UsageError("--class-split names the classes; --class-split-seed has no effect on it")

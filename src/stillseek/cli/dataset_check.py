@@ -20,7 +20,7 @@ from stillseek.files import shown_name
 if TYPE_CHECKING:
     from stillseek.data.check import Problem, ProblemKind
     from stillseek.features import FeatureStore
-    from stillseek.features.upkeep import RecipeUsage
+    from stillseek.features.store.verify_and_prune import RecipeUsage
 
 _RECIPE = RecipeOptions()
 _LISTED = 3
@@ -58,7 +58,7 @@ def check(
     from stillseek.data.absence import read_absent
     from stillseek.data.check import check_dataset
     from stillseek.data.manifest import read_manifest
-    from stillseek.features.upkeep import list_recipes
+    from stillseek.features.store.verify_and_prune import list_recipes
 
     if store is None and (recipe is not None or options != _RECIPE):
         raise UsageError(

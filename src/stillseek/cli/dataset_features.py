@@ -18,8 +18,8 @@ from stillseek.features import (
     VideoKey,
     content_hash,
 )
-from stillseek.features.keys import entry_name
-from stillseek.features.recipe import CLIPS_OF_FILE, fingerprint_of
+from stillseek.features.recipes.recipe import CLIPS_OF_FILE, fingerprint_of
+from stillseek.features.store.content_address import entry_name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,10 +69,13 @@ def open_features(
             global_dim=recipe.global_dim,
         )
     digest, width = describe_clips(clip_file)
+    fingerprint = fingerprint_of("hdf5", {"clips": digest, "queries": recipe.fingerprint}, {})
     return DatasetFeatures(
-        source=Hdf5ClipFeatures(clip_file, read_durations(manifest), stored),
+        source=Hdf5ClipFeatures(
+            clip_file, read_durations(manifest), stored, fingerprint=fingerprint
+        ),
         name=f"{CLIPS_OF_FILE}{recipe.name}",
-        fingerprint=fingerprint_of("hdf5", {"clips": digest, "queries": recipe.fingerprint}, {}),
+        fingerprint=fingerprint,
         clip_dim=width,
         region_dim=recipe.region_dim,
         global_dim=recipe.global_dim,

@@ -48,8 +48,8 @@ def examine() -> dict:
     import av
     import torch
 
-    from stillseek.features.precision import has_native_bf16
-    from stillseek.features.provider import cache_folder, cached_files, is_offline
+    from stillseek.features.recipes.precision import has_native_bf16
+    from stillseek.features.weights.published_files import cache_folder, cached_files, is_offline
 
     return {
         "python": platform.python_version(),

@@ -75,7 +75,7 @@ def extract(
         raise UsageError("--queries-only encodes the queries of --dataset DIR, and no videos")
     number, count = _parse_shard(shard)
     from stillseek.features import FeatureStore, load_recipe, shard_of
-    from stillseek.features.engines import extractor
+    from stillseek.features.extraction.engines import extractor
     from stillseek.media.folder import find_videos
 
     store = FeatureStore(out)

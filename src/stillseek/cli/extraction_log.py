@@ -22,8 +22,8 @@ from stillseek.features import (
     Recipe,
     VideoOutcome,
 )
-from stillseek.features.files import LocalFiles
-from stillseek.features.outcomes import Status
+from stillseek.features.extraction.extraction_report import Status
+from stillseek.features.store.store_files import LocalFiles
 from stillseek.files import MADE_BY, json_text
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from cyclopts import Parameter
 from stillseek.cli.console import print_wrote, progress_bar
 from stillseek.cli.recipe_options import files_of
 from stillseek.errors import UsageError
-from stillseek.features.recipe import RecipeOptions
+from stillseek.features.recipes.options import RecipeOptions
 from stillseek.files import Output, check_outputs
 
 _OPTIONS = RecipeOptions()
@@ -47,7 +47,7 @@ def fit_pca(
     from stillseek.data.reduction import fit_reduction
     from stillseek.data.stored import StoredFeatures
     from stillseek.features import FeatureStore
-    from stillseek.features.c3d_vgg16 import load_c3d_vgg16
+    from stillseek.features.recipes.c3d_vgg16 import load_c3d_vgg16
 
     manifest, features = read_manifest(dataset), FeatureStore(store)
     recipe = load_c3d_vgg16(options)

@@ -92,7 +92,7 @@ def describe_others(
         flag: What the recipe's precision is called in this verb.
     """
     from stillseek.features import precision_of
-    from stillseek.features.upkeep import list_recipes
+    from stillseek.features.store.verify_and_prune import list_recipes
 
     names = {usage.fingerprint[:16]: usage.recipe for usage in list_recipes(store)}
     parts = []

@@ -17,7 +17,7 @@ from stillseek.files import LEFT_OVER
 
 if TYPE_CHECKING:
     from stillseek.features import FeatureStore
-    from stillseek.features.files import StoreFiles
+    from stillseek.features.store.store_files import StoreFiles
 
 store = App(name="store")
 
@@ -32,7 +32,7 @@ def ls(folder: Path, /, *, json: bool = False) -> None:
         folder: Folder of the store, or its URL.
         json: Print one JSON object.
     """
-    from stillseek.features.upkeep import list_recipes
+    from stillseek.features.store.verify_and_prune import list_recipes
 
     usages = list_recipes(open_store(folder))
     if json:
@@ -58,8 +58,8 @@ def verify(folder: Path, /, *, remove: bool = False, json: bool = False) -> int:
         remove: Remove the corrupt entries, so that the next extraction makes them again.
         json: Print one JSON object.
     """
-    from stillseek.features.upkeep import remove_corrupt
-    from stillseek.features.upkeep import verify as verify_store
+    from stillseek.features.store.verify_and_prune import remove_corrupt
+    from stillseek.features.store.verify_and_prune import verify as verify_store
 
     place = open_store(folder)
     with progress_bar("entries") as advance:
@@ -100,7 +100,7 @@ def gc(
         dry_run: Say what would go, and remove nothing.
         json: Print one JSON object.
     """
-    from stillseek.features.upkeep import find_garbage, remove_garbage
+    from stillseek.features.store.verify_and_prune import find_garbage, remove_garbage
 
     if options != _DEFAULTS and not keep_recipe:
         raise UsageError("options of recipes need --keep-recipe NAME; give it, or leave them out")
@@ -129,7 +129,7 @@ def _to_keep(
 ) -> list[str]:
     """Fingerprints to keep; one that keeps nothing is a mistake that would cost everything."""
     from stillseek.features import load_recipe
-    from stillseek.features.upkeep import list_recipes
+    from stillseek.features.store.verify_and_prune import list_recipes
 
     if not given and not names:
         return []
@@ -159,7 +159,7 @@ def open_store(folder: Path) -> "FeatureStore":
         UsageError: There is none.
     """
     from stillseek.features import FeatureStore
-    from stillseek.features.keys import KINDS
+    from stillseek.features.store.content_address import KINDS
 
     store = FeatureStore(folder)
     if isinstance(store.root, Path) and not store.root.is_dir():

@@ -10,7 +10,7 @@ from stillseek.data.activitynet import DURATION_TOLERANCE_SECONDS
 from stillseek.data.manifest import Manifest, Sample
 from stillseek.errors import CorruptFeaturesError, FeatureError, MediaError, TruncatedMediaWarning
 from stillseek.features import FeatureStore, QueryKey, VideoKey, content_hash
-from stillseek.features.keys import entry_name
+from stillseek.features.store.content_address import entry_name
 from stillseek.media import probe
 
 ProblemKind = Literal["file", "video", "time", "features", "corrupt"]

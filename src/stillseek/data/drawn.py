@@ -122,20 +122,20 @@ class FeatureBank:
                 similar[sample.query_label].add(sample.label)
             target = (sample.video_id, sample.window, sample.segment)
             if target not in seen:
-                clips, grid = source.load_video_features(sample.video_id, sample.window)
-                stride = grid.stride_seconds
-                inside, _ = grid.window(sample.segment)
-                features = np.asarray(clips[inside.start : inside.stop], np.float32)
+                video = source.load_video_features(sample.video_id, sample.window)
+                stride = video.grid.stride_seconds
+                inside, _ = video.grid.window(sample.segment)
+                features = video.clips[inside.start : inside.stop]
                 name = sample.source_video_id
                 shots[sample.label].append(Shot(features=features, is_still=False, source=name))
             query = (sample.query_video_id, sample.query_seconds, sample.query_image)
             if query not in seen:
-                regions, boxes, whole = source.load_query_features(sample)
+                found = source.load_query_features(sample)
                 pictures[sample.query_label].append(
                     Picture(
-                        regions=np.asarray(regions, np.float32),
-                        boxes=np.asarray(boxes, np.float32),
-                        global_feature=np.asarray(whole, np.float32),
+                        regions=found.regions,
+                        boxes=found.boxes,
+                        global_feature=found.global_feature,
                         source=sample.query_video_id or str(sample.query_image),
                     )
                 )

@@ -12,15 +12,9 @@ from torch import Tensor
 
 from stillseek.data.manifest import Sample
 from stillseek.errors import FeatureError
+from stillseek.features import QueryFeatures, VideoFeatures
 from stillseek.tensors import LocalizerInput, pool_steps
 from stillseek.timeline import MAX_STEPS, ClipGrid, Segment
-
-VideoFeatures = tuple[Float[np.ndarray, "clip clip_dim"], ClipGrid]
-QueryFeatures = tuple[
-    Float[np.ndarray, "region region_dim"],
-    Float[np.ndarray, "region 4"],
-    Float[np.ndarray, " global_dim"],
-]
 
 
 @runtime_checkable
@@ -136,15 +130,15 @@ class ExampleSet(Sequence[Example]):
     def load(self, index: int, change: Callable[[Example], Example] | None = None) -> Example:
         """An example, whose clips may be changed before they become steps."""
         sample = self.samples[index]
-        clips, grid = self._source.load_video_features(sample.video_id, sample.window)
-        regions, boxes, global_feature = self._source.load_query_features(sample)
+        video = self._source.load_video_features(sample.video_id, sample.window)
+        query = self._source.load_query_features(sample)
         example = Example(
             sample=sample,
-            steps=clips,
-            grid=grid,
-            regions=regions,
-            boxes=boxes,
-            global_feature=global_feature,
+            steps=video.clips,
+            grid=video.grid,
+            regions=query.regions,
+            boxes=query.boxes,
+            global_feature=query.global_feature,
         )
         if change is not None:
             example = change(example)
@@ -154,7 +148,7 @@ class ExampleSet(Sequence[Example]):
     def grid(self, index: int) -> ClipGrid:
         """The time grid of an example, without its query."""
         sample = self.samples[index]
-        grid = self._source.load_video_features(sample.video_id, sample.window)[1]
+        grid = self._source.load_video_features(sample.video_id, sample.window).grid
         return dataclasses.replace(grid, max_steps=self._max_steps)
 
 

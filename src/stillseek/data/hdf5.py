@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from stillseek.data.example import FeatureSource, QueryFeatures, VideoFeatures
+from stillseek.data.example import FeatureSource
 from stillseek.data.manifest import Sample
 from stillseek.errors import FeatureError, InstallationError
+from stillseek.features import QueryFeatures, VideoFeatures
 from stillseek.timeline import ClipGrid, Segment
 
 _DATASET = "c3d_features"
@@ -33,10 +34,19 @@ class Hdf5ClipFeatures:
         path: The HDF5 file.
         durations: Length in seconds of every video by its name, as annotated.
         queries: Where the features of query images come from.
+        fingerprint: Fingerprint of the clips and queries together.
     """
 
-    def __init__(self, path: Path, durations: Mapping[str, float], queries: FeatureSource) -> None:
+    def __init__(
+        self,
+        path: Path,
+        durations: Mapping[str, float],
+        queries: FeatureSource,
+        *,
+        fingerprint: str,
+    ) -> None:
         self._path = path
+        self._fingerprint = fingerprint
         self._durations = durations
         self._queries = queries
 
@@ -61,10 +71,10 @@ class Hdf5ClipFeatures:
             length_seconds=2 * stride_seconds,
             duration_seconds=self._durations[video_id],
         )
-        if window is None:
-            return clips, grid
-        inside, part = grid.window(window)
-        return clips[inside.start : inside.stop], part
+        if window is not None:
+            inside, grid = grid.window(window)
+            clips = clips[inside.start : inside.stop]
+        return VideoFeatures(clips=clips, grid=grid, fingerprint=self._fingerprint)
 
     def load_query_features(self, sample: Sample) -> QueryFeatures:
         """Region features, boxes and global feature of a sample's query image."""

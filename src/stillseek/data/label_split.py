@@ -9,7 +9,7 @@ import numpy as np
 
 from stillseek.data.records import parse_object, read_text
 from stillseek.errors import DatasetError, UsageError
-from stillseek.features.provider import WeightsFile
+from stillseek.features.weights.published_files import WeightsFile
 
 LabelRole = Literal["train", "validation", "test"]
 _ROLES: tuple[LabelRole, ...] = ("train", "validation", "test")

@@ -6,7 +6,7 @@ from typing import Any
 from stillseek.data.example import FeatureSource
 from stillseek.data.manifest import Sample
 from stillseek.errors import UsageError
-from stillseek.features.reduction import CovarianceAccumulator, Reduction
+from stillseek.features.recipes.pca_reduction import CovarianceAccumulator, Reduction
 
 
 def fit_reduction(
@@ -42,7 +42,7 @@ def fit_reduction(
         raise UsageError("a reduction is fitted on samples of split 'train', and there are none")
     accumulator: CovarianceAccumulator | None = None
     for done, (video_id, window) in enumerate(wanted, start=1):
-        clips, _ = source.load_video_features(video_id, window)
+        clips = source.load_video_features(video_id, window).clips
         accumulator = accumulator or CovarianceAccumulator(clips.shape[1])
         accumulator.update(clips)
         if on_progress is not None:

@@ -9,10 +9,17 @@ from typing import Any
 import numpy as np
 from jaxtyping import UInt8
 
-from stillseek.data.example import QueryFeatures, VideoFeatures
 from stillseek.data.manifest import Manifest, Sample
 from stillseek.errors import MediaError, UnusableFeaturesError, UsageError
-from stillseek.features import FeatureStore, QueryKey, Recipe, VideoKey, content_hash
+from stillseek.features import (
+    FeatureStore,
+    QueryFeatures,
+    QueryKey,
+    Recipe,
+    VideoFeatures,
+    VideoKey,
+    content_hash,
+)
 from stillseek.media import frames_at, read_image
 from stillseek.timeline import Segment
 
@@ -78,15 +85,13 @@ class StoredFeatures:
         content = self._content(self._manifest.video_path(video_id))
         key = VideoKey(content=content, fingerprint=self._fingerprint)
         # Of a long video only what the window shows is read and kept.
-        features = self._store.get(key) if window is None else self._store.get_window(key, window)
-        return features.clips, features.grid
+        return self._store.get(key) if window is None else self._store.get_window(key, window)
 
     def _read_query(self, path: Path, seconds: float | None) -> QueryFeatures:
         key = QueryKey(
             content=self._content(path), fingerprint=self._fingerprint, frame_seconds=seconds
         )
-        features = self._store.get_query(key)
-        return features.regions, features.boxes, features.global_feature
+        return self._store.get_query(key)
 
 
 def video_paths(manifest: Manifest) -> list[Path]:

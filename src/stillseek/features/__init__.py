@@ -4,21 +4,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from stillseek.features.extraction import extract, shard_of
-    from stillseek.features.keys import QueryKey, VideoKey, content_hash
-    from stillseek.features.options import DEFAULT_RECIPE, Precision, RecipeOptions
-    from stillseek.features.outcomes import ExtractionProgress, ExtractionReport, VideoOutcome
-    from stillseek.features.ray_engine import extract_with_ray
-    from stillseek.features.recipe import (
-        RECIPE_NAMES,
-        QueryFeatures,
-        Recipe,
-        UnitStream,
-        VideoFeatures,
-        load_recipe,
-        precision_of,
+    from stillseek.features.extraction.extraction_report import (
+        ExtractionProgress,
+        ExtractionReport,
+        VideoOutcome,
     )
-    from stillseek.features.store import CorruptFeaturesWarning, FeatureStore
+    from stillseek.features.extraction.local_extraction import extract, shard_of
+    from stillseek.features.extraction.ray_engine import extract_with_ray
+    from stillseek.features.recipes.loading import RECIPE_NAMES, load_recipe, precision_of
+    from stillseek.features.recipes.options import DEFAULT_RECIPE, Precision, RecipeOptions
+    from stillseek.features.recipes.recipe import QueryFeatures, Recipe, UnitStream, VideoFeatures
+    from stillseek.features.store.content_address import QueryKey, VideoKey, content_hash
+    from stillseek.features.store.feature_store import CorruptFeaturesWarning, FeatureStore
 
 __all__ = [
     "DEFAULT_RECIPE",
@@ -45,18 +42,20 @@ __all__ = [
 ]
 
 _HOMES = {
-    "extraction": ("extract", "shard_of"),
-    "keys": ("QueryKey", "VideoKey", "content_hash"),
-    "options": ("DEFAULT_RECIPE", "Precision", "RecipeOptions"),
-    "outcomes": ("ExtractionProgress", "ExtractionReport", "VideoOutcome"),
-    "ray_engine": ("extract_with_ray",),
-    "store": ("CorruptFeaturesWarning", "FeatureStore"),
+    "extraction.extraction_report": ("ExtractionProgress", "ExtractionReport", "VideoOutcome"),
+    "extraction.local_extraction": ("extract", "shard_of"),
+    "extraction.ray_engine": ("extract_with_ray",),
+    "recipes.loading": ("RECIPE_NAMES", "load_recipe", "precision_of"),
+    "recipes.options": ("DEFAULT_RECIPE", "Precision", "RecipeOptions"),
+    "recipes.recipe": ("QueryFeatures", "Recipe", "UnitStream", "VideoFeatures"),
+    "store.content_address": ("QueryKey", "VideoKey", "content_hash"),
+    "store.feature_store": ("CorruptFeaturesWarning", "FeatureStore"),
 }
 
 
 def __getattr__(name: str) -> object:
     """A public name, from its module: options of a command line need neither NumPy nor FFmpeg."""
-    if name not in __all__:
+    home = next((home for home, names in _HOMES.items() if name in names), None)
+    if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    home = next((home for home, names in _HOMES.items() if name in names), "recipe")
     return getattr(import_module(f"{__name__}.{home}"), name)

@@ -71,7 +71,7 @@ def add_files(
         settings: Whose roots hold the places.
         index: The index.
         places: Video files, and folders that are searched for them.
-        extract: Makes features (`stillseek.features.engines`).
+        extract: Makes features (`stillseek.features.extraction.engines`).
         workers: As for `stillseek.features.extract`.
         on_progress: As for it.
         on_outcome: Called for each video once it is in the library, or could not be read.

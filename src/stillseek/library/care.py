@@ -10,7 +10,7 @@ import numpy as np
 
 from stillseek.errors import CorruptFeaturesError, FeatureError, LibraryError, UsageError
 from stillseek.features import ExtractionProgress, Recipe, RecipeOptions, VideoKey
-from stillseek.features.keys import entry_name
+from stillseek.features.store.content_address import entry_name
 from stillseek.library.adding import Extractor, add_to_index
 from stillseek.library.index import Index, make_index
 from stillseek.library.settings import LibraryRecipe, Settings

@@ -17,7 +17,7 @@ from stillseek.features import (
     VideoOutcome,
     load_recipe,
 )
-from stillseek.features.engines import ExtractionEngine, extractor
+from stillseek.features.extraction.engines import ExtractionEngine, extractor
 from stillseek.files import as_path, refuse_url
 from stillseek.library import care
 from stillseek.library.adding import AddReport, add_files, with_roots

@@ -114,7 +114,7 @@ def answer(
         fingerprint=features.fingerprint,
         model=MODEL,
         duration_seconds=video.duration_seconds,
-        presence=None if calibration is None else float(values.max()),
+        presence=None if calibration is None else float(calibration.presence(shown)),
         threshold=threshold,
         uncalibrated=why,
         similarity=Similarity(

@@ -8,7 +8,7 @@ from jaxtyping import Float, UInt8
 
 from stillseek.errors import UnusableFeaturesError, UsageError
 from stillseek.features import QueryFeatures, Recipe
-from stillseek.features.recipe import with_context
+from stillseek.features.recipes.recipe import with_context
 from stillseek.localize.localization import Localization, Similarity
 from stillseek.localize.query_image import pixels_of
 from stillseek.media import frames_at

@@ -9,7 +9,7 @@ from typing import Literal, get_args
 
 from stillseek.errors import CheckpointError, UsageError
 from stillseek.features import DEFAULT_RECIPE, Recipe, RecipeOptions, precision_of
-from stillseek.features.recipe import CLIPS_OF_FILE
+from stillseek.features.recipes.recipe import CLIPS_OF_FILE
 from stillseek.models.catalog import model_name
 from stillseek.models.checkpoint import Checkpoint, load_checkpoint
 from stillseek.models.checkpoint_header import HEAD_FOLDER, find_checkpoint, read_header

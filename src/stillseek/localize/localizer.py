@@ -17,8 +17,8 @@ from stillseek.features import (
     VideoFeatures,
     load_recipe,
 )
-from stillseek.features.drawn import warn_unless_drawn
-from stillseek.features.precision import find_device, recipe_device
+from stillseek.features.recipes.drawn_video import warn_unless_drawn
+from stillseek.features.recipes.precision import find_device, recipe_device
 from stillseek.files import as_path, refuse_url
 from stillseek.localize.arguments import (
     check_cache,

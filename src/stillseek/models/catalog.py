@@ -8,9 +8,8 @@ from stillseek.models.sail import Sail, SailConfig
 from stillseek.models.similarity import Similarity, SimilarityConfig
 from stillseek.models.sst import Sst, SstConfig
 from stillseek.models.tal import Tal, TalConfig
-from stillseek.models.uniform import RandomConfig, RandomSegment
 
-LocalizerModel = Sail | Flp | Sst | Tal | Similarity | Matching | RandomSegment
+LocalizerModel = Sail | Flp | Sst | Tal | Similarity | Matching
 """From `LocalizerInput` to `LocalizerOutput`, with its ``config`` and its ``decode_methods``."""
 
 MODELS: dict[str, tuple[type[Any], type[LocalizerModel]]] = {
@@ -20,7 +19,6 @@ MODELS: dict[str, tuple[type[Any], type[LocalizerModel]]] = {
     "tal": (TalConfig, Tal),
     "similarity": (SimilarityConfig, Similarity),
     "matching": (MatchingConfig, Matching),
-    "random": (RandomConfig, RandomSegment),
 }
 """The class of a model's configuration, and its own."""
 

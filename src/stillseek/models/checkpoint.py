@@ -14,7 +14,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from stillseek.errors import CheckpointError
-from stillseek.features.recipe import RecipeOptions
+from stillseek.features.recipes.options import RecipeOptions
 from stillseek.files import LEFT_OVER, remove_left_over, replacing
 from stillseek.models.catalog import MODELS, LocalizerModel, model_name
 from stillseek.models.checkpoint_header import (

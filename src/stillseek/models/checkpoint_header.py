@@ -8,7 +8,7 @@ from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
 from stillseek.errors import CheckpointError, UsageError
-from stillseek.features.recipe import Precision, RecipeOptions
+from stillseek.features.recipes.options import Precision, RecipeOptions
 
 WEIGHTS_FILE = "model.safetensors"
 HEADER_FILE = "checkpoint.json"

@@ -10,7 +10,6 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from stillseek.models.attention import MultiHead, Sight
-from stillseek.models.dropout import Dropout
 
 # Videos from this length on are trained with one layer's activations at a time: each layer is
 # computed once more, for a fraction of the memory.
@@ -125,7 +124,7 @@ class LocalTransformerLayer(nn.Module):
         self.expand = nn.Linear(dim, ffn_dim)
         self.contract = nn.Linear(ffn_dim, dim)
         self.ffn_norm = nn.LayerNorm(dim)
-        self.dropout = Dropout(dropout)
+        self.dropout = nn.Dropout(dropout)
 
     def keys_values(self, regions: Float[Tensor, "batch region region_dim"]) -> KeysValues | None:
         """What the image attention makes of ``H^r``; None without image attention."""

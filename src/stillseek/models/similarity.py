@@ -10,7 +10,6 @@ from torch.nn.functional import gelu
 
 from stillseek.errors import UsageError
 from stillseek.models.decoding import DecodeMethod
-from stillseek.models.dropout import Dropout
 from stillseek.models.inputs import check_config, check_inputs
 from stillseek.models.matching import Matching, MatchingConfig
 from stillseek.models.outputs import clip_scores_output
@@ -79,7 +78,7 @@ class SimilarityLayer(nn.Module):
         around = dilation * (_KERNEL // 2)
         self.around = nn.Conv1d(dim, dim, _KERNEL, padding=around, dilation=dilation)
         self.mix = nn.Linear(dim, dim)
-        self.dropout = Dropout(dropout)
+        self.dropout = nn.Dropout(dropout)
 
     def forward(
         self, states: Float[Tensor, "batch clip dim"], clip_mask: Bool[Tensor, "batch clip"]

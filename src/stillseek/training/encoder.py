@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from stillseek.data.rendered.pictures import render_pictures
 from stillseek.data.rendered.streams import class_split
-from stillseek.features.encoder import PocketEncoder
+from stillseek.features.recipes.pocket_encoder import PocketEncoder
 from stillseek.files import replacing
 from stillseek.training.encoder_config import EncoderTrainConfig
 

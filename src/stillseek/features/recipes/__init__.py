@@ -1,0 +1,1 @@
+"""How pixels become features: a file a recipe, and the parts that they share."""

@@ -1,0 +1,1 @@
+"""Features on disk: written once, shared by many writers, safe to interrupt."""

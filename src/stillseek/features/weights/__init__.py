@@ -1,0 +1,1 @@
+"""Networks that ship, and those that others published: downloaded, verified, found."""

@@ -1,0 +1,158 @@
+"""Extractions that are killed at any moment, with two writers on one store."""
+
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stillseek.features import FeatureStore
+from stillseek.features.recipes.pocket_encoder import PocketConfig, PocketEncoder
+from stillseek.features.store.verify_and_prune import verify
+from stillseek.media import VideoWriter
+
+POCKET = """
+import torch
+from stillseek.features.recipes.pocket_encoder import PocketEncoder
+from stillseek.features.recipes.pocket import PocketRecipe, PocketSampling
+
+torch.set_num_threads(1)
+encoder = PocketEncoder.load(folder / "encoder.safetensors")
+recipe = PocketRecipe(encoder=encoder, sampling=PocketSampling(side_pixels=32))
+recipe.batch_units = 8
+"""
+
+# Imports no torch, and so starts soon.
+COLOURS = """
+from stillseek.features import Recipe, UnitStream, VideoFeatures
+from stillseek.media import probe, sample
+from stillseek.timeline import ClipGrid
+
+
+class ColourRecipe(Recipe):
+    name, fingerprint, batch_units = "colours", "a" * 64, 8
+
+    def open_video(self, path):
+        frames = sample(path, interval_seconds=0.5, size=(8, 8))
+        return UnitStream(
+            duration_seconds=probe(path).duration_seconds,
+            interval_seconds=0.5,
+            units=(frame.pixels for frame in frames),
+        )
+
+    def encode_units(self, units):
+        return units.mean((1, 2), dtype="float32")
+
+    def assemble(self, units, stream):
+        seconds = stream.duration_seconds
+        grid = ClipGrid(stride_seconds=0.5, length_seconds=0.5, duration_seconds=seconds)
+        return VideoFeatures(clips=units, grid=grid, fingerprint=self.fingerprint)
+
+    def encode_pixels(self, image):
+        raise NotImplementedError
+
+
+recipe = ColourRecipe()
+"""
+
+RUN = """
+from stillseek.features import FeatureStore, extract
+
+order = int(sys.argv[2])
+print("ready", flush=True)
+sys.stdin.readline()
+report = extract(sorted(folder.glob("*.mp4"))[::order], recipe, FeatureStore(folder / "store"))
+print(*(outcome.status for outcome in report.outcomes))
+"""
+
+
+@pytest.fixture
+def make_folder(tmp_path: Path) -> Callable[[int], Path]:
+    """Writes an encoder and a number of short videos, no two of the same bytes."""
+
+    def make(num_videos: int) -> Path:
+        encoder = PocketEncoder(PocketConfig(widths=(3, 5, 7, 11, 13), embedding_dim=17))
+        encoder.save(tmp_path / "encoder.safetensors")
+        for number in range(num_videos):
+            path = tmp_path / f"{number:02}.mp4"
+            with VideoWriter(path, frame_rate=Fraction(10), preset="ultrafast") as writer:
+                for step in range(20 + number % 7):
+                    writer.write(np.full((64, 64, 3), 4 * number + step, np.uint8))
+        return tmp_path
+
+    return make
+
+
+def start(folder: Path, recipe: str, order: int) -> subprocess.Popen[str]:
+    code = "import sys\nfrom pathlib import Path\nfolder = Path(sys.argv[1])\n" + recipe + RUN
+    return subprocess.Popen(
+        [sys.executable, "-c", code, str(folder), str(order)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def kill_two_writers(folder: Path, recipe: str, chance: random.Random) -> None:
+    """Starts two writers at both ends of the list, and kills them at a random moment."""
+    writers = [start(folder, recipe, order) for order in (1, -1)]
+    for writer in writers:
+        assert writer.stdout is not None
+        assert writer.stdout.readline() == "ready\n"
+    for writer in writers:
+        assert writer.stdin is not None
+        writer.stdin.write("go\n")
+        writer.stdin.flush()
+    # However slow the machine is, some rounds end before the first entry and some after others.
+    enough = len(entries(folder)) + chance.randint(0, 3)
+    while len(entries(folder)) < enough and any(writer.poll() is None for writer in writers):
+        time.sleep(0.002)
+    time.sleep(chance.uniform(0.0, 0.03))
+    for writer in writers:
+        writer.kill()
+    for writer in writers:
+        writer.communicate()
+        assert writer.returncode in (-signal.SIGKILL, 0)
+
+
+def entries(folder: Path) -> dict[str, tuple[int, int]]:
+    """What changes when an entry is written again; files that are still being written are none."""
+    stats = {path.name: path.stat() for path in folder.rglob("[!.]*.safetensors")}
+    del stats["encoder.safetensors"]
+    return {name: (stat.st_ino, stat.st_mtime_ns) for name, stat in stats.items()}
+
+
+def check_kills(folder: Path, recipe: str, *, num_kills: int) -> None:
+    chance, store = random.Random(7), FeatureStore(folder / "store")
+    num_videos = len(list(folder.glob("*.mp4")))
+    for _ in range(num_kills):
+        before = entries(folder)
+        kill_two_writers(folder, recipe, chance)
+        after = entries(folder)
+        assert {name: after.get(name) for name in before} == before
+        assert (verify(store).corrupt, verify(store).intact) == ((), len(after))
+
+    before = entries(folder)
+    last = start(folder, recipe, 1)
+    statuses = last.communicate("go\n")[0].split()[1:]
+    assert last.returncode == 0
+    assert statuses.count("present") == len(before)
+    assert statuses.count("encoded") == num_videos - len(before)
+    after = entries(folder)
+    assert {name: after[name] for name in before} == before
+    assert (verify(store).corrupt, verify(store).intact) == ((), num_videos)
+
+
+def test_two_kills_cost_nothing_that_was_done(make_folder: Callable[[int], Path]):
+    check_kills(make_folder(12), COLOURS, num_kills=2)
+
+
+@pytest.mark.slow
+def test_twenty_kills_cost_nothing_that_was_done(make_folder: Callable[[int], Path]):
+    check_kills(make_folder(50), POCKET, num_kills=20)

@@ -1,0 +1,416 @@
+import hashlib
+import json
+import subprocess
+import sys
+import warnings
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from safetensors.numpy import save_file
+
+from stillseek.errors import FeatureError, MediaError, UsageError
+from stillseek.features.recipes.recipe import QueryFeatures, VideoFeatures
+from stillseek.features.store.content_address import QueryKey, VideoKey, content_hash
+from stillseek.features.store.feature_store import CorruptFeaturesWarning, FeatureStore
+from stillseek.timeline import ClipGrid, Segment
+
+GRID = ClipGrid(stride_seconds=0.5, length_seconds=0.75, duration_seconds=3.3)
+KEY = VideoKey(content="c" * 64, fingerprint="a" * 64)
+
+
+def video(value: float = 0.5) -> VideoFeatures:
+    clips = np.full((GRID.num_clips, 5), value, np.float32)
+    return VideoFeatures(clips=clips, grid=GRID, fingerprint="a" * 64)
+
+
+def query(value: float = 0.5) -> QueryFeatures:
+    return QueryFeatures(
+        regions=np.full((2, 7), value, np.float32),
+        boxes=np.array([[0.5, 0.5, 1, 1], [0.25, 0.25, 0.5, 0.5]], np.float32),
+        global_feature=np.full(11, value, np.float32),
+        fingerprint="a" * 64,
+    )
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> FeatureStore:
+    return FeatureStore(tmp_path / "store")
+
+
+def entries(store: FeatureStore) -> list[Path]:
+    return [path for path in store.root.rglob("*") if path.is_file()]
+
+
+def test_empty_store_says_what_is_missing(store: FeatureStore):
+    assert store.find(KEY) is None
+    with pytest.raises(FeatureError, match=r"no features of c{64} for recipe fingerprint a{16};"):
+        store.get(KEY)
+
+
+def test_video_comes_back(store: FeatureStore):
+    store.put(KEY, video(), source="match.mp4")
+    back = store.get(KEY)
+    np.testing.assert_array_equal(back.clips, video().clips)
+    assert back.clips.dtype == np.float32
+    assert (back.grid, back.fingerprint) == (GRID, "a" * 64)
+
+
+def test_same_features_are_the_same_bytes(store: FeatureStore):
+    contents = set()
+    for _ in range(8):
+        store.put(KEY, video(), source="ähnlich.mp4")
+        contents |= {path.read_bytes() for path in entries(store)}
+    assert len(contents) == 1
+
+
+def test_query_comes_back(store: FeatureStore):
+    key = QueryKey(content="d" * 64, fingerprint="a" * 64)
+    store.put_query(key, query(), source="jump.jpg")
+    back = store.get_query(key)
+    np.testing.assert_array_equal(back.regions, query().regions)
+    np.testing.assert_array_equal(back.boxes, query().boxes)
+    np.testing.assert_array_equal(back.global_feature, query().global_feature)
+
+
+def test_every_part_of_a_query_key_counts(store: FeatureStore):
+    base = QueryKey(content="d" * 64, fingerprint="a" * 64)
+    keys = [
+        base,
+        replace(base, content="e" * 64),
+        replace(base, frame_seconds=0.0),
+        replace(base, frame_seconds=12.5),
+        replace(base, box=(1, 2, 3, 5)),
+        replace(base, box=(12, 3, 5, 7)),
+        replace(base, frame_seconds=12.5, box=(1, 2, 3, 5)),
+    ]
+    for value, key in enumerate(keys):
+        store.put_query(key, query(value), source="jump.jpg")
+    assert [store.get_query(key).regions[0, 0] for key in keys] == list(range(len(keys)))
+
+
+def test_half_precision_that_overflows_is_refused(store: FeatureStore):
+    with pytest.raises(FeatureError, match=r"match.mp4 are not finite in half precision"):
+        store.put(KEY, video(1e5), source="match.mp4")
+    assert not store.root.exists()
+
+
+def test_other_recipe_is_refused_on_writing(store: FeatureStore):
+    other = replace(KEY, fingerprint="b" * 64)
+    with pytest.raises(FeatureError, match=r"fingerprint a{16} cannot be kept under b{16}"):
+        store.put(other, video(), source="match.mp4")
+
+
+def test_other_recipe_is_named_on_reading(store: FeatureStore):
+    store.put(KEY, video(), source="match.mp4")
+    with pytest.raises(FeatureError, match=r"b{16}, only those of recipe fingerprint a{16}; ext"):
+        store.get(replace(KEY, fingerprint="b" * 64))
+
+
+def test_entry_under_a_wrong_name_is_refused(store: FeatureStore):
+    store.put(KEY, video(), source="match.mp4")
+    (entry,) = entries(store)
+    entry.rename(entry.with_name(entry.name.replace("a" * 16, "b" * 16)))
+    with pytest.raises(FeatureError, match=r"recipe fingerprint a{16}, expected 1 and b{16}"):
+        store.get(replace(KEY, fingerprint="b" * 64))
+
+
+@pytest.mark.parametrize("damage", ["cut", "empty", "bit", "header"])
+def test_corrupt_entry_is_refused_and_encoded_again(
+    damage: str, store: FeatureStore, stub, write_files
+):
+    (path,) = write_files({"v.mp4": b"video"})
+    first = store.get_or_encode(stub, path)
+    (entry,) = entries(store)
+    content = bytearray(entry.read_bytes())
+    if damage == "cut":
+        del content[-9:]
+    elif damage == "empty":
+        content.clear()
+    elif damage == "bit":
+        content[-3] ^= 1
+    else:
+        content = content.replace(b"v.mp4", b"w.mp4")
+    entry.write_bytes(content)
+    key = VideoKey(content=content_hash(path), fingerprint=stub.fingerprint)
+    with pytest.raises(FeatureError, match="corrupt"):
+        store.get(key)
+    with pytest.warns(CorruptFeaturesWarning, match="computed again"):
+        again = store.get_or_encode(stub, path)
+    np.testing.assert_array_equal(again.clips, first.clips)
+    np.testing.assert_array_equal(store.get(key).clips, first.clips)
+    assert stub.encoded == ["v.mp4", "v.mp4"]
+
+
+def test_encoding_happens_once_and_the_answer_is_the_same(store: FeatureStore, stub, write_files):
+    path, copy = write_files({"v.mp4": b"video", "copy.mp4": b"video"})
+    answers = [store.get_or_encode(stub, path), store.get_or_encode(stub, copy)]
+    assert stub.encoded == ["v.mp4"]
+    np.testing.assert_array_equal(answers[0].clips, answers[1].clips)
+    assert answers[0].clips[0, 0] == np.float16(ord("v") + 0.1)
+
+
+def test_changed_file_is_encoded_again(store: FeatureStore, stub, write_files):
+    (path,) = write_files({"v.mp4": b"video"})
+    store.get_or_encode(stub, path)
+    path.write_bytes(b"other")
+    assert store.get_or_encode(stub, path).clips[0, 0] == np.float16(ord("o") + 0.1)
+
+
+def test_image_is_encoded_once_a_box(store: FeatureStore, stub, tmp_path: Path):
+    path = tmp_path / "q.png"
+    Image.new("RGB", (53, 31), (7, 7, 7)).save(path)
+    for _ in range(2):
+        assert store.get_or_encode_query(stub, path).global_feature[0] == 31
+        assert store.get_or_encode_query(stub, path, box=(5, 5, 20, 10)).global_feature[0] == 12
+    assert stub.encoded == ["image", "image"]
+
+
+def test_missing_file_is_a_media_error(tmp_path: Path):
+    with pytest.raises(MediaError, match=r"cannot read .*nowhere.mp4 \(No such file"):
+        content_hash(tmp_path / "nowhere.mp4")
+
+
+def test_unwritable_store_says_so(tmp_path: Path):
+    (tmp_path / "store").write_text("a file, not a folder")
+    with pytest.raises(FeatureError, match=r"cannot write .*; check the space and rights"):
+        FeatureStore(tmp_path / "store").put(KEY, video(), source="match.mp4")
+
+
+KILLED_WRITER = """
+import os, sys
+from pathlib import Path
+import numpy as np
+from stillseek.features import FeatureStore, VideoFeatures, VideoKey
+from stillseek.timeline import ClipGrid
+
+os.fsync = lambda _: os._exit(9)  # dies when all bytes are written, before the move
+grid = ClipGrid(stride_seconds=0.5, length_seconds=0.75, duration_seconds=3.3)
+clips = np.full((grid.num_clips, 5), 3.0, np.float32)
+key = VideoKey(content="c" * 64, fingerprint="a" * 64)
+features = VideoFeatures(clips=clips, grid=grid, fingerprint="a" * 64)
+FeatureStore(Path(sys.argv[1])).put(key, features, source="match.mp4")
+"""
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_killed_writer_leaves_the_store_as_it_was(before: bool, store: FeatureStore):
+    if before:
+        store.put(KEY, video(), source="match.mp4")
+    killed = subprocess.run([sys.executable, "-c", KILLED_WRITER, str(store.root)], check=False)
+    assert killed.returncode == 9
+    (left,) = (path.name for path in entries(store) if path.name.startswith("."))
+    assert left.endswith(".tmp.safetensors")
+    assert (store.find(KEY) is not None) == before
+    store.put(KEY, video(0.25), source="match.mp4")
+    assert store.get(KEY).clips[0, 0] == 0.25
+
+
+BUSY_WRITER = """
+import sys
+from pathlib import Path
+import numpy as np
+from stillseek.features import FeatureStore, VideoFeatures, VideoKey
+from stillseek.timeline import ClipGrid
+
+store, value = FeatureStore(Path(sys.argv[1])), float(sys.argv[2])
+grid = ClipGrid(stride_seconds=0.5, length_seconds=0.75, duration_seconds=3.3)
+clips = np.full((grid.num_clips, 5), value, np.float32)
+key = VideoKey(content="c" * 64, fingerprint="a" * 64)
+print("ready", flush=True)
+sys.stdin.readline()
+for _ in range(20):
+    store.put(key, VideoFeatures(clips=clips, grid=grid, fingerprint="a" * 64), source="v.mp4")
+    assert np.ptp(store.get(key).clips) == 0
+"""
+
+
+def test_two_processes_write_one_entry(store: FeatureStore):
+    writers = [
+        subprocess.Popen(
+            [sys.executable, "-c", BUSY_WRITER, str(store.root), value],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for value in ("1.0", "2.0")
+    ]
+    for writer in writers:
+        assert writer.stdout is not None
+        assert writer.stdout.readline() == "ready\n"
+    for writer in writers:
+        writer.communicate("go\n", timeout=600)
+    assert [writer.returncode for writer in writers] == [0, 0]
+    assert [path.suffix for path in entries(store)] == [".safetensors"]
+    assert store.get(KEY).clips[0, 0] in (1.0, 2.0)
+
+
+def test_intact_entries_warn_of_nothing(store: FeatureStore):
+    store.put(KEY, video(), source="match.mp4")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert store.find(KEY) is not None
+
+
+def test_entries_of_another_recipe_are_derived_once(tmp_path: Path) -> None:
+    store, new = FeatureStore(tmp_path / "store"), "b" * 64
+    query_key = QueryKey(
+        content="d" * 64, fingerprint="a" * 64, frame_seconds=2.5, box=(1, 2, 3, 4)
+    )
+    store.put(KEY, video(), source="a.mp4")
+    store.put_query(query_key, query(0.25), source="b.png")
+
+    def narrower(features: VideoFeatures) -> VideoFeatures:
+        assert features.fingerprint == "a" * 64
+        return VideoFeatures(clips=features.clips[:, :2] + 1, grid=features.grid, fingerprint=new)
+
+    assert store.derive("a" * 64, new, narrower) == (1, 1)
+    assert store.derive("a" * 64, new, narrower) == (0, 0)
+    derived = store.get(replace(KEY, fingerprint=new))
+    assert derived.grid == GRID
+    assert (derived.clips == np.full((GRID.num_clips, 2), 1.5)).all()
+    assert (store.get_query(replace(query_key, fingerprint=new)).regions == 0.25).all()
+    assert (store.get(KEY).clips == video().clips).all()
+
+
+LONG_GRID = ClipGrid(stride_seconds=0.5, length_seconds=0.75, duration_seconds=400.3)
+
+
+def long_video() -> VideoFeatures:
+    """801 clips, three whole blocks of 256 and a part of one."""
+    clips = np.random.default_rng(0).normal(size=(LONG_GRID.num_clips, 5)).astype(np.float32)
+    return VideoFeatures(clips=clips, grid=LONG_GRID, fingerprint="a" * 64)
+
+
+WINDOWS = [
+    Segment(0.0, 400.3),
+    Segment(0.0, 0.1),
+    Segment(127.0, 129.0),
+    Segment(128.0, 256.0),
+    Segment(130.2, 131.9),
+    Segment(399.9, 500.0),
+]
+
+
+@pytest.mark.parametrize("window", WINDOWS)
+def test_window_is_the_part_of_the_whole(store: FeatureStore, window: Segment):
+    store.put(KEY, long_video(), source="match.mp4")
+    rows, grid = LONG_GRID.window(window)
+    part = store.get_window(KEY, window)
+    np.testing.assert_array_equal(part.clips, store.get(KEY).clips[rows.start : rows.stop])
+    assert part.clips.dtype == np.float32
+    assert (part.grid, part.fingerprint) == (grid, "a" * 64)
+
+
+def test_window_reads_the_head_and_its_blocks(store: FeatureStore, monkeypatch: pytest.MonkeyPatch):
+    store.put(KEY, long_video(), source="match.mp4")
+    read, sizes = store.files.read, []
+
+    def counting(name: str, start: int = 0, stop: int | None = None) -> bytes:
+        assert stop is not None
+        sizes.append(stop - start)
+        return read(name, start, stop)
+
+    monkeypatch.setattr(store.files, "read", counting)
+    store.get_window(KEY, Segment(130.2, 131.9))
+    assert sizes == [1 << 16, 256 * 5 * 2]
+
+
+def test_window_after_the_end_is_refused(store: FeatureStore):
+    store.put(KEY, long_video(), source="match.mp4")
+    with pytest.raises(UsageError, match="starts after the video ends"):
+        store.get_window(KEY, Segment(401.0, 402.0))
+    with pytest.raises(FeatureError, match="has no features"):
+        store.get_window(replace(KEY, fingerprint="b" * 64), Segment(0.0, 1.0))
+
+
+def damage(store: FeatureStore, place: int) -> None:
+    (entry,) = entries(store)
+    content = bytearray(entry.read_bytes())
+    content[place] ^= 1
+    entry.write_bytes(content)
+
+
+def test_window_sees_damage_in_its_blocks_only(store: FeatureStore):
+    store.put(KEY, long_video(), source="match.mp4")
+    damage(store, -1)
+    store.get_window(KEY, Segment(0.0, 300.0))
+    for read in (
+        lambda: store.get_window(KEY, Segment(390.0, 395.0)),
+        lambda: store.get(KEY),
+    ):
+        with pytest.raises(FeatureError, match="corrupt"):
+            read()
+
+
+@pytest.mark.parametrize("kept", [0, 5, 50, 3000])
+def test_window_of_a_cut_entry_is_refused(store: FeatureStore, kept: int):
+    store.put(KEY, long_video(), source="match.mp4")
+    (entry,) = entries(store)
+    entry.write_bytes(entry.read_bytes()[:kept])
+    with pytest.raises(FeatureError, match="corrupt"):
+        store.get_window(KEY, Segment(390.0, 395.0))
+
+
+def test_no_flipped_bit_of_the_head_goes_unseen(store: FeatureStore):
+    store.put(KEY, video(), source="match.mp4")
+    (entry,) = entries(store)
+    content = entry.read_bytes()
+    end = 8 + int.from_bytes(content[:8], "little")
+    expected = store.get_window(KEY, Segment(1.0, 2.0))
+    for place in range(0, end, 7):
+        broken = bytearray(content)
+        broken[place] ^= 1 << place % 7
+        entry.write_bytes(broken)
+        # What a window does not need may be broken: the checksum of the whole.
+        try:
+            part = store.get_window(KEY, Segment(1.0, 2.0))
+        except FeatureError:
+            continue
+        np.testing.assert_array_equal(part.clips, expected.clips)
+        assert part.grid == expected.grid
+
+
+def test_blocks_that_change_places_are_seen(store: FeatureStore):
+    store.put(KEY, long_video(), source="match.mp4")
+    (entry,) = entries(store)
+    content = entry.read_bytes()
+    start, block = len(content) - 801 * 10, 256 * 10
+    first, second = content[start:][:block], content[start + block :][:block]
+    entry.write_bytes(content[:start] + second + first + content[start + 2 * block :])
+    with pytest.raises(FeatureError, match="checksum of its rows differs"):
+        store.get_window(KEY, Segment(0.0, 1.0))
+
+
+def write_first_format(store: FeatureStore) -> None:
+    """An entry as it was written before blocks had checksums."""
+    clips = long_video().clips.astype(np.float16)
+    grid = {
+        "stride_seconds": 0.5,
+        "length_seconds": 0.75,
+        "duration_seconds": 400.3,
+        "max_steps": None,
+    }
+    header = {"version": 1, "fingerprint": "a" * 64, "source": "match.mp4", "grid": grid}
+    text = json.dumps(header)
+    digest = hashlib.sha256(text.encode() + b"clips float16 (801, 5)" + clips.tobytes())
+    place = store.root / "videos" / "cc" / f"{'c' * 64}.{'a' * 16}.safetensors"
+    place.parent.mkdir(parents=True)
+    save_file({"clips": clips}, place, metadata={"header": text, "checksum": digest.hexdigest()})
+
+
+def test_entries_of_the_first_format_stay_readable(store: FeatureStore):
+    write_first_format(store)
+    whole = store.get(KEY)
+    assert whole.grid == LONG_GRID
+    np.testing.assert_array_equal(whole.clips, long_video().clips.astype(np.float16))
+    for window in WINDOWS:
+        rows, grid = LONG_GRID.window(window)
+        part = store.get_window(KEY, window)
+        np.testing.assert_array_equal(part.clips, whole.clips[rows.start : rows.stop])
+        assert part.grid == grid
+    damage(store, -1)
+    with pytest.raises(FeatureError, match="corrupt"):
+        store.get_window(KEY, Segment(0.0, 1.0))
