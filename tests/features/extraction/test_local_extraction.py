@@ -11,7 +11,7 @@ import torch
 
 from stillseek.errors import FeatureError, MediaError, UnusableFeaturesError, UsageError
 from stillseek.features import FeatureStore, VideoKey, content_hash, extract, shard_of
-from stillseek.features.extraction.local_extraction import decode_ahead
+from stillseek.features.extraction import decode_ahead
 from stillseek.features.recipes.pocket import PocketRecipe, PocketSampling
 from stillseek.features.recipes.pocket_encoder import PocketConfig, PocketEncoder
 
