@@ -23,7 +23,8 @@ VERBS = (
     "doctor",
 )
 _ALL_VERBS = (
-    "locate, demo, dataset, extract, store, fit-pca, train, train-encoder, evaluate, export, doctor"
+    "locate, demo, dataset, extract, store, fit-pca, train, train-encoder, evaluate, experiment, "
+    "export, library, doctor"
 )
 _LOCATE = ("locate", "v.mp4", "--image", "q.png")
 _TRAIN = ("train", "--dataset", "d", "--store", "s", "--out", "o")

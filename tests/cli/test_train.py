@@ -20,6 +20,7 @@ from stillseek.models.checkpoint import Checkpoint, load_checkpoint
 from stillseek.models.flp import FlpConfig
 from stillseek.models.matching import Matching
 from stillseek.models.sail import SailConfig
+from stillseek.models.similarity import SimilarityConfig
 from stillseek.models.sst import SstConfig
 from stillseek.models.tal import TalConfig
 
@@ -30,7 +31,13 @@ SMALL = (
 
 
 WIDTHS = ("clip_dim", "region_dim", "global_dim")
-CONFIGS = {"sail": SailConfig, "flp": FlpConfig, "sst": SstConfig, "tal": TalConfig}
+CONFIGS = {
+    "sail": SailConfig,
+    "similarity": SimilarityConfig,
+    "flp": FlpConfig,
+    "sst": SstConfig,
+    "tal": TalConfig,
+}
 
 
 def test_options_are_those_of_the_models() -> None:
@@ -38,7 +45,7 @@ def test_options_are_those_of_the_models() -> None:
         field.name: field.type | None
         for config in CONFIGS.values()
         for field in dataclasses.fields(config)
-        if field.name not in WIDTHS
+        if field.name not in (*WIDTHS, "background")
     }
 
     assert {field.name: field.type for field in dataclasses.fields(ModelOptions)} == types
@@ -61,7 +68,7 @@ def test_help_tells_every_default() -> None:
         (model, field.name): "on" if field.default is True else shown(field.default)
         for model, config in CONFIGS.items()
         for field in dataclasses.fields(config)
-        if field.name not in WIDTHS
+        if field.name not in (*WIDTHS, "background")
     }
 
 

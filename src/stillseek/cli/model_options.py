@@ -37,7 +37,7 @@ class ModelOptions:
         local_self_attention: Off is the ablation w/o LS (sail: on).
         bidirectional_aggregation: Off is the ablation w/o BA (sail: on).
         least_steadiness: Median cosine of a video's neighbouring clips below which matching answers
-            alone, in [0, 1] (similarity: none).
+            alone, in [0, 1] (similarity: None).
     """
 
     num_layers: int | None = None

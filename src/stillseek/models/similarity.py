@@ -41,7 +41,7 @@ class SimilarityConfig:
     """
 
     clip_dim: int = 512
-    region_dim: int = 4096
+    region_dim: int = 512
     global_dim: int = 512
     num_layers: int = 4
     hidden_dim: int = 48
