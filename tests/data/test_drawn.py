@@ -189,6 +189,14 @@ def test_banks_from_samples_have_targets_queries_and_what_is_alike():
     assert bank.stride_seconds == 0.5
 
 
+def test_a_picture_and_a_shot_of_one_source_are_of_one_source():
+    target, asking = make_sample("0", "dance", "dance"), make_sample("1", "dive", "dance")
+    asking = replace(asking, query_image=None, query_video_id="video dance", query_seconds=1.0)
+    bank = FeatureBank.of_samples([target, asking, make_sample("2", "dive", "dive")], Source())
+    frames = [each for each in bank.pictures["dance"] if each.source != "dance.png"]
+    assert [each.source for each in frames] == ["source dance"] == [bank.shots["dance"][0].source]
+
+
 def test_one_class_is_no_bank():
     with pytest.raises(UsageError, match="at least two classes that have shots"):
         make_bank(names=("dance",))

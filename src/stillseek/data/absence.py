@@ -118,7 +118,7 @@ def absent_questions(
         Samples with new ids, whose segment means nothing.
     """
     every = [*asked, *others]
-    drawn = draw_absent(asked, others, labels, _similar_classes(every), seed=seed)
+    drawn = draw_absent(asked, others, labels, similar_classes(every), seed=seed)
     return _as_samples(drawn, every)
 
 
@@ -224,7 +224,8 @@ def _picture_of(sample: Sample) -> tuple[str | None, str | None, float | None]:
     return sample.query_image, sample.query_video_id, sample.query_seconds
 
 
-def _similar_classes(samples: Sequence[Sample]) -> Mapping[str, set[str]]:
+def similar_classes(samples: Sequence[Sample]) -> dict[str, set[str]]:
+    """The classes that a Difficult query joins with each class, both ways."""
     similar: dict[str, set[str]] = defaultdict(set)
     for sample in samples:
         if sample.query_kind == "difficult":

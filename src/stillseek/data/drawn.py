@@ -11,6 +11,7 @@ from typing import overload
 import numpy as np
 from jaxtyping import Float
 
+from stillseek.data.absence import similar_classes
 from stillseek.data.example import Example, FeatureSource
 from stillseek.data.manifest import Sample
 from stillseek.errors import UsageError
@@ -19,7 +20,7 @@ from stillseek.timeline import MAX_STEPS, ClipGrid, Segment
 # Keeps these draws apart from those of the order of the examples and of augmentation.
 _STREAM = 2
 # Steps of a stream.
-_LENGTHS = (40, 200)
+_LENGTHS = (40, MAX_STEPS)
 _MOST_OTHERS = 7
 # Share of the stream that the target takes.
 _TARGET_SHARE = (0.05, 0.75)
@@ -113,13 +114,11 @@ class FeatureBank:
         """
         shots: dict[str, list[Shot]] = defaultdict(list)
         pictures: dict[str, list[Picture]] = defaultdict(list)
-        similar: dict[str, set[str]] = defaultdict(set)
+        # A query names its file, a target its source: one source may be several files.
+        sources = {sample.video_id: sample.source_video_id for sample in samples}
         seen: set[tuple[object, ...]] = set()
         stride = 1.0
         for sample in samples:
-            if sample.query_kind == "difficult":
-                similar[sample.label].add(sample.query_label)
-                similar[sample.query_label].add(sample.label)
             target = (sample.video_id, sample.window, sample.segment)
             if target not in seen:
                 video = source.load_video_features(sample.video_id, sample.window)
@@ -131,19 +130,20 @@ class FeatureBank:
             query = (sample.query_video_id, sample.query_seconds, sample.query_image)
             if query not in seen:
                 found = source.load_query_features(sample)
+                asker = sample.query_video_id or str(sample.query_image)
                 pictures[sample.query_label].append(
                     Picture(
                         regions=found.regions,
                         boxes=found.boxes,
                         global_feature=found.global_feature,
-                        source=sample.query_video_id or str(sample.query_image),
+                        source=sources.get(asker, asker),
                     )
                 )
             seen |= {target, query}
         return cls(
             shots={name: tuple(each) for name, each in shots.items()},
             pictures={name: tuple(each) for name, each in pictures.items()},
-            similar={name: frozenset(each) for name, each in similar.items()},
+            similar={name: frozenset(kin) for name, kin in similar_classes(samples).items()},
             stride_seconds=stride,
         )
 
@@ -154,29 +154,24 @@ class DrawnStreams(Sequence[Example]):
     A stream shows its target once, with a picture of its class or (a Difficult query) of a similar
     one, among segments of other classes. Neither the target's class nor the picture's is anywhere
     else in it, nor, in Difficult queries, another class that the picture's is similar to; often one
-    of the others looks like the target. The target has shots of other sources than the picture.
-    Every stream has noise, an offset that all of it shares, and some have drift and fades.
+    of the others looks like the target. The target has shots of other sources than the picture, if
+    its class has any. Every stream has noise, an offset that all of it shares, and some have drift
+    and fades.
 
     An index keeps its length over the epochs, so that batches can be made of like lengths.
     """
 
-    def __init__(
-        self, bank: FeatureBank, num_streams: int, *, seed: int = 0, max_steps: int = MAX_STEPS
-    ) -> None:
+    def __init__(self, bank: FeatureBank, num_streams: int, *, seed: int = 0) -> None:
         """Streams of a bank.
 
         Args:
             bank: What they are drawn from.
             num_streams: How many an epoch has.
             seed: Seed of their lengths.
-            max_steps: Longest stream.
         """
         self.bank = bank
-        longest = min(_LENGTHS[1], max_steps)
         rng = np.random.default_rng((seed, _STREAM))
-        self.num_steps = tuple(
-            rng.integers(min(_LENGTHS[0], longest), longest + 1, num_streams).tolist()
-        )
+        self.num_steps = tuple(rng.integers(*_LENGTHS, num_streams, endpoint=True).tolist())
 
     def __len__(self) -> int:
         return len(self.num_steps)
@@ -218,7 +213,7 @@ class _Stream:
             stride_seconds=stride,
             length_seconds=stride,
             duration_seconds=len(clips) * stride,
-            max_steps=max(MAX_STEPS, len(clips)),
+            max_steps=MAX_STEPS,
         )
         return Example(
             sample=Sample(
