@@ -33,6 +33,28 @@ def test_log_odds_of_clips_by_hand():
     assert make_calibration().presence(logits).tolist() == pytest.approx([1 / (1 + math.exp(-2))])
 
 
+@pytest.mark.parametrize(
+    ("number", "expected"), [(1, 4.0), (2, 3.0), (3, 2.0), (4, 2.0), (99, 2.0)]
+)
+def test_presence_is_that_of_the_best_clips_that_show_something(number, expected):
+    logits = np.array([[0.0, -math.inf, 4.0, 2.0]])
+    presence = make_calibration(best_clips=number).presence(logits)
+    assert presence.tolist() == pytest.approx([1 / (1 + math.exp(-expected))])
+
+
+def test_nothing_shown_is_nothing_there():
+    assert make_calibration(best_clips=3).presence(np.full((2, 4), -math.inf)).tolist() == [0, 0]
+
+
+def test_calibrations_of_before_are_judged_by_the_best_clip():
+    values = make_calibration(best_clips=5).to_dict()
+    assert Calibration.from_dict(values).best_clips == 5
+    del values["best_clips"]
+    assert Calibration.from_dict(values).best_clips == 1
+    with pytest.raises(CheckpointError, match="best_clips of a calibration must be at least 1"):
+        Calibration.from_dict(values | {"best_clips": 0})
+
+
 def test_long_videos_need_more_evidence():
     evidence = ClipEvidence(similarity=torch.zeros(1, 480), background=torch.zeros(1))
     assert make_calibration().clip_logits(evidence)[0, 0] == pytest.approx(1 - 0.5 * 2)

@@ -473,6 +473,16 @@ def test_a_run_is_not_resumed_as_another(tmp_path):
         run(tmp_path, resume=True)
 
 
+def test_a_run_is_not_resumed_with_other_examples(tmp_path):
+    run(tmp_path, dataclasses.replace(CONFIG, max_epochs=1))
+    streams = TRAIN[:-2]  # as drawn streams are other examples, and fewer or more
+
+    with pytest.raises(
+        UsageError, match=f"num_train_examples was {len(TRAIN)}, now {len(streams)}"
+    ):
+        train(make_model(), streams, VALIDATION, CONFIG, tmp_path, resume=True, quiet=True)
+
+
 def test_a_run_is_not_resumed_with_another_model_of_the_same_shapes(tmp_path):
     run(tmp_path, dataclasses.replace(CONFIG, max_epochs=1))
     model = make_model()

@@ -66,6 +66,11 @@ class Calibration:
             )
         numbers = {name: float(value) for name, value in values.items()}
         best_clips = round(numbers.pop("best_clips"))
+        if best_clips < 1:
+            raise CheckpointError(
+                f"the best_clips of a calibration must be at least 1, got {best_clips}; calibrate "
+                "the head again"
+            )
         return cls(**numbers, best_clips=best_clips)
 
     def to_dict(self) -> dict[str, float]:

@@ -22,7 +22,7 @@ class TrainConfig:
         joint_loss: Trains the pair of boundaries by one softmax over all pairs, as joint decoding
             chooses it, and not by the two of the paper; SAIL only.
         boundary_softness: Standard deviation, in steps, of the target around each boundary; 0 for
-            the one step of the paper; SAIL only.
+            the one step of the paper; SAIL and the similarity head only.
         batch_size: Examples a step, over all processes (not printed).
         max_epochs: Most passes over the training examples.
         patience: Epochs without a better validation mIoU before training stops.

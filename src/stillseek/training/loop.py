@@ -351,5 +351,10 @@ class _Run:
 
     def _model_settings(self) -> dict[str, Any]:
         """What the weights alone do not tell, as JSON gives it back."""
-        settings = {"model": model_name(self.model), **asdict(self.model.config)}
+        settings = {
+            "model": model_name(self.model),
+            **asdict(self.model.config),
+            # Of other examples, and of drawn streams in place of them.
+            "num_train_examples": len(self.train_loader.data),
+        }
         return json.loads(json.dumps(settings))

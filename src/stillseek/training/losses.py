@@ -45,18 +45,19 @@ def loss_for(
         targets: Start step, end step (the last inside) and number of steps of all training
             examples; the weights of SST+ come from them.
         joint: `joint_pair_loss` for SAIL, and not the printed loss.
-        softness: Standard deviation of the target around each boundary of SAIL, in steps.
+        softness: Standard deviation of the target around each boundary of SAIL and of the
+            similarity head, in steps.
 
     Raises:
         UsageError: There is nothing to train in this model, no proposal of SST+ is right for any
-            example, or an option of SAIL is set for another model.
+            example, or an option is set for a model that has none of it.
     """
     if (joint and not isinstance(model, Sail)) or (
         softness and not isinstance(model, Sail | Similarity)
     ):
         raise UsageError(
-            f"joint_loss and boundary_softness change the loss of Sail, and {type(model).__name__} "
-            "has one of its own; leave them out"
+            "joint_loss and boundary_softness change the loss of Sail, the second that of "
+            f"Similarity too, and {type(model).__name__} has one of its own; leave them out"
         )
     match model:
         case Sail():
