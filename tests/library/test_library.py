@@ -214,6 +214,9 @@ def test_another_recipe_fingerprint_or_version_is_refused(library, tiny, picture
 def test_a_library_that_is_not_there_says_how_to_make_one(tmp_path, tiny, picture) -> None:
     with pytest.raises(LibraryError, match="make one with stillseek library add"):
         Library.open(tmp_path / "none", recipe=tiny()).search(picture(0), fast=True)
+    for write in (lambda library: library.remove("x"), lambda library: library.migrate(tiny())):
+        with pytest.raises(LibraryError, match="make one with stillseek library add"):
+            write(Library.open(tmp_path / "none"))
     assert not (tmp_path / "none").exists()
     with pytest.raises(UsageError, match="is a URL"):
         Library.open("s3://bucket/library")

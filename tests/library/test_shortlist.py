@@ -49,6 +49,25 @@ def test_long_videos_need_more() -> None:
     assert best_videos(space, ROWS, QUESTION, {3: 241, 5: 2, 9: 7}, 3) == [9, 5, 3]
 
 
+def test_as_many_rows_count_as_speak_for_presence() -> None:
+    calibration = Calibration(
+        similarity=2.0,
+        background=0.0,
+        length=0.0,
+        bias=0.0,
+        moment_peak=0.0,
+        moment_mean=1.0,
+        moment_bias=0.0,
+    )
+    lengths, found = {3: 9, 5: 2, 9: 7}, {}
+    for clips in (1, 4, 5, 8, 12):
+        space = replace(PLAIN, calibration=replace(calibration, best_clips=clips))
+        found[clips] = best_videos(space, ROWS, QUESTION, lengths, 3)
+
+    # One row, the best of 0.6, 0.5 and 0.55; two, the means 0.3, 0.5 (there is one) and 0.325.
+    assert found == {1: [3, 9, 5], 4: [3, 9, 5], 5: [5, 9, 3], 8: [5, 9, 3], 12: [5, 9, 3]}
+
+
 def test_an_index_without_rows_has_no_best_video() -> None:
     none = np.zeros(0, np.int64)
     rows = Rows(videos=none, starts=none, clips=none, vectors=np.zeros((0, 2), np.float32))

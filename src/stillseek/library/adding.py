@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from stillseek.errors import UsageError
 from stillseek.features import ExtractionProgress, ExtractionReport, VideoOutcome
 from stillseek.library.index import Index
 from stillseek.library.settings import Settings
@@ -77,9 +76,6 @@ def add_files(
         on_outcome: Called for each video once it is in the library, or could not be read.
     """
     began = time.perf_counter()
-    for place in places:
-        if not place.exists():
-            raise UsageError(f"there is no file or folder {place}; check the path")
     known = index.tables.videos()
     fresh, there = _changes(settings, find_videos(places), known)
     index.tables.sweep()

@@ -348,6 +348,7 @@ class Library:
             UsageError: A pattern fits nothing.
             LibraryError: Another process is writing.
         """
+        current(self.folder)  # else the right to write would make its folder
         with writing(self.folder):
             return care.remove(current(self.folder), [str(pattern) for pattern in patterns])
 
@@ -374,6 +375,7 @@ class Library:
         Raises:
             LibraryError: A video is not there or cannot be read any more: the old index stays.
         """
+        current(self.folder)
         with writing(self.folder):
             settings = current(self.folder)
             if recipe is None:

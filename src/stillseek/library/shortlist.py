@@ -4,10 +4,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from stillseek.features import VideoFeatures
-from stillseek.library.space import Question, Space
+from stillseek.library.space import ROW_STRIDE, Question, Space
 from stillseek.library.tables import IndexedVideo, Rows
 from stillseek.localize.localization import Localization, Similarity
 from stillseek.localize.query_image import Box, QueryImage
@@ -47,10 +47,11 @@ def best_videos(
     lengths: dict[int, int],
     number: int,
 ) -> list[int]:
-    """The videos with the best row, best first; every row is compared.
+    """The videos with the best rows, best first; every row is compared.
 
     Rows of one video count once, by the best of them: each is the mean of some neighbouring clips.
-    Where there is a calibration, the order is that of presence, in which long videos need more.
+    Where there is a calibration, the order is about that of presence: as many rows count as have
+    the clips that speak for it, and long videos need more.
 
     Args:
         space: Where rows and pictures are compared.
@@ -61,7 +62,10 @@ def best_videos(
     """
     if not len(rows.videos):
         return []
-    best = np.maximum.reduceat(question.compare(rows.vectors), rows.starts).astype(np.float64)
+    speaking = 1 if space.calibration is None else space.calibration.best_clips
+    best = _mean_of_best(
+        question.compare(rows.vectors).astype(np.float64), rows.starts, -(-speaking // ROW_STRIDE)
+    )
     clips = np.array([lengths.get(video, 0) for video in rows.videos.tolist()])
     if space.calibration is not None:
         weight = space.calibration.length / space.calibration.similarity
@@ -69,6 +73,22 @@ def best_videos(
     best[clips == 0] = -np.inf
     order = np.argsort(-best, kind="stable")[:number]
     return [int(rows.videos[place]) for place in order if best[place] > -np.inf]
+
+
+def _mean_of_best(
+    values: Float[np.ndarray, " row"], starts: Int[np.ndarray, " video"], number: int
+) -> Float[np.ndarray, " video"]:
+    """Mean of the largest values of each video, or of all where it has fewer."""
+    sizes = np.diff(starts, append=len(values))
+    video = np.repeat(np.arange(len(starts)), sizes)
+    left, sums = values.copy(), np.zeros(len(starts))
+    for _ in range(number):
+        best = np.maximum.reduceat(left, starts)
+        sums += np.where(np.isfinite(best), best, 0.0)
+        places = np.flatnonzero(left == best[video])
+        # One of equals goes, the first.
+        left[places[np.flatnonzero(np.diff(video[places], prepend=-1))]] = -np.inf
+    return sums / np.minimum(sizes, number)
 
 
 def answer(
