@@ -12,8 +12,8 @@ from stillseek.experiments.tables import SplitAnswers, Table
 Verdict = Literal["holds", "does not hold", "open"]
 
 _ORDER = ("sail", "tal+", "sst+", "flp", "random")
-# Of Table 2, and the most that Difficult queries cost in Table 3.
-_MARGIN, _LOSS = 1.18, 0.15
+# SAIL against TAL+ in Table 2, and what Table 3 has less than Table 2 for SAIL.
+_MARGIN, _LOSS = 1.18, 1 - 45.71 / 49.66
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +89,7 @@ def _margins(table: Table, difficult: Table | None) -> Iterator[Claim]:
     if sail and hard and sail.miou.value:
         loss = 1 - hard.miou.value / sail.miou.value
         yield Claim(
-            says=f"Difficult queries cost sail at most {_LOSS:.0%} of its mIoU (Table 3)",
+            says=f"Difficult queries cost sail {_LOSS:.0%} of its mIoU, not more (Table 3)",
             here=f"{loss:.1%}",
             verdict="holds" if loss <= _LOSS else "does not hold",
         )
