@@ -91,10 +91,13 @@ def measure(localizer: Localizer, minutes: float, options: argparse.Namespace) -
         lengths.append(stream.grid.duration_seconds / 60)
         likeness = encode(similar, [stream.query], cpu)
         sure = judge(likeness, stream.clips, stream.grid, localizer.calibration).clip_logits
-        ways = {"the shipped head": (likeness, "refined", sure)}
-        if head is not similar:
-            score = encode(head, [stream.query], cpu)
-            ways = {f"the shipped head, {search}": (score, search, None) for search in SEARCHES}
+        answer = encode(head, [stream.query], cpu)
+        ways = {f"the shipped head, {search}": (answer, search, None) for search in SEARCHES}
+        if isinstance(head, Matching | Similarity):  # as `Localizer` searches with them
+            ways = {
+                "the shipped head": (answer, "refined", sure),
+                "the matching in it": (likeness, "refined", sure),
+            }
         for name, model in whole.items():
             ways[name] = (encode(model, [stream.query], cpu), "refined", None)
         for name, (score, search, certainty) in ways.items():
@@ -110,7 +113,7 @@ def measure(localizer: Localizer, minutes: float, options: argparse.Namespace) -
             ious.setdefault((name, stream.sample.query_kind), []).append(
                 [moment.segment.iou(stream.truth) for moment in found] or [0.0]
             )
-        own = find_moments(likeness, stream.own, stream.own_grid, similar=likeness, top=TOP)[1]
+        own = find_moments(answer, stream.own, stream.own_grid, similar=likeness, top=TOP)[1]
         ious.setdefault(("its own video alone", stream.sample.query_kind), []).append(
             [moment.segment.iou(stream.sample.segment) for moment in own] or [0.0]
         )
