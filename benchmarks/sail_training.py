@@ -12,10 +12,12 @@ import argparse
 import json
 import platform
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -53,22 +55,6 @@ def random_start(model: Sail) -> None:
             nn.init.xavier_uniform_(module.weight)
 
 
-def comparing_fusion(model: Sail) -> None:
-    """Every fusion lets the clip pass and adds its likeness to what it sees of the image.
-
-    ``W_f = [I 0 S 0]``: a row of ``S`` is 1.5 times the mean of the product, added and subtracted
-    by turns, so that the norm after it does not take it away.
-    """
-    for module in model.modules():
-        if isinstance(module, Fusion):
-            dim = module.combine.out_features
-            signs = 1 - 2 * (torch.arange(dim) % 2)
-            nn.init.zeros_(module.combine.weight)
-            of_clip, _, of_both, _ = module.combine.weight.data.chunk(4, dim=1)
-            of_clip += torch.eye(dim)
-            of_both += 1.5 / dim * signs[:, None]
-
-
 @dataclass(frozen=True, kw_only=True)
 class Way:
     """One way to train.
@@ -77,11 +63,13 @@ class Way:
         words: What differs from the first way.
         config: How.
         start: Changes the weights before training.
+        compares: Whether fusions compare from the start, or are drawn as before.
     """
 
     words: str
     config: TrainConfig = BEFORE
     start: Callable[[Sail], None] = lambda model: None
+    compares: bool = False
 
 
 TURNED = Augmentation(rotation=0.5)
@@ -90,16 +78,18 @@ ALONE = {"start": random_start}
 WAYS = {
     "before": Way(words="constant rate, `W_g` and `W^r` drawn", **ALONE),
     "start": Way(words="`W_g` an identity, `W^r` 0"),
+    "compare": Way(words="`W_f` compares", compares=True, **ALONE),
     "cosine": Way(words="rate falls", config=replace(BEFORE, schedule="cosine"), **ALONE),
     "average": Way(words="weight average", config=replace(BEFORE, weight_average=0.999), **ALONE),
     "joint": Way(words="loss of pairs", config=replace(BEFORE, joint_loss=True), **ALONE),
     "soft": Way(words="soft boundaries", config=replace(BEFORE, boundary_softness=1.0), **ALONE),
     "turned": Way(words="turned spaces", config=replace(BEFORE, augmentation=TURNED), **ALONE),
-    "defaults": Way(words="start, falling rate and average: the defaults", config=FALLING),
-    "fusion": Way(words="the defaults, and `W_f` compares", config=FALLING, start=comparing_fusion),
+    "three": Way(words="`W_g`, falling rate and average", config=FALLING),
+    "defaults": Way(words="these and `W_f`: the defaults", config=FALLING, compares=True),
     "all": Way(
         words="the defaults, pairs, soft boundaries and turned spaces",
         config=replace(FALLING, joint_loss=True, boundary_softness=1.0, augmentation=TURNED),
+        compares=True,
     ),
 }
 
@@ -144,7 +134,8 @@ def run(
     """Trains once; the file gets the IoU of every validation sample, joint and independent."""
     way = WAYS[name]
     torch.manual_seed(seed)
-    model = Sail(config)
+    with nullcontext() if way.compares else patch.object(Fusion, "start_comparing"):
+        model = Sail(config)
     way.start(model)
     with TemporaryDirectory() as folder:
         train(model, data, held_out, replace(way.config, seed=seed), Path(folder), quiet=True)

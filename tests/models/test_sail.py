@@ -200,6 +200,18 @@ def test_what_a_clip_sees_of_the_image_starts_in_the_clips_own_space(make_sail, 
     torch.testing.assert_close(seen, region.expand_as(clips))
 
 
+def test_a_fusion_starts_with_the_clip_and_its_likeness_to_the_image(small_config):
+    one_space = {"clip_dim": 6, "region_dim": 6, "num_heads": 2, "projection_dim": 3}
+    clips, image = torch.randn(2, 3, 5, 6).double()
+    for layer in Sail(small_config(**one_space)).double().local_transformer.layers:
+        likeness = 1.5 * (clips * image).mean(dim=-1, keepdim=True)
+        signs = torch.tensor([1.0, -1.0] * 3)
+
+        expected = torch.tanh(clips + signs * likeness)
+
+        torch.testing.assert_close(layer.fusion(clips, image), expected)
+
+
 @pytest.mark.parametrize(
     ("projection_dim", "expected"),
     # 256 a head as printed: 70.3 million, 47 of them keys and values of the 4096-wide regions in

@@ -63,6 +63,20 @@ class Fusion(nn.Module):
         super().__init__()
         self.combine = nn.Linear(4 * dim, dim)
 
+    def start_comparing(self) -> None:
+        """Makes it let the clip pass and add how like the image the clip is.
+
+        ``W_f = [I 0 S 0]``: a row of ``S`` is 1.5 times the mean of ``f * f~``, added and
+        subtracted by turns, so that the norm that follows does not take it away.
+        """
+        dim = self.combine.out_features
+        signs = torch.ones(dim, 1)
+        signs[1::2] = -1
+        none = torch.zeros(dim, dim)
+        start = torch.cat([torch.eye(dim), none, 1.5 / dim * signs.expand(dim, dim), none], dim=1)
+        with torch.no_grad():
+            self.combine.weight.copy_(start)
+
     def forward(
         self, clips: Float[Tensor, "batch clip dim"], image: Float[Tensor, "batch clip dim"]
     ) -> Float[Tensor, "batch clip dim"]:

@@ -10,7 +10,11 @@ from stillseek.errors import UsageError
 from stillseek.models.attention import MultiHead
 from stillseek.models.decoding import DecodeMethod
 from stillseek.models.inputs import check_clips, check_config, check_query
-from stillseek.models.local_transformer import ImageMemory, LocalTransformer
+from stillseek.models.local_transformer import (
+    ImageMemory,
+    LocalTransformer,
+    LocalTransformerLayer,
+)
 from stillseek.models.localizer import OrderSensitiveLocalizer
 from stillseek.models.region_encoder import RegionEncoder, RegionSelfAttention
 from stillseek.tensors import LocalizerInput, LocalizerOutput
@@ -124,8 +128,9 @@ class Sail(nn.Module):
           added to the regions as it is, and 0 elsewhere; ``W^r`` is 0.
         - Where an attention's values fit through it unchanged (query and context as wide as all
           heads together), ``W^v`` and ``W^o`` are identities: what a clip sees of the image then
-          lies in the clip's own space, and the product in the fusion compares from the first step
-          on.
+          lies in the clip's own space. ``W_f`` then lets the clip pass and adds its likeness to
+          that (`Fusion.start_comparing`): which clips are like the image, and not which classes
+          there are, is what training begins with.
 
         Nothing on the meta device, where a checkpoint that is read puts its own weights: PyTorch
         imports its compiler for eye_ there, which takes a second.
@@ -144,6 +149,10 @@ class Sail(nn.Module):
             if isinstance(module, MultiHead) and module.keeps_width:
                 nn.init.eye_(module.value.weight)
                 nn.init.eye_(module.output.weight)
+            elif isinstance(module, LocalTransformerLayer):
+                seen = module.image_attention
+                if seen is not None and seen.keeps_width:
+                    module.fusion.start_comparing()
             elif isinstance(module, RegionEncoder):
                 one_space = self.config.region_dim == self.config.global_dim
                 start = nn.init.eye_ if one_space else nn.init.zeros_
