@@ -1,7 +1,7 @@
 """Which examples form a batch, and loading batches in this process or in the background."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -88,6 +88,7 @@ class BatchLoader:
         self._batches = _Batches(data, augmentation)
         self._requests: list[_Request] = []
         self._workers: DataLoader[Batch | StillseekError] | None = None
+        self._was_left_early = False
         if num_workers > 0:
             self._workers = DataLoader(
                 self._batches,
@@ -121,6 +122,12 @@ class BatchLoader:
 
     def close(self) -> None:
         """Ends the workers."""
+        if self._workers is not None and self._was_left_early:
+            # A worker that is told to end while it sends a batch may abort instead. It is asked
+            # for an epoch of nothing, which it answers when all is sent.
+            self._requests.clear()
+            with suppress(RuntimeError):
+                list(self._workers)
         self._workers = None
 
     def _loaded(self, requests: "list[_Request]") -> "Iterator[Batch | StillseekError]":
@@ -128,8 +135,13 @@ class BatchLoader:
             yield from map(self._batches.__getitem__, requests)
             return
         self._requests[:] = requests
-        with worker_failures():
-            yield from self._workers
+        self._was_left_early = False
+        try:
+            with worker_failures():
+                yield from self._workers
+        except GeneratorExit:
+            self._was_left_early = True
+            raise
 
 
 @contextmanager
