@@ -98,36 +98,45 @@ def test_a_clip_starts_at_every_stride_before_the_end(duration: float, num_clips
     assert make_grid(duration).num_clips == num_clips
 
 
-def test_clips_overlap_and_the_last_is_cut() -> None:
-    grid = make_grid(30.0)
+def test_a_clip_has_the_time_until_the_next_one_and_the_last_is_cut() -> None:
+    grid = make_grid(30.0)  # clips of 16 s, one every 8
 
     assert [grid.span(step) for step in range(4)] == [
-        seconds(0, 16),
-        seconds(8, 24),
-        seconds(16, 30),
+        seconds(0, 8),
+        seconds(8, 16),
+        seconds(16, 24),
         seconds(24, 30),
     ]
 
 
-def test_a_step_spans_the_union_of_its_clips() -> None:
+def test_a_step_covers_the_shares_of_its_clips() -> None:
     grid = make_grid(56.0, steps=3)  # 7 clips
 
     assert [list(grid.clips_of_step(step)) for step in range(3)] == [[0, 1], [2, 3], [4, 5, 6]]
-    assert grid.span(1) == seconds(16, 40)
-    assert grid.segment(0, 1) == seconds(0, 40)
+    assert grid.span(1) == seconds(16, 32)
+    assert grid.segment(0, 1) == seconds(0, 32)
 
 
 def test_clips_of_a_window_start_before_it_and_are_cut() -> None:
     grid = make_grid(20.0, offset=-3.0)
 
     assert [grid.span(step) for step in range(grid.num_steps)] == [
-        seconds(0, 13),
-        seconds(5, 20),
+        seconds(0, 5),
+        seconds(5, 13),
         seconds(13, 20),
     ]
     assert grid.labels(seconds(4, 13)) == (0, 1)
     assert grid.labels(seconds(5, 13.5)) == (1, 2)
-    assert grid.segment_between(0.5, 1.5) == seconds(2.5, 16.5)
+    assert grid.segment_between(0.5, 1.5) == seconds(2.5, 9)
+
+
+@given(grids())
+def test_the_times_of_steps_follow_each_other(grid: ClipGrid) -> None:
+    spans = [grid.span(step) for step in range(grid.num_steps)]
+
+    assert spans[0].start_seconds == 0
+    assert [span.end_seconds for span in spans[:-1]] == [span.start_seconds for span in spans[1:]]
+    assert spans[-1].end_seconds == pytest.approx(grid.duration_seconds, abs=2e-6)
 
 
 @pytest.mark.parametrize("step", [-1, 3])
@@ -198,9 +207,9 @@ def test_seconds_to_steps_and_back_loses_at_most_the_two_steps_at_the_ends(
 @pytest.mark.parametrize(
     ("start", "end", "expected"),
     [
-        (1.0, 2.0, (8, 24)),  # the second clip alone
-        (1.5, 2.5, (12, 27)),  # between 8 and 16; between 24 and 30
-        (0.0, 0.5, (0, 8)),
+        (1.0, 2.0, (8, 16)),  # the second clip alone
+        (1.5, 2.5, (12, 20)),
+        (0.0, 0.5, (0, 4)),
         (3.5, 4.0, (27, 30)),  # the last clip starts at 24, and there the grid ends at 30
         (-7.0, 99.0, (0, 30)),
     ],

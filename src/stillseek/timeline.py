@@ -1,7 +1,6 @@
 """Time: segments in seconds, and the one class that converts seconds to clip steps and back."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from stillseek.errors import UsageError
@@ -84,9 +83,10 @@ class ClipGrid:
     """The time axis of a model: seconds <-> clip index, for one video or window.
 
     A clip is a unit of consecutive frames: clip ``i`` spans
-    ``[offset + i * stride, offset + i * stride + length)``, cut to ``[0, duration)``. A step is
-    one or more consecutive clips (section 6.1 downsamples overlong sequences to 200 steps) and
-    spans their union; the models' index is the step.
+    ``[offset + i * stride, offset + i * stride + length)``, cut to ``[0, duration)``. Clips may
+    overlap: a clip's own share of time ends where the next one starts. A step is one or more
+    consecutive clips (section 6.1 downsamples overlong sequences to 200 steps) and covers their
+    shares; the models' index is the step.
 
     Attributes:
         stride_seconds: Time between the starts of two clips.
@@ -141,11 +141,14 @@ class ClipGrid:
         return range(first, (step + 1) * self.num_clips // self.num_steps)
 
     def span(self, step: int) -> Segment:
-        """Time that a step covers: the union of its clips."""
+        """Time that a step covers: from the start of its first clip to that of the next step.
+
+        What its last clip shows may go on; but the clip that an activity ends in is the last one
+        that starts before the end (`labels`), and the answer is read by the same rule.
+        """
         clips = self.clips_of_step(step)
         start = max(0.0, self._clip_start(clips[0]))
-        end = min(self._clip_start(clips[-1]) + self.length_seconds, self.duration_seconds)
-        return Segment(start, end)
+        return Segment(start, min(self._clip_start(clips[-1] + 1), self.duration_seconds))
 
     def segment(self, first_step: int, last_step: int) -> Segment:
         """Time from the start of one step to the end of another, both included."""
@@ -154,9 +157,7 @@ class ClipGrid:
     def segment_between(self, start: float, end: float) -> Segment:
         """Time between two positions in steps as real numbers: ``[i, j + 1)`` is `segment(i, j)`.
 
-        Between whole steps a start moves evenly from one step's start to the next one's, and an
-        end from one step's end to the next one's, so that both are right where clips overlap.
-        What lies outside the grid is cut off.
+        Between whole steps time moves evenly. What lies outside the grid is cut off.
 
         Raises:
             UsageError: Nothing of the grid lies between the positions, or one is not a number.
@@ -167,10 +168,9 @@ class ClipGrid:
                 f"positions [{start}, {end}) leave nothing of a grid of {self.num_steps} steps; "
                 "give a start before the end, inside the grid"
             )
-        end_seconds = _interpolate(end, self._end_before)
+        end_seconds = self._seconds_at(end)
         # Rounding may leave nothing of two positions that almost agree.
-        latest = math.nextafter(end_seconds, 0.0)
-        return Segment(min(_interpolate(start, self._start_of), latest), end_seconds)
+        return Segment(min(self._seconds_at(start), math.nextafter(end_seconds, 0.0)), end_seconds)
 
     def labels(self, segment: Segment) -> tuple[int, int]:
         """Start and end step of a segment, the targets of the training loss.
@@ -226,25 +226,11 @@ class ClipGrid:
         """The last clip that starts at or before an instant; it need not be on the grid."""
         return math.floor((seconds - self.offset_seconds + _SNAP_SECONDS) / self.stride_seconds)
 
-    def _start_of(self, step: int) -> float:
-        """Start of a step in seconds; for the step after the last one, the end of the grid."""
-        if step == self.num_steps:
-            return self._end_before(step)
-        return self.span(step).start_seconds
-
-    def _end_before(self, step: int) -> float:
-        """End of the step before this one in seconds; for the first step, the grid's start."""
-        return self.span(step - 1).end_seconds if step > 0 else 0.0
+    def _seconds_at(self, position: float) -> float:
+        """Seconds at a position in steps, linear between whole ones and exact at them."""
+        step = min(math.floor(position), self.num_steps - 1)
+        span, part = self.span(step), position - step
+        return span.end_seconds if part == 1 else span.start_seconds + part * span.duration_seconds
 
     def _step_of_clip(self, clip: int) -> int:
         return ((clip + 1) * self.num_steps - 1) // self.num_clips
-
-
-def _interpolate(position: float, seconds_at: Callable[[int], float]) -> float:
-    """Seconds at a real position, linear between whole ones and exact at them."""
-    before = math.floor(position)
-    low, part = seconds_at(before), position - before
-    if part == 0:
-        return low
-    high = seconds_at(before + 1)
-    return min(low + part * (high - low), high)

@@ -1,0 +1,131 @@
+"""How well a library of composed videos finds the one that shows a picture, or says none does.
+
+    stillseek dataset compose PHOTOGRAPHS --class-split SPLIT --out DATASET --seed 2 \
+        --train-videos 0 --seen-videos 0 --validation-videos 140 --test-videos 160
+    python benchmarks/library_composed.py DATASET [--library DIR] [--questions 400] [--json F]
+
+Every Simple query of a video is asked of a library in which no other video has its activity: that
+one and all videos of validation and test classes without it; and once more without that one, where
+the right answer is that it is nowhere. Beside the head answers the shortlist alone. The library is
+made first, with two workers: times real time, and megabytes an hour. Nothing is chosen by it.
+"""
+
+import argparse
+import json
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from stillseek.data.manifest import Sample, read_manifest
+from stillseek.library import Library
+
+RANKS = (1, 5, 10)
+
+
+@dataclass
+class Answers:
+    """What became of the questions about one split.
+
+    Attributes:
+        ranks: Rank of the right video, or a large number where it is not among the best ten.
+        ious: IoU of its moment; 0 where it is not among them.
+        said_there: Whether the answer began with a video that has it, by its presence.
+        said_nowhere: Whether the answer said so where it is nowhere.
+    """
+
+    ranks: list[int] = field(default_factory=list)
+    ious: list[float] = field(default_factory=list)
+    said_there: list[bool] = field(default_factory=list)
+    said_nowhere: list[bool] = field(default_factory=list)
+
+    def figures(self) -> dict[str, float]:
+        """In percent."""
+        ranks = np.array(self.ranks)
+        recall = {f"recall@{k}": 100 * float((ranks <= k).mean()) for k in RANKS}
+        shares = {"mIoU": self.ious, "there": self.said_there, "nowhere": self.said_nowhere}
+        found = {name: 100 * float(np.mean(values)) for name, values in shares.items()}
+        return {name: round(value, 1) for name, value in (recall | found).items()}
+
+
+def main() -> None:
+    """Prints the figures, and writes them as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("dataset", type=Path)
+    parser.add_argument("--library", type=Path, help="kept; made where it is not there")
+    parser.add_argument("--questions", type=int, default=400, help="of a split, at most")
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    with TemporaryDirectory() as folder:
+        found = measure(options.dataset, options.library or Path(folder), options.questions)
+    if options.json is not None:
+        options.json.write_text(json.dumps(found, indent=1) + "\n")
+
+
+def measure(dataset: Path, folder: Path, most: int) -> dict[str, object]:
+    """Makes the library, and asks."""
+    library = Library.open(folder)
+    report = library.add(dataset / "videos", workers=2)
+    stats = library.stats()
+    size = (stats.index_bytes + stats.feature_bytes) / 1e6
+    found: dict[str, object] = {
+        "command": " ".join(sys.argv),
+        "videos": stats.videos,
+        "hours": round(stats.seconds / 3600, 3),
+        "mb_an_hour": round(size / (stats.seconds / 3600), 2),
+    }
+    if report.outcomes:
+        found["times_real_time"] = round(stats.seconds / report.wall_seconds, 1)
+    print(json.dumps(found), flush=True)
+    names = {Path(video.name).stem: video.name for video in library.videos()}
+    labels = {video_id: set(of) for video_id, of in labels_of(dataset).items()}
+    samples = read_manifest(dataset).samples
+    for split in ("validation", "test"):
+        asked = [s for s in samples if s.split == split and s.query_kind == "simple"]
+        order = np.random.default_rng(0).permutation(len(asked))[:most]
+        for way in ("head", "shortlist"):
+            answers = Answers()
+            for place in order:
+                ask(library, dataset, asked[place], names, labels, way == "shortlist", answers)
+            found[f"{split}_{way}"] = figures = {"questions": len(order)} | answers.figures()
+            print(split, way, json.dumps(figures), flush=True)
+    return found
+
+
+def labels_of(dataset: Path) -> dict[str, list[str]]:
+    """All activities of each video."""
+    database = json.loads((dataset / "annotations.json").read_text())["database"]
+    return {
+        video: [each["label"] for each in entry["annotations"]] for video, entry in database.items()
+    }
+
+
+def ask(
+    library: Library,
+    dataset: Path,
+    sample: Sample,
+    names: dict[str, str],
+    labels: dict[str, set[str]],
+    is_fast: bool,
+    answers: Answers,
+) -> None:
+    """Asks one question twice: where one video has the activity, and where none has."""
+    right = names[sample.video_id]
+    others = [names[each] for each, of in labels.items() if sample.label not in of]
+    assert sample.query_image is not None
+    picture = dataset / sample.query_image
+    results = library.search(picture, within=[right, *others], fast=is_fast).results
+    answers.said_there.append(bool(results[0].found))
+    stems = [result.video.stem for result in results]
+    rank = stems.index(sample.video_id) if sample.video_id in stems else None
+    answers.ranks.append(1000 if rank is None else rank + 1)
+    moments = () if rank is None else results[rank].moments
+    answers.ious.append(moments[0].segment.iou(sample.segment) if moments else 0.0)
+    nowhere = library.search(picture, within=others, top=1, fast=is_fast).results
+    answers.said_nowhere.append(not nowhere[0].found)
+
+
+if __name__ == "__main__":
+    main()
