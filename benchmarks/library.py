@@ -1,4 +1,4 @@
-"""How fast, how small and how right a library is, beside a product of NumPy and LanceDB's search.
+"""How fast, how small and how right a library is, beside a plain product of NumPy.
 
     python benchmarks/library.py [--clips 1000 100000 1000000] [--videos 1000] [--runs 5] [--json F]
         [--features STORE] [--index-videos FOLDER]
@@ -128,7 +128,6 @@ def make_library(folder: Path, real: np.ndarray, videos: int) -> Library:
             if len(waiting) == 1_000 or number == videos - 1:
                 index.add(waiting)
                 waiting = []
-        index.tables.compact()
     return Library.open(folder)
 
 
@@ -149,7 +148,7 @@ def questions(library: Library) -> list[np.ndarray]:
 
 
 def shortlist(library: Library, runs: int) -> dict[str, object]:
-    """The shortlist of 20 videos, and the same by a product and by LanceDB's exact search."""
+    """The shortlist of 20 videos, and a product with every clip."""
     settings = Settings.read(library.folder)
     assert settings is not None
     index = Index(library.folder, settings.index, settings.recipe.fingerprint)
@@ -157,12 +156,6 @@ def shortlist(library: Library, runs: int) -> dict[str, object]:
     question = index.space.question([questions(library)[0]])
     every = np.random.default_rng(2).standard_normal((sum(lengths.values()), rows.vectors.shape[1]))
     every = every.astype(np.float32)
-    table = index.tables._rows
-
-    def ask_lancedb() -> object:
-        query = table.search(question.vectors[0]).distance_type("dot")
-        return query.select(["video", "clip", "_distance"]).limit(1_000).to_arrow()
-
     best_videos(index.space, rows, question, lengths, 20)
     clips = sum(lengths.values())
     return {
@@ -171,7 +164,6 @@ def shortlist(library: Library, runs: int) -> dict[str, object]:
         "aim_ms": AIMS_MS.get(round(clips, -3)),
         "shortlist": timed(lambda: best_videos(index.space, rows, question, lengths, 20), runs),
         "numpy_all_clips": timed(lambda: np.argpartition(every @ every[0], -20), runs),
-        "lancedb_exact": timed(ask_lancedb, runs),
         "reading_rows": timed(index.tables.rows, 1),
         "row_mib": round(rows.vectors.nbytes / 2**20, 1),
     }

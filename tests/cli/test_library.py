@@ -1,6 +1,4 @@
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -139,18 +137,3 @@ def test_stats_verify_similar_and_remove(made, capsys) -> None:
 def test_no_library_is_no_usage_error(tmp_path: Path, capsys) -> None:
     assert main(["library", "stats", str(tmp_path / "none")]) == 1
     assert "make one with stillseek library add" in capsys.readouterr().err
-
-
-def test_without_the_extra_it_says_what_to_install(tmp_path, made) -> None:
-    source = (
-        "import sys; sys.modules['lancedb'] = None\n"
-        "from stillseek.cli.app import main\n"
-        f"sys.exit(main(['library', 'list', {made[0]!r}]))"
-    )
-
-    done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True)
-
-    assert done.returncode == 1
-    assert done.stderr == (
-        "error: a library needs LanceDB, which is not installed; pip install 'stillseek[library]'\n"
-    )

@@ -20,7 +20,7 @@ def tick(monkeypatch) -> Callable[..., None]:
                 yield {(1, str(path)) for path in (change() if callable(change) else change)}
 
         clock = iter(range(10**6))
-        monkeypatch.setattr(watching, "_import_watch", lambda: watch)
+        monkeypatch.setattr("watchfiles.watch", watch)
         monkeypatch.setattr(watching, "monotonic", lambda: float(next(clock)))
 
     return make

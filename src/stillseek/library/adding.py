@@ -78,15 +78,12 @@ def add_files(
     began = time.perf_counter()
     known = index.tables.videos()
     fresh, there = _changes(settings, find_videos(places), known)
-    index.tables.sweep()
     outcomes = add_to_index(
         index, fresh, extract, workers=workers, on_progress=on_progress, on_outcome=on_outcome
     )
     gone = _gone(settings, places, known, {video.name for video in (*there, *fresh.values())})
-    index.tables.drop(video.name for video in gone)
-    index.tables.sweep()
-    if fresh or gone:
-        index.tables.compact()
+    if gone:
+        index.tables.drop(video.name for video in gone)
     contents = {video.content for video in index.tables.videos().values()} - {""}
     return AddReport(
         outcomes=outcomes,

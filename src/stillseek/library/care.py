@@ -100,6 +100,10 @@ def verify(
     index = Index(settings.folder, settings.index, settings.recipe.fingerprint)
     videos, rows = index.tables.videos(), index.tables.rows()
     problems, changed, checked = [], [], dict[str, str]()
+    if damage := index.tables.damage():
+        problems.append(
+            f"the index is broken ({damage}); copy the library again, or make a new one"
+        )
     for done, video in enumerate(videos.values(), start=1):
         if _is_changed(settings.path(video.name), video):
             changed.append(settings.path(video.name))
@@ -112,12 +116,6 @@ def verify(
                 )
         if on_progress is not None:
             on_progress(done, len(videos))
-    strangers = set(rows.videos.tolist()) - {video.number for video in videos.values()}
-    if strangers:
-        problems.append(
-            f"there are rows of {len(strangers)} videos that are not in the library, as of a "
-            "writer that was killed; the next stillseek library add removes them"
-        )
     return LibraryCheck(
         intact=sum(not wrong for wrong in checked.values()),
         problems=tuple(problems),
@@ -149,9 +147,7 @@ def remove(settings: Settings, patterns: Sequence[str]) -> tuple[str, ...]:
 
 
 def sweep(index: Index) -> None:
-    """Removes rows and features that no video of the library has."""
-    index.tables.sweep()
-    index.tables.compact()
+    """Removes features that no video of the library has."""
     contents = {video.content for video in index.tables.videos().values() if video.content}
     kept = {entry_name(VideoKey(content=c, fingerprint=index.fingerprint)) for c in contents}
     for name in list(index.store.files.entries()):

@@ -17,7 +17,7 @@ from stillseek.library.space import Space
 from stillseek.library.tables import IndexedVideo, Tables
 
 FEATURES = "features"
-_SPACE, _LOCK = "space.safetensors", "writer.lock"
+_SPACE, _TABLES, _LOCK = "space.safetensors", "index.sqlite", "writer.lock"
 # Of a fingerprint and of a space's hash, in the name of an index.
 _DIGITS = 16
 
@@ -41,7 +41,7 @@ class Index:
         folder = library / name
         self.fingerprint = fingerprint
         self.space = Space.read(str(folder / _SPACE))
-        self.tables = Tables(str(folder), dim=self.space.dim)
+        self.tables = Tables(folder / _TABLES, dim=self.space.dim)
         self.store = FeatureStore(library / FEATURES)
 
     def features(self, video: IndexedVideo) -> VideoFeatures:
@@ -87,6 +87,7 @@ def make_index(library: Path, recipe: Recipe) -> str:
     name = "-".join(("index", *(part[:_DIGITS] for part in parts)))
     place = library / name / _SPACE
     if not place.exists():
+        Tables(place.with_name(_TABLES), dim=space.dim).create()
         with replacing(place) as temporary:
             temporary.write_bytes(content)
     return name

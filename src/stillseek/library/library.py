@@ -41,8 +41,8 @@ from stillseek.localize.ranking import Ranking
 if TYPE_CHECKING:
     from stillseek.localize.localizer import Localizer
 
-# What LanceDB and the store say of what a writer has just removed; a search then reads again.
-_OVERTAKEN = (FeatureError, OSError, RuntimeError, ValueError)
+# What is said of what a writer has just removed; a search then reads again.
+_OVERTAKEN = (FeatureError, LibraryError)
 _ATTEMPTS = 5
 
 

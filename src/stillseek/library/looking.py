@@ -30,7 +30,7 @@ class Snapshot:
 
     settings: Settings
     index: Index
-    version: tuple[int, int]
+    version: int
     videos: dict[str, IndexedVideo]
     rows: Rows
 

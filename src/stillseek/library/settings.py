@@ -12,7 +12,7 @@ from stillseek.files import MADE_BY, json_text, replacing
 from stillseek.models.checkpoint_header import options_as_json, options_from_json
 
 FILE = "library.json"
-_VERSION = 1
+_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,28 +1,26 @@
-"""The two tables of an index, in LanceDB: which videos there are, and the rows to compare with.
+"""The two tables of an index, in SQLite: which videos there are, and the rows to compare with.
 
-A video is there when the table of videos says so, which is written last and removed first. So a
-writer that dies leaves at most rows of no video, which nobody finds, and the next one sweeps.
+Every write is one transaction: whole or not there under any kill, for readers beside a writer; what
+a writer that died had begun is undone by whoever opens the file next.
 
-LanceDB keeps the rows, whole under any kill, for readers beside a writer. It is not asked to
-compare: on 200,000 rows of 128 numbers its exact search takes 150 ms of processor time, the product
-of NumPy 9 ms (`benchmarks/library.py`), and nothing is approximate.
+SQLite keeps the rows and is not asked to compare: that is one product of NumPy over all of them, so
+nothing is approximate. `benchmarks/library.py` times it.
 """
 
+import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
-from datetime import timedelta
-from itertools import islice
-from typing import Any
+from contextlib import closing, contextmanager
+from dataclasses import astuple, dataclass, fields
+from pathlib import Path
+from urllib.request import pathname2url
 
 import numpy as np
 from jaxtyping import Float32, Int, Int64
 
-from stillseek.errors import InstallationError
+from stillseek.errors import LibraryError
 
-# Names or numbers in one condition.
-_MOST_NAMED = 500
-# LanceDB warns of 0, as a reader may lose the version that it reads; a search then reads again.
-_AT_ONCE = timedelta(milliseconds=1)
+# A write takes milliseconds, and longer on a disk that others use.
+_WAIT_SECONDS = 60.0
 # Of a content hash, in the number of a video: 60 bits.
 _ID_DIGITS = 15
 
@@ -72,137 +70,136 @@ class Rows:
     vectors: Float32[np.ndarray, "row dim"]
 
 
+_KINDS = {str: "TEXT", int: "INTEGER", float: "REAL"}
+_COLUMNS = [field.name for field in fields(IndexedVideo)]
+_SCHEMA = f"""
+PRAGMA auto_vacuum = FULL;
+CREATE TABLE IF NOT EXISTS videos (
+    {", ".join(f"{field.name} {_KINDS[field.type]} NOT NULL" for field in fields(IndexedVideo))},
+    number INTEGER NOT NULL,
+    PRIMARY KEY (name)
+);
+CREATE TABLE IF NOT EXISTS rows (
+    video INTEGER PRIMARY KEY,
+    clips BLOB NOT NULL,
+    vectors BLOB NOT NULL
+);
+"""
+
+
 class Tables:
-    """The tables of one index.
+    """The tables of one index; every call opens the file anew, so threads may share them.
 
     Args:
-        folder: Where they are, or will be.
+        path: The file.
         dim: Width of a row.
-
-    Raises:
-        InstallationError: LanceDB is not installed.
     """
 
-    def __init__(self, folder: str, *, dim: int) -> None:
-        lancedb, arrow = _import_lancedb()
-        self._arrow, self._dim = arrow, dim
-        kinds = {str: arrow.string(), int: arrow.int64(), float: arrow.float64()}
-        self._of_videos = arrow.schema([(f.name, kinds[f.type]) for f in fields(IndexedVideo)])
-        self._of_rows = arrow.schema(
-            [
-                ("video", arrow.int64()),
-                ("clip", arrow.int32()),
-                ("vector", arrow.list_(arrow.float16(), dim)),
-            ]
-        )
-        database = lancedb.connect(folder)
-        self._videos = database.create_table("videos", schema=self._of_videos, exist_ok=True)
-        self._rows = database.create_table("rows", schema=self._of_rows, exist_ok=True)
+    def __init__(self, path: Path, *, dim: int) -> None:
+        self._path, self._dim = path, dim
+
+    def create(self) -> None:
+        """Makes the file where it is missing."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with self._open("rwc") as file:
+            file.executescript(_SCHEMA)
 
     @property
-    def version(self) -> tuple[int, int]:
+    def version(self) -> int:
         """What changes with every write."""
-        self._refresh()
-        return self._videos.version, self._rows.version
+        with self._open() as file:
+            return file.execute("PRAGMA user_version").fetchone()[0]
 
     def videos(self) -> dict[str, IndexedVideo]:
         """All videos by name, in order of name."""
-        self._refresh()
-        found = (IndexedVideo(**row) for row in self._videos.to_arrow().to_pylist())
-        return {video.name: video for video in sorted(found, key=lambda video: video.name)}
+        with self._open() as file:
+            found = file.execute(f"SELECT {', '.join(_COLUMNS)} FROM videos ORDER BY name")
+            videos = [IndexedVideo(**dict(zip(_COLUMNS, row, strict=True))) for row in found]
+        return {video.name: video for video in videos}
 
     def rows(self) -> Rows:
         """All rows."""
-        self._refresh()
-        found = self._rows.to_arrow()
-        numbers, clips = found["video"].to_numpy(), found["clip"].to_numpy()
-        vectors = np.empty((len(numbers), self._dim), np.float32)
-        begin = 0
-        for chunk in found["vector"].chunks:
-            halves = chunk.flatten().to_numpy(zero_copy_only=True)
-            vectors[begin : begin + len(chunk)] = halves.reshape(len(chunk), self._dim)
-            begin += len(chunk)
-        order = np.lexsort((clips, numbers))
-        if (order[1:] < order[:-1]).any():
-            numbers, clips, vectors = numbers[order], clips[order], vectors[order]
-        videos, starts = np.unique(numbers, return_index=True)
-        return Rows(videos=videos, starts=starts, clips=clips, vectors=vectors)
+        with self._open() as file:
+            found = file.execute("SELECT video, clips, vectors FROM rows ORDER BY video").fetchall()
+        clips = [np.frombuffer(row[1], "<i4") for row in found]
+        ends = np.cumsum([0, *map(len, clips)])
+        vectors = np.empty((ends[-1], self._dim), np.float32)
+        for (_, _, halves), start, end in zip(found, ends[:-1], ends[1:], strict=True):
+            vectors[start:end] = np.frombuffer(halves, "<f2").reshape(-1, self._dim)
+        return Rows(
+            videos=np.array([row[0] for row in found], np.int64),
+            starts=ends[:-1],
+            clips=np.concatenate([np.empty(0, np.int32), *clips]),
+            vectors=vectors,
+        )
 
     def numbers(self) -> set[int]:
         """The videos that have rows."""
-        self._refresh()
-        column = self._rows.search().select(["video"]).to_arrow()["video"]
-        return set(np.unique(column.to_numpy()).tolist())
+        with self._open() as file:
+            return {row[0] for row in file.execute("SELECT video FROM rows")}
 
     def put(
         self,
         videos: Sequence[IndexedVideo],
         rows: Iterable[tuple[int, np.ndarray, np.ndarray]] = (),
     ) -> None:
-        """Adds rows, and then adds or replaces videos.
+        """Adds or replaces videos, with their rows.
 
         Args:
             videos: The videos, no two of one name.
             rows: For each video that has none yet, its number, the clips and the vectors.
         """
-        arrow = self._arrow
-        batches = [
-            arrow.record_batch(
-                [
-                    arrow.array(np.full(len(clips), number)),
-                    arrow.array(clips.astype(np.int32)),
-                    arrow.FixedSizeListArray.from_arrays(
-                        arrow.array(vectors.astype(np.float16).reshape(-1)), self._dim
-                    ),
-                ],
-                schema=self._of_rows,
-            )
+        blobs = [
+            (number, clips.astype("<i4").tobytes(), vectors.astype("<f2").tobytes())
             for number, clips, vectors in rows
         ]
-        if batches:
-            self._rows.add(arrow.Table.from_batches(batches))
-        if videos:
-            records = [asdict(video) for video in videos]
-            self._videos.merge_insert(
-                "name"
-            ).when_matched_update_all().when_not_matched_insert_all().execute(
-                arrow.Table.from_pylist(records, schema=self._of_videos)
+        places = ", ".join("?" * (len(_COLUMNS) + 1))
+        with self._write() as file:
+            file.executemany("INSERT INTO rows VALUES (?, ?, ?)", blobs)
+            file.executemany(
+                f"INSERT OR REPLACE INTO videos VALUES ({places})",
+                [(*astuple(video), video.number) for video in videos],
             )
 
     def drop(self, names: Iterable[str]) -> None:
-        """Removes videos; their rows stay until `sweep`."""
-        for part in _parts(names):
-            quoted = ", ".join("'" + name.replace("'", "''") + "'" for name in part)
-            self._videos.delete(f"name IN ({quoted})")
+        """Removes videos."""
+        with self._write() as file:
+            file.executemany("DELETE FROM videos WHERE name = ?", [(name,) for name in names])
 
-    def sweep(self) -> None:
-        """Removes rows of no video."""
-        there = {video.number for video in self.videos().values() if video.content}
-        for part in _parts(sorted(self.numbers() - there)):
-            self._rows.delete(f"video IN ({', '.join(map(str, part))})")
+    def damage(self) -> str | None:
+        """What SQLite finds wrong with the file."""
+        with self._open() as file:
+            found = file.execute("PRAGMA integrity_check(1)").fetchone()[0]
+        return None if found == "ok" else found
 
-    def compact(self) -> None:
-        """Joins what small writes left, and removes old versions; nobody else may be writing."""
-        for table in (self._videos, self._rows):
-            table.optimize(cleanup_older_than=_AT_ONCE, delete_unverified=True)
+    @contextmanager
+    def _write(self) -> Iterator[sqlite3.Connection]:
+        """One transaction, after which no row is of no video."""
+        with self._open() as file:
+            file.execute("BEGIN IMMEDIATE")
+            yield file
+            file.execute(
+                "DELETE FROM rows WHERE video NOT IN "
+                "(SELECT number FROM videos WHERE content != '')"
+            )
+            version = file.execute("PRAGMA user_version").fetchone()[0]
+            file.execute(f"PRAGMA user_version = {version + 1}")
+            file.execute("COMMIT")
 
-    def _refresh(self) -> None:
-        for table in (self._videos, self._rows):
-            table.checkout_latest()
+    @contextmanager
+    def _open(self, mode: str = "rw") -> Iterator[sqlite3.Connection]:
+        """The file; what is written and not committed is undone.
 
-
-def _parts(values: Iterable[Any]) -> Iterator[list[Any]]:
-    left = iter(values)
-    while part := list(islice(left, _MOST_NAMED)):
-        yield part
-
-
-def _import_lancedb() -> tuple[Any, Any]:
-    try:
-        import lancedb
-        import pyarrow
-    except ImportError as error:
-        raise InstallationError(
-            "a library needs LanceDB, which is not installed; pip install 'stillseek[library]'"
-        ) from error
-    return lancedb, pyarrow
+        Raises:
+            LibraryError: It is missing, broken, or cannot be written.
+        """
+        place = f"file:{pathname2url(str(self._path.absolute()))}?mode={mode}"
+        try:
+            file = sqlite3.connect(place, uri=True, timeout=_WAIT_SECONDS, isolation_level=None)
+            with closing(file):
+                yield file
+        except sqlite3.Error as error:
+            raise LibraryError(
+                f"cannot use {self._path} ({error}); see that its disk is there, writable and not "
+                "full, then copy the library again or make a new one"
+            ) from error

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from stillseek.errors import InstallationError, LibraryError, UsageError
+from stillseek.errors import LibraryError, UsageError
 from stillseek.files import json_text
 from stillseek.library.adding import AddReport
 from stillseek.media.folder import is_video_name, videos_below
@@ -73,11 +73,12 @@ def follow(
         stop: Ends it when set.
 
     Raises:
-        InstallationError: watchfiles is not installed.
         UsageError: A folder is none, or an alert cannot be given.
         MediaError: A picture cannot be read.
     """
-    watch = _import_watch()
+    # Nothing else needs it.
+    from watchfiles import watch
+
     if not folders or not all(folder.is_dir() for folder in folders):
         raise UsageError("watch follows folders; give folders that are there")
     if command is not None and not alerts:
@@ -174,14 +175,3 @@ def _alerts(
             else:
                 if done.returncode:
                     yield Trouble(error=f"{command!r} ended with {done.returncode}")
-
-
-def _import_watch() -> Any:
-    try:
-        from watchfiles import watch
-    except ImportError as error:
-        raise InstallationError(
-            "watching folders needs watchfiles, which is not installed; pip install "
-            "'stillseek[library]'"
-        ) from error
-    return watch
