@@ -23,6 +23,7 @@ SMALL = {
     "sail": {"num_heads": 1, "projection_dim": 5, "window": 2, "ffn_dim": 7, "hidden_dim": 3},
     "flp": {"hidden_dim": 7},
     "sst": {"hidden_dim": 7, "num_proposals": 5, "num_layers": 1, "dropout": 0.0},
+    "similarity": {"hidden_dim": 5, "num_layers": 1},
     "tal": {"hidden_dim": 8, "projection_dim": 3, "anchor_scales": (2, 5), "num_heads": 2},
 }
 

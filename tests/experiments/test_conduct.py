@@ -78,9 +78,22 @@ def test_the_report_needs_predictions_only(manifest, out) -> None:
     ]
     tables = json.loads(before["report.json"])["tables"]
     assert [row["model"] for row in tables[0]["rows"]] == [
-        *("random", "whole-video", "centre", "flp", "sst+", "tal+", "sail", "sail query-blind"),
+        *(
+            "random",
+            "whole-video",
+            "centre",
+            "flp",
+            "sst+",
+            "tal+",
+            "sail",
+            "similarity",
+            "sail query-blind",
+        ),
         *("sail", "matching"),
-        *(f"{name}, shuffled" for name in ("flp", "matching", "sail", "sst+", "tal+")),
+        *(
+            f"{name}, shuffled"
+            for name in ("flp", "matching", "sail", "similarity", "sst+", "tal+")
+        ),
     ]
     text = before["report.md"].decode()
     assert "## Table 3: Difficult queries only, unseen classes" in text

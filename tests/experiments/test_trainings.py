@@ -16,7 +16,7 @@ DATA = ("--dataset", "D", "--store", "S")
 def test_commands_say_everything(trainer, tmp_path: Path) -> None:
     run_trainings(METHODS, DATA, tmp_path, QUICK, workers=2, start=trainer)
 
-    assert [command[: len(DATA) + 1] for command in trainer.commands] == [("train", *DATA)] * 5
+    assert [command[: len(DATA) + 1] for command in trainer.commands] == [("train", *DATA)] * 6
     schedule = ("--max-epochs", "4", "--patience", "2")
     sizes = ("--projection-dim", "32", "--ffn-dim", "256", "--hidden-dim", "64")
     sail, blind = (("--model", "sail", "--name", name) for name in ("sail", "sail query-blind"))
@@ -24,7 +24,7 @@ def test_commands_say_everything(trainer, tmp_path: Path) -> None:
         *("--out", f"{tmp_path}/heads/sail_3", "--resume", *sail, "--seed", "3"),
         *(*schedule, *sizes),
     )
-    assert trainer.commands[4][5:] == (
+    assert trainer.commands[5][5:] == (
         *("--out", f"{tmp_path}/heads/sail-query-blind_3", "--resume", *blind, "--seed", "3"),
         *(*schedule, *sizes, "--query-blind"),
     )
@@ -34,11 +34,12 @@ def test_commands_say_everything(trainer, tmp_path: Path) -> None:
         "sst+",
         "tal+",
         "sail",
+        "similarity",
         "sail query-blind",
     ]
     assert {record.seed for record in records} == {3}
-    assert records[4].command.endswith("--hidden-dim 64 --query-blind")
-    assert "--name 'sail query-blind'" in records[4].command
+    assert records[5].command.endswith("--hidden-dim 64 --query-blind")
+    assert "--name 'sail query-blind'" in records[5].command
     assert (records[0].num_epochs, records[0].best_epoch, records[0].max_epochs) == (3, 1, 50)
     assert records[0].best_validation_miou == 0.25
 
@@ -48,7 +49,7 @@ def test_what_is_trained_is_not_trained_again(trainer, tmp_path: Path) -> None:
     run_trainings(METHODS, DATA, tmp_path, QUICK, workers=1, start=trainer)
     run_trainings(METHODS, DATA, tmp_path, QUICK, workers=1, start=trainer)
 
-    assert len(trainer.commands) == 5
+    assert len(trainer.commands) == 6
 
 
 def test_as_many_at_a_time_as_workers(trainer, tmp_path: Path) -> None:
@@ -72,7 +73,7 @@ def test_as_many_at_a_time_as_workers(trainer, tmp_path: Path) -> None:
 
     assert max(most) == 3
     assert most[:3] == [1, 2, 3]
-    assert len(read_records(tmp_path, METHODS)) == 5
+    assert len(read_records(tmp_path, METHODS)) == 6
 
 
 def test_a_stopped_one_goes_on_where_it_was(trainer, tmp_path: Path) -> None:
@@ -88,7 +89,7 @@ def test_a_stopped_one_goes_on_where_it_was(trainer, tmp_path: Path) -> None:
     run_trainings(METHODS, DATA, tmp_path, QUICK, workers=1, start=trainer)
 
     models = [command[command.index("--model") + 1] for command in trainer.commands]
-    assert models == ["flp", "sst", "tal", "sail", "sail"]
+    assert models == ["flp", "sst", "tal", "sail", "similarity", "sail"]
     assert all("--resume" in command for command in trainer.commands)
 
 
