@@ -80,7 +80,7 @@ def measure(dataset: Path, folder: Path, most: int) -> dict[str, object]:
         found["times_real_time"] = round(stats.seconds / report.wall_seconds, 1)
     print(json.dumps(found), flush=True)
     names = {Path(video.name).stem: video.name for video in library.videos()}
-    labels = {video_id: set(of) for video_id, of in labels_of(dataset).items()}
+    labels = {video: set(of) for video, of in labels_of(dataset).items() if video in names}
     samples = read_manifest(dataset).samples
     for split in ("validation", "test"):
         asked = [s for s in samples if s.split == split and s.query_kind == "simple"]

@@ -154,6 +154,12 @@ class ClipGrid:
         """Time from the start of one step to the end of another, both included."""
         return Segment(self.span(first_step).start_seconds, self.span(last_step).end_seconds)
 
+    def seconds_at(self, position: float) -> float:
+        """Seconds at a position in steps of the grid, even between whole ones and exact at them."""
+        step = min(math.floor(position), self.num_steps - 1)
+        span, part = self.span(step), position - step
+        return span.end_seconds if part == 1 else span.start_seconds + part * span.duration_seconds
+
     def segment_between(self, start: float, end: float) -> Segment:
         """Time between two positions in steps as real numbers: ``[i, j + 1)`` is `segment(i, j)`.
 
@@ -168,9 +174,9 @@ class ClipGrid:
                 f"positions [{start}, {end}) leave nothing of a grid of {self.num_steps} steps; "
                 "give a start before the end, inside the grid"
             )
-        end_seconds = self._seconds_at(end)
+        end_seconds = self.seconds_at(end)
         # Rounding may leave nothing of two positions that almost agree.
-        return Segment(min(self._seconds_at(start), math.nextafter(end_seconds, 0.0)), end_seconds)
+        return Segment(min(self.seconds_at(start), math.nextafter(end_seconds, 0.0)), end_seconds)
 
     def labels(self, segment: Segment) -> tuple[int, int]:
         """Start and end step of a segment, the targets of the training loss.
@@ -225,12 +231,6 @@ class ClipGrid:
     def _clip_at(self, seconds: float) -> int:
         """The last clip that starts at or before an instant; it need not be on the grid."""
         return math.floor((seconds - self.offset_seconds + _SNAP_SECONDS) / self.stride_seconds)
-
-    def _seconds_at(self, position: float) -> float:
-        """Seconds at a position in steps, linear between whole ones and exact at them."""
-        step = min(math.floor(position), self.num_steps - 1)
-        span, part = self.span(step), position - step
-        return span.end_seconds if part == 1 else span.start_seconds + part * span.duration_seconds
 
     def _step_of_clip(self, clip: int) -> int:
         return ((clip + 1) * self.num_steps - 1) // self.num_clips

@@ -57,5 +57,5 @@ def test_the_oracle_is_what_the_grid_allows():
     fine = ClipGrid(stride_seconds=1.0, length_seconds=1.0, duration_seconds=60.0)
     coarse = ClipGrid(stride_seconds=8.0, length_seconds=16.0, duration_seconds=60.0)
     segment = Segment(11.0, 30.0)
-    # Coarse: steps 1 to 3, which span [8, 40).
-    assert oracle_ious([fine, coarse], [segment, segment]).tolist() == [1.0, 19 / 32]
+    # Coarse: steps 1 to 3, whose time is [8, 32).
+    assert oracle_ious([fine, coarse], [segment, segment]).tolist() == [1.0, 19 / 24]

@@ -69,7 +69,7 @@ def test_bounds_follow_the_samples(make_sample):
 
 
 @pytest.mark.parametrize(
-    ("start", "end", "expected"), [(1, 3, (8, 32)), (6, 7, (48, 50)), (1.5, 2.5, (12, 28))]
+    ("start", "end", "expected"), [(1, 3, (8, 24)), (6, 7, (48, 50)), (1.5, 2.5, (12, 20))]
 )
 def test_positions_become_seconds(start, end, expected):
     grid = ClipGrid(stride_seconds=8.0, length_seconds=16.0, duration_seconds=50.0)
@@ -78,7 +78,7 @@ def test_positions_become_seconds(start, end, expected):
 
 
 @pytest.mark.parametrize(("start", "end"), [(3, 3), (3, 2), (6, 1)])
-def test_reversed_positions_stay_reversed_though_steps_overlap(start, end):
+def test_reversed_positions_stay_reversed_though_clips_overlap(start, end):
     grid = ClipGrid(stride_seconds=8.0, length_seconds=16.0, duration_seconds=50.0)
     row = prediction_of_positions("a", grid, float(start), float(end), 0.5)
     assert row.start_seconds == grid.span(start).start_seconds

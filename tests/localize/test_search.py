@@ -21,7 +21,7 @@ def video(num_clips: int, *moments: range) -> tuple[np.ndarray, ClipGrid]:
     for number, moment in enumerate(moments):
         clips[moment.start : moment.stop, 0] = 1 - 0.1 * number  # the first is the clearest
     grid = ClipGrid(
-        stride_seconds=STRIDE, length_seconds=LENGTH, duration_seconds=num_clips - 1 + LENGTH
+        stride_seconds=STRIDE, length_seconds=LENGTH, duration_seconds=num_clips * STRIDE
     )
     return clips, grid
 
@@ -53,7 +53,7 @@ def test_one_clip_is_the_moment() -> None:
 
     _, (moment,) = find_moments(Boundaries(), clips, grid)
 
-    assert bounds(moment) == (0.0, LENGTH)
+    assert bounds(moment) == (0.0, STRIDE)
 
 
 @pytest.mark.parametrize("search", ["refined", "exhaustive", "pooled"])
@@ -65,7 +65,7 @@ def test_up_to_200_clips_get_one_look(search) -> None:
 
     assert head.windows == [(1, 200)]
     assert output.start_logits.shape == (1, 200)
-    assert bounds(moment) == (30.0, 49 + LENGTH)
+    assert bounds(moment) == (30.0, 49 + STRIDE)
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_a_moment_of_a_long_video_is_found_to_the_clip(search, moment) -> None:
 
     _, (found,) = find_moments(Boundaries(), clips, grid, similar=likeness, search=search)
 
-    assert bounds(found) == (moment.start, moment.stop - 1 + LENGTH)
+    assert bounds(found) == (moment.start, moment.stop - 1 + STRIDE)
 
 
 def test_pooled_search_finds_it_to_the_step() -> None:
@@ -102,7 +102,7 @@ def test_without_likeness_places_come_from_the_look_at_the_whole() -> None:
 
     _, (found,) = find_moments(head, clips, grid, search="refined")
 
-    assert bounds(found) == (612.0, 632 + LENGTH)
+    assert bounds(found) == (612.0, 632 + STRIDE)
     assert head.windows[0] == (1, 200)
 
 
@@ -112,8 +112,8 @@ def test_several_moments_come_best_first(search) -> None:
 
     _, found = find_moments(Boundaries(), clips, grid, similar=likeness, search=search, top=3)
 
-    assert {bounds(moment) for moment in found} == {(700, 731), (100, 121), (400, 416)}
-    assert bounds(found[0]) == (700, 731)
+    assert {bounds(moment) for moment in found} == {(700, 730), (100, 120), (400, 415)}
+    assert bounds(found[0]) == (700, 730)
     assert [m.score for m in found] == sorted((m.score for m in found), reverse=True)
 
 
@@ -138,7 +138,7 @@ def test_a_place_where_the_head_sees_nothing_is_kept_as_it_is() -> None:
 
     _, (found,) = find_moments(elsewhere, clips, grid, similar=likeness)
 
-    assert bounds(found) == (300, 321)
+    assert bounds(found) == (300, 320)
 
 
 def test_a_head_that_scores_clips_looks_at_all_of_them_at_once() -> None:
@@ -152,7 +152,7 @@ def test_a_head_that_scores_clips_looks_at_all_of_them_at_once() -> None:
     _, (found,) = find_moments(score, clips, grid, similar=likeness)
 
     assert seen == [200, 700]
-    assert bounds(found) == (612.0, 632 + LENGTH)
+    assert bounds(found) == (612.0, 632 + STRIDE)
 
 
 def test_features_that_are_no_numbers_are_refused() -> None:
@@ -254,7 +254,7 @@ def test_a_head_that_scores_clips_looks_near_the_surest() -> None:
         likeness, clips, grid, certainty=surest({620: 3.0, 150: 1.0}, 1007), top=2
     )
 
-    assert [bounds(moment) for moment in found] == [(612.0, 632 + LENGTH), (100.0, 189 + LENGTH)]
+    assert [bounds(moment) for moment in found] == [(612.0, 632 + STRIDE), (100.0, 189 + STRIDE)]
     assert [moment.score for moment in found] == [3.0, 1.0]
 
 
@@ -263,7 +263,7 @@ def test_a_moment_longer_than_a_closer_look_is_looked_at_from_farther() -> None:
 
     _, (found,) = find_moments(likeness, clips, grid, certainty=surest({700: 2.0}, 2003))
 
-    assert bounds(found) == (500.0, 1299 + LENGTH)
+    assert bounds(found) == (500.0, 1299 + STRIDE)
 
 
 def test_a_long_video_that_shows_nothing_has_a_moment_all_the_same() -> None:
@@ -271,4 +271,4 @@ def test_a_long_video_that_shows_nothing_has_a_moment_all_the_same() -> None:
 
     _, found = find_moments(likeness, clips, grid, certainty=np.full(503, -np.inf))
 
-    assert [bounds(moment) for moment in found] == [(300.0, 319 + LENGTH)]
+    assert [bounds(moment) for moment in found] == [(300.0, 319 + STRIDE)]

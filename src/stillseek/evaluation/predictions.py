@@ -107,17 +107,13 @@ def prediction_of_positions(
 ) -> Prediction:
     """A prediction from decoded positions in steps, half-open: step ``i`` is ``[i, i + 1)``.
 
-    Steps overlap in time, so an end at or before the start in steps could still end after the
-    start in seconds: such an answer is cut to stay reversed and to score 0.
+    An end at or before the start stays there, and scores 0.
     """
-    if start < end:
-        segment = grid.segment_between(start, end)
-        start_seconds, end_seconds = segment.start_seconds, segment.end_seconds
-    else:
-        start_seconds = grid.segment_between(start, float(grid.num_steps)).start_seconds
-        end_seconds = min(start_seconds, grid.segment_between(0.0, end).end_seconds)
     return Prediction(
-        sample_id=sample_id, start_seconds=start_seconds, end_seconds=end_seconds, score=score
+        sample_id=sample_id,
+        start_seconds=grid.seconds_at(start),
+        end_seconds=grid.seconds_at(end),
+        score=score,
     )
 
 
