@@ -2,27 +2,30 @@
 
     stillseek dataset compose PHOTOGRAPHS --class-split SPLIT --out DATASET --seed 2 \
         --train-videos 0 --seen-videos 0 --validation-videos 140 --test-videos 160
-    python benchmarks/library_composed.py DATASET [--library DIR] [--questions 400] [--json F]
+    python benchmarks/library_composed.py DATASET [--library DIR] [--questions 400] [--page]
 
 Every Simple query of a video is asked of a library in which no other video has its activity: that
 one and all videos of validation and test classes without it; and once more without that one, where
 the right answer is that it is nowhere. Beside the head answers the shortlist alone. The library is
 made first, with two workers: times real time, and megabytes an hour. Nothing is chosen by it.
+--page keeps the result in docs/library.json and fills docs/library.md.
 """
 
 import argparse
 import json
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
+from pages import DOCS, fill, made_by
 
 from stillseek.data.manifest import Sample, read_manifest
 from stillseek.library import Library
 
 RANKS = (1, 5, 10)
+RESULTS = DOCS / "library.json"
 
 
 @dataclass
@@ -51,27 +54,28 @@ class Answers:
 
 
 def main() -> None:
-    """Prints the figures, and writes them as JSON."""
+    """Prints the figures, and puts them on the page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("dataset", type=Path)
     parser.add_argument("--library", type=Path, help="kept; made where it is not there")
     parser.add_argument("--questions", type=int, default=400, help="of a split, at most")
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--page", action="store_true", help="keep the result, fill the page")
     options = parser.parse_args()
     with TemporaryDirectory() as folder:
         found = measure(options.dataset, options.library or Path(folder), options.questions)
-    if options.json is not None:
-        options.json.write_text(json.dumps(found, indent=1) + "\n")
+    if options.page:
+        RESULTS.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        fill(DOCS / "library.md", page(found))
 
 
-def measure(dataset: Path, folder: Path, most: int) -> dict[str, object]:
+def measure(dataset: Path, folder: Path, most: int) -> dict[str, Any]:
     """Makes the library, and asks."""
     library = Library.open(folder)
     report = library.add(dataset / "videos", workers=2)
     stats = library.stats()
     size = (stats.index_bytes + stats.feature_bytes) / 1e6
-    found: dict[str, object] = {
-        "command": " ".join(sys.argv),
+    found: dict[str, Any] = {
+        "made_by": made_by(),
         "videos": stats.videos,
         "hours": round(stats.seconds / 3600, 3),
         "mb_an_hour": round(size / (stats.seconds / 3600), 2),
@@ -92,6 +96,26 @@ def measure(dataset: Path, folder: Path, most: int) -> dict[str, object]:
             found[f"{split}_{way}"] = figures = {"questions": len(order)} | answers.figures()
             print(split, way, json.dumps(figures), flush=True)
     return found
+
+
+def page(found: dict[str, Any]) -> str:
+    """The figures as text."""
+    lines = [
+        f"{found['made_by']}: {found['videos']} videos, {found['hours']:.1f} hours, "
+        f"{found['mb_an_hour']} MB an hour on disk. Percent; the first column counts questions.",
+        "",
+        "| classes | answered by | questions | recall@1 | @5 | @10 | mIoU of the moment "
+        "| said there | said nowhere |",
+        "|---|---|" + "---:|" * 7,
+    ]
+    for split in ("validation", "test"):
+        for way in ("head", "shortlist"):
+            row = found[f"{split}_{way}"]
+            names = ("questions", *(f"recall@{k}" for k in RANKS), "mIoU", "there", "nowhere")
+            lines.append(
+                " | ".join([f"| {split}", way, *(str(row[name]) for name in names)]) + " |"
+            )
+    return "\n".join(lines)
 
 
 def labels_of(dataset: Path) -> dict[str, list[str]]:
