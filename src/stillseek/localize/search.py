@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from stillseek.errors import FeatureError
-from stillseek.models.decoding import DecodeMethod, decode
+from stillseek.models.decoding import GAP_CLIPS, DecodeMethod, decode
 from stillseek.tensors import LocalizerOutput, pool_steps
 from stillseek.timeline import MAX_STEPS, ClipGrid, Moment, Segment
 
@@ -163,7 +163,7 @@ def _near_peaks(
             moment = _moment_at(peak, score, clips, window)
         found.append(_Found(moment, float(certainty[peak])))
         first, end = int(moment.start_seconds), math.ceil(moment.end_seconds)
-        left[min(first, peak) : max(end, peak + 1)] = -np.inf
+        left[max(0, min(first, peak) - GAP_CLIPS) : max(end, peak + 1) + GAP_CLIPS] = -np.inf
     return found
 
 

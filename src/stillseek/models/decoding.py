@@ -15,6 +15,9 @@ DecodeMethod = Literal["joint", "independent"]
 
 # Pairs looked at in one go: 16 MiB a temporary in float32, whatever the number of clips.
 _MAX_PAIRS = 2**22
+# Clips between two moments of scored clips, as many as the smoothing of evidence reaches: those
+# beside a moment look like it because of the moment.
+GAP_CLIPS = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,9 +77,9 @@ def decode(
     "joint": segments of the last stage where the model scores segments, else pairs with
     ``start <= end`` by ``p^s_start * p^e_end``; exact. The best comes first, then greedily the
     best of those that overlap no chosen one by more than ``max_overlap`` (non-maximum
-    suppression), lie in none and hold none; where clips are scored, of those that share no clip
-    with a chosen one, as the next best would be pieces of the best, and whose clips are inside
-    rather than outside. One moment takes time linear
+    suppression), lie in none and hold none; where clips are scored, of those that are at least
+    `GAP_CLIPS` away from a chosen one, as the next best would be its pieces and edges, and whose
+    clips are inside rather than outside. One moment takes time linear
     in the number of clips, and so does each more where clips are scored. "independent": the
     paper's two argmaxes (section 4.4).
 
@@ -167,7 +170,7 @@ def _best_runs(
     nothing: Float[Tensor, " batch"],
     top: int,
 ) -> Decoded:
-    """The best pairs that share no clip: after each, the best of what is left on its two sides.
+    """The best pairs that are apart: after each, the best of what is left on its two sides.
 
     After the first, only those whose clips belong inside rather than outside: better than
     ``nothing``, the score of no clips at all.
@@ -195,7 +198,8 @@ def _best_runs(
             log_score, start, end, first, last = pieces.pop(0)
             segments[row, place] = segments.new_tensor([start, end])
             scores[row, place] = _probability(scores.new_tensor(log_score))
-            free = [(a, b) for a, b in ((first, start), (end, last)) if a < b]
+            sides = (first, start - GAP_CLIPS), (end + GAP_CLIPS, last)
+            free = [(a, b) for a, b in sides if a < b]
     return Decoded(segments=segments, scores=scores)
 
 
