@@ -88,8 +88,7 @@ def footage_of(video: Path, *, start_at_zero: bool = False) -> Footage:
         MediaError: It can't be read.
     """
     info = probe(video)
-    by_clock = _is_uneven(info)
-    own = _usual_rate(info) if by_clock else info.frame_rate or _UNKNOWN_RATE
+    own = _usual_rate(info) if _is_uneven(info) else info.frame_rate or _UNKNOWN_RATE
     step = _counted_step(own)
     rate, per_second = standard_rate(own / step), own / step
     given = None if start_at_zero else info.start_timecode
@@ -98,7 +97,7 @@ def footage_of(video: Path, *, start_at_zero: bool = False) -> Footage:
     return Footage(
         video=video,
         rate=rate,
-        frames_per_second=rate if by_clock else per_second,
+        frames_per_second=per_second,
         start_seconds=info.start_seconds,
         num_frames=max(1, round(shown_seconds * per_second)),
         first_number=first // step,
