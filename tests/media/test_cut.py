@@ -51,12 +51,12 @@ def test_a_segment_past_the_end_ends_with_the_video(make_video, tmp_path, indice
     assert probe(tmp_path / "clip.mp4").duration_seconds == pytest.approx(0.3, abs=2e-3)
 
 
-def test_rotation_is_baked_in(make_video, tmp_path):
+def test_rotation_is_kept(make_video, tmp_path):
     one = 1 << 16
     path = make_video(matrix=[0, one, 0, -one, 0, 0, 0, 0, 1 << 30], num_frames=5)
     cut(path, Segment(0.0, 0.3), tmp_path / "clip.mp4")
     info = probe(tmp_path / "clip.mp4")
-    assert (info.width, info.height, info.rotation_degrees) == (34, 62, 0)
+    assert (info.width, info.height, info.rotation_degrees) == (34, 62, 90)
 
 
 def test_sound_is_cut_to_the_sample(make_video, tmp_path):
@@ -77,6 +77,17 @@ def test_sound_is_cut_to_the_sample(make_video, tmp_path):
     assert 16000 <= len(clip) < 16000 + 1024
     # The middle, away from the fade of the coder; a shift of one sample would cost 0.2 of 1.
     np.testing.assert_allclose(clip[4000:12000], whole[20000:28000], atol=0.05)
+
+
+def test_key_frames_are_chosen_anew(make_bars, read_bars, tmp_path):
+    path = make_bars("v.mov", codec="mjpeg", num_frames=50)
+    cut(path, Segment(0.4, 1.6), tmp_path / "clip.mp4")
+    assert read_bars(decode(tmp_path / "clip.mp4")) == list(range(10, 40))
+    with av.open(str(tmp_path / "clip.mp4")) as container:
+        keys = [packet.is_keyframe for packet in container.demux(video=0) if packet.size]
+    # Every frame of the video is one, and every picture a cut to the coder's eye.
+    assert keys[0]
+    assert sum(keys) < len(keys)
 
 
 def test_a_truncated_video_gives_what_it_has(make_video, tmp_path, truncated):
