@@ -38,6 +38,7 @@ VERBS = {
             "--report": ".html",
             "--explain": ".png",
             "--edl": ".edl",
+            "--annotations": ".eaf",
             "--clips": None,
             "--cache": None,
         },

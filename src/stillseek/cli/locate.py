@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from stillseek.localize.ranking import Ranking
 
 _RECIPE = RecipeBesideHead()
+AnnotationFormat = Literal["elan", "boris", "label-studio", "cvat", "via", "activitynet", "csv"]
 
 
 def locate(
@@ -43,6 +44,8 @@ def locate(
     clips: Path | None = None,
     edl: Path | None = None,
     csv: Path | None = None,
+    annotations: Path | None = None,
+    annotation_format: AnnotationFormat | None = None,
     recipe: str | None = None,
     recipe_options: Annotated[RecipeBesideHead, Parameter(name="*")] = _RECIPE,
     checkpoint: Path | None = None,
@@ -78,6 +81,10 @@ def locate(
         clips: Cut the moments into files in this folder.
         edl: Write the moments as a CMX 3600 edit decision list.
         csv: Write a table of all moments, best video first.
+        annotations: Write the moments as annotations of another tool, or for stillseek dataset
+            import (.csv); labelled like the picture's file.
+        annotation_format: Of which tool; where not given, the ending tells: .eaf is ELAN, .boris
+            BORIS, .xml CVAT; .json may be of Label Studio, VIA or ActivityNet.
         recipe: How pixels become features; that of the checkpoint, or lite, where not given.
         recipe_options: How the recipe is loaded; as the checkpoint says, where not given.
         checkpoint: Use this trained head instead of the shipped one: the folder of stillseek train
@@ -108,6 +115,8 @@ def locate(
         clips=clips,
         edl=edl,
         csv=csv,
+        annotations=annotations,
+        annotation_format=annotation_format,
         overwrite=overwrite,
     )
     if top < 1:
@@ -257,6 +266,8 @@ class _Outputs:
     clips: Path | None
     edl: Path | None
     csv: Path | None
+    annotations: Path | None
+    annotation_format: AnnotationFormat | None
     overwrite: bool
 
     def refuse_those_of_one(self) -> None:
@@ -293,6 +304,19 @@ class _Outputs:
             from stillseek.localize.ranking import table_output
 
             outputs.append(table_output(self.csv, name="--csv"))
+        if self.annotations is not None:
+            from stillseek.handoff.annotations import annotations_output, check_num_videos
+
+            place = annotations_output(
+                self.annotations, self.annotation_format, name="--annotations"
+            )
+            check_num_videos(self.annotations, self.annotation_format, len(videos))
+            outputs.append(place)
+        elif self.annotation_format is not None:
+            raise UsageError(
+                "--annotation-format has no effect without --annotations FILE; give one, or leave "
+                "it out"
+            )
         check_outputs(outputs, inputs=[*videos, *inputs], overwrite=self.overwrite)
 
     def check_recipe(self, localizer: "Localizer") -> None:
@@ -318,6 +342,15 @@ class _Outputs:
 
             write_ranking(ranking, self.csv, overwrite=self.overwrite)
             written.append(self.csv)
+        if self.annotations is not None and any(found.moments for found in ranking.results):
+            from stillseek.handoff.annotations import write_annotations
+            from stillseek.handoff.selection import selections_of
+
+            items = selections_of(ranking.results)
+            write_annotations(
+                items, self.annotations, self.annotation_format, overwrite=self.overwrite
+            )
+            written.append(self.annotations)
         return written
 
     def _write_one(

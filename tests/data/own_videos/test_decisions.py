@@ -25,7 +25,7 @@ def read(*lines: str) -> Rows:
 
 
 def test_no_decision_is_no_activity() -> None:
-    assert read() == Rows(rows=(), problems=())
+    assert read() == Rows(rows=(), problems=(), elsewhere=True)
 
 
 def test_kept_moments_are_activities_and_skipped_ones_are_not() -> None:

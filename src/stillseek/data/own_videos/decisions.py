@@ -6,6 +6,7 @@ found, and is passed over.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from stillseek.data.own_videos.table import Rows, collect
@@ -25,14 +26,15 @@ def read_decisions(text: str, path: Path) -> Rows:
             decided[where] = where, UsageError(str(error).removeprefix(f"{where}: "))
             continue
         values = {name: decision.get(key) for name, key in _KEYS.items()}
-        kept = decision.get("kept")
-        if not isinstance(kept, bool):
-            decided[where] = where, UsageError(f"kept is {kept!r}, expected true or false")
+        is_kept = decision.get("kept")
+        if not isinstance(is_kept, bool):
+            decided[where] = where, UsageError(f"kept is {is_kept!r}, expected true or false")
             continue
         key = tuple(map(repr, values.values()))
         decided.pop(key, None)
-        decided[key] = (where, values) if kept else None
-    return collect(entry for entry in decided.values() if entry is not None)
+        decided[key] = (where, values) if is_kept else None
+    kept = (entry for entry in decided.values() if entry is not None)
+    return replace(collect(kept), elsewhere=True)
 
 
 def _lines(text: str, path: Path) -> Iterator[tuple[str, str]]:

@@ -74,7 +74,7 @@ def read_via_project(project: Mapping[str, Any], path: Path, attribute: str | No
         raise DatasetError(
             f"{path} has not the layout of a VIA 3 project ({error}); save it again with VIA 3"
         ) from error
-    return Rows(rows=read.rows, problems=(*problems, *read.problems))
+    return Rows(rows=read.rows, problems=(*problems, *read.problems), elsewhere=True)
 
 
 def read_via_csv(text: str, path: Path, attribute: str | None) -> Rows:
@@ -112,7 +112,7 @@ def read_via_csv(text: str, path: Path, attribute: str | None) -> Rows:
         read = _label(annotations, described, path, attribute)
     except (AttributeError, KeyError, TypeError) as error:
         raise DatasetError(f"{path}: VIA's attributes are broken ({error})") from error
-    return Rows(rows=read.rows, problems=(*problems, *read.problems))
+    return Rows(rows=read.rows, problems=(*problems, *read.problems), elsewhere=True)
 
 
 def _parse_line(line: str, columns: list[str], where: str) -> _Annotation:
