@@ -34,6 +34,8 @@ _OF_THIS_MACHINE = ("file", "local")
 # Where formats keep their metadata: at the beginning or at the end.
 _ENDS_BYTES = 1 << 16
 _LONGEST_NAME_BYTES = 255
+# What spreadsheets compute where a cell begins with it.
+_FORMULAS = ("=", "+", "-", "@")
 _NO_TEXT = re.compile("[\ud800-\udfff]")
 # Control characters and line breaks of Unicode.
 _UNPRINTED = ("Cc", "Zl", "Zp")
@@ -124,6 +126,12 @@ def shown_name(name: str) -> str:
     return _NO_TEXT.sub("\ufffd", safe_name(name))
 
 
+def spreadsheet_cell(text: str) -> str:
+    """A text that no reader of tables takes for lines, commands or a formula."""
+    cell = shown_name(text)
+    return f"'{cell}" if cell.startswith(_FORMULAS) else cell
+
+
 def safe_name(name: str) -> str:
     """A name for a file or a table, without line breaks and what steers terminals.
 
@@ -167,6 +175,19 @@ def refuse_url(path: Path, name: str, *, advice: str = "download what is to be r
     """
     if (url := shown_url(str(path))) and not path.exists():
         raise UsageError(f"{name} {url} is a URL; give a path on this machine ({advice})")
+
+
+def names_below(paths: Sequence[Path]) -> dict[Path, str]:
+    """What files are called where nobody is told where they lie: their way from a common folder.
+
+    Args:
+        paths: Files, at least one.
+    """
+    try:
+        common = os.path.commonpath([path.absolute().parent for path in paths])
+    except ValueError:  # they are on several drives
+        return {path: path.name for path in paths}
+    return {path: path.absolute().relative_to(common).as_posix() for path in paths}
 
 
 def is_same_place(one: Path, other: Path) -> bool:

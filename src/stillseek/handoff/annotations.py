@@ -12,7 +12,15 @@ from typing import Literal, get_args
 from urllib.parse import quote
 
 from stillseek.errors import UsageError
-from stillseek.files import MADE_BY, Output, json_text, replacing, shown_name
+from stillseek.files import (
+    MADE_BY,
+    Output,
+    json_text,
+    names_below,
+    replacing,
+    shown_name,
+    spreadsheet_cell,
+)
 from stillseek.handoff.annotation_markup import cvat_text, elan_text
 from stillseek.handoff.annotation_projects import boris_text, via_text
 from stillseek.handoff.layers import label_of
@@ -33,8 +41,6 @@ _SUFFIXES: dict[AnnotationFormat, tuple[str, ...]] = {
     "csv": (".csv",),
 }
 _COLUMNS = ("video", "start", "end", "label", "score")
-# What spreadsheets compute where a cell begins with it.
-_FORMULAS = ("=", "+", "-", "@")
 _OF_ONE_VIDEO = ("elan", "cvat")
 _DIGITS = 6
 
@@ -133,23 +139,13 @@ def write_annotations(
         ),
         "label-studio": lambda: _label_studio_text(of_video),
         "cvat": lambda: cvat_text(items, probe(videos[0])),
-        "via": lambda: via_text({_names(videos)[video]: of_video[video] for video in videos}),
+        "via": lambda: via_text({names_below(videos)[video]: of_video[video] for video in videos}),
         "activitynet": lambda: _activitynet_text(of_video),
         "csv": lambda: _csv_text(of_video),
     }
     text = writers[known]()
     with replacing(path) as place:
         place.write_text(text, encoding="utf-8", newline="\n")
-
-
-def _names(videos: Sequence[Path]) -> dict[Path, str]:
-    """The way to each video from the folder that holds them all."""
-    folders = [video.absolute().parent for video in videos]
-    try:
-        common = Path(os.path.commonpath(folders))
-    except ValueError:  # they are on several drives
-        return {video: video.name for video in videos}
-    return {video: video.absolute().relative_to(common).as_posix() for video in videos}
 
 
 def _beside(video: Path, path: Path) -> str:
@@ -163,7 +159,7 @@ def _beside(video: Path, path: Path) -> str:
 
 def _label_studio_text(of_video: dict[Path, list[Selection]]) -> str:
     """Tasks with predictions, which annotators look through after the import."""
-    names = _names(list(of_video))
+    names = names_below(list(of_video))
     tasks = []
     for video, items in of_video.items():
         rate = probe(video).frame_rate
@@ -195,7 +191,7 @@ def _label_studio_text(of_video: dict[Path, list[Selection]]) -> str:
 
 
 def _activitynet_text(of_video: dict[Path, list[Selection]]) -> str:
-    names = _names(list(of_video))
+    names = names_below(list(of_video))
     stems = {video: name.removesuffix(video.suffix) for video, name in names.items()}
     ids = stems if len(set(stems.values())) == len(stems) else names
     database = {
@@ -221,20 +217,22 @@ def _activitynet_text(of_video: dict[Path, list[Selection]]) -> str:
 
 
 def _csv_text(of_video: dict[Path, list[Selection]]) -> str:
-    names = _names(list(of_video))
+    names = names_below(list(of_video))
     buffer = io.StringIO()
     table = csv.writer(buffer, lineterminator="\n")
     table.writerow(_COLUMNS)
     for video, items in of_video.items():
         name = shown_name(names[video])
+        # A way, which readers take as the same, and spreadsheets for no formula.
+        name = name if spreadsheet_cell(name) == name else f"./{name}"
         for item in items:
-            segment, label = item.segment, label_of(item)
+            segment = item.segment
             table.writerow(
                 (
-                    f"./{name}" if name.startswith(_FORMULAS) else name,
+                    name,
                     round(segment.start_seconds, _DIGITS),
                     round(segment.end_seconds, _DIGITS),
-                    f"'{label}" if label.startswith(_FORMULAS) else label,
+                    spreadsheet_cell(label_of(item)),
                     item.score,
                 )
             )

@@ -8,15 +8,13 @@ from pathlib import Path
 from typing import Literal
 
 from stillseek.errors import MediaError, UnusableFeaturesError
-from stillseek.files import TABLE_SUFFIXES, Output, replacing, shown_name
+from stillseek.files import TABLE_SUFFIXES, Output, replacing, spreadsheet_cell
 from stillseek.localize.arguments import check_type, checked_output
 from stillseek.localize.localization import Localization
 
 RankedBy = Literal["presence", "similarity"]
 
 _COLUMNS = ("video", "rank", "start_seconds", "end_seconds", "score", "presence", "found")
-# What spreadsheets compute where a cell begins with it.
-_FORMULAS = ("=", "+", "-", "@")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +97,7 @@ def search_each(
         on_progress: Called with the bytes of the files that are done, and of all.
     """
     # Bytes are known before any file is opened, and near enough to time.
-    sizes = [_size(video) for video in videos]
+    sizes = [size_of(video) for video in videos]
     all_bytes = sum(sizes)
     results, failures = [], []
     for video, size, after in zip(videos, sizes, accumulate(sizes), strict=True):
@@ -163,21 +161,15 @@ def _rows(ranking: Ranking) -> Iterator[tuple[object, ...]]:
                 if moment is not None
                 else (None, None, None)
             )
-            yield (_name_cell(found.video), place, *of_moment, found.presence, is_found)
-
-
-def _name_cell(video: Path) -> str:
-    """The name, which no reader of tables takes for lines, commands or a formula."""
-    text = shown_name(str(video))
-    return f"'{text}" if text.startswith(_FORMULAS) else text
+            yield (spreadsheet_cell(str(found.video)), place, *of_moment, found.presence, is_found)
 
 
 def _peak(found: Localization) -> float:
     return 0.0 if found.similarity is None else float(found.similarity.values.max())
 
 
-def _size(video: Path) -> int:
-    """At least 1, so that a share of all is one of something."""
+def size_of(video: Path) -> int:
+    """Bytes of a file, at least 1, so that a share of all is one of something."""
     try:
         return max(1, video.stat().st_size)
     except OSError:

@@ -42,7 +42,7 @@ def cut(path: str | Path, segment: Segment, out: str | Path) -> None:
 
 def _write_clip(source: VideoSource, segment: Segment, out: Path, sound: Sound | None) -> None:
     convert = PixelConverter(None, source.pixel_aspect)
-    shown = _shown_in(source, segment)
+    shown = shown_in(source, segment)
     first = next(shown, None)
     if first is None:
         raise UsageError(
@@ -65,7 +65,7 @@ def _write_clip(source: VideoSource, segment: Segment, out: Path, sound: Sound |
             waiting = next(audio, None)
 
 
-def _shown_in(source: VideoSource, segment: Segment) -> Iterator[tuple[TimedFrame, float]]:
+def shown_in(source: VideoSource, segment: Segment) -> Iterator[tuple[TimedFrame, float]]:
     """Frames that are on display during a segment, and for how many seconds of it."""
     begin, end = segment.start_seconds, segment.end_seconds
     shown: TimedFrame | None = None
