@@ -43,6 +43,11 @@ VERBS = {
             "--cache": None,
         },
     ),
+    "batch": Verb(
+        ("batch",),
+        {"--videos": FOLDER, "--images": FOLDER, "--checkpoint": FILE, **RECIPE},
+        {"--out": None},
+    ),
     "demo": Verb(("demo",), {"--checkpoint": FOLDER}, {"--out": None}),
     "export": Verb(("export",), {"": FOLDER}, {"--out": ".onnx"}),
     "export of a shipped head": Verb(("export",), {"--weights": FILE}, {"--out": ".onnx"}),

@@ -63,9 +63,6 @@ def batch(
     if top < 1:
         raise UsageError(f"top must be at least 1, got {top}")
     given = _inputs(pairs, videos, images)
-    from stillseek.localize.pair_table import pairs_of, read_pairs
-
-    wanted = read_pairs(pairs) if pairs is not None else pairs_of(videos or [], images or Path())
     from stillseek.localize.batch import (
         RECORDS,
         REPORT,
@@ -74,13 +71,14 @@ def batch(
         features_of,
         search_pairs,
     )
+    from stillseek.localize.pair_table import pairs_of, read_pairs
 
-    files = {file for pair in wanted for file in (pair.video, pair.image)}
     check_outputs(
         [batch_output(out, name="--out")],
-        inputs=[*given, *sorted(files), checkpoint, *files_of(recipe_options)],
+        inputs=[*given, checkpoint, *files_of(recipe_options)],
         overwrite=overwrite,
     )
+    wanted = read_pairs(pairs) if pairs is not None else pairs_of(videos or [], images or Path())
     from stillseek.localize import Localizer
 
     localizer = Localizer.load(
