@@ -13,6 +13,7 @@ from stillseek.errors import MediaError, TruncatedMediaWarning, UsageError
 
 VERBS = (
     "locate",
+    "batch",
     "demo",
     "dataset",
     "extract",
@@ -23,8 +24,8 @@ VERBS = (
     "doctor",
 )
 _ALL_VERBS = (
-    "locate, batch, demo, dataset, extract, store, fit-pca, train, train-encoder, evaluate, experiment, "
-    "export, library, doctor"
+    "locate, batch, demo, dataset, extract, store, fit-pca, train, train-encoder, evaluate, "
+    "experiment, export, library, doctor"
 )
 _LOCATE = ("locate", "v.mp4", "--image", "q.png")
 _TRAIN = ("train", "--dataset", "d", "--store", "s", "--out", "o")
