@@ -337,3 +337,15 @@ def test_ranking_names_videos_by_their_way_from_a_common_folder(
     assert len(page.clips) == 2
     assert len(page.pictures) == 2 + 6 + 6
     assert str(tmp_path) not in (tmp_path / "r.html").read_text()
+
+
+def test_moments_of_minutes_have_no_clip(found: Localization, tmp_path: Path, monkeypatch) -> None:
+    moments = (Moment(0.0, 121.0, 0.5), Moment(2.0, 5.0, 0.25))
+    monkeypatch.setattr(report, "frames_of", lambda *_: [])
+    monkeypatch.setattr(page_chart, "strip_of", lambda *_: [])
+
+    write_report(replace(found, moments=moments, duration_seconds=200.0), tmp_path / "r.html")
+
+    page = Page(tmp_path / "r.html")
+    assert len(page.clips) == 1
+    assert "1 0:00.0 to 2:01.0 121.0 s, score 50% No clip here" in page.text

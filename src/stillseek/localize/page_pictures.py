@@ -22,8 +22,8 @@ _FRAMES_SHOWN, _STRIP_FRAMES = 6, 8
 _FRAME_PIXELS, _STRIP_PIXELS, _CLIP_PIXELS = 320, 240, 480
 # Frames that are closer look the same.
 _LEAST_APART_SECONDS = 0.25
-# What no clip is smaller than: longer ones are not even tried where that has no room.
-_LEAST_CLIP_BYTES_A_SECOND = 1_000
+# Longer clips take minutes to make, and most of a page.
+_LONGEST_CLIP_SECONDS = 120.0
 
 
 @dataclass(slots=True)
@@ -32,9 +32,11 @@ class Room:
 
     Attributes:
         num_bytes: Bytes that are left.
+        clip_seconds: How long a clip may be for which it is worth to try.
     """
 
     num_bytes: int
+    clip_seconds: float = _LONGEST_CLIP_SECONDS
 
     def take(self, text: str) -> bool:
         """Whether a text has room; then it has taken it."""
@@ -90,7 +92,7 @@ def frames_of(video: Path, segment: Segment, room: Room) -> list[dict[str, str]]
 
 def clip_uri(video: Path, segment: Segment, room: Room) -> str | None:
     """A segment as a small clip in an address; None where there is no room, or it does not play."""
-    if segment.duration_seconds * _LEAST_CLIP_BYTES_A_SECOND > room.num_bytes:
+    if segment.duration_seconds > room.clip_seconds:
         return None
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder) / "clip.mp4"
@@ -99,4 +101,8 @@ def clip_uri(video: Path, segment: Segment, room: Room) -> str | None:
         except (MediaError, UsageError):
             return None
         uri = f"data:video/mp4;base64,{base64.b64encode(place.read_bytes()).decode()}"
-    return uri if room.take(uri) else None
+    if room.take(uri):
+        return uri
+    # Of many moments, only shorter ones may still fit.
+    room.clip_seconds = segment.duration_seconds / 2
+    return None
