@@ -25,7 +25,9 @@ OTHER_PAGES = tuple(
 FENCE = re.compile(r"^```(\w+)[^\n]*\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 VIDEO = re.compile(r"[\w./-]+\.(?:mp4|mkv|mov|webm|avi)\b")
 IMAGE = re.compile(r"[\w./-]+\.(?:jpe?g|png|webp)\b")
-OUTPUT_OPTIONS = ("--plot", "--report", "--explain", "--clips", "--export", "--csv")
+OUTPUT_OPTIONS = (
+    *("--plot", "--report", "--explain", "--clips", "--export", "--csv", "--annotations"),
+)
 # A folder of videos, by its name on the pages.
 FOLDER = "my-videos"
 # These get a machine ready; the tests run on one that is.

@@ -37,6 +37,8 @@ _ENDS_BYTES = 1 << 16
 # Tables of some programs are UTF-16.
 _ENCODINGS = ("utf-8", "utf-16-le")
 _LONGEST_NAME_BYTES = 255
+# What spreadsheets compute where a cell begins with it.
+_FORMULAS = ("=", "+", "-", "@")
 _NO_TEXT = re.compile("[\ud800-\udfff]")
 # Control characters and line breaks of Unicode.
 _UNPRINTED = ("Cc", "Zl", "Zp")
@@ -176,6 +178,19 @@ def refuse_url(path: Path, name: str, *, advice: str = "download what is to be r
     """
     if (url := shown_url(str(path))) and not path.exists():
         raise UsageError(f"{name} {url} is a URL; give a path on this machine ({advice})")
+
+
+def names_below(paths: Sequence[Path]) -> dict[Path, str]:
+    """What files are called where nobody is told where they lie: their way from a common folder.
+
+    Args:
+        paths: Files, at least one.
+    """
+    try:
+        common = os.path.commonpath([path.absolute().parent for path in paths])
+    except ValueError:  # they are on several drives
+        return {path: path.name for path in paths}
+    return {path: path.absolute().relative_to(common).as_posix() for path in paths}
 
 
 def is_same_place(one: Path, other: Path) -> bool:

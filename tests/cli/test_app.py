@@ -13,6 +13,7 @@ from stillseek.errors import MediaError, TruncatedMediaWarning, UsageError
 
 VERBS = (
     "locate",
+    "batch",
     "demo",
     "dataset",
     "extract",
@@ -23,8 +24,8 @@ VERBS = (
     "doctor",
 )
 _ALL_VERBS = (
-    "locate, demo, dataset, extract, store, fit-pca, train, train-encoder, evaluate, experiment, "
-    "export, library, doctor"
+    "locate, batch, demo, dataset, extract, store, fit-pca, train, train-encoder, evaluate, "
+    "experiment, export, library, doctor"
 )
 _LOCATE = ("locate", "v.mp4", "--image", "q.png")
 _TRAIN = ("train", "--dataset", "d", "--store", "s", "--out", "o")
@@ -116,7 +117,10 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("tokens", "message"),
     [
-        (["find"], "there is no command 'find'; the commands are locate, demo, dataset, extract, "),
+        (
+            ["find"],
+            "there is no command 'find'; the commands are locate, batch, demo, dataset, extract, ",
+        ),
         (["frobnicate"], f"there is no command 'frobnicate'; the commands are {_ALL_VERBS}; see "),
         (["trian"], "there is no command 'trian'; did you mean train? The commands are locate, "),
         (["locate"], "the picture is missing: stillseek locate VIDEO --image PICTURE; see "),

@@ -120,6 +120,32 @@ def test_every_output_is_written_and_named(command: list[str], tmp_path: Path, c
     assert all(path.stat().st_size > 0 for path in written)
 
 
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("a.eaf", []), ("a.json", ["--annotation-format", "label-studio"]), ("a.csv", [])],
+)
+def test_annotations_are_of_the_moments_that_are_printed(
+    command: list[str], name: str, words: list[str], tmp_path: Path, capsys
+) -> None:
+    path = tmp_path / name
+
+    assert main([*command, "--top", "2", "--annotations", str(path), *words]) == 0
+
+    assert capsys.readouterr().out.endswith(f"\nwrote {path}\n")
+    assert path.read_text("utf-8").count("query") >= 1  # the picture's name is the label
+    assert main([*command, "--annotations", str(path), *words]) == 0
+
+
+def test_annotations_of_one_video_refuse_two_before_the_search(
+    command: list[str], write_clip, capsys
+) -> None:
+    words = [str(write_clip(name="other.mp4")), *command[1:], "--annotations", "a.eaf"]
+
+    assert main(["locate", *words]) == 2
+
+    assert "a file of elan is of one video, got 2; write one for each" in capsys.readouterr().err
+
+
 def test_explain_of_two_spaces_is_refused_before_the_video_is_read(
     command: list[str], small_recipe, tmp_path: Path, monkeypatch, capsys
 ) -> None:
@@ -172,6 +198,9 @@ def test_box_goes_with_its_image(command: list[str], write_picture, capsys) -> N
         (["--top", "0"], "top must be at least 1, got 0"),
         (["--top", "2", "--decode", "independent"], "gives one moment, not 2; use 'joint'"),
         (["--model", "matching"], "a model (matching) were given; give one of them"),
+        (["--annotations", "a.json"], "a.json does not say what annotations to write; choose with"),
+        (["--annotations", "a.eaf", "--annotation-format", "cvat"], "it must end in .xml"),
+        (["--annotation-format", "via"], "has no effect without --annotations FILE"),
     ],
 )
 def test_wrong_values_exit_with_2(

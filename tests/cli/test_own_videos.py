@@ -7,6 +7,7 @@ import pytest
 
 from stillseek.cli.app import main
 from stillseek.data.manifest import read_manifest
+from stillseek.timeline import Segment
 
 PAGE = Path(__file__).resolve().parents[2] / "docs/data/own-videos.md"
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -200,7 +201,7 @@ def test_faults_of_activitynet_are_all_counted(folder: Path, capsys) -> None:
         (["--simple", "-1"], 2, "simple must be at least 0, got -1"),
         (["--seed", "-5"], 2, "seed must be at least 0, got -5"),
         (["--difficult", "2"], 2, "so --difficult has no effect; give --taxonomy FILE"),
-        (["--attribute", "Activity"], 2, "is not a file of VIA, so --attribute has no effect"),
+        (["--attribute", "Activity"], 2, "is no file of VIA, ELAN or Label Studio, so --attr"),
         (["--split-by", "colour"], 2, "Invalid value"),
         (["--split-by", "class"], 1, "a split in three needs at least 3 classes, got 2"),
         (["--images", "nowhere"], 1, "is called like a label; expected FOLDER/LABEL/image.jpg"),
@@ -231,3 +232,63 @@ def test_videos_without_annotations_are_told(folder: Path, capsys) -> None:
     assert main(["dataset", "import", "a.json", "--videos", "my-videos", "--out", "made"]) == 0
 
     assert "\nwithout annotations, and left out: 1 video\n" in capsys.readouterr().out
+
+
+LAUGHS = '<!DOCTYPE x [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;">]><annotations>&b;</annotations>'
+STUDIO = '[{"id": 3, "data": {"video": "garden.mp4"}, "annotations": [{"result": [{"id": "r", '
+STUDIO += (
+    '"type": "timelinelabels", "value": {"ranges": [%s], "timelinelabels": ["juggling"]}}]}]}]'
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "line"),
+    [
+        ("a.xml", LAUGHS, "a.xml: it begins with <!DOCTYPE x>, which no annotator writes"),
+        ("a.eaf", LAUGHS, "a.eaf: it begins with <!DOCTYPE x>"),
+        ("a.eaf", "<ANNOTATION_DOC", "a.eaf: not valid XML at line 1, column 0"),
+        ("a.boris", '{"observations": ', "a.boris: not valid JSON at line 1, column 18"),
+        ("a.json", '{"behaviors_conf": {}, "observations": []}', "a.json has not the layout of a"),
+        (
+            "a.json",
+            '[{"data": {}, "annotations": [{}]}]',
+            "a.json, task 1: not the layout of Label",
+        ),
+        (
+            "a.json",
+            STUDIO % '{"start": NaN, "end": 9}',
+            "a.json, task 3, region r: a range from nan",
+        ),
+        ("a.jsonl", '{"video": "garden", "kept": 1}', "a.jsonl, line 1: kept is 1, expected true"),
+        ("a.tsv", "video\tstart\tend\tlabel\ngarden\tx\t2\tjump", "a.tsv, line 2: start is 'x'"),
+        ("a.csv", "\x00", "a.csv, line 1: "),
+    ],
+)
+def test_broken_files_of_other_tools_exit_with_1_and_name_the_place(
+    name: str, text: str, line: str, folder: Path, capsys
+) -> None:
+    (folder / name).write_text(text, encoding="utf-8")
+
+    assert main(["dataset", "import", name, "--videos", "my-videos", "--out", "out"]) == 1
+
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith(f"error: {line}")
+    assert all(each.startswith("error: ") for each in captured.err.splitlines())
+    assert not (folder / "out").exists()
+
+
+def test_ranges_of_frames_are_imported_by_the_rate_of_their_video(folder: Path, capsys) -> None:
+    ranges = '{"start": 3, "end": 8}'
+    text = STUDIO % ranges
+    other = text.replace("garden.mp4", "beach/sunset.mkv").replace('"id": 3', '"id": 4')
+    (folder / "studio.json").write_text(f"{text[:-1]}, {other[1:]}", encoding="utf-8")
+    words = ["dataset", "import", "studio.json", "--videos", "my-videos", "--out", "out"]
+
+    assert main(words) == 0
+
+    # Frames 3 to 8 of 2 a second.
+    segments = {sample.segment for sample in read_manifest(folder / "out").samples}
+    assert segments == {Segment(1.0, 4.0)}
+    assert main([*words, "--attribute", "nobody"]) == 1
+    assert "no region is of a control tag 'nobody'; it has none" in capsys.readouterr().err

@@ -22,6 +22,8 @@ from stillseek.evaluation.predictions import (
     write_predictions,
 )
 from stillseek.features import load_recipe
+from stillseek.handoff.annotations import write_annotations
+from stillseek.handoff.selection import Selection
 from stillseek.localize import Localizer
 from stillseek.models.checkpoint import Checkpoint, save_checkpoint
 from stillseek.models.flp import Flp, FlpConfig
@@ -63,7 +65,7 @@ def build(folder: Path) -> None:
     for number, seconds in enumerate((4.0, 5.0, 6.0)):
         _write_video(clips / f"v{number}.mp4", *_VIDEOS[0], seconds=seconds)
     _write_pictures(folder / "image")
-    _write_annotations(folder / "annotations")
+    _write_annotations(folder / "annotations", folder / "clips")
     similar = {"ball": ["archery", "bowling"], "water": ["diving", "rowing"]}
     _write_text(folder / "taxonomy/groups.json", json.dumps(similar))
     _write_data_set(folder / "manifest/dataset", clips)
@@ -152,7 +154,7 @@ def _write_pictures(folder: Path) -> None:
         picture.save(folder / "plain.avif", exif=exif)
 
 
-def _write_annotations(folder: Path) -> None:
+def _write_annotations(folder: Path, clips: Path) -> None:
     rows = [
         {"video": f"v{video}.mp4", "start": start, "end": start + 1.5, "label": _LABELS[place]}
         for video in range(3)
@@ -216,6 +218,37 @@ def _write_annotations(folder: Path) -> None:
     ]
     net = {"database": database, "taxonomy": tree, "version": "VERSION 1.3"}
     _write_text(folder / "activitynet.json", json.dumps(net))
+    items = [
+        Selection(
+            video=clips / row["video"],
+            segment=Segment(row["start"], row["end"]),
+            name=row["label"],
+        )
+        for row in rows
+    ]
+    write_annotations(items, folder / "project.boris")
+    write_annotations(items, folder / "studio.json", "label-studio")
+    write_annotations(items[:2], folder / "tiers.eaf")
+    write_annotations(items[:2], folder / "tracks.xml")
+    decisions = [
+        {
+            "video": row["video"],
+            "start_seconds": row["start"],
+            "end_seconds": row["end"],
+            "label": row["label"],
+            "kept": number != 1,
+        }
+        for number, row in enumerate(rows)
+    ]
+    _write_text(folder / "labels.jsonl", "\n".join(map(json.dumps, decisions)) + "\n")
+    header = "Observation id\tSource\tMedia duration (s)\tSubject\tBehavior\tBehavior type"
+    events = [
+        f"o{number // 2}\tplayer #1:{row['video']}\t4.0\t\t{row['label']}\tSTATE\t{row['start']}\t"
+        f"{row['end']}"
+        for number, row in enumerate(rows)
+    ]
+    table = "\n".join((f"{header}\tStart (s)\tStop (s)", *events))
+    _write_text(folder / "events.tsv", table + "\n")
 
 
 def _write_data_set(folder: Path, clips: Path) -> None:

@@ -12,9 +12,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stillseek.localize import report
+from stillseek.localize import page_chart, report
 from stillseek.localize.localization import Localization, Similarity
-from stillseek.localize.report import write_report
+from stillseek.localize.ranking import rank
+from stillseek.localize.report import write_ranking_report, write_report
+from stillseek.media import frame_at, probe
 from stillseek.timeline import Moment, Segment
 
 
@@ -45,11 +47,21 @@ class Page(HTMLParser):
     def __init__(self, path: Path) -> None:
         super().__init__()
         self.sources: list[str] = []
+        self.posters: list[str] = []
         self.words: list[str] = []
         self.feed(path.read_text(encoding="utf-8"))
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.sources += [value or "" for name, value in attrs if name in ("src", "href")]
+        self.posters += [value or "" for name, value in attrs if name == "poster"]
+
+    @property
+    def pictures(self) -> list[str]:
+        return [source for source in self.sources if source.startswith("data:image")]
+
+    @property
+    def clips(self) -> list[str]:
+        return [source for source in self.sources if source.startswith("data:video/mp4;base64,")]
 
     def handle_data(self, data: str) -> None:
         self.words.append(data)
@@ -75,11 +87,14 @@ def test_report_holds_everything_itself(found: Localization, tmp_path: Path) -> 
     write_report(found, tmp_path / "made" / "report.html")
 
     page = Page(tmp_path / "made" / "report.html")
-    assert len(page.sources) == 2 + 8 + 6  # queries, strip, frames of the moment
-    for source in page.sources:
+    # Queries, strip, clip and frames of the moment.
+    assert len(page.sources) == 2 + 8 + 1 + 6
+    for source in (*page.pictures, *page.posters):
         kind, content = source.split(",")
         assert kind == "data:image/jpeg;base64"
         Image.open(io.BytesIO(base64.b64decode(content))).verify()
+    assert len(page.pictures) == 2 + 8 + 6
+    assert len(page.posters) == 1
     text = (tmp_path / "made" / "report.html").read_text()
     assert "url(" not in text
     assert "@media (prefers-color-scheme: dark)" in text
@@ -94,10 +109,9 @@ def test_report_says_what_was_found_and_by_what(found: Localization, tmp_path: P
     assert "The true segment is 0:02.0 to 0:06.0; IoU 0.75." in text
     assert "second.png, box 5,7,31,23" in text
     assert "a <b> & c.mp4" in text
-    assert found.fingerprint[:16] in text
-    # Nothing that only this machine knows, or that nobody reads.
+    # Nothing that only this machine knows.
     whole = (tmp_path / "r.html").read_text()
-    assert found.fingerprint not in whole
+    assert found.fingerprint[:8] not in whole
     assert str(found.video.parent) not in whole
     # Frames from the middle of six equal parts.
     for time in ("0:02.2", "0:02.8", "0:03.2", "0:03.8", "0:04.2", "0:04.8"):
@@ -220,7 +234,8 @@ def test_every_moment_has_its_frames(found: Localization, tmp_path: Path) -> Non
     write_report(replace(found, moments=moments), tmp_path / "r.html")
 
     page = Page(tmp_path / "r.html")
-    assert len(page.sources) == 2 + 8 + 6 + 6 + 2
+    assert len(page.pictures) == 2 + 8 + 6 + 6 + 2
+    assert len(page.clips) == 3
     assert re.search(r"2 0:06.0 to 0:08.5 2.5 s, score 25% 0:06.2 .* 0:08.3", page.text)
     assert "3 0:08.5 to 0:09.0 0.5 s, score 12% 0:08.6 0:08.9" in page.text
 
@@ -229,11 +244,108 @@ def test_whoever_dies_while_writing_leaves_a_whole_page(
     found: Localization, tmp_path: Path, dying_writes, monkeypatch
 ) -> None:
     # Not written here, and slow.
-    for name in ("_queries", "_frames", "_strip"):
-        monkeypatch.setattr(report, name, lambda *_: [])
+    for place, name in (
+        *((report, name) for name in ("_queries", "frames_of", "clip_uri")),
+        (page_chart, "strip_of"),
+    ):
+        monkeypatch.setattr(place, name, lambda *_: [])
     path = tmp_path / "report.html"
     write_report(found, path)
     whole = path.read_bytes()
 
     for _ in dying_writes(lambda: write_report(found, path)):
         assert path.read_bytes() == whole
+
+
+def test_a_clip_plays_the_moment_and_is_small(found: Localization, tmp_path: Path) -> None:
+    write_report(found, tmp_path / "r.html")
+
+    (uri,) = Page(tmp_path / "r.html").clips
+    (tmp_path / "clip.mp4").write_bytes(base64.b64decode(uri.partition(",")[2]))
+    info = probe(tmp_path / "clip.mp4")
+    assert info.duration_seconds == pytest.approx(3.0, abs=0.001)
+    assert (info.width, info.height, info.codec) == (80, 48, "h264")
+    # The colour of a frame says its second.
+    shown, expected = (
+        frame_at(path, seconds).mean(axis=(0, 1))
+        for path, seconds in ((tmp_path / "clip.mp4", 1.5), (found.video, 3.5))
+    )
+    assert shown == pytest.approx(expected, abs=6)
+
+
+def test_a_page_without_room_has_times_and_no_clips(
+    found: Localization, tmp_path: Path, monkeypatch
+) -> None:
+    moments = (Moment(2.0, 5.0, 0.5), Moment(6.0, 8.5, 0.25))
+    several = replace(found, moments=moments)
+    write_report(several, tmp_path / "whole.html")
+    whole = Page(tmp_path / "whole.html")
+    frames = sum(map(len, whole.pictures[-12:]))
+
+    monkeypatch.setattr(report, "PAGE_BYTES", frames + len(whole.clips[0]) + 99)
+    write_report(several, tmp_path / "r.html")
+
+    page = Page(tmp_path / "r.html")
+    assert page.clips == whole.clips[:1]
+    assert len(page.pictures) == 2 + 8 + 12
+    assert page.text.count("No clip here: see the video at 0:06.0 to 0:08.5.") == 1
+    monkeypatch.setattr(report, "PAGE_BYTES", 99)
+    write_report(several, tmp_path / "r.html")
+    assert len(Page(tmp_path / "r.html").sources) == 2 + 8
+    assert "1 0:02.0 to 0:05.0 3.0 s, score 50%" in Page(tmp_path / "r.html").text
+
+
+def test_page_names_the_head_without_its_folder(found: Localization, tmp_path: Path) -> None:
+    head = tmp_path / "secret" / "my head"
+    given = replace(
+        found,
+        model=f"sail:{head}, places by matching",
+        uncalibrated=f"head sail:{head} has no calibration, so its moments have no scores",
+    )
+
+    write_report(given, tmp_path / "r.html")
+
+    text = (tmp_path / "r.html").read_text()
+    assert str(tmp_path) not in text
+    assert "sail:my head, places by matching" in text
+    assert "ead sail:my head has no calibration" in text
+
+
+def test_page_is_made_for_phones_the_dark_and_paper(found: Localization, tmp_path: Path) -> None:
+    write_report(found, tmp_path / "r.html")
+
+    text = (tmp_path / "r.html").read_text()
+    for rule in ("@media print", "@media (max-width: 40rem)", "prefers-color-scheme: dark"):
+        assert rule in text
+    assert 'name="viewport" content="width=device-width' in text
+
+
+def test_ranking_names_videos_by_their_way_from_a_common_folder(
+    found: Localization, write_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    videos = [write_clip(name=f"shots/{name}/cam.mp4") for name in ("monday", "tuesday")]
+    gone = replace(found, video=tmp_path / "shots/gone.mp4", presence=0.1)
+
+    write_ranking_report(
+        rank([*(replace(found, video=video) for video in videos), gone]), tmp_path / "r.html"
+    )
+
+    page = Page(tmp_path / "r.html")
+    assert "3 videos, best first" in page.text
+    assert "1. monday/cam.mp4" in page.text
+    assert "3. gone.mp4" in page.text
+    assert len(page.clips) == 2
+    assert len(page.pictures) == 2 + 6 + 6
+    assert str(tmp_path) not in (tmp_path / "r.html").read_text()
+
+
+def test_moments_of_minutes_have_no_clip(found: Localization, tmp_path: Path, monkeypatch) -> None:
+    moments = (Moment(0.0, 121.0, 0.5), Moment(2.0, 5.0, 0.25))
+    monkeypatch.setattr(report, "frames_of", lambda *_: [])
+    monkeypatch.setattr(page_chart, "strip_of", lambda *_: [])
+
+    write_report(replace(found, moments=moments, duration_seconds=200.0), tmp_path / "r.html")
+
+    page = Page(tmp_path / "r.html")
+    assert len(page.clips) == 1
+    assert "1 0:00.0 to 2:01.0 121.0 s, score 50% No clip here" in page.text

@@ -91,6 +91,7 @@ _USAGES = {"locate": {"usage": "Usage: stillseek locate VIDEO... --image IMAGE..
 for _place, (_verb, _summary) in enumerate(
     (
         ("locate", "Find where in videos the activity of a picture happens."),
+        ("batch", "Search many videos with many pictures."),
         ("demo", "Render a video of an unseen activity, search it, and show the result."),
         ("dataset", "Make data sets."),
         ("extract", "Compute the features of videos and query images once, into a store."),

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 _RECIPE = RecipeBesideHead()
 _HANDOFF = HandoffOptions()
+AnnotationFormat = Literal["elan", "boris", "label-studio", "cvat", "via", "activitynet", "csv"]
 
 
 def locate(
@@ -43,6 +44,8 @@ def locate(
     explain: Path | None = None,
     handoff: Annotated[HandoffOptions, Parameter(name="*")] = _HANDOFF,
     csv: Path | None = None,
+    annotations: Path | None = None,
+    annotation_format: AnnotationFormat | None = None,
     recipe: str | None = None,
     recipe_options: Annotated[RecipeBesideHead, Parameter(name="*")] = _RECIPE,
     checkpoint: Path | None = None,
@@ -77,6 +80,10 @@ def locate(
             frames most like it, and where the moment starts and ends.
         handoff: What is written for other programs.
         csv: Write a table of all moments, best video first.
+        annotations: Write the moments as annotations of another tool, or for stillseek dataset
+            import (.csv); labelled like the picture's file.
+        annotation_format: Of which tool; where not given, the ending tells: .eaf is ELAN, .boris
+            BORIS, .xml CVAT; .json may be of Label Studio, VIA or ActivityNet.
         recipe: How pixels become features; that of the checkpoint, or lite, where not given.
         recipe_options: How the recipe is loaded; as the checkpoint says, where not given.
         checkpoint: Use this trained head instead of the shipped one: the folder of stillseek train
@@ -106,6 +113,8 @@ def locate(
         explain=explain,
         handoff=handoff,
         csv=csv,
+        annotations=annotations,
+        annotation_format=annotation_format,
         overwrite=overwrite,
     )
     if top < 1:
@@ -254,6 +263,8 @@ class _Outputs:
     explain: Path | None
     handoff: HandoffOptions
     csv: Path | None
+    annotations: Path | None
+    annotation_format: AnnotationFormat | None
     overwrite: bool
 
     def refuse_those_of_one(self) -> None:
@@ -285,6 +296,19 @@ class _Outputs:
             from stillseek.localize.ranking import table_output
 
             outputs.append(table_output(self.csv, name="--csv"))
+        if self.annotations is not None:
+            from stillseek.handoff.annotations import annotations_output, check_num_videos
+
+            place = annotations_output(
+                self.annotations, self.annotation_format, name="--annotations"
+            )
+            check_num_videos(self.annotations, self.annotation_format, len(videos))
+            outputs.append(place)
+        elif self.annotation_format is not None:
+            raise UsageError(
+                "--annotation-format has no effect without --annotations FILE; give one, or leave "
+                "it out"
+            )
         check_outputs(outputs, inputs=[*videos, *inputs], overwrite=self.overwrite)
 
     def check_recipe(self, localizer: "Localizer") -> None:
@@ -313,6 +337,15 @@ class _Outputs:
 
             write_ranking(ranking, self.csv, overwrite=self.overwrite)
             others.append(self.csv)
+        if self.annotations is not None and any(found.moments for found in ranking.results):
+            from stillseek.handoff.annotations import write_annotations
+            from stillseek.handoff.selection import selections_of
+
+            items = selections_of(ranking.results)
+            write_annotations(
+                items, self.annotations, self.annotation_format, overwrite=self.overwrite
+            )
+            others.append(self.annotations)
         return written + [(path, "") for path in others]
 
     def _write_one(

@@ -29,12 +29,13 @@ def import_(
 ) -> int:
     """Make a data set of your own videos from annotations of what happens when.
 
-    Annotations are a CSV or JSON table with video, start, end and label (and image and split, if
-    wanted), a project or CSV export of VIA 3, or ActivityNet's JSON. Activities are asked for
-    with their own images, or with frames of other videos that show the same label.
+    Annotations are a CSV, TSV or JSON table with video, start, end and label (and image and split,
+    if wanted), a file of VIA 3, ELAN, BORIS, Label Studio or CVAT, labels.jsonl of the page, or
+    ActivityNet's JSON. Activities are asked for with their own images, or with frames of other
+    videos that show the same label.
 
     Args:
-        annotations: File of the annotations, .csv or .json.
+        annotations: File of the annotations: .csv, .tsv, .json, .jsonl, .eaf, .boris or .xml.
         videos: Folder of the videos, with subfolders; they stay where they are.
         out: Folder of the data set.
         images: Folder of query images, with a subfolder a label.

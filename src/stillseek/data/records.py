@@ -62,6 +62,8 @@ def parse_json(text: str, where: str) -> object:
         raise DatasetError(
             f"{where}: not valid JSON at {place} ({error.msg}); is the file cut?"
         ) from error
+    except ValueError as error:  # of a number with thousands of digits
+        raise DatasetError(f"{where}: not valid JSON ({error}); is this the file?") from error
     except RecursionError as error:
         raise DatasetError(f"{where}: the JSON is nested too deeply; is this the file?") from error
 

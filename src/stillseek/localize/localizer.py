@@ -1,7 +1,9 @@
 """The one way from a video and a picture to moments; API, command line and page go through it."""
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -65,7 +67,7 @@ from stillseek.models.decoding import (
 from stillseek.models.evidence import unit
 from stillseek.models.inputs import HeadPrecision
 from stillseek.models.matching import Matching
-from stillseek.models.onnx_session import OnnxCheckpoint
+from stillseek.models.onnx_session import OnnxCheckpoint, OnnxModel
 from stillseek.models.similarity import Similarity
 from stillseek.tensors import LocalizerOutput
 from stillseek.timeline import MAX_STEPS, ClipGrid, Moment
@@ -281,6 +283,46 @@ class Localizer:
             likeness_of_unlike=likeness_of_unlike,
         )
 
+    def encode_video(
+        self, video: Path, *, on_progress: Callable[[float, float], None] | None = None
+    ) -> VideoFeatures:
+        """Reads a video once, for searches with many queries by `locate_features`.
+
+        Args:
+            video: The video file.
+            on_progress: Called with the seconds of video read and the seconds in total.
+
+        Raises:
+            MediaError: The video cannot be read.
+            UnusableFeaturesError: It shows nothing.
+            FeatureError: The cache cannot be written.
+        """
+        if self._store is not None:
+            features = self._store.get_or_encode(self.recipe, video, on_progress=on_progress)
+        else:
+            features = self.recipe.encode_video(video, on_progress=on_progress)
+        if self.recipe.drawn_only:
+            warn_unless_drawn(video, features.grid.duration_seconds)
+        return features
+
+    def fingerprint(self) -> str:
+        """Hash of what decides an answer beside the video, the pictures and the request.
+
+        That is the recipe, the head with its weights, the calibration and this release: the same
+        request of localizers with one fingerprint has one answer.
+        """
+        digest = hashlib.sha256(
+            f"{version('stillseek')} {self.recipe.fingerprint} {self.name} {self._precision} "
+            f"{self.calibration} {self._is_calibrated}".encode()
+        )
+        if isinstance(self.model, OnnxModel):
+            digest.update(self.model.sha256.encode())
+        else:
+            for name, value in sorted(self.model.state_dict().items()):
+                digest.update(f"{name} {tuple(value.shape)} {value.dtype}".encode())
+                digest.update(value.detach().cpu().float().numpy().tobytes())
+        return digest.hexdigest()
+
     def locate(
         self,
         video: Path | str,
@@ -331,9 +373,7 @@ class Localizer:
         # Requests and pictures first: what is wrong must not cost the time of reading the video.
         search = self._checked_request(top, decode, search, on_progress)
         query = self._query(images, boxes, unlike)
-        features = self._encode_video(video, on_progress)
-        if self.recipe.drawn_only:
-            warn_unless_drawn(video, features.grid.duration_seconds)
+        features = self.encode_video(video, on_progress=on_progress)
         return self.locate_features(
             features, query, video=video, top=top, decode=decode, search=search
         )
@@ -556,13 +596,6 @@ class Localizer:
         if not self._is_calibrated:
             return f"head {self.name} has no calibration, so its moments have no scores"
         return None
-
-    def _encode_video(
-        self, path: Path, on_progress: Callable[[float, float], None] | None
-    ) -> VideoFeatures:
-        if self._store is not None:
-            return self._store.get_or_encode(self.recipe, path, on_progress=on_progress)
-        return self.recipe.encode_video(path, on_progress=on_progress)
 
 
 def _load_recipe(

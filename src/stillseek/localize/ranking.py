@@ -97,7 +97,7 @@ def search_each(
         on_progress: Called with the bytes of the files that are done, and of all.
     """
     # Bytes are known before any file is opened, and near enough to time.
-    sizes = [_size(video) for video in videos]
+    sizes = [size_of(video) for video in videos]
     all_bytes = sum(sizes)
     results, failures = [], []
     for video, size, after in zip(videos, sizes, accumulate(sizes), strict=True):
@@ -168,8 +168,8 @@ def _peak(found: Localization) -> float:
     return 0.0 if found.similarity is None else float(found.similarity.values.max())
 
 
-def _size(video: Path) -> int:
-    """At least 1, so that a share of all is one of something."""
+def size_of(video: Path) -> int:
+    """Bytes of a file, at least 1, so that a share of all is one of something."""
     try:
         return max(1, video.stat().st_size)
     except OSError:

@@ -1,17 +1,21 @@
-"""A result as one HTML page that needs no other file and no network."""
+"""A result as one HTML page that needs no other file and no network, and tells of no machine."""
 
-import base64
-import io
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
-from jaxtyping import UInt8
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from PIL import Image, ImageDraw
 
 from stillseek.errors import MediaError, UsageError
-from stillseek.files import MADE_BY, REPORT_SUFFIXES, Output, replacing, shown_name
+from stillseek.files import (
+    MADE_BY,
+    REPORT_SUFFIXES,
+    Output,
+    names_below,
+    replacing,
+    shown_name,
+)
 from stillseek.localize.arguments import (
     check_localization,
     check_true_segment,
@@ -20,33 +24,24 @@ from stillseek.localize.arguments import (
 )
 from stillseek.localize.localization import (
     Localization,
-    Similarity,
     format_score,
     format_span,
     format_time,
     presence_in_words,
 )
-from stillseek.localize.panels import (
-    MOMENTS_SHOWN,
-    UNCALIBRATED_THRESHOLD,
-    VERMILION,
-    curve_points,
-    tick_seconds,
-)
+from stillseek.localize.page_chart import chart_of
+from stillseek.localize.page_pictures import Room, clip_uri, frames_of, picture_uri
 from stillseek.localize.query_image import VideoFrame, pixels_of
-from stillseek.localize.ranking import Ranking
-from stillseek.media import frames_at
+from stillseek.localize.ranking import Ranking, rank
 from stillseek.timeline import Segment
 
-_FRAMES_SHOWN, _STRIP_FRAMES = 6, 8
-_QUERY_PIXELS, _FRAME_PIXELS, _STRIP_PIXELS = 480, 320, 240
-# Frames that are closer look the same.
-_LEAST_APART_SECONDS = 0.25
-# Points of the curve, about two a pixel of a wide page; marks below it that a narrow one has room
-# for.
-_MOST_POINTS, _MAX_TICKS = 2000, 6
-# Enough to compare by eye: as stillseek store ls shows it.
-_FINGERPRINT_DIGITS = 16
+if TYPE_CHECKING:
+    from stillseek.localize.batch import Batch
+
+PAGE_BYTES = 20_000_000
+"""What the pictures and clips of a page may take: what mail and browsers still carry."""
+
+_QUERY_PIXELS = 480
 
 
 def write_report(
@@ -56,7 +51,10 @@ def write_report(
     true_segment: Segment | None = None,
     overwrite: bool = False,
 ) -> None:
-    """Writes the page: query, similarity over time, every moment with its frames, what found it.
+    """Writes the page: query, similarity over time, every moment with its frames and a clip.
+
+    The page has no path and no fingerprint in it: it may be given away. Its pictures and clips take
+    at most `PAGE_BYTES`; moments without room for a clip have their times.
 
     Args:
         localization: The result; its video and images are read again for the pictures.
@@ -79,20 +77,25 @@ def write_report(
         inputs=localization.files,
         overwrite=overwrite,
     )
+    names = {localization.video: localization.video.name}
+    room = Room(PAGE_BYTES)
+    moments = _with_clips(localization, _moments(localization, room), room)
     page = _render(
         "report.html",
         title=shown_name(localization.video.name),
         video_name=shown_name(localization.video.name),
         duration=format_time(localization.duration_seconds),
-        presence=presence_in_words(localization),
+        presence=_told(presence_in_words(localization), [localization], names),
         is_absent=localization.found is False,
-        moments=_moments(localization),
+        moments=moments,
         truth=_truth(true_segment, localization.best),
         queries=_queries(localization),
-        chart=_chart(localization, true_segment),
+        chart=chart_of(localization, true_segment),
         # Where presence is None, its words say why already.
-        no_scores=None if localization.presence is None else localization.uncalibrated,
-        facts=_facts(localization),
+        no_scores=None
+        if localization.presence is None or localization.uncalibrated is None
+        else _told(localization.uncalibrated, [localization], names),
+        facts={"duration": f"{localization.duration_seconds:.1f} s", **_facts(localization)},
     )
     with replacing(path) as place:
         place.write_text(page, encoding="utf-8")
@@ -122,16 +125,52 @@ def write_ranking_report(ranking: Ranking, path: Path | str, *, overwrite: bool 
         inputs=[file for found in ranking.results for file in found.files],
         overwrite=overwrite,
     )
-    first = ranking.results[0]
-    facts = {
-        name: fact for name, fact in _facts(first).items() if name not in ("video", "duration")
-    }
+    room = Room(PAGE_BYTES)
     page = _render(
         "ranking.html",
-        title=f"{len(ranking.results)} videos, best first",
-        queries=_queries(first),
-        videos=[_video(found) for found in ranking.results],
-        facts=facts,
+        title=f"{_count(len(ranking.results), 'video')}, best first",
+        groups=_groups([("", ranking)], room),
+        failures=[],
+        facts=_facts(ranking.results[0]),
+    )
+    with replacing(path) as place:
+        place.write_text(page, encoding="utf-8")
+
+
+def write_batch_report(batch: "Batch", path: Path | str, *, overwrite: bool = False) -> None:
+    """Writes a page of many pictures, each with its videos, best first.
+
+    Args:
+        batch: The answers; where none could be searched, the page says why.
+        path: Where to.
+        overwrite: Whether a file that stillseek did not write may be replaced.
+
+    Raises:
+        UsageError: As for `write_report`.
+        OSError: The file can't be written.
+    """
+    pairs = [answer.pair for answer in batch.answers]
+    path = checked_output(
+        path,
+        lambda place: Output(name="report", path=place, suffixes=REPORT_SUFFIXES),
+        inputs=list({file for pair in pairs for file in (pair.video, pair.image)}),
+        overwrite=overwrite,
+    )
+    of_query: dict[tuple[object, ...], list[Localization]] = {}
+    for answer in batch.answers:
+        if answer.found is not None:
+            key = answer.pair.image, answer.pair.box, answer.pair.label
+            of_query.setdefault(key, []).append(answer.found)
+    groups = [(str(label or ""), rank(found)) for (_, _, label), found in of_query.items()]
+    found = [each for _, ranking in groups for each in ranking.results]
+    num_videos = len({pair.video for pair in pairs})
+    files = {file: file.name for pair in pairs for file in (pair.video, pair.image)}
+    page = _render(
+        "ranking.html",
+        title=f"{_count(len(of_query), 'picture')}, {_count(num_videos, 'video')}",
+        groups=_groups(groups, Room(PAGE_BYTES)),
+        failures=[_told(error, found, files) for error in batch.errors],
+        facts=_facts(found[0]) if found else {"stillseek": version("stillseek")},
     )
     with replacing(path) as place:
         place.write_text(page, encoding="utf-8")
@@ -144,79 +183,81 @@ def _render(template: str, **values: object) -> str:
     return environment.get_template(template).render(made_by=MADE_BY, **values)
 
 
-def _video(localization: Localization) -> dict[str, object]:
-    moments, error = [], None
-    try:
-        moments = _moments(localization)
-    except MediaError as failure:
-        error = str(failure)
-    return {
-        "name": shown_name(str(localization.video)),
-        "presence": presence_in_words(localization),
-        "is_absent": localization.found is False,
-        "moments": moments,
-        "error": error,
-    }
+def _groups(groups: Sequence[tuple[str, Ranking]], room: Room) -> list[dict[str, object]]:
+    """What is said and shown of every query; frames of all moments have room before any clip."""
+    names = names_below([found.video for _, ranking in groups for found in ranking.results])
+    shown: list[dict[str, object]] = []
+    moments: dict[int, list[dict[str, object]]] = {}
+    results = [found for _, ranking in groups for found in ranking.results]
+    frames = Room(room.num_bytes // 2)
+    errors: dict[int, str] = {}
+    for place, found in enumerate(results):
+        try:
+            moments[place] = _moments(found, frames)
+        except MediaError as failure:
+            moments[place], errors[place] = [], _told(str(failure), [found], names)
+    clips = Room(room.num_bytes // 2 + frames.num_bytes)
+    place = 0
+    for label, ranking in groups:
+        videos = []
+        for found in ranking.results:
+            videos.append(
+                {
+                    "name": shown_name(names[found.video]),
+                    "presence": _told(presence_in_words(found), [found], names),
+                    "is_absent": found.found is False,
+                    "moments": _with_clips(found, moments[place], clips),
+                    "error": errors.get(place),
+                }
+            )
+            place += 1
+        queries = _queries(ranking.results[0])
+        shown.append({"label": shown_name(label), "queries": queries, "videos": videos})
+    return shown
 
 
-def _moments(localization: Localization) -> list[dict[str, object]]:
+def _moments(localization: Localization, room: Room) -> list[dict[str, object]]:
     """What is said and shown of every moment, best first."""
     return [
         {
             "span": format_span(moment.segment),
             "length": f"{moment.segment.duration_seconds:.1f} s",
             "score": None if moment.score is None else format_score(moment.score),
-            "frames": _frames(localization.video, moment.segment),
+            "frames": frames_of(localization.video, moment.segment, room),
+            "clip": None,
         }
         for moment in localization.moments
     ]
 
 
-def _chart(localization: Localization, true: Segment | None) -> dict[str, object]:
-    """What is drawn over time; places in percent, as the drawing stretches with the page."""
-    duration = localization.duration_seconds
-    similarity = localization.similarity
-
-    def place(segment: Segment) -> dict[str, float]:
-        left = 100 * segment.start_seconds / duration
-        right = min(100.0, 100 * segment.end_seconds / duration)
-        return {"left": round(left, 3), "width": round(right - left, 3)}
-
-    level = None
-    if similarity is not None:
-        level = UNCALIBRATED_THRESHOLD if similarity.threshold is None else similarity.threshold
-    step = tick_seconds(duration, _MAX_TICKS)
-    ticks = [step * tick for tick in range(int(duration / step) + 1)]
-    return {
-        "points": None if similarity is None else _points(similarity, duration),
-        "level": level,
-        "is_calibrated": similarity is not None and similarity.threshold is not None,
-        "level_name": None if level is None else format_score(level),
-        "moments": [place(moment.segment) for moment in localization.moments[:MOMENTS_SHOWN]],
-        "truth": None if true is None else place(true),
-        "strip": [_picture_uri(frame, _STRIP_PIXELS) for frame in _strip(localization)],
-        "ticks": [
-            {"left": round(100 * tick / duration, 3), "text": format_time(tick)} for tick in ticks
-        ],
-    }
+def _with_clips(
+    localization: Localization, moments: list[dict[str, object]], room: Room
+) -> list[dict[str, object]]:
+    return [
+        shown | {"clip": clip_uri(localization.video, moment.segment, room)}
+        for shown, moment in zip(moments, localization.moments, strict=False)
+    ]
 
 
-def _points(similarity: Similarity, duration: float) -> str:
-    """The curve as points of SVG, 100 wide and 100 high; peaks stay where there are too many."""
-    times, values = map(np.asarray, curve_points(similarity, duration))
-    parts = np.array_split(np.arange(len(times)), min(len(times), _MOST_POINTS))
-    chosen = [int(part[values[part].argmax()]) for part in parts]
-    return " ".join(
-        f"{100 * time / duration:.2f},{100 * (1 - value):.1f}"
-        for time, value in zip(times[chosen], values[chosen], strict=True)
-    )
+def _told(text: str, results: Sequence[Localization], names: dict[Path, str]) -> str:
+    """A message without the places of this machine that it names."""
+    places = {str(file): name for file, name in names.items()}
+    for found in results:
+        head = _head_of(found)
+        places[head] = Path(head).name
+    # The longest first, as one may be the beginning of another.
+    for place in sorted(places, key=len, reverse=True):
+        text = text.replace(place, places[place])
+    return shown_name(text)
 
 
-def _strip(localization: Localization) -> list[UInt8[np.ndarray, "height width 3"]]:
-    """Frames from the middle of equal parts of the video."""
-    part = localization.duration_seconds / _STRIP_FRAMES
-    times = [part * (index + 0.5) for index in range(_STRIP_FRAMES)]
-    return frames_at(localization.video, times)
+def _head_of(localization: Localization) -> str:
+    """What a head is called in a result, which is its path where one was given."""
+    return localization.model.partition(":")[2].partition(", places by")[0]
+
+
+def _count(number: int, one: str) -> str:
+    return f"{number} {one}{'s' * (number != 1)}"
 
 
 def _truth(true: Segment | None, found: Segment | None) -> dict[str, str] | None:
@@ -230,47 +271,17 @@ def _queries(localization: Localization) -> list[dict[str, str | None]]:
     return [
         {
             "name": shown_name(image.name) if isinstance(image, Path | VideoFrame) else "picture",
-            "uri": _picture_uri(pixels_of(image), _QUERY_PIXELS, box),
+            "uri": picture_uri(pixels_of(image), _QUERY_PIXELS, box),
             "box": None if box is None else ",".join(map(str, box)),
         }
         for image, box in zip(localization.images, localization.boxes, strict=True)
     ]
 
 
-def _frames(video: Path, segment: Segment) -> list[dict[str, str]]:
-    """Frames spread over a segment, each from the middle of an equal part of it."""
-    number = min(_FRAMES_SHOWN, max(1, round(segment.duration_seconds / _LEAST_APART_SECONDS)))
-    part = segment.duration_seconds / number
-    times = [segment.start_seconds + part * (index + 0.5) for index in range(number)]
-    return [
-        {"time": format_time(seconds, decimals=1), "uri": _picture_uri(frame, _FRAME_PIXELS)}
-        for seconds, frame in zip(times, frames_at(video, times), strict=True)
-    ]
-
-
 def _facts(localization: Localization) -> dict[str, str]:
+    head = _head_of(localization)
     return {
-        "video": shown_name(localization.video.name),
-        "duration": f"{localization.duration_seconds:.1f} s",
-        "model": shown_name(localization.model),
+        "model": shown_name(localization.model.replace(head, Path(head).name)),
         "recipe": localization.recipe,
-        "fingerprint": localization.fingerprint[:_FINGERPRINT_DIGITS],
         "stillseek": version("stillseek"),
     }
-
-
-def _picture_uri(
-    pixels: UInt8[np.ndarray, "height width 3"],
-    side_pixels: int,
-    box: tuple[int, int, int, int] | None = None,
-) -> str:
-    picture = Image.fromarray(pixels)
-    if box is not None:
-        left, top, width, height = box
-        line = max(2, round(max(picture.size) / 160))
-        corners = (left, top, left + width - 1, top + height - 1)
-        ImageDraw.Draw(picture).rectangle(corners, outline=VERMILION, width=line)
-    picture.thumbnail((side_pixels, side_pixels))
-    buffer = io.BytesIO()
-    picture.save(buffer, format="JPEG", quality=85)
-    return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"

@@ -45,7 +45,7 @@ def cut(path: str | Path, segment: Segment, out: str | Path) -> None:
 
 
 def _write_clip(source: VideoSource, segment: Segment, out: Path, sound: Sound | None) -> None:
-    shown = _shown_in(source, segment)
+    shown = shown_in(source, segment)
     first = next(shown, None)
     if first is None:
         raise UsageError(
@@ -97,7 +97,7 @@ def _look_of(frame: VideoFrame, source: VideoSource) -> Look | None:
     )
 
 
-def _shown_in(source: VideoSource, segment: Segment) -> Iterator[tuple[TimedFrame, float]]:
+def shown_in(source: VideoSource, segment: Segment) -> Iterator[tuple[TimedFrame, float]]:
     """Frames that are on display during a segment, and for how many seconds of it."""
     begin, end = segment.start_seconds, segment.end_seconds
     shown: TimedFrame | None = None

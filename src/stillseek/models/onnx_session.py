@@ -32,10 +32,14 @@ class OnnxModel:
     Args:
         session: An ``onnxruntime.InferenceSession`` of the file.
         decode_methods: Those of the model that was exported.
+        sha256: Hash of the file.
     """
 
-    def __init__(self, session: Any, *, decode_methods: tuple[DecodeMethod, ...]) -> None:
+    def __init__(
+        self, session: Any, *, decode_methods: tuple[DecodeMethod, ...], sha256: str
+    ) -> None:
         self.decode_methods = decode_methods
+        self.sha256 = sha256
         self._session = session
         self._outputs = [output.name for output in session.get_outputs()]
         widths = {each.name: each.shape[-1] for each in session.get_inputs()}
@@ -150,7 +154,11 @@ def open_onnx(data: bytes, *, name: str) -> OnnxCheckpoint:
         )
     kind = values["stillseek.model"]
     return OnnxCheckpoint(
-        model=OnnxModel(session, decode_methods=MODELS[kind][1].decode_methods),
+        model=OnnxModel(
+            session,
+            decode_methods=MODELS[kind][1].decode_methods,
+            sha256=hashlib.sha256(data).hexdigest(),
+        ),
         model_name=kind,
         recipe_name=values["stillseek.recipe"],
         recipe_fingerprint=values["stillseek.fingerprint"],

@@ -98,3 +98,19 @@ def test_relative_path_survives_links(tmp_path: Path) -> None:
 
     assert way == "../../videos"
     assert (tmp_path / "link" / way / "a.mp4").exists()
+
+
+def test_first_folders_of_another_machine_need_not_be_here(tmp_path: Path) -> None:
+    folder = VideoFolder(touch(tmp_path, "day 1/cam.mp4", "day 2/cam.mp4", "cam 3.mp4"))
+
+    for name, video_id in (
+        ("/home/ann/videos/day 2/cam.mp4", "day 2/cam"),
+        ("D:\\videos\\day 1\\cam.mp4", "day 1/cam"),
+        ("../day 1/cam", "day 1/cam"),
+        ("/data/cam 3.mp4", "cam 3"),
+    ):
+        assert folder.find(name, elsewhere=True) == video_id
+        with pytest.raises(UsageError, match="there is no video"):
+            folder.find(name)
+    with pytest.raises(UsageError, match=r"video '/data/cam\.mp4' may be day 1/cam.mp4 and day 2"):
+        folder.find("/data/cam.mp4", elsewhere=True)

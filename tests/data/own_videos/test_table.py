@@ -2,9 +2,16 @@ from pathlib import Path
 
 import pytest
 
-from stillseek.data.own_videos.reading import read_annotations
-from stillseek.data.own_videos.table import Row, parse_seconds
+from stillseek.data.own_videos import reading
+from stillseek.data.own_videos.files import VideoFolder
+from stillseek.data.own_videos.table import Row, Rows, parse_seconds
 from stillseek.errors import DatasetError, UsageError
+
+
+def read_annotations(path: Path, **options) -> Rows:
+    (path.parent / "any.mp4").touch()
+    return reading.read_annotations(path, VideoFolder(path.parent), **options)
+
 
 HEADER = "video,start,end,label\n"
 
@@ -62,6 +69,37 @@ def test_table_is_read_in_any_order_of_columns(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("delimiter", [";", "\t"])
+def test_table_of_a_spreadsheet_has_semicolons_and_decimal_commas(
+    delimiter: str, tmp_path: Path
+) -> None:
+    lines = (
+        "Label;Start;End;Video",
+        "run, jump;7,25;00:00:10,5;a.mp4",
+        '"a;b";0;3;b',
+        "x;1,2,3;4;c",
+    )
+    path = write(tmp_path, "\n".join(lines).replace(";", delimiter))
+
+    read = read_annotations(path)
+
+    assert [(row.label, row.start_seconds, row.end_seconds, row.video) for row in read.rows] == [
+        ("run, jump", 7.25, 10.5, "a.mp4"),
+        (f"a{delimiter}b", 0.0, 3.0, "b"),
+    ]
+    assert read.problems == (
+        f"{path}, line 4: start is '1,2,3', expected seconds (12.5) or [h:]mm:ss (1:02:03.5) of at "
+        "least 0",
+    )
+
+
+def test_comma_in_a_table_of_commas_is_no_decimal_point(tmp_path: Path) -> None:
+    # A spreadsheet in English writes a thousand seconds so.
+    read = read_annotations(write(tmp_path, f'{HEADER}a,"1,234","1,240",jump\n'))
+
+    assert "start is '1,234', expected seconds" in read.problems[0]
+
+
 def test_json_entries_say_the_same_as_a_table(tmp_path: Path) -> None:
     path = write(
         tmp_path,
@@ -93,6 +131,8 @@ def test_json_entries_say_the_same_as_a_table(tmp_path: Path) -> None:
         ("0:07", 7.0),
         ("75:30", 4530.0),
         ("1:02:03.25", 3723.25),
+        ("01:02:03,04", 3723.04),
+        ("02:03,250", 123.25),
         (0.1 + 0.2, 0.3),
     ],
 )
@@ -148,7 +188,7 @@ def test_split_must_be_one_that_exists(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("", "line 1: the header has no column 'video', got ''; expected video,start,end,label"),
-        ("video;start;end;label\n", "no column 'video', got 'video;start;end;label'"),
+        ("video:start:end:label\n", "no column 'video', got 'video:start:end:label'"),
         ("video,start,label\n", "the header has no column 'end'"),
         ("video,start,end,label,End\n", "the header has column 'end' twice"),
         (f'{HEADER}a,1,2,"jump\n', "line 2: not valid CSV"),
@@ -172,9 +212,9 @@ def test_cut_json_is_refused(tmp_path: Path) -> None:
 
 
 def test_other_suffix_and_attribute_without_via_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"ends in '.xlsx'; expected annotations in .csv or .json"):
+    with pytest.raises(UsageError, match=r"ends in '.xlsx'; expected annotations in .csv, .tsv"):
         read_annotations(write(tmp_path, HEADER, "a.xlsx"))
-    with pytest.raises(UsageError, match="is not a file of VIA, so --attribute has no effect"):
+    with pytest.raises(UsageError, match="is no file of VIA, ELAN or Label Studio, so --attr"):
         read_annotations(write(tmp_path, HEADER), attribute="Activity")
 
 

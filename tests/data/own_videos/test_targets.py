@@ -10,7 +10,8 @@ from stillseek.timeline import Segment
 
 
 def find(path: Path, videos: Path) -> Found:
-    return find_targets(read_annotations(path), VideoFolder(videos), images_from=path.parent)
+    folder = VideoFolder(videos)
+    return find_targets(read_annotations(path, folder), folder, images_from=path.parent)
 
 
 def windows(found: Found) -> list[tuple[str, Segment, Segment | None]]:
@@ -127,9 +128,11 @@ def test_progress_counts_videos(videos: Path, write_table) -> None:
     (videos / "z.mp4").write_bytes(b"nothing")
     path, calls = write_table("a,1,2,jump", "c,1,2,jump", "a,3,4,run", "z,1,2,run"), []
 
+    folder = VideoFolder(videos)
+
     find_targets(
-        read_annotations(path),
-        VideoFolder(videos),
+        read_annotations(path, folder),
+        folder,
         images_from=path.parent,
         on_progress=lambda *call: calls.append(call),
     )

@@ -7,9 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from stillseek.data.own_videos.reading import read_annotations
+from stillseek.data.own_videos import reading
+from stillseek.data.own_videos.files import VideoFolder
 from stillseek.data.own_videos.table import Rows
 from stillseek.errors import DatasetError
+
+
+def read_annotations(path: Path, **options) -> Rows:
+    (path.parent / "any.mp4").touch()
+    return reading.read_annotations(path, VideoFolder(path.parent), **options)
+
 
 ATTRIBUTES = {
     "1": {

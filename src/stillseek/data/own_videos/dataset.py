@@ -43,7 +43,8 @@ class OwnVideosConfig:
             classes if there are at least 10, else all is test.
         seed: Decides which pictures ask, and the split.
         skip_bad: Leave broken annotations out, and count them, in place of refusing the file.
-        attribute: Attribute of VIA that holds the labels; needed if there are several.
+        attribute: What of the annotations holds the labels, where there are several: an attribute
+            of VIA, a tier of ELAN, a control tag of Label Studio.
 
     Raises:
         UsageError: A number or the seed is negative, or there is nothing to ask with.
@@ -143,7 +144,8 @@ def import_videos(
     source = f"own videos, {annotations.name}"
     check_outputs([dataset_output(out)], inputs=[annotations, videos, images, taxonomy])
     refuse_other_source(out, source)
-    read = read_annotations(annotations, attribute=config.attribute)
+    folder = VideoFolder(videos)
+    read = read_annotations(annotations, folder, attribute=config.attribute)
     if not read.rows and not read.problems:
         raise DatasetError(f"{annotations} holds no activity; annotate one, with start and end")
     similar = _similar(read, annotations, taxonomy)
@@ -151,9 +153,7 @@ def import_videos(
         raise UsageError(
             "no similar classes are known, so --difficult has no effect; give --taxonomy FILE"
         )
-    found = find_targets(
-        read, VideoFolder(videos), images_from=annotations.parent, on_progress=on_progress
-    )
+    found = find_targets(read, folder, images_from=annotations.parent, on_progress=on_progress)
     label_images, unreadable = _label_images(images, found, similar)
     problems = (*read.problems, *found.problems, *unreadable)
     if problems and not config.skip_bad:

@@ -3,9 +3,12 @@
 import os
 import unicodedata
 from collections.abc import Iterable
+from fractions import Fraction
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
-from stillseek.errors import DatasetError, UsageError
+from stillseek.errors import DatasetError, MediaError, UsageError
+from stillseek.media import probe
 from stillseek.media.folder import VIDEO_SUFFIXES, videos_below
 
 
@@ -24,6 +27,7 @@ class VideoFolder:
         self._files: dict[str, list[Path]] = {}
         self._by_path: dict[str, set[str]] = {}
         self._by_name: dict[str, set[str]] = {}
+        self._frame_rates: dict[Path, Fraction | None] = {}
         for path in videos_below(folder):
             name = path.relative_to(folder).as_posix()
             video_id = name.removesuffix(path.suffix)
@@ -40,18 +44,24 @@ class VideoFolder:
                 f"{', '.join(sorted(VIDEO_SUFFIXES))}"
             )
 
-    def find(self, name: str, *, prefix: str = "") -> str:
+    def find(self, name: str, *, prefix: str = "", elsewhere: bool = False) -> str:
         r"""The id of a video: its path below the folder, without suffix.
 
         Args:
             name: Path below the folder, or the name of a file that only one subfolder has; with
                 suffix or without, and with ``/`` or ``\`` between its parts.
             prefix: What the files may have before their name and the name may have before theirs.
+            elsewhere: Whether the path begins where an annotator had the videos: its first folders
+                need not be here.
 
         Raises:
             UsageError: There is no such video, or more than one.
         """
-        for written in dict.fromkeys((name, name.replace("\\", "/"))):
+        names = [name, name.replace("\\", "/")]
+        if elsewhere:
+            folders = names[-1].split("/")
+            names += ["/".join(folders[place:]) for place in range(1, len(folders))]
+        for written in dict.fromkeys(names):
             plain = _normal(written.removeprefix("./"))
             for key in (plain, prefix + plain, plain.removeprefix(prefix)):
                 if found := self._by_path.get(key) or self._by_name.get(key):
@@ -64,6 +74,25 @@ class VideoFolder:
     def path(self, video_id: str) -> Path:
         """The file of a video that `find` gave."""
         return self._files[video_id][0]
+
+    def frame_rate(self, name: str) -> Fraction:
+        """Frames a second of the video that an annotation of another machine names.
+
+        Raises:
+            UsageError: There is no such video, or more than one, or its file tells no rate.
+        """
+        path = self.path(self.find(name, elsewhere=True))
+        if path not in self._frame_rates:
+            try:
+                self._frame_rates[path] = probe(path).frame_rate
+            except MediaError as error:
+                raise UsageError(str(error)) from error
+        if (rate := self._frame_rates[path]) is None:
+            raise UsageError(
+                f"{path} tells no frame rate, so frames have no time; convert the video, or export "
+                "annotations in seconds"
+            )
+        return rate
 
     def _only(self, name: str, found: set[str]) -> str:
         files = [path for video_id in sorted(found) for path in self._files[video_id]]
@@ -98,6 +127,14 @@ def images_of_labels(folder: Path, labels: Iterable[str]) -> dict[str, tuple[Pat
             f"no folder in {folder} is called like a label; expected FOLDER/LABEL/image.jpg"
         )
     return found
+
+
+def file_name(source: str) -> str:
+    """An address or absolute path says where the annotator had the file: only its name is kept."""
+    if "://" in source or source.startswith("file:"):
+        return unquote(urlsplit(source).path).rpartition("/")[2]
+    is_absolute = source.startswith(("/", "\\")) or source[1:2] == ":"
+    return source.replace("\\", "/").rpartition("/")[2] if is_absolute else source
 
 
 def relative_path(path: Path, start: Path) -> str:

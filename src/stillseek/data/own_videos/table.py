@@ -16,7 +16,10 @@ from stillseek.errors import DatasetError, UsageError
 
 COLUMNS = ("video", "start", "end", "label")
 OPTIONAL_COLUMNS = ("image", "split")
-_CLOCK = re.compile(r"(?:([0-9]+):)?([0-9]+):([0-9]{1,2}(?:\.[0-9]*)?)")
+_CLOCK = re.compile(r"(?:([0-9]+):)?([0-9]+):([0-9]{1,2}(?:[.,][0-9]*)?)")
+_DECIMAL_COMMA = re.compile(r"[0-9]+,[0-9]+")
+# Spreadsheets write semicolons where a comma is the decimal point.
+DELIMITERS = (",", ";", "\t")
 # A microsecond, far below any frame: times keep no noise of float arithmetic.
 DIGITS = 6
 
@@ -56,6 +59,8 @@ class Rows:
         taxonomy: The file's own class tree.
         cleaning: What reading mended or dropped in place of refusing it.
         num_unlabelled: Videos of the file that have no annotations.
+        elsewhere: Whether paths of videos begin where an annotator had them: their first folders
+            need not be here.
     """
 
     rows: tuple[Row, ...]
@@ -65,15 +70,21 @@ class Rows:
     taxonomy: Taxonomy | None = None
     cleaning: Cleaning | None = None
     num_unlabelled: int = 0
+    elsewhere: bool = False
 
 
 def read_csv(text: str, path: Path) -> Rows:
     """Activities of a CSV file with a header line; columns in any order.
 
+    Between them are commas, semicolons or tabs, whichever makes the header whole.
+
     Raises:
         DatasetError: The header lacks a column or has one twice, or the file is no CSV.
     """
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True, skipinitialspace=True)
+    delimiter = _delimiter(text)
+    reader = csv.reader(
+        io.StringIO(text, newline=""), strict=True, skipinitialspace=True, delimiter=delimiter
+    )
     try:
         names = [name.strip().lower() for name in next(reader, [])]
         _check_header(names, path)
@@ -85,7 +96,7 @@ def read_csv(text: str, path: Path) -> Rows:
         ]
     except csv.Error as error:
         raise DatasetError(f"{path}, line {reader.line_num}: not valid CSV ({error})") from error
-    read = collect((where, _named(names, cells)) for where, cells in entries)
+    read = collect((where, _named(names, cells, delimiter)) for where, cells in entries)
     known = {*COLUMNS, *OPTIONAL_COLUMNS}
     unread = tuple(name for name in names if name not in known)
     return replace(read, unread=unread)
@@ -118,12 +129,14 @@ def collect(entries: Iterable[tuple[str, object]]) -> Rows:
 def parse_seconds(value: object, name: str) -> float:
     """A time from a number, or from text like ``12.5``, ``1:02.5`` or ``1:00:02.5``.
 
+    The decimal point of a clock may be a comma; of plain seconds, it might part thousands.
+
     Raises:
         UsageError: It is none of these, negative or not finite.
     """
     seconds = math.nan
     if isinstance(value, str) and (clock := _CLOCK.fullmatch(value.strip())):
-        hours, minutes, rest = (float(part or 0) for part in clock.groups())
+        hours, minutes, rest = (float((part or "0").replace(",", ".")) for part in clock.groups())
         if rest < 60 and (minutes < 60 or clock[1] is None):
             seconds = 3600 * hours + 60 * minutes + rest
     elif isinstance(value, str | int | float) and not isinstance(value, bool):
@@ -143,19 +156,38 @@ def _check_header(names: Sequence[str], path: Path) -> None:
         raise DatasetError(
             f"{path}, line 1: the header has no column {missing[0]!r}, got {','.join(names)!r}; "
             f"expected {','.join(COLUMNS)} in any order, and if wanted "
-            f"{','.join(OPTIONAL_COLUMNS)}, with commas between them"
+            f"{','.join(OPTIONAL_COLUMNS)}, with commas, semicolons or tabs between them"
         )
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise DatasetError(f"{path}, line 1: the header has column {twice[0]!r} twice; remove one")
 
 
-def _named(names: Sequence[str], cells: Sequence[str]) -> Mapping[str, str] | UsageError:
+def _delimiter(text: str) -> str:
+    """What stands between columns: what gives the header most of those that are known."""
+    header = text.partition("\n")[0].lower()
+
+    def num_known(delimiter: str) -> int:
+        names = {name.strip().strip('"').strip() for name in header.split(delimiter)}
+        return len(names & {*COLUMNS, *OPTIONAL_COLUMNS})
+
+    return max(DELIMITERS, key=num_known)
+
+
+def _named(
+    names: Sequence[str], cells: Sequence[str], delimiter: str
+) -> Mapping[str, str] | UsageError:
     if len(cells) != len(names):
+        between = {",": "a comma", ";": "a semicolon", "\t": "a tab"}[delimiter]
         return UsageError(
-            f"{len(cells)} columns where the header has {len(names)}; put text that holds a comma "
-            "in double quotes"
+            f"{len(cells)} columns where the header has {len(names)}; put text that holds "
+            f"{between} in double quotes"
         )
-    return dict(zip(names, cells, strict=True))
+    named = dict(zip(names, cells, strict=True))
+    if delimiter != ",":
+        for name in ("start", "end"):
+            if _DECIMAL_COMMA.fullmatch(named[name].strip()):
+                named[name] = named[name].replace(",", ".")
+    return named
 
 
 def _parse_row(values: object, where: str) -> Row:

@@ -78,7 +78,8 @@ def find_targets(
         try:
             if needs_split and row.split is None:
                 raise UsageError("split is missing; give one in every row or in none")
-            videos[folder.find(row.video, prefix=read.prefix)].append(row)
+            video_id = folder.find(row.video, prefix=read.prefix, elsewhere=read.elsewhere)
+            videos[video_id].append(row)
         except UsageError as error:
             found.problems.append(f"{row.where}: {error}")
     images: dict[Path, MediaError | None] = {}

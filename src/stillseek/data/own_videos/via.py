@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
+from stillseek.data.own_videos.files import file_name
 from stillseek.data.own_videos.table import Rows, collect
 from stillseek.data.records import parse_json
 from stillseek.errors import DatasetError, UsageError
@@ -74,7 +74,7 @@ def read_via_project(project: Mapping[str, Any], path: Path, attribute: str | No
         raise DatasetError(
             f"{path} has not the layout of a VIA 3 project ({error}); save it again with VIA 3"
         ) from error
-    return Rows(rows=read.rows, problems=(*problems, *read.problems))
+    return Rows(rows=read.rows, problems=(*problems, *read.problems), elsewhere=True)
 
 
 def read_via_csv(text: str, path: Path, attribute: str | None) -> Rows:
@@ -112,7 +112,7 @@ def read_via_csv(text: str, path: Path, attribute: str | None) -> Rows:
         read = _label(annotations, described, path, attribute)
     except (AttributeError, KeyError, TypeError) as error:
         raise DatasetError(f"{path}: VIA's attributes are broken ({error})") from error
-    return Rows(rows=read.rows, problems=(*problems, *read.problems))
+    return Rows(rows=read.rows, problems=(*problems, *read.problems), elsewhere=True)
 
 
 def _parse_line(line: str, columns: list[str], where: str) -> _Annotation:
@@ -188,13 +188,5 @@ def _values(annotation: _Annotation, label: str | None) -> Mapping[str, object] 
     if len(annotation.files) != 1:
         return UsageError(f"a segment of {len(annotation.files)} files, expected one video")
     start, end = annotation.times
-    video = _file_name(annotation.files[0])
+    video = file_name(annotation.files[0])
     return {"video": video, "start": start, "end": end, "label": label}
-
-
-def _file_name(source: str) -> str:
-    """An address or absolute path says where the annotator had the file: only its name is kept."""
-    if "://" in source:
-        return unquote(urlsplit(source).path).rpartition("/")[2]
-    is_absolute = source.startswith(("/", "\\")) or source[1:2] == ":"
-    return source.replace("\\", "/").rpartition("/")[2] if is_absolute else source
