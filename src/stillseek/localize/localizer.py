@@ -21,6 +21,7 @@ from stillseek.features import (
 )
 from stillseek.features.recipes.drawn_video import warn_unless_drawn
 from stillseek.features.recipes.precision import find_device, recipe_device
+from stillseek.features.store.feature_store import as_stored
 from stillseek.files import as_path, refuse_url
 from stillseek.localize.arguments import (
     check_cache,
@@ -300,7 +301,9 @@ class Localizer:
         if self._store is not None:
             features = self._store.get_or_encode(self.recipe, video, on_progress=on_progress)
         else:
-            features = self.recipe.encode_video(video, on_progress=on_progress)
+            # As a cache keeps them, so that one changes no answer.
+            encoded = self.recipe.encode_video(video, on_progress=on_progress)
+            features = as_stored(encoded, video.name)
         if self.recipe.drawn_only:
             warn_unless_drawn(video, features.grid.duration_seconds)
         return features
