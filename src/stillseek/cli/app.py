@@ -102,6 +102,7 @@ for _place, (_verb, _summary) in enumerate(
         ("experiment", "Make the paper's tables and figures on a data set."),
         ("export", "Write a head as one ONNX file."),
         ("library", "Index many videos once, and search them by picture."),
+        ("serve", "Serve a page and a REST interface."),
         ("doctor", "Show what this installation has and what is missing."),
     )
 ):

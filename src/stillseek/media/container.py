@@ -23,6 +23,8 @@ MAX_PIXELS = 178_956_970
 
 # Demuxers that read no moving pictures: still images, and text drawn as video.
 _STILL_FORMATS = frozenset({"image2", "tty"})
+# Demuxers of files that say where the pictures are: in other files, or on a network.
+_LISTS = frozenset({"concat", "dash", "hls", "imf", "lavfi", "rtsp", "sdp", "webm_dash_manifest"})
 # After this many demuxing errors without a packet between them the rest is given up.
 _MAX_DEMUX_ERRORS = 100
 
@@ -57,15 +59,37 @@ class Extent:
     ends_inside_packet: bool
 
 
-def open_container(path: Path) -> InputContainer:
-    """Opens a local file, and nothing that it refers to on the network."""
+def open_container(path: Path, *, formats: str | None = None) -> InputContainer:
+    """Opens a local file, and nothing that it refers to on the network.
+
+    Args:
+        path: The file.
+        formats: Names of the only formats that are opened, with commas between; None opens all.
+    """
+    options = {"protocol_whitelist": "file"}
+    if formats is not None:
+        options["format_whitelist"] = formats
     return av.open(
         # An absolute path is never taken for a protocol.
         str(path.absolute()),
         "r",
-        container_options={"protocol_whitelist": "file"},
+        container_options=options,
         metadata_errors="replace",
     )
+
+
+def is_list_of_files(path: Path) -> bool:
+    """Whether a file is opened, but not where lists of other files are left out.
+
+    Of a file from elsewhere such a list could show what its sender may not see.
+    """
+    alone = ",".join(sorted(av.formats_available - _LISTS))
+    try:
+        open_container(path, formats=alone).close()
+    except (FFmpegError, ValueError):
+        # Without opening what it lists.
+        return True
+    return False
 
 
 def open_video(path: Path) -> tuple[InputContainer, VideoStream]:

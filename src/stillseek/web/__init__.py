@@ -1,0 +1,1 @@
+"""The service: a page and a REST interface over one localizer and one library."""

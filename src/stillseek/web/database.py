@@ -1,0 +1,70 @@
+"""What a service must not forget: jobs, uploads and labels, in one SQLite file."""
+
+import sqlite3
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS jobs (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    kind TEXT NOT NULL,
+    request TEXT NOT NULL,
+    status TEXT NOT NULL,
+    starts INTEGER NOT NULL DEFAULT 0,
+    error TEXT,
+    result TEXT,
+    created_at REAL NOT NULL,
+    ended_at REAL
+);
+CREATE INDEX IF NOT EXISTS jobs_by_status ON jobs (status, number);
+CREATE TABLE IF NOT EXISTS uploads (
+    id TEXT PRIMARY KEY,
+    suffix TEXT NOT NULL,
+    name TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    size_bytes INTEGER NOT NULL,
+    duration_seconds REAL,
+    width INTEGER NOT NULL,
+    height INTEGER NOT NULL,
+    expires_at REAL NOT NULL
+);
+CREATE TABLE IF NOT EXISTS labels (
+    id TEXT PRIMARY KEY,
+    record TEXT NOT NULL,
+    path TEXT NOT NULL,
+    time REAL NOT NULL
+);
+"""
+
+
+class Database:
+    """One SQLite file, from any thread.
+
+    Args:
+        path: The file, made where it is missing.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._lock = threading.Lock()
+        self._connection = sqlite3.connect(path, check_same_thread=False)
+        self._connection.row_factory = sqlite3.Row
+        # A kill at any moment loses nothing that was answered.
+        self._connection.execute("PRAGMA journal_mode = WAL")
+        self._connection.executescript(_SCHEMA)
+
+    def all(self, statement: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:
+        """Runs one statement as a transaction of its own, and gives the rows."""
+        with self._lock, self._connection:
+            return self._connection.execute(statement, values).fetchall()
+
+    def one(self, statement: str, values: Sequence[Any] = ()) -> sqlite3.Row | None:
+        """The first row, None where there is none."""
+        return next(iter(self.all(statement, values)), None)
+
+    def close(self) -> None:
+        """Closes the file."""
+        with self._lock:
+            self._connection.close()

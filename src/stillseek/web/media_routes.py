@@ -1,0 +1,98 @@
+"""Routes of the pixels of videos and pictures."""
+
+import mimetypes
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Response
+from fastapi.responses import FileResponse
+
+from stillseek.web.answers import ServiceOf
+from stillseek.web.pictures import facts, frame_jpeg, strip_jpeg
+from stillseek.web.schemas import MediaInfo, Seconds, Source
+from stillseek.web.service import Service
+from stillseek.web.sources import kind_by_name
+
+router = APIRouter(prefix="/media", tags=["media"])
+
+_KEPT = {"Cache-Control": "private, max-age=600"}
+_UNKNOWN_TYPE = "application/octet-stream"
+
+SourceQuery = Annotated[Source, Query()]
+
+
+@router.get("", response_class=FileResponse)
+def media(source: SourceQuery, service: ServiceOf) -> FileResponse:
+    """The file itself; answers requests for ranges of bytes."""
+    path = service.sources.path(source)
+    return FileResponse(
+        path,
+        media_type=media_type(path),
+        headers=_KEPT,
+        filename=service.sources.name(source),
+        content_disposition_type="inline",
+    )
+
+
+@router.get("/info", response_model=MediaInfo)
+async def info(source: SourceQuery, service: ServiceOf) -> dict[str, Any]:
+    """Size, length and rate of a file as it is seen."""
+
+    def look() -> dict[str, Any]:
+        kind = _kind(service, source)
+        named = {"source": source, "name": service.sources.name(source), "kind": kind}
+        return named | facts(service.sources.path(source), kind)
+
+    return await service.beside.run(look)
+
+
+@router.get("/frame", response_class=Response)
+async def frame(
+    source: SourceQuery,
+    service: ServiceOf,
+    seconds: Annotated[Seconds, Query()] = 0.0,
+    width: Annotated[int, Query(ge=16, le=4096)] = 640,
+) -> Response:
+    """The frame that a video shows at a time, or a picture, as JPEG."""
+
+    def draw() -> bytes:
+        path = service.sources.path(source)
+        return frame_jpeg(path, _kind(service, source), seconds, width)
+
+    return _jpeg(await service.beside.run(draw))
+
+
+@router.get("/strip", response_class=Response)
+async def strip(
+    source: SourceQuery,
+    service: ServiceOf,
+    start_seconds: Annotated[Seconds, Query()],
+    end_seconds: Annotated[Seconds, Query()],
+    count: Annotated[int, Query(ge=1, le=24)] = 5,
+    height: Annotated[int, Query(ge=16, le=480)] = 90,
+) -> Response:
+    """Frames of a part of a video side by side, as JPEG."""
+
+    def draw() -> bytes:
+        path = service.sources.path(source)
+        return strip_jpeg(path, start_seconds, end_seconds, count=count, height=height)
+
+    return _jpeg(await service.beside.run(draw))
+
+
+def media_type(path: Path) -> str:
+    """What browsers are told that a file is; never what they would run."""
+    guessed = mimetypes.guess_type(path.name)[0] or ""
+    return guessed if guessed.startswith(("video/", "image/")) else _UNKNOWN_TYPE
+
+
+def _kind(service: Service, source: str) -> str:
+    """Whether a source is a video or an image: an upload by its content, a file by its name."""
+    scheme, _, name = source.partition(":")
+    if scheme == "upload":
+        return service.uploads.find(name).kind
+    return kind_by_name(service.sources.path(source)) or "video"
+
+
+def _jpeg(content: bytes) -> Response:
+    return Response(content, media_type="image/jpeg", headers=_KEPT)

@@ -1,0 +1,167 @@
+"""What clients send and are told, as the OpenAPI schema has it."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
+
+from stillseek.web.refusals import ErrorType
+
+# A year: no time of a video is later.
+_MOST_SECONDS = 3.2e7
+_MOST_PIXELS = 1 << 20
+
+Seconds = Annotated[FiniteFloat, Field(ge=0, le=_MOST_SECONDS)]
+Source = Annotated[
+    str,
+    Field(
+        pattern=r"^(upload|folder|library):.+",
+        max_length=2000,
+        description="upload:ID, folder:NAME/path of a file in an allowed folder, or library:VIDEO",
+        examples=["folder:videos/match.mp4"],
+    ),
+]
+Pixels = Annotated[int, Field(ge=0, le=_MOST_PIXELS)]
+Name = Annotated[str, Field(max_length=200)]
+SourceKind = Literal["video", "image"]
+
+
+class _In(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Fault(BaseModel):
+    """What went wrong."""
+
+    type: ErrorType
+    message: str = Field(examples=["there is no upload '12ab'; it may have expired: send it again"])
+
+
+class ErrorOut(BaseModel):
+    """Every answer that is no success."""
+
+    error: Fault
+
+
+class Limits(BaseModel):
+    """What the service takes."""
+
+    max_upload_bytes: int
+    max_queries: int
+    max_top: int
+    keep_hours: float
+    queue: int
+
+
+class Health(BaseModel):
+    """How the service is."""
+
+    status: Literal["ok"]
+    version: str
+    recipe: str
+    is_calibrated: bool
+    has_library: bool
+    folders: list[str]
+    limits: Limits
+
+
+class UploadOut(BaseModel):
+    """A file that a client sent."""
+
+    id: str
+    source: Source
+    name: str
+    kind: SourceKind
+    size_bytes: int
+    duration_seconds: float | None
+    width: int
+    height: int
+    expires_at: float = Field(description="seconds since 1970")
+
+
+class Entry(BaseModel):
+    """A file or folder in an allowed folder."""
+
+    name: str
+    kind: Literal["folder", "video", "image"]
+    source: str | None
+    size_bytes: int | None
+
+
+class Entries(BaseModel):
+    """What is in an allowed folder."""
+
+    folder: str
+    path: str
+    entries: list[Entry]
+
+
+class MediaInfo(BaseModel):
+    """A file as it is seen: after rotation, with square pixels."""
+
+    source: Source
+    name: str
+    kind: SourceKind
+    duration_seconds: float | None
+    width: int
+    height: int
+    frame_rate: float | None
+    is_playable: bool = Field(description="whether browsers play it as it is")
+
+
+class Query(_In):
+    """A picture of the activity, or a paused frame of a video."""
+
+    source: Source = Field(examples=["folder:pictures/handball.jpg"])
+    seconds: Seconds | None = Field(None, description="time of the frame, where it is a video")
+    box: tuple[Pixels, Pixels, Pixels, Pixels] | None = Field(
+        None, description="left, top, width, height in pixels of the picture as shown"
+    )
+    is_unlike: bool = Field(False, description="it shows what the activity is not")
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> "Query":
+        if self.is_unlike and self.box is not None:
+            raise ValueError("a picture of what the activity is not is taken whole; leave box out")
+        return self
+
+
+def _check_wanted(queries: list[Query]) -> None:
+    if all(query.is_unlike for query in queries):
+        raise ValueError("every picture is_unlike; give one of what the activity is")
+
+
+class LocateIn(_In):
+    """Find where in a video the activity of pictures happens."""
+
+    kind: Literal["locate"]
+    video: Source
+    queries: list[Query] = Field(min_length=1)
+    top: int = Field(1, ge=1, description="most moments")
+
+    @model_validator(mode="after")
+    def _is_wanted(self) -> "LocateIn":
+        _check_wanted(self.queries)
+        return self
+
+
+class Progress(BaseModel):
+    """How far a job is."""
+
+    fraction: float = Field(ge=0, le=1)
+    message: str
+    seconds_left: float | None
+
+
+JobKind = Literal["locate", "search", "similar", "cut", "add"]
+
+
+class JobOut(BaseModel):
+    """A job."""
+
+    id: str
+    kind: JobKind
+    status: Literal["queued", "running", "done", "failed", "cancelled"]
+    progress: Progress | None
+    position: int | None = Field(description="jobs that are before it in the queue")
+    created_at: float = Field(description="seconds since 1970")
+    error: Fault | None

@@ -1,0 +1,121 @@
+"""One service: its files, jobs and threads, over one localizer and one library."""
+
+import threading
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock, Timeout
+
+from stillseek.errors import UsageError
+from stillseek.localize.localizer import Localizer
+from stillseek.web.beside import Beside
+from stillseek.web.database import Database
+from stillseek.web.jobs import Jobs
+from stillseek.web.metrics import Metrics
+from stillseek.web.service_settings import ServiceSettings
+from stillseek.web.sources import Sources
+from stillseek.web.uploads import Uploads
+from stillseek.web.work import Work
+
+if TYPE_CHECKING:
+    from stillseek.library.library import Library
+
+_LANES = (("locate", "cut", "add"), ("search", "similar"))
+_SWEEP_SECONDS = 300.0
+_MOST_WAITING = 64
+
+
+class Service:
+    """What the routes answer from; a context manager that starts and ends the threads.
+
+    Args:
+        settings: Places and limits.
+        localizer: Searches videos; its cache should lie in the data folder.
+        library: What is searched without a video; None leaves that out.
+
+    Raises:
+        UsageError: Another service has the data folder.
+    """
+
+    def __init__(
+        self, settings: ServiceSettings, localizer: Localizer, library: "Library | None" = None
+    ) -> None:
+        settings.data.mkdir(parents=True, exist_ok=True)
+        self._lock = FileLock(settings.data / "lock")
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout as error:
+            raise UsageError(
+                f"another service has the data folder {settings.data}; end it, or give another "
+                "with --data"
+            ) from error
+        self.settings = settings
+        self.localizer = localizer
+        self.library = library
+        self.metrics = Metrics()
+        self.beside = Beside(settings.beside, waiting=_MOST_WAITING)
+        self.ending = threading.Event()
+        self.database = Database(settings.data / "service.sqlite")
+        self.uploads = Uploads(settings, self.database)
+        self.sources = Sources(self.uploads, settings.folders, self._find_in_library)
+        self.work = Work(localizer, library, self.sources, settings.data / "results")
+        self.jobs = Jobs(
+            self.database,
+            self.work,
+            lanes={_LANES[0]: settings.workers, _LANES[1]: 1},
+            queue=settings.queue,
+            on_end=self.metrics.count_job,
+        )
+        self.metrics.watch(self.jobs)
+        self._sweeper = threading.Thread(target=self._sweep_often, daemon=True)
+
+    def __enter__(self) -> "Service":
+        self.jobs.start()
+        self._sweeper.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.ending.set()
+        self.jobs.close()
+        self.beside.close()
+        self._sweeper.join()
+        self.database.close()
+        self._lock.release()
+
+    def health(self) -> dict[str, Any]:
+        """What clients need to know of the service."""
+        settings = self.settings
+        return {
+            "status": "ok",
+            "version": version("stillseek"),
+            "recipe": self.localizer.recipe.name,
+            "is_calibrated": self.localizer.calibration is not None,
+            "has_library": self.library is not None,
+            "folders": list(settings.folders),
+            "limits": {
+                "max_upload_bytes": settings.max_upload_bytes,
+                "max_queries": settings.max_queries,
+                "max_top": settings.max_top,
+                "keep_hours": settings.keep_hours,
+                "queue": settings.queue,
+            },
+        }
+
+    def sweep(self) -> None:
+        """Removes uploads, jobs and files that are older than they are kept."""
+        in_use = self.jobs.sources_in_use()
+        self.uploads.sweep(in_use)
+        oldest = time.time() - self.settings.keep_hours * 3600
+        for job_id in self.jobs.sweep(oldest):
+            self.work.file(job_id).unlink(missing_ok=True)
+
+    def _sweep_often(self) -> None:
+        while True:
+            self.sweep()
+            if self.ending.wait(_SWEEP_SECONDS):
+                return
+
+    def _find_in_library(self, name: str) -> tuple[Path, Path] | None:
+        return None

@@ -1,0 +1,166 @@
+"""From what clients call a file to the file: only inside of what they may name."""
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path, PurePosixPath
+
+from stillseek.files import IMAGE_SUFFIXES, shown_name
+from stillseek.media.folder import is_video_name
+from stillseek.web.refusals import RefusedError
+from stillseek.web.uploads import Uploads
+
+_EXPECTED = (
+    "a source is upload:ID, folder:NAME/path of a file in an allowed folder, or library:VIDEO"
+)
+_PICTURES = frozenset({*IMAGE_SUFFIXES, ".webp", ".avif"})
+
+
+class Sources:
+    """The files that clients may name.
+
+    Args:
+        uploads: What they have sent.
+        folders: Folders that they may look into, by name; their links are resolved.
+        find_in_library: Gives the root and the file of a video of the library by its name; None
+            where there is no such video, or no library.
+    """
+
+    def __init__(
+        self,
+        uploads: Uploads,
+        folders: Mapping[str, Path],
+        find_in_library: Callable[[str], tuple[Path, Path] | None],
+    ) -> None:
+        self._uploads = uploads
+        self._folders = folders
+        self._find_in_library = find_in_library
+
+    def path(self, source: str) -> Path:
+        """The file of a source, links resolved.
+
+        Raises:
+            RefusedError: There is no such file, or it lies outside of what may be named.
+        """
+        kind, _, name = source.partition(":")
+        match kind:
+            case "upload":
+                return self._uploads.path(name)
+            case "folder":
+                folder, _, below = name.partition("/")
+                return self._checked(self.inside(folder, below), source)
+            case "library":
+                found = self._find_in_library(name)
+                if found is None:
+                    raise RefusedError(
+                        "not_found", f"the library has no video {shown_name(name)!r}"
+                    )
+                root, path = found
+                return self._checked(_resolved(root.resolve(), path, source), source)
+            case _:
+                raise RefusedError("usage", f"{shown_name(source)!r} is no source; {_EXPECTED}")
+
+    def name(self, source: str) -> str:
+        """What people call a source."""
+        kind, _, name = source.partition(":")
+        return self._uploads.name(name) if kind == "upload" else PurePosixPath(name).name
+
+    def inside(self, folder: str, below: str) -> Path:
+        """A file or folder inside an allowed folder, links resolved.
+
+        Raises:
+            RefusedError: There is no such place, or it lies outside.
+        """
+        root = self._folders.get(folder)
+        if root is None:
+            raise RefusedError("not_found", f"there is no allowed folder {shown_name(folder)!r}")
+        parts = PurePosixPath(below).parts
+        # Before the disk is asked: what is outside must not even be known to be there.
+        if "\0" in below or "\\" in below or ".." in parts or below.startswith("/"):
+            raise _outside(f"folder:{folder}/{below}")
+        return _resolved(root, root.joinpath(*parts), f"folder:{folder}/{below}")
+
+    def entries(self, folder: str, below: str) -> list[dict[str, object]]:
+        """What is right in an allowed folder: folders, videos and pictures, in order of name.
+
+        Raises:
+            RefusedError: There is no such folder.
+        """
+        place = self.inside(folder, below)
+        if not place.is_dir():
+            raise RefusedError("not_found", f"{shown_name(below)!r} is no folder; name one")
+        prefix = "/".join((folder, *PurePosixPath(below).parts))
+        found: list[dict[str, object]] = []
+        for path in sorted(place.iterdir()):
+            kind = self._kind(path)
+            if kind is None or path.name.startswith("."):
+                continue
+            is_file = kind != "folder"
+            found.append(
+                {
+                    "name": path.name,
+                    "kind": kind,
+                    "source": f"folder:{prefix}/{path.name}" if is_file else None,
+                    "size_bytes": path.stat().st_size if is_file else None,
+                }
+            )
+        return found
+
+    def hidden(self, text: str) -> str:
+        """A message without places: of uploads their names, of others what is below."""
+        text = re.sub(
+            rf"{re.escape(str(self._uploads.folder))}/([0-9a-f]{{32}})(\.\w+)?",
+            lambda match: self._uploads.name(match[1], default="the upload"),
+            text,
+        )
+        for name, root in sorted(self._folders.items(), key=lambda each: -len(str(each[1]))):
+            text = text.replace(f"{root}/", f"{name}/")
+        return text
+
+    def _kind(self, path: Path) -> str | None:
+        """What a file in a folder is to clients, None where they may not see it."""
+        try:
+            real = path.resolve(strict=True)
+            path.name.encode()
+        except (OSError, RuntimeError, UnicodeEncodeError):
+            return None
+        if not any(real.is_relative_to(root) for root in self._folders.values()):
+            return None
+        return "folder" if real.is_dir() else kind_by_name(real) if real.is_file() else None
+
+    def _checked(self, path: Path, source: str) -> Path:
+        if not path.is_file():
+            raise RefusedError(
+                "not_found", f"there is no file {shown_name(source)!r}; check its name"
+            )
+        if kind_by_name(path) is None:
+            raise RefusedError(
+                "unsupported_type", f"{shown_name(source)!r} is neither a video nor a picture"
+            )
+        return path
+
+
+def kind_by_name(path: Path) -> str | None:
+    """``video`` or ``image`` by a file's name; None where it is called like neither."""
+    if path.suffix.lower() in _PICTURES:
+        return "image"
+    return "video" if is_video_name(path) else None
+
+
+def _resolved(root: Path, path: Path, source: str) -> Path:
+    try:
+        real = path.resolve(strict=True)
+    except (OSError, RuntimeError, ValueError) as error:
+        raise RefusedError(
+            "not_found", f"there is no file {shown_name(source)!r}; check its name"
+        ) from error
+    if not real.is_relative_to(root):
+        raise _outside(source)
+    return real
+
+
+def _outside(source: str) -> RefusedError:
+    return RefusedError(
+        "forbidden",
+        f"{shown_name(source)!r} leads out of the folder; name a file inside, without .. and links "
+        "to elsewhere",
+    )
