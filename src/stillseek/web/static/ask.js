@@ -4,7 +4,7 @@ import { $, announce, clearFault, plural, showFault, showJob } from "./dom.js";
 import { call, insist, watchJob } from "./api.js";
 
 const TOPS = [1, 3, 5, 10, 20];
-const USUAL_TOP = 5;
+const USUAL_TOP = 3;
 const LIBRARY_LIMIT = 24;
 
 /**
@@ -64,6 +64,7 @@ export function createAsk({ player, pictures, onStart, onAnswer }) {
         kind === "find"
           ? { kind: "locate", video: media.source, queries, top: Number($("top").value) }
           : { kind: "search", queries, limit: LIBRARY_LIMIT, in: null },
+        mine,
       );
     } catch (error) {
       if (mine !== turn) return;
@@ -74,19 +75,28 @@ export function createAsk({ player, pictures, onStart, onAnswer }) {
     }
   }
 
-  async function send(body) {
-    follow(await call("POST", "/jobs", body));
-    onStart(job);
+  async function send(body, mine) {
+    const submitted = await call("POST", "/jobs", body);
+    if (mine !== turn) {
+      // It was cancelled before the service had answered.
+      stopOnServer(submitted);
+      return;
+    }
+    follow(submitted);
+    onStart(submitted);
   }
+
+  const stopOnServer = ({ id }) => call("POST", `/jobs/${id}/cancel`).catch(() => {});
 
   /** Other searches than of this page's button: "more like this". */
   async function run(body) {
-    turn += 1;
+    const mine = (turn += 1);
     clearFault(fault);
     setBusy(true, "Starting");
     try {
-      await send(body);
+      await send(body, mine);
     } catch (error) {
+      if (mine !== turn) return;
       setBusy(false);
       showFault(fault, error, () => run(body));
     }
@@ -125,7 +135,7 @@ export function createAsk({ player, pictures, onStart, onAnswer }) {
   function cancel() {
     turn += 1;
     stop?.();
-    if (job) call("POST", `/jobs/${job.id}/cancel`).catch(() => {});
+    if (job) stopOnServer(job);
     job = null;
     if (isBusy) announce("The search was cancelled.");
     setBusy(false);

@@ -61,6 +61,10 @@ export function showFault(place, error, again = null) {
   }
 }
 
+/** An error that says which file it is about. */
+export const about = (name, error) =>
+  error.message.includes(name) ? error : new Error(`${name}: ${error.message}`);
+
 export const clearFault = (place) => place.replaceChildren();
 
 /** Draws a job: its bar, what it does, and the time left. */
@@ -75,7 +79,8 @@ export function showJob(job, { bar, text, left }) {
   if (progress && progress.fraction > 0) bar.value = progress.fraction;
   else bar.removeAttribute("value");
   const share = progress && progress.fraction > 0 ? `${formatPercent(progress.fraction)}` : "";
-  text.textContent = [progress?.message || "Working", share].filter(Boolean).join(", ");
+  const message = progress?.message || "working";
+  text.textContent = [message[0].toUpperCase() + message.slice(1), share].filter(Boolean).join(", ");
   const time = formatLeft(progress?.seconds_left);
   if (left) left.textContent = time;
   else if (time) text.textContent += `, ${time}`;

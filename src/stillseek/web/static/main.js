@@ -307,7 +307,7 @@ async function begin() {
   $("browse-picture").hidden = !places.folders.length;
   $("add-folder").hidden = !places.folders.length;
   const upTo = limits.max_upload_bytes ? `Up to ${formatBytes(limits.max_upload_bytes)}. ` : "";
-  const kept = limits.keep_hours ? `, and removed after ${limits.keep_hours} hours` : "";
+  const kept = limits.keep_hours ? `, and is removed after ${limits.keep_hours} hours` : "";
   $("upload-note").textContent = `${upTo}It stays on the machine that runs stillseek${kept}.`;
   $("about").textContent = `stillseek ${health.version}, recipe ${health.recipe}`;
   clearFault($("ask-error"));

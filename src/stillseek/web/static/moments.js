@@ -1,6 +1,6 @@
 /** The moments that were found: played, moved, kept or skipped, and every step undone. */
 
-import { $, announce, clearFault, formatPercent, formatSpan, formatTime, h, later, showFault } from "./dom.js";
+import { $, announce, clearFault, formatPercent, formatSpan, h, later, showFault } from "./dom.js";
 import { call, stripUrl } from "./api.js";
 
 /**
@@ -79,7 +79,9 @@ export function createMoments({ player, timeline, onSimilar, onChange }) {
     timeline.setSelected(moment);
     if ($("zoom").getAttribute("aria-pressed") === "true") timeline.zoom(moment);
     refresh();
-    if (isPlaying) player.seek(moment.start, true);
+    if (!isPlaying) return;
+    player.seek(moment.start, true);
+    player.reveal();
   }
 
   function cardOf(moment) {
@@ -261,6 +263,5 @@ export function createMoments({ player, timeline, onSimilar, onChange }) {
       const elsewhere = isKeptOnly ? [...keptElsewhere.values()].map((moment) => named(moment, moment.name)) : [];
       return [...elsewhere, ...here.map((moment) => named(moment, label.value.trim()))];
     },
-    describe: (moment) => `${formatTime(moment.start)} to ${formatTime(moment.end)}`,
   };
 }

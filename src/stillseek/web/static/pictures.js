@@ -1,6 +1,6 @@
 /** The pictures that are asked with: like these, and not like those. */
 
-import { $, announce, clearFault, formatTime, h, showFault } from "./dom.js";
+import { $, about, announce, clearFault, formatTime, h, showFault } from "./dom.js";
 import { frameUrl, infoPath, insist, upload } from "./api.js";
 import { drawBox } from "./boxes.js";
 import { nameOf } from "./player.js";
@@ -63,7 +63,7 @@ export function createPictures({ onChange }) {
     picture.ready.catch((error) => {
       if (!pictures.includes(picture)) return;
       remove(picture);
-      showFault($("ask-error"), new Error(`${picture.name}: ${error.message}`));
+      showFault($("ask-error"), about(picture.name, error));
     });
   }
 
@@ -100,14 +100,18 @@ export function createPictures({ onChange }) {
       h(
         "div",
         { className: "picture-text" },
-        h("p", { className: "name", title: picture.name }, picture.name),
+        h(
+          "div",
+          { className: "picture-name" },
+          h("p", { className: "name", title: picture.name }, picture.name),
+          h("button", { type: "button", className: "quiet square", "aria-label": `Remove ${picture.name}`, title: "Remove", onclick: () => remove(picture) }, "×"),
+        ),
         picture.bar,
         h(
           "div",
           { className: "row tight" },
           draw,
           unlike,
-          h("button", { type: "button", className: "quiet", "aria-label": `Remove ${picture.name}`, onclick: () => remove(picture) }, "Remove"),
         ),
       ),
     );
@@ -119,7 +123,9 @@ export function createPictures({ onChange }) {
       draw.textContent = picture.box ? "Change box" : "Draw a box";
       draw.setAttribute("aria-label", `${draw.textContent} on ${picture.name}`);
       draw.disabled = !picture.size;
-      mark.hidden = !picture.box || !picture.size;
+      // What it is not like is taken whole.
+      draw.hidden = picture.isUnlike;
+      mark.hidden = !picture.box || !picture.size || picture.isUnlike;
       if (!mark.hidden) {
         const [width, height] = picture.size;
         const [x, y, w, h_] = picture.box;
@@ -160,7 +166,12 @@ export function createPictures({ onChange }) {
     /** Waits for uploads; the pictures as a job asks for them. */
     async queries() {
       await Promise.all(pictures.map((picture) => picture.ready));
-      return pictures.map(({ source, seconds, box, isUnlike }) => ({ source, seconds, box, is_unlike: isUnlike }));
+      return pictures.map(({ source, seconds, box, isUnlike }) => ({
+        source,
+        seconds,
+        box: isUnlike ? null : box,
+        is_unlike: isUnlike,
+      }));
     },
     /** Shows the pictures of a job again. */
     restore(queries) {

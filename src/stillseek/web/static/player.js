@@ -1,6 +1,6 @@
 /** The video: uploaded while it already plays, played from a moment, stepped by frames. */
 
-import { $, announce, clearFault, formatBytes, formatPercent, formatTime, showFault } from "./dom.js";
+import { $, about, announce, clearFault, formatBytes, formatPercent, formatTime, showFault } from "./dom.js";
 import { insist, infoPath, mediaUrl, previewUrl, upload } from "./api.js";
 
 /**
@@ -107,7 +107,9 @@ export function createPlayer({ onChange, onTime }) {
     if (error.type === "aborted") return clear();
     const { name } = media;
     clear();
-    showFault($("video-error"), new Error(`${name}: ${error.message}`), again);
+    // The same file will not be read another time, but may well get through.
+    const isFinal = ["media", "unsupported_type", "too_large"].includes(error.type);
+    showFault($("video-error"), about(name, error), isFinal ? null : again);
   }
 
   /** Back to where no video is loaded. */
@@ -220,7 +222,8 @@ export function createPlayer({ onChange, onTime }) {
     stepFrames,
     step,
     clear,
-    togglePlay: () => (video.paused ? video.play().catch(() => {}) : video.pause()),
+    /** On a phone the list is below the video. */
+    reveal: () => video.getBoundingClientRect().top < 0 && video.scrollIntoView({ block: "start" }),
     pause: () => video.pause(),
     get media() {
       return media;

@@ -1,6 +1,6 @@
 /** The time line: similarity curve, threshold, moments as bars, play head, and ends to drag. */
 
-import { formatPercent, formatSpan, formatTime, h } from "./dom.js";
+import { formatSpan, formatTime, h } from "./dom.js";
 
 const STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200];
 const MOST_POINTS = 1500;
@@ -82,7 +82,7 @@ export function createTimeline(host, { onSeek, onPick, onDrag, onDrop, step }) {
               title: `${moment.rank}: ${formatSpan(moment.start, moment.end)}`,
               onclick: () => onPick(moment),
             },
-            String(moment.rank),
+            h("span", {}, String(moment.rank)),
           );
           bar.style.left = `${clamped(moment.start)}%`;
           bar.style.width = `${clamped(moment.end) - clamped(moment.start)}%`;
@@ -226,8 +226,6 @@ export function createTimeline(host, { onSeek, onPick, onDrag, onDrop, step }) {
       draw();
     },
     draw,
-    describe: () =>
-      curve ? `The highest similarity is ${formatPercent(Math.max(0, ...curve.values))}` : "",
   };
 }
 
