@@ -190,7 +190,7 @@ class Library:
         unlike: Picture | Sequence[Picture] | None = None,
         top: int = 10,
         moments: int = 1,
-        within: str | Sequence[str] | None = None,
+        within: str | Sequence[str] | Callable[[str], bool] | None = None,
         since: datetime | None = None,
         min_duration_seconds: float = 0.0,
         fast: bool = False,
@@ -208,7 +208,7 @@ class Library:
             top: Most videos.
             moments: Most moments of a video.
             within: Pattern of names (`IndexedVideo.name`) or paths, or several: videos that fit
-                none are left out.
+                none are left out; or a function that says of a name whether it fits.
             since: Videos whose files are older are left out.
             min_duration_seconds: Shorter videos are left out.
             fast: Leaves the head out: likeness alone says where, and PyTorch is not imported.

@@ -1,6 +1,6 @@
 """One search: what was read of an index, and how its best videos are looked at."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from fnmatch import fnmatch
@@ -78,12 +78,12 @@ class Look:
 
 def filtered(
     snapshot: Snapshot,
-    within: str | Sequence[str] | None = None,
+    within: str | Sequence[str] | Callable[[str], bool] | None = None,
     since: datetime | None = None,
     least_seconds: float = 0.0,
 ) -> dict[int, IndexedVideo]:
     """The videos that may be found, by number; of copies the first one by name."""
-    patterns = [within] if isinstance(within, str) else within
+    fits = within if within is None or callable(within) else _pattern(snapshot.settings, within)
     earliest = -1.0 if since is None else since.timestamp() * 1e9
     found: dict[int, IndexedVideo] = {}
     for video in snapshot.videos.values():
@@ -91,15 +91,20 @@ def filtered(
             video.content
             and video.modified_ns >= earliest
             and video.duration_seconds >= least_seconds
-            and (patterns is None or _fits(snapshot.settings, video.name, patterns))
+            and (fits is None or fits(video.name))
         ):
             found.setdefault(video.number, video)
     return found
 
 
-def _fits(settings: Settings, name: str, patterns: Sequence[str]) -> bool:
-    path = str(settings.path(name))
-    return any(fnmatch(name, pattern) or fnmatch(path, pattern) for pattern in patterns)
+def _pattern(settings: Settings, within: str | Sequence[str]) -> Callable[[str], bool]:
+    patterns = [within] if isinstance(within, str) else within
+
+    def fits(name: str) -> bool:
+        path = str(settings.path(name))
+        return any(fnmatch(name, pattern) or fnmatch(path, pattern) for pattern in patterns)
+
+    return fits
 
 
 def encoded(

@@ -19,6 +19,7 @@ from stillseek.features import (
 )
 from stillseek.features.recipes.drawn_video import warn_unless_drawn
 from stillseek.features.recipes.precision import find_device, recipe_device
+from stillseek.features.store.feature_store import as_stored
 from stillseek.files import as_path, refuse_url
 from stillseek.localize.arguments import (
     check_cache,
@@ -562,7 +563,7 @@ class Localizer:
     ) -> VideoFeatures:
         if self._store is not None:
             return self._store.get_or_encode(self.recipe, path, on_progress=on_progress)
-        return self.recipe.encode_video(path, on_progress=on_progress)
+        return as_stored(self.recipe.encode_video(path, on_progress=on_progress), path.name)
 
 
 def _load_recipe(

@@ -13,6 +13,7 @@ from PIL import Image
 
 from stillseek.errors import MediaError, UnusableFeaturesError, UsageError
 from stillseek.features import FeatureStore, QueryFeatures, Recipe
+from stillseek.features.store.feature_store import as_stored
 from stillseek.files import as_path, refuse_url
 from stillseek.media import frame_at, read_image, rgb_of
 from stillseek.media.container import MAX_PIXELS
@@ -167,7 +168,8 @@ def encode_picture(
         if store is not None and file is not None:
             seconds = image.seconds if isinstance(image, VideoFrame) else None
             return store.get_or_encode_query(recipe, file, frame_seconds=seconds, box=box)
-        return recipe.encode_image(pixels_of(image), box=box)
+        features = recipe.encode_image(pixels_of(image), box=box)
+        return as_stored(features, name_of(images, place, name))
     except UnusableFeaturesError as error:
         part = "" if box is None else f", box {','.join(map(str, box))}"
         raise UnusableFeaturesError(f"{name_of(images, place, name)}{part}: {error}") from error

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from stillseek.errors import StillseekError
 from stillseek.files import shown_name
-from stillseek.web import file_routes, job_routes, media_routes
+from stillseek.web import file_routes, job_routes, library_routes, media_routes
 from stillseek.web.answers import FAILURES, ServiceOf
 from stillseek.web.guard import Guard, answer_of
 from stillseek.web.refusals import ErrorType, RefusedError, refusal_of
@@ -47,8 +47,8 @@ def create_app(service: Service) -> FastAPI:
         responses=FAILURES,
     )
     app.state.service = service
-    for routes in (file_routes.router, media_routes.router, job_routes.router):
-        app.include_router(routes, prefix=_PREFIX)
+    for routes in (file_routes, media_routes, job_routes, library_routes):
+        app.include_router(routes.router, prefix=_PREFIX)
     app.add_api_route(f"{_PREFIX}/health", _health, response_model=Health, tags=["service"])
     app.add_api_route("/metrics", _metrics, tags=["service"], response_class=Response)
     app.add_api_route("/", _page, include_in_schema=False)

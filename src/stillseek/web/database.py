@@ -2,7 +2,7 @@
 
 import sqlite3
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +33,15 @@ CREATE TABLE IF NOT EXISTS uploads (
 );
 CREATE TABLE IF NOT EXISTS labels (
     id TEXT PRIMARY KEY,
-    record TEXT NOT NULL,
-    path TEXT NOT NULL,
-    time REAL NOT NULL
+    source TEXT NOT NULL,
+    video TEXT NOT NULL,
+    start_seconds REAL NOT NULL,
+    end_seconds REAL NOT NULL,
+    label TEXT NOT NULL,
+    is_kept INTEGER NOT NULL,
+    score REAL,
+    query TEXT,
+    time TEXT NOT NULL
 );
 """
 
@@ -55,7 +61,9 @@ class Database:
         self._connection.execute("PRAGMA journal_mode = WAL")
         self._connection.executescript(_SCHEMA)
 
-    def all(self, statement: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:
+    def all(
+        self, statement: str, values: Sequence[Any] | Mapping[str, Any] = ()
+    ) -> list[sqlite3.Row]:
         """Runs one statement as a transaction of its own, and gives the rows."""
         with self._lock, self._connection:
             return self._connection.execute(statement, values).fetchall()

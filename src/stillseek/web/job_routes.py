@@ -11,7 +11,7 @@ from stillseek.files import json_text
 from stillseek.web.answers import ServiceOf
 from stillseek.web.jobs import ENDED
 from stillseek.web.refusals import RefusedError
-from stillseek.web.schemas import JobOut, LocateIn
+from stillseek.web.schemas import JobIn, JobOut
 from stillseek.web.service import Service
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
@@ -19,8 +19,6 @@ router = APIRouter(prefix="/jobs", tags=["jobs"])
 _LOOK_SECONDS = 0.25
 # Proxies cut what is silent for long.
 _HEARTBEAT_SECONDS = 15.0
-
-JobIn = LocateIn
 
 
 @router.post("", status_code=202, response_model=JobOut)
@@ -79,12 +77,22 @@ async def _changes(view: dict[str, Any], request: Request, service: Service) -> 
 
 def _check(body: JobIn, service: Service) -> None:
     """Refuses what is too much, and sources that are not there, before it waits in the queue."""
-    limits = service.settings
-    if body.top > limits.max_top:
-        raise RefusedError("usage", f"top is at most {limits.max_top} here, got {body.top}")
-    if len(body.queries) > limits.max_queries:
-        raise RefusedError(
-            "usage", f"a job has at most {limits.max_queries} queries here, got {len(body.queries)}"
-        )
-    for source in (body.video, *(query.source for query in body.queries)):
-        service.sources.path(source)
+    asked = body.model_dump()
+    most = {
+        "top": service.settings.max_top,
+        "limit": service.settings.max_top,
+        "queries": service.settings.max_queries,
+    }
+    for name, value in asked.items():
+        number = len(value) if isinstance(value, list) else value
+        if name in most and number > most[name]:
+            raise RefusedError("usage", f"{name} is at most {most[name]} here, got {number}")
+    if body.kind in ("search", "similar", "add"):
+        service.catalogue.library  # noqa: B018 - refuses where there is none
+    if body.kind == "add":
+        service.sources.inside(body.folder, body.path)
+    named = [asked.get("video"), asked.get("source")]
+    named += [query["source"] for query in asked.get("queries", ())]
+    for source in named:
+        if source is not None:
+            service.sources.path(source)

@@ -1,8 +1,8 @@
 """What clients send and are told, as the OpenAPI schema has it."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
 from stillseek.web.refusals import ErrorType
 
@@ -119,15 +119,19 @@ class Query(_In):
     is_unlike: bool = Field(False, description="it shows what the activity is not")
 
     @model_validator(mode="after")
-    def _is_whole(self) -> "Query":
+    def _is_whole(self) -> Self:
         if self.is_unlike and self.box is not None:
             raise ValueError("a picture of what the activity is not is taken whole; leave box out")
         return self
 
 
-def _check_wanted(queries: list[Query]) -> None:
+def _with_wanted(queries: list[Query]) -> list[Query]:
     if all(query.is_unlike for query in queries):
         raise ValueError("every picture is_unlike; give one of what the activity is")
+    return queries
+
+
+Queries = Annotated[list[Query], Field(min_length=1), AfterValidator(_with_wanted)]
 
 
 class LocateIn(_In):
@@ -135,13 +139,49 @@ class LocateIn(_In):
 
     kind: Literal["locate"]
     video: Source
-    queries: list[Query] = Field(min_length=1)
+    queries: Queries
     top: int = Field(1, ge=1, description="most moments")
 
+
+class SearchIn(_In):
+    """Find the videos of the library that show the activity of pictures, best first."""
+
+    kind: Literal["search"]
+    queries: Queries
+    limit: int = Field(10, ge=1, description="most videos")
+    within: str | None = Field(
+        None, alias="in", max_length=200, description="pattern of names", examples=["videos/2026*"]
+    )
+
+
+class _Span(_In):
+    start_seconds: Seconds
+    end_seconds: Seconds
+
     @model_validator(mode="after")
-    def _is_wanted(self) -> "LocateIn":
-        _check_wanted(self.queries)
+    def _is_forward(self) -> Self:
+        if not self.start_seconds < self.end_seconds:
+            raise ValueError("start_seconds must be before end_seconds")
         return self
+
+
+class SimilarIn(_Span):
+    """Find more like a moment of a video in the library; that moment itself is passed over."""
+
+    kind: Literal["similar"]
+    source: Source
+    limit: int = Field(10, ge=1, description="most videos")
+
+
+class AddIn(_In):
+    """Add the videos of an allowed folder, or of one below it, to the library."""
+
+    kind: Literal["add"]
+    folder: Annotated[str, Field(max_length=300, examples=["videos"])]
+    path: Annotated[str, Field(max_length=2000)] = ""
+
+
+JobIn = Annotated[LocateIn | SearchIn | SimilarIn | AddIn, Field(discriminator="kind")]
 
 
 class Progress(BaseModel):
@@ -165,3 +205,64 @@ class JobOut(BaseModel):
     position: int | None = Field(description="jobs that are before it in the queue")
     created_at: float = Field(description="seconds since 1970")
     error: Fault | None
+
+
+class LabelIn(_Span):
+    """A moment that somebody kept or skipped."""
+
+    source: Source
+    label: str = Field(min_length=1, max_length=200, examples=["handball"])
+    is_kept: bool
+    score: Annotated[FiniteFloat, Field(ge=0, le=1)] | None = None
+    query: str | None = Field(None, max_length=2000)
+    id: str | None = Field(None, max_length=64, description="of the label that this one replaces")
+
+
+class LabelOut(BaseModel):
+    """A label."""
+
+    id: str
+    source: str
+    video: str
+    start_seconds: float
+    end_seconds: float
+    label: str
+    is_kept: bool
+    score: float | None
+    query: str | None
+    time: str
+
+
+class Labels(BaseModel):
+    """All labels."""
+
+    labels: list[LabelOut]
+
+
+class LibraryOut(BaseModel):
+    """How much a library holds."""
+
+    recipe: str
+    roots: list[str]
+    videos: int
+    failed: int
+    seconds: float
+    clips: int
+    rows: int
+    index_bytes: int
+    feature_bytes: int
+
+
+class LibraryVideo(BaseModel):
+    """A video of the library."""
+
+    source: str
+    name: str
+    duration_seconds: float
+
+
+class LibraryVideos(BaseModel):
+    """Some of the videos of the library."""
+
+    total: int
+    videos: list[LibraryVideo]

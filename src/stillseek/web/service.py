@@ -3,7 +3,6 @@
 import threading
 import time
 from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
@@ -11,8 +10,10 @@ from filelock import FileLock, Timeout
 from stillseek.errors import UsageError
 from stillseek.localize.localizer import Localizer
 from stillseek.web.beside import Beside
+from stillseek.web.catalogue import Catalogue
 from stillseek.web.database import Database
 from stillseek.web.jobs import Jobs
+from stillseek.web.labels import Labels
 from stillseek.web.metrics import Metrics
 from stillseek.web.service_settings import ServiceSettings
 from stillseek.web.sources import Sources
@@ -53,14 +54,19 @@ class Service:
             ) from error
         self.settings = settings
         self.localizer = localizer
-        self.library = library
+        self.has_library = library is not None
         self.metrics = Metrics()
         self.beside = Beside(settings.beside, waiting=_MOST_WAITING)
         self.ending = threading.Event()
         self.database = Database(settings.data / "service.sqlite")
         self.uploads = Uploads(settings, self.database)
-        self.sources = Sources(self.uploads, settings.folders, self._find_in_library)
-        self.work = Work(localizer, library, self.sources, settings.data / "results")
+        self.labels = Labels(self.database)
+        self.catalogue = Catalogue(library)
+        shown_as = {settings.data.resolve(): "the service's data"}
+        if library is not None:
+            shown_as[library.folder] = "the library"
+        self.sources = Sources(self.uploads, settings.folders, self.catalogue, shown_as)
+        self.work = Work(localizer, self.catalogue, self.sources, settings.data / "results")
         self.jobs = Jobs(
             self.database,
             self.work,
@@ -92,7 +98,7 @@ class Service:
             "version": version("stillseek"),
             "recipe": self.localizer.recipe.name,
             "is_calibrated": self.localizer.calibration is not None,
-            "has_library": self.library is not None,
+            "has_library": self.has_library,
             "folders": list(settings.folders),
             "limits": {
                 "max_upload_bytes": settings.max_upload_bytes,
@@ -116,6 +122,3 @@ class Service:
             self.sweep()
             if self.ending.wait(_SWEEP_SECONDS):
                 return
-
-    def _find_in_library(self, name: str) -> tuple[Path, Path] | None:
-        return None

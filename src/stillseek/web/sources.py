@@ -1,11 +1,12 @@
 """From what clients call a file to the file: only inside of what they may name."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from stillseek.files import IMAGE_SUFFIXES, shown_name
 from stillseek.media.folder import is_video_name
+from stillseek.web.catalogue import Catalogue
 from stillseek.web.refusals import RefusedError
 from stillseek.web.uploads import Uploads
 
@@ -21,19 +22,23 @@ class Sources:
     Args:
         uploads: What they have sent.
         folders: Folders that they may look into, by name; their links are resolved.
-        find_in_library: Gives the root and the file of a video of the library by its name; None
-            where there is no such video, or no library.
+        catalogue: Names of the videos of the library.
+        shown_as: What messages say in the place of other paths.
     """
 
     def __init__(
         self,
         uploads: Uploads,
         folders: Mapping[str, Path],
-        find_in_library: Callable[[str], tuple[Path, Path] | None],
+        catalogue: Catalogue,
+        shown_as: Mapping[Path, str],
     ) -> None:
         self._uploads = uploads
         self._folders = folders
-        self._find_in_library = find_in_library
+        self._catalogue = catalogue
+        places = {**shown_as, **{root: name for name, root in folders.items()}}
+        # The deepest first: one may lie in another.
+        self._shown_as = sorted(places.items(), key=lambda each: -len(each[0].parts))
 
     def path(self, source: str) -> Path:
         """The file of a source, links resolved.
@@ -49,12 +54,7 @@ class Sources:
                 folder, _, below = name.partition("/")
                 return self._checked(self.inside(folder, below), source)
             case "library":
-                found = self._find_in_library(name)
-                if found is None:
-                    raise RefusedError(
-                        "not_found", f"the library has no video {shown_name(name)!r}"
-                    )
-                root, path = found
+                root, path = self._catalogue.find(name)
                 return self._checked(_resolved(root.resolve(), path, source), source)
             case _:
                 raise RefusedError("usage", f"{shown_name(source)!r} is no source; {_EXPECTED}")
@@ -63,6 +63,11 @@ class Sources:
         """What people call a source."""
         kind, _, name = source.partition(":")
         return self._uploads.name(name) if kind == "upload" else PurePosixPath(name).name
+
+    def below(self, source: str) -> str:
+        """The way to a source from the folder that holds it and others; of an upload its name."""
+        kind, _, name = source.partition(":")
+        return self._uploads.name(name) if kind == "upload" else name.partition("/")[2]
 
     def inside(self, folder: str, below: str) -> Path:
         """A file or folder inside an allowed folder, links resolved.
@@ -112,8 +117,8 @@ class Sources:
             lambda match: self._uploads.name(match[1], default="the upload"),
             text,
         )
-        for name, root in sorted(self._folders.items(), key=lambda each: -len(str(each[1]))):
-            text = text.replace(f"{root}/", f"{name}/")
+        for place, name in self._shown_as:
+            text = text.replace(str(place), name)
         return text
 
     def _kind(self, path: Path) -> str | None:

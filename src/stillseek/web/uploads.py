@@ -277,5 +277,5 @@ class Uploads:
             "INSERT INTO uploads VALUES"
             " (:id, :suffix, :name, :kind, :size_bytes, :duration_seconds, :width, :height,"
             " :expires_at)",
-            asdict(upload),  # pyright: ignore[reportArgumentType]
+            asdict(upload),
         )

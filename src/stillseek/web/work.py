@@ -1,20 +1,20 @@
 """What jobs do: each kind by one call of the library."""
 
 from collections.abc import Callable, Sequence
+from fnmatch import fnmatch
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from stillseek.errors import StillseekError
 from stillseek.files import shown_name
 from stillseek.localize.localization import Localization
 from stillseek.localize.localizer import Localizer
-from stillseek.localize.query_image import Box, QueryImage, VideoFrame
+from stillseek.localize.query_image import Box, Picture, VideoFrame
+from stillseek.localize.ranking import Ranking
+from stillseek.web.catalogue import Catalogue
 from stillseek.web.jobs import Report
 from stillseek.web.refusals import RefusedError, refusal_of
 from stillseek.web.sources import Sources
-
-if TYPE_CHECKING:
-    from stillseek.library.library import Library
 
 # Of the time of a search in a video: the rest is the head's.
 _READING_SHARE = 0.98
@@ -25,22 +25,19 @@ class Work:
 
     Args:
         localizer: The one that there is.
-        library: The library, where there is one.
+        catalogue: The library.
         sources: The files that requests name.
         results: Folder of files that jobs make.
     """
 
     def __init__(
-        self, localizer: Localizer, library: "Library | None", sources: Sources, results: Path
+        self, localizer: Localizer, catalogue: Catalogue, sources: Sources, results: Path
     ) -> None:
         self._localizer = localizer
-        self._library = library
+        self._catalogue = catalogue
         self._sources = sources
         self._results = results
         self._results.mkdir(parents=True, exist_ok=True)
-        self._by_kind: dict[str, Callable[[str, dict[str, Any], Report], object]] = {
-            "locate": self._locate,
-        }
 
     def __call__(self, job_id: str, kind: str, request: dict[str, Any], report: Report) -> object:
         """Computes a job.
@@ -57,8 +54,14 @@ class Work:
         Raises:
             RefusedError: It cannot be done as it was asked.
         """
+        by_kind: dict[str, Callable[[dict[str, Any], Report], object]] = {
+            "locate": self._locate,
+            "search": self._search,
+            "similar": self._similar,
+            "add": self._add,
+        }
         try:
-            return self._by_kind[kind](job_id, request, report)
+            return by_kind[kind](request, report)
         except StillseekError as error:
             refusal = refusal_of(error)
             message = self._sources.hidden(refusal.message)
@@ -68,28 +71,74 @@ class Work:
         """The file that a job makes."""
         return self._results / f"{job_id}.zip"
 
-    def _locate(self, job_id: str, request: dict[str, Any], report: Report) -> object:
+    def _locate(self, request: dict[str, Any], report: Report) -> object:
         video = request["video"]
         wanted, boxes, unlike = self._pictures(request["queries"])
-        asked = self._localizer.encode_query(wanted, boxes=boxes, unlike=unlike or None)
         found = self._localizer.locate(
             self._sources.path(video),
-            asked,
+            self._localizer.encode_query(wanted, boxes=boxes, unlike=unlike or None),
             top=request["top"],
             on_progress=lambda read, total: report(
                 _READING_SHARE * read / total if total > 0 else 0.0, "reading the video"
             ),
         )
         report(_READING_SHARE, "searching")
-        return self._told(found, video, request["queries"])
+        return self._told(found, request["queries"]) | {
+            "video": shown_name(self._sources.name(video)),
+            "source": video,
+        }
+
+    def _search(self, request: dict[str, Any], report: Report) -> object:
+        wanted, boxes, unlike = self._pictures(request["queries"])
+        pattern = request["in"]
+        found = self._catalogue.library.search(
+            wanted,
+            boxes=boxes,
+            unlike=unlike or None,
+            top=request["limit"],
+            # Of names alone: paths are none of a client's business.
+            within=None if pattern is None else lambda name: fnmatch(name, pattern),
+            localizer=self._localizer,
+        )
+        return self._told_of_many(found, request["queries"])
+
+    def _similar(self, request: dict[str, Any], report: Report) -> object:
+        source, seconds = request["source"], (request["start_seconds"] + request["end_seconds"]) / 2
+        found = self._catalogue.library.similar(
+            self._sources.path(source), seconds, top=request["limit"]
+        )
+        query = {"source": source, "seconds": seconds, "is_unlike": False}
+        return self._told_of_many(found, [query])
+
+    def _add(self, request: dict[str, Any], report: Report) -> object:
+        folder = self._sources.inside(request["folder"], request["path"])
+        added = self._catalogue.library.add(
+            folder,
+            on_progress=lambda progress: report(
+                progress.share_done,
+                f"{progress.videos_done} of {progress.num_videos} videos are read",
+            ),
+        )
+        self._catalogue.forget()
+        statuses = [outcome.status for outcome in added.outcomes]
+        return {
+            "encoded": statuses.count("encoded"),
+            "known": statuses.count("present"),
+            "unchanged": added.unchanged,
+            "moved": len(added.moved),
+            "gone": len(added.gone),
+            "failures": [
+                shown_name(self._sources.hidden(str(outcome.error))) for outcome in added.failed
+            ],
+        }
 
     def _pictures(
         self, queries: Sequence[dict[str, Any]]
-    ) -> tuple[list[QueryImage], list[Box | None], list[QueryImage]]:
+    ) -> tuple[list[Picture], list[Box | None], list[Picture]]:
         """Pictures of the activity, the part of each that is meant, and what it is not."""
-        wanted: list[QueryImage] = []
+        wanted: list[Picture] = []
         boxes: list[Box | None] = []
-        unlike: list[QueryImage] = []
+        unlike: list[Picture] = []
         for query in queries:
             path, seconds, box = self._sources.path(query["source"]), query["seconds"], query["box"]
             picture = path if seconds is None else VideoFrame(path, seconds)
@@ -100,15 +149,34 @@ class Work:
                 boxes.append(None if box is None else (box[0], box[1], box[2], box[3]))
         return wanted, boxes, unlike
 
-    def _told(
-        self, found: Localization, source: str, queries: Sequence[dict[str, Any]]
-    ) -> dict[str, object]:
+    def _told(self, found: Localization, queries: Sequence[dict[str, Any]]) -> dict[str, object]:
         """A result as ``stillseek locate --json`` has it, with names in the place of paths."""
         return found.to_json_dict() | {
-            "video": shown_name(self._sources.name(source)),
-            "source": source,
             "image": [self._query_name(query) for query in queries if not query["is_unlike"]],
             "unlike": [self._query_name(query) for query in queries if query["is_unlike"]],
+        }
+
+    def _told_of_many(
+        self, ranking: Ranking, queries: Sequence[dict[str, Any]]
+    ) -> dict[str, object]:
+        """A ranking as ``stillseek library search --json`` has it, likewise."""
+        results = []
+        for found in ranking.results:
+            name = shown_name(self._catalogue.name(found.video))
+            told = self._told(found, queries)
+            results.append(told | {"video": name, "source": f"library:{name}"})
+        failures = [
+            {
+                "video": shown_name(self._catalogue.name(failure.video)),
+                "error": shown_name(self._sources.hidden(failure.error)),
+            }
+            for failure in ranking.failures
+        ]
+        return {
+            "ranked_by": ranking.ranked_by,
+            "results": results,
+            "failures": failures,
+            "uncalibrated": next((found.uncalibrated for found in ranking.results), None),
         }
 
     def _query_name(self, query: dict[str, Any]) -> str:

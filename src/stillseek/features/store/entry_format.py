@@ -52,16 +52,26 @@ def pack(header: Mapping[str, object], arrays: Mapping[str, Float32[np.ndarray, 
     Raises:
         OverflowError: A value is not finite in half precision.
     """
-    with np.errstate(over="ignore"):
-        halves = {name: array.astype(np.float16) for name, array in arrays.items()}
-    if not all(np.isfinite(half).all() for half in halves.values()):
-        raise OverflowError("not finite in half precision")
+    halves = {name: halved(array) for name, array in arrays.items()}
     text = json.dumps(header)
     metadata = {"header": text, "checksum": _checksum(text, halves)}
     if _BLOCKS_OF in halves:
         metadata["header_checksum"] = _digest(text)
         metadata["blocks"] = json.dumps(_block_digests(text, 0, halves[_BLOCKS_OF]))
     return _sort_head(save(halves, metadata=metadata))
+
+
+def halved(array: Float32[np.ndarray, "..."]) -> Float16[np.ndarray, "..."]:
+    """An array rounded to half precision.
+
+    Raises:
+        OverflowError: A value is not finite in it.
+    """
+    with np.errstate(over="ignore"):
+        half = array.astype(np.float16)
+    if not np.isfinite(half).all():
+        raise OverflowError("not finite in half precision")
+    return half
 
 
 def unpack(content: bytes) -> tuple[dict[str, Any], dict[str, Float32[np.ndarray, "..."]]]:

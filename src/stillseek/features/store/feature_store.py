@@ -4,8 +4,9 @@ Of two writers of one entry either may win: both hold the same features.
 """
 
 import warnings
-from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,6 +24,7 @@ from stillseek.features.store.content_address import (
 )
 from stillseek.features.store.entry_format import (
     CorruptEntryError,
+    halved,
     has_blocks,
     pack,
     read_head,
@@ -46,6 +48,37 @@ class _MissingFeaturesError(FeatureError):
 
 _Key = TypeVar("_Key", VideoKey, QueryKey)
 _Features = TypeVar("_Features", VideoFeatures, QueryFeatures)
+
+
+def as_stored(features: _Features, source: str) -> _Features:
+    """Features as a store gives them back, rounded: what is found in them is then the same.
+
+    Args:
+        features: What a recipe made.
+        source: What they are of, for messages.
+
+    Raises:
+        UnusableFeaturesError: They don't fit half precision.
+    """
+    arrays = {
+        field.name: value
+        for field in fields(features)
+        if isinstance(value := getattr(features, field.name), np.ndarray)
+    }
+    with _told_of(source):
+        return replace(
+            features, **{name: halved(array).astype(np.float32) for name, array in arrays.items()}
+        )
+
+
+@contextmanager
+def _told_of(source: object) -> Iterator[None]:
+    try:
+        yield
+    except OverflowError as error:
+        raise UnusableFeaturesError(
+            f"features of {source} are {error}; check the recipe's weights"
+        ) from error
 
 
 class FeatureStore:
@@ -363,10 +396,6 @@ class FeatureStore:
         header: Mapping[str, object],
         arrays: Mapping[str, Float32[np.ndarray, "..."]],
     ) -> None:
-        try:
+        with _told_of(header["source"]):
             content = pack(header, arrays)
-        except OverflowError as error:
-            raise UnusableFeaturesError(
-                f"features of {header['source']} are {error}; check the recipe's weights"
-            ) from error
         self.files.write(name, content)

@@ -1,0 +1,75 @@
+"""Moments that people kept or skipped: kept as labels, from which a data set can be made."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from secrets import token_hex
+from typing import Any
+
+from stillseek.files import json_text
+from stillseek.web.database import Database
+from stillseek.web.refusals import RefusedError
+
+# A client that never stops must not fill the disk.
+_MOST_LABELS = 200_000
+_COLUMNS = (
+    *("id", "source", "video", "start_seconds", "end_seconds", "label"),
+    *("is_kept", "score", "query", "time"),
+)
+_SELECT = f"SELECT {', '.join(_COLUMNS)} FROM labels ORDER BY rowid"
+
+
+class Labels:
+    """The labels of a service.
+
+    Args:
+        database: Where they are.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def put(self, label: dict[str, Any], *, label_id: str | None, video: str) -> dict[str, Any]:
+        """Adds a label, or replaces one.
+
+        Args:
+            label: What a client says.
+            label_id: Of the one that is replaced; None adds one.
+            video: The video, as data sets name it.
+
+        Raises:
+            RefusedError: There is no such label, or there are too many.
+        """
+        if label_id is None:
+            counted = self._database.one("SELECT count(*) AS number FROM labels")
+            if counted is not None and counted["number"] >= _MOST_LABELS:
+                raise RefusedError(
+                    "conflict", f"there are {_MOST_LABELS} labels, the most that are kept"
+                )
+        elif self._database.one("SELECT 1 FROM labels WHERE id = ?", (label_id,)) is None:
+            raise RefusedError("not_found", "there is no label of this id; leave id out")
+        kept = {
+            **label,
+            "id": label_id or token_hex(16),
+            "video": video,
+            "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+        marks = ", ".join(f":{name}" for name in _COLUMNS)
+        self._database.all(
+            f"INSERT OR REPLACE INTO labels ({', '.join(_COLUMNS)}) VALUES ({marks})", kept
+        )
+        return kept
+
+    def all(self) -> list[dict[str, Any]]:
+        """Every label, in the order in which they were given."""
+        return [
+            dict(row) | {"is_kept": bool(row["is_kept"])} for row in self._database.all(_SELECT)
+        ]
+
+    def lines(self) -> Iterator[str]:
+        """Every label as a line that ``stillseek dataset import`` reads."""
+        for label in self.all():
+            names = ("video", "start_seconds", "end_seconds", "label")
+            told = {name: label[name] for name in names} | {"kept": label["is_kept"]}
+            yield (
+                json_text(told | {name: label[name] for name in ("score", "query", "time")}) + "\n"
+            )
