@@ -53,12 +53,21 @@ export function announce(text) {
 
 /** Puts the message of an error into its place, with a button that tries again where one helps. */
 export function showFault(place, error, again = null) {
-  place.replaceChildren(h("p", {}, error.message));
+  place.replaceChildren(h("p", {}, sentence(error.message)));
   if (again) {
     place.append(
       h("button", { type: "button", onclick: () => (clearFault(place), again()) }, "Try again"),
     );
   }
+}
+
+/** Messages of the service begin small; file names keep their letters. */
+const sentence = (text) => (/^[a-z]+([ ,:;]|$)/.test(text) ? text[0].toUpperCase() + text.slice(1) : text);
+
+/** `folder/film.mp4` as what people look for, and where it is. */
+export function nameParts(path) {
+  const cut = path.lastIndexOf("/");
+  return [path.slice(cut + 1), cut < 0 ? "" : path.slice(0, cut)];
 }
 
 /** An error that says which file it is about. */
@@ -79,8 +88,7 @@ export function showJob(job, { bar, text, left }) {
   if (progress && progress.fraction > 0) bar.value = progress.fraction;
   else bar.removeAttribute("value");
   const share = progress && progress.fraction > 0 ? `${formatPercent(progress.fraction)}` : "";
-  const message = progress?.message || "working";
-  text.textContent = [message[0].toUpperCase() + message.slice(1), share].filter(Boolean).join(", ");
+  text.textContent = [sentence(progress?.message || "Working"), share].filter(Boolean).join(", ");
   const time = formatLeft(progress?.seconds_left);
   if (left) left.textContent = time;
   else if (time) text.textContent += `, ${time}`;

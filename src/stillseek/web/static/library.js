@@ -1,6 +1,6 @@
 /** The library: searched by picture, listed by name, and made larger by folders. */
 
-import { $, announce, clearFault, formatSpan, formatTime, h, later, plural, showFault, showJob } from "./dom.js";
+import { $, announce, clearFault, formatSpan, formatTime, h, later, nameParts, plural, showFault, showJob } from "./dom.js";
 import { call, frameUrl, stripUrl, watchJob } from "./api.js";
 import { presenceInWords } from "./ask.js";
 import { choose } from "./chooser.js";
@@ -32,14 +32,14 @@ export function createLibrary({ onOpen, onResult, onSimilar }) {
   function resultOf(row, index) {
     const [best] = row.moments;
     const isKnown = row.presence !== null && row.presence !== undefined && row.found !== null;
-    const name = row.video;
+    const [name, folder] = nameParts(row.video);
     const span = best ? formatSpan(best.start_seconds, best.end_seconds) : "no moment";
     const strip = best && h("img", { className: "strip", alt: "", loading: "lazy", src: stripUrl(row.source, best.start_seconds, best.end_seconds) });
     const open = h(
       "button",
       { type: "button", className: "result-open", "aria-label": `Open ${name}, ${span}`, onclick: () => onResult(row) },
       strip,
-      h("span", { className: "moment-head" }, h("b", { className: "rank" }, String(index + 1)), h("span", { className: "name" }, name)),
+      h("span", { className: "moment-head" }, h("b", { className: "rank" }, String(index + 1)), h("span", { className: "name", title: row.video }, name), h("span", { className: "faint name" }, folder)),
       h("span", { className: "moment-head" }, h("span", { className: "time" }, span),
         isKnown ? h("span", { className: "score" }, presenceInWords(row.presence, row.found)) : null),
     );
@@ -60,7 +60,10 @@ export function createLibrary({ onOpen, onResult, onSimilar }) {
       const items = answer.videos.map(videoOf);
       if (isMore) $("videos").append(...items);
       else $("videos").replaceChildren(...items);
-      $("videos-count").textContent = contains ? `${total} with this name` : String(total);
+      const isEmpty = !total && !contains;
+      $("videos-count").textContent = contains ? `${total} with this in the name` : isEmpty ? "" : String(total);
+      $("filter").closest(".field").hidden = isEmpty;
+      $("videos-empty").hidden = !isEmpty;
       $("more-videos").hidden = $("videos").childElementCount >= total;
       if (isMore) items[0]?.querySelector("button").focus();
     } catch (error) {
@@ -69,12 +72,13 @@ export function createLibrary({ onOpen, onResult, onSimilar }) {
   }
 
   function videoOf({ source, name, duration_seconds: seconds }) {
+    const [shortName, folder] = nameParts(name);
     const poster = h("img", { alt: "", loading: "lazy", src: frameUrl(source, seconds / 5, 240), onerror: () => (poster.className = "is-missing") });
     return h(
       "li",
       {},
-      h("button", { type: "button", className: "video-open", onclick: () => onOpen(source, name) },
-        poster, h("span", { className: "name" }, name), h("span", { className: "faint" }, formatTime(seconds, 0))),
+      h("button", { type: "button", className: "video-open", title: name, onclick: () => onOpen(source, shortName) },
+        poster, h("span", { className: "name" }, shortName), h("span", { className: "faint name" }, [formatTime(seconds, 0), folder].filter(Boolean).join(" · "))),
     );
   }
 

@@ -1,6 +1,6 @@
 /** Puts the parts together: views, addresses, files that are dropped or pasted, and keys. */
 
-import { $, announce, clearFault, formatBytes, showFault } from "./dom.js";
+import { $, announce, clearFault, formatBytes, nameParts, showFault } from "./dom.js";
 import { insist, onOffline } from "./api.js";
 import { createAsk, showVerdict } from "./ask.js";
 import { choose } from "./chooser.js";
@@ -66,7 +66,7 @@ function openVideo(source, name) {
 /** A row of a library search, as the one video's result that it is. */
 async function openRow(row) {
   const from = shown.library;
-  await openVideo(row.source, row.video);
+  await openVideo(row.source, nameParts(row.video)[0]);
   shown.find = `${from} ${row.source}`;
   setAddress("find", { from, video: row.source }, { isNew: false });
   showResult(row, shown.find, namesOfPictures());

@@ -3,6 +3,9 @@
 import { $, announce, clearFault, formatPercent, formatSpan, h, later, showFault } from "./dom.js";
 import { call, stripUrl } from "./api.js";
 
+// Of moments that are kept before anybody has said what they show.
+const UNNAMED = "unnamed";
+
 /**
  * @param player    plays from a moment
  * @param timeline  draws them
@@ -202,7 +205,7 @@ export function createMoments({ player, timeline, onSimilar, onChange }) {
           source: moment.source,
           start_seconds: moment.start,
           end_seconds: moment.end,
-          label: label.value.trim(),
+          label: label.value.trim() || UNNAMED,
           is_kept: moment.decision === "keep",
           score: moment.score,
           query,
