@@ -4,11 +4,16 @@ import os
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 from PIL import Image
+
+if TYPE_CHECKING:
+    from stillseek.localize.localization import Localization
+    from stillseek.timeline import Moment
 
 # The same examples everywhere, and as much time for them as the machine takes.
 settings.register_profile(
@@ -104,6 +109,32 @@ def write_picture(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return write
+
+
+@pytest.fixture
+def found_in() -> Callable[..., "Localization"]:
+    """Returns a maker of results of a search with ``q.png``."""
+
+    from stillseek.localize.localization import Localization
+    from stillseek.timeline import Segment
+
+    def make(video: Path, *moments: "Moment") -> "Localization":
+        return Localization(
+            video=video,
+            images=(Path("q.png"),),
+            boxes=(None,),
+            recipe="pocket",
+            fingerprint="f" * 64,
+            model="sail:pocket",
+            duration_seconds=9.0,
+            presence=None,
+            moments=moments,
+            steps=(Segment(0.0, 9.0),),
+            start_probabilities=np.ones(1),
+            end_probabilities=np.ones(1),
+        )
+
+    return make
 
 
 @pytest.fixture

@@ -27,9 +27,11 @@ if TYPE_CHECKING:
         UsageError,
     )
     from stillseek.features import RecipeOptions
+    from stillseek.handoff.clips import cut_moments, cut_selections
+    from stillseek.handoff.handing_off import write_handoff, write_selections
+    from stillseek.handoff.selection import Selection
     from stillseek.library import Library
     from stillseek.localize.explanation import Explanation
-    from stillseek.localize.export import cut_moments, write_edl
     from stillseek.localize.localization import Localization
     from stillseek.localize.localizer import Localizer
     from stillseek.localize.plot import plot_localization
@@ -59,6 +61,7 @@ __all__ = [
     "Ranking",
     "RecipeOptions",
     "Segment",
+    "Selection",
     "StillseekError",
     "TruncatedMediaWarning",
     "UnusableFeaturesError",
@@ -66,11 +69,13 @@ __all__ = [
     "VideoFrame",
     "__version__",
     "cut_moments",
+    "cut_selections",
     "plot_explanation",
     "plot_localization",
-    "write_edl",
+    "write_handoff",
     "write_ranking",
     "write_report",
+    "write_selections",
 ]
 
 # Where names are that are no errors.
@@ -84,13 +89,16 @@ _PLACES = {
     "Ranking": "localize.ranking",
     "RecipeOptions": "features",
     "Segment": "timeline",
+    "Selection": "handoff.selection",
     "VideoFrame": "localize.query_image",
-    "cut_moments": "localize.export",
+    "cut_moments": "handoff.clips",
+    "cut_selections": "handoff.clips",
     "plot_explanation": "localize.plot_explanation",
     "plot_localization": "localize.plot",
-    "write_edl": "localize.export",
+    "write_handoff": "handoff.handing_off",
     "write_ranking": "localize.ranking",
     "write_report": "localize.report",
+    "write_selections": "handoff.handing_off",
 }
 
 

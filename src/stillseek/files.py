@@ -23,7 +23,6 @@ FIGURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".svg", ".pdf")
 # Pillow knows more, but some hold no colours, or no tall pictures.
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 REPORT_SUFFIXES = (".html", ".htm")
-EDL_SUFFIXES = (".edl",)
 TABLE_SUFFIXES = (".csv",)
 
 # pathlib makes one slash of two. A single letter is a drive of Windows; `::` chains file systems.
@@ -31,8 +30,12 @@ URL = re.compile(r"((?:[A-Za-z][A-Za-z0-9+.-]+::)*[A-Za-z][A-Za-z0-9+.-]+):/+(.*
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/+")
 _OF_THIS_MACHINE = ("file", "local")
 
+# What spreadsheets compute where a cell begins with it.
+_FORMULAS = ("=", "+", "-", "@")
 # Where formats keep their metadata: at the beginning or at the end.
 _ENDS_BYTES = 1 << 16
+# Tables of some programs are UTF-16.
+_ENCODINGS = ("utf-8", "utf-16-le")
 _LONGEST_NAME_BYTES = 255
 _NO_TEXT = re.compile("[\ud800-\udfff]")
 # Control characters and line breaks of Unicode.
@@ -122,6 +125,12 @@ def json_text(value: object, *, indent: int | None = None) -> str:
 def shown_name(name: str) -> str:
     """A name of a file as it can stand in a line of text: without line breaks, and in UTF-8."""
     return _NO_TEXT.sub("\ufffd", safe_name(name))
+
+
+def spreadsheet_cell(text: str) -> str:
+    """A text that no reader of tables takes for lines, commands or a formula."""
+    cell = shown_name(text)
+    return f"'{cell}" if cell.startswith(_FORMULAS) else cell
 
 
 def safe_name(name: str) -> str:
@@ -274,7 +283,8 @@ def _has_text(path: Path, text: str) -> bool:
     with suppress(OSError), path.open("rb") as file:
         head = file.read(_ENDS_BYTES)
         file.seek(max(0, file.seek(0, os.SEEK_END) - _ENDS_BYTES))
-        return text.encode() in head or text.encode() in file.read()
+        ends = head + b"\0" + file.read()
+        return any(text.encode(code) in ends for code in _ENCODINGS)
     return False
 
 

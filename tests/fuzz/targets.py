@@ -13,8 +13,8 @@ from stillseek.data.own_videos.dataset import OwnVideosConfig, import_videos
 from stillseek.evaluation.predictions import read_predictions
 from stillseek.features import FeatureStore, VideoKey, content_hash, load_recipe
 from stillseek.features.store.verify_and_prune import list_recipes, verify
+from stillseek.handoff.clips import cut_moments
 from stillseek.localize import Localizer
-from stillseek.localize.export import cut_moments
 from stillseek.timeline import Segment
 
 TEXTS = frozenset({".csv", ".json", ".jsonl"})

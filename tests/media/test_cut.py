@@ -51,12 +51,12 @@ def test_a_segment_past_the_end_ends_with_the_video(make_video, tmp_path, indice
     assert probe(tmp_path / "clip.mp4").duration_seconds == pytest.approx(0.3, abs=2e-3)
 
 
-def test_rotation_is_baked_in(make_video, tmp_path):
+def test_rotation_is_kept(make_video, tmp_path):
     one = 1 << 16
     path = make_video(matrix=[0, one, 0, -one, 0, 0, 0, 0, 1 << 30], num_frames=5)
     cut(path, Segment(0.0, 0.3), tmp_path / "clip.mp4")
     info = probe(tmp_path / "clip.mp4")
-    assert (info.width, info.height, info.rotation_degrees) == (34, 62, 0)
+    assert (info.width, info.height, info.rotation_degrees) == (34, 62, 90)
 
 
 def test_sound_is_cut_to_the_sample(make_video, tmp_path):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import App, Parameter
 
 from stillseek.cli.console import print_some, print_wrote, progress_bar
+from stillseek.cli.handoff_options import HandoffOptions
 from stillseek.cli.queries import ImageQuery, Queries, check_pictures
 from stillseek.cli.ranking_table import print_ranking
 from stillseek.cli.recipe_options import RecipeBesideHead
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 library = App(name="library")
 
 _RECIPE = RecipeBesideHead()
+_HANDOFF = HandoffOptions()
 
 
 @library.command
@@ -87,7 +89,7 @@ def search(
     model: Literal["sail", "matching"] | None = None,
     json: bool = False,
     csv: Path | None = None,
-    clips: Path | None = None,
+    handoff: Annotated[HandoffOptions, Parameter(name="*")] = _HANDOFF,
     report: Path | None = None,
     overwrite: bool = False,
 ) -> int:
@@ -108,7 +110,7 @@ def search(
         model: The shipped SAIL head, or matching.
         json: Print one JSON object and nothing else.
         csv: Write a table of all moments, best video first.
-        clips: Cut the moments into files in this folder.
+        handoff: What is written for other programs.
         report: Write one self-contained HTML page with frames of every moment.
         overwrite: Replace files that stillseek did not write.
     """
@@ -117,7 +119,8 @@ def search(
             "--image needs a picture: stillseek library search LIBRARY --image PICTURE"
         )
     check_pictures(queries)
-    _check_outputs(folder, queries, csv=csv, clips=clips, report=report, overwrite=overwrite)
+    outputs = handoff.outputs(None, top)
+    _check_outputs(outputs, folder, queries, csv=csv, report=report, overwrite=overwrite)
     if fast and (checkpoint is not None or model is not None):
         raise UsageError(
             "--fast leaves the head out; leave --checkpoint and --model out, or --fast"
@@ -137,9 +140,10 @@ def search(
         localizer=_localizer(place, checkpoint, model),
     )
     code = _print_found(found, json=json)
-    for path in _write(found, csv=csv, clips=clips, report=report, overwrite=overwrite):
+    written = handoff.write(found, overwrite=overwrite)
+    for path, remark in written + _write(found, csv=csv, report=report, overwrite=overwrite):
         if not json:
-            print_wrote(str(path))
+            print_wrote(f"{path}{remark}")
     return code
 
 
@@ -382,22 +386,19 @@ def _print_found(found: "Ranking", *, json: bool) -> int:
 
 
 def _check_outputs(
+    outputs: list[Output],
     folder: Path,
     queries: Sequence[ImageQuery],
     *,
     csv: Path | None,
-    clips: Path | None,
     report: Path | None,
     overwrite: bool,
 ) -> None:
     """Refuses what may not be written, before the search."""
-    outputs = []
     if csv is not None:
         from stillseek.localize.ranking import table_output
 
         outputs.append(table_output(csv, name="--csv"))
-    if clips is not None:
-        outputs.append(Output(name="--clips", path=clips))
     if report is not None:
         outputs.append(Output(name="--report", path=report, suffixes=REPORT_SUFFIXES))
     inputs = [folder, *(query.file for query in queries)]
@@ -408,28 +409,21 @@ def _write(
     found: "Ranking",
     *,
     csv: Path | None,
-    clips: Path | None,
     report: Path | None,
     overwrite: bool,
-) -> list[Path]:
-    """Writes what was asked for beside what is printed; returns the paths."""
-    written: list[Path] = []
+) -> list[tuple[Path, str]]:
+    """Writes what was asked for beside what is printed; returns the paths, without a remark."""
+    written: list[tuple[Path, str]] = []
     if not found.results:
         return written
-    if clips is not None:
-        from stillseek.localize.export import clips_output, cut_moments
-
-        clips_output([result.video for result in found.results], clips, name="--clips")
-        for result in found.results:
-            written += cut_moments(result, clips, overwrite=overwrite)
     if csv is not None:
         from stillseek.localize.ranking import write_ranking
 
         write_ranking(found, csv, overwrite=overwrite)
-        written.append(csv)
+        written.append((csv, ""))
     if report is not None:
         from stillseek.localize.report import write_ranking_report
 
         write_ranking_report(found, report, overwrite=overwrite)
-        written.append(report)
+        written.append((report, ""))
     return written

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from stillseek.cli.console import print_some, print_wrote, progress_bar
+from stillseek.cli.handoff_options import HandoffOptions
 from stillseek.cli.queries import ImageQuery, Queries, check_pictures
 from stillseek.cli.ranking_table import print_ranking
 from stillseek.cli.recipe_options import RecipeBesideHead, files_of
 from stillseek.errors import UsageError
 from stillseek.files import (
-    EDL_SUFFIXES,
     FIGURE_SUFFIXES,
     REPORT_SUFFIXES,
     Output,
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from stillseek.localize.ranking import Ranking
 
 _RECIPE = RecipeBesideHead()
+_HANDOFF = HandoffOptions()
 
 
 def locate(
@@ -40,8 +41,7 @@ def locate(
     plot: Path | None = None,
     report: Path | None = None,
     explain: Path | None = None,
-    clips: Path | None = None,
-    edl: Path | None = None,
+    handoff: Annotated[HandoffOptions, Parameter(name="*")] = _HANDOFF,
     csv: Path | None = None,
     recipe: str | None = None,
     recipe_options: Annotated[RecipeBesideHead, Parameter(name="*")] = _RECIPE,
@@ -75,8 +75,7 @@ def locate(
             every moment.
         explain: Draw what of the picture was seen where to this picture (endings as of --plot): the
             frames most like it, and where the moment starts and ends.
-        clips: Cut the moments into files in this folder.
-        edl: Write the moments as a CMX 3600 edit decision list.
+        handoff: What is written for other programs.
         csv: Write a table of all moments, best video first.
         recipe: How pixels become features; that of the checkpoint, or lite, where not given.
         recipe_options: How the recipe is loaded; as the checkpoint says, where not given.
@@ -105,8 +104,7 @@ def locate(
         plot=plot,
         report=report,
         explain=explain,
-        clips=clips,
-        edl=edl,
+        handoff=handoff,
         csv=csv,
         overwrite=overwrite,
     )
@@ -163,9 +161,9 @@ def locate(
         _print_moments(ranking.results[0])
     else:
         print_ranking(ranking)
-    for path in outputs.write(ranking, localizer, is_many=not is_one):
+    for path, remark in outputs.write(ranking, localizer, is_many=not is_one):
         if not json:
-            print_wrote(str(path))
+            print_wrote(f"{path}{remark}")
     print_some("error", [failure.error for failure in ranking.failures])
     return 0 if ranking.results else 1
 
@@ -254,8 +252,7 @@ class _Outputs:
     plot: Path | None
     report: Path | None
     explain: Path | None
-    clips: Path | None
-    edl: Path | None
+    handoff: HandoffOptions
     csv: Path | None
     overwrite: bool
 
@@ -264,12 +261,11 @@ class _Outputs:
         for name, path in (
             ("plot", self.plot),
             ("explain", self.explain),
-            ("edl", self.edl),
         ):
             if path is not None:
                 raise UsageError(
                     f"--{name} shows one video; leave it out, or give one video file (--csv, "
-                    "--clips and --report take many)"
+                    "--clips, --export and --report take many)"
                 )
 
     def check(self, videos: list[Path], cache: Path | None, *, inputs: list[Path | None]) -> None:
@@ -280,15 +276,11 @@ class _Outputs:
                 ("--plot", self.plot, FIGURE_SUFFIXES),
                 ("--report", self.report, REPORT_SUFFIXES),
                 ("--explain", self.explain, FIGURE_SUFFIXES),
-                ("--edl", self.edl, EDL_SUFFIXES),
                 ("--cache", cache, None),
             )
             if path is not None
         ]
-        if self.clips is not None:
-            from stillseek.localize.export import clips_output
-
-            outputs.append(clips_output(videos, self.clips, name="--clips"))
+        outputs += self.handoff.outputs(videos, len(videos))
         if self.csv is not None:
             from stillseek.localize.ranking import table_output
 
@@ -302,33 +294,32 @@ class _Outputs:
 
             check_explainable(localizer.recipe)
 
-    def write(self, ranking: "Ranking", localizer: "Localizer", *, is_many: bool) -> list[Path]:
-        """Writes them; returns their paths."""
-        written = []
+    def write(
+        self, ranking: "Ranking", localizer: "Localizer", *, is_many: bool
+    ) -> list[tuple[Path, str]]:
+        """Writes them; returns their paths, each with a remark."""
+        written = self.handoff.write(ranking, overwrite=self.overwrite)
+        others = []
         for found in ranking.results:
-            written += self._write_one(found, localizer, is_many=is_many)
+            others += self._write_one(found, localizer, is_many=is_many)
         # An empty table would take the place of the last good one.
         if self.report is not None and is_many and ranking.results:
             from stillseek.localize.report import write_ranking_report
 
             write_ranking_report(ranking, self.report, overwrite=self.overwrite)
-            written.append(self.report)
+            others.append(self.report)
         if self.csv is not None and ranking.results:
             from stillseek.localize.ranking import write_ranking
 
             write_ranking(ranking, self.csv, overwrite=self.overwrite)
-            written.append(self.csv)
-        return written
+            others.append(self.csv)
+        return written + [(path, "") for path in others]
 
     def _write_one(
         self, found: "Localization", localizer: "Localizer", *, is_many: bool
     ) -> list[Path]:
         # Drawing and pages take seconds to import: only who asks for them pays.
         written = []
-        if self.clips is not None:
-            from stillseek.localize.export import cut_moments
-
-            written += cut_moments(found, self.clips, overwrite=self.overwrite)
         if self.plot is not None:
             from stillseek.localize.plot import plot_localization
 
@@ -344,9 +335,4 @@ class _Outputs:
 
             plot_explanation(localizer.explain(found), self.explain, overwrite=self.overwrite)
             written.append(self.explain)
-        if self.edl is not None:
-            from stillseek.localize.export import write_edl
-
-            write_edl(found, self.edl, overwrite=self.overwrite)
-            written.append(self.edl)
         return written

@@ -1,4 +1,4 @@
-"""From a video and query images to moments, and what people get of them: plot, page, clips, EDL.
+"""From a video and query images to moments, and what people get of them: plot and page.
 
 What a name needs is imported when the name is used: results can be shown without PyTorch.
 """

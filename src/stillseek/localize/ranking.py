@@ -8,15 +8,13 @@ from pathlib import Path
 from typing import Literal
 
 from stillseek.errors import MediaError, UnusableFeaturesError
-from stillseek.files import TABLE_SUFFIXES, Output, replacing, shown_name
+from stillseek.files import TABLE_SUFFIXES, Output, replacing, spreadsheet_cell
 from stillseek.localize.arguments import check_type, checked_output
 from stillseek.localize.localization import Localization
 
 RankedBy = Literal["presence", "similarity"]
 
 _COLUMNS = ("video", "rank", "start_seconds", "end_seconds", "score", "presence", "found")
-# What spreadsheets compute where a cell begins with it.
-_FORMULAS = ("=", "+", "-", "@")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,13 +161,7 @@ def _rows(ranking: Ranking) -> Iterator[tuple[object, ...]]:
                 if moment is not None
                 else (None, None, None)
             )
-            yield (_name_cell(found.video), place, *of_moment, found.presence, is_found)
-
-
-def _name_cell(video: Path) -> str:
-    """The name, which no reader of tables takes for lines, commands or a formula."""
-    text = shown_name(str(video))
-    return f"'{text}" if text.startswith(_FORMULAS) else text
+            yield (spreadsheet_cell(str(found.video)), place, *of_moment, found.presence, is_found)
 
 
 def _peak(found: Localization) -> float:

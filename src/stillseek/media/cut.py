@@ -1,15 +1,18 @@
 """Clips cut out of a video."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import chain
 from pathlib import Path
 
+from av import VideoFrame
+from av.video.reformatter import ColorRange
+
 from stillseek.errors import UsageError
 from stillseek.media.container import FALLBACK_RATE, SNAP_SECONDS, TimedFrame
-from stillseek.media.pixels import PixelConverter
+from stillseek.media.pixels import PixelConverter, is_hdr, is_yuv, stored_matrix
 from stillseek.media.sound import Sound
 from stillseek.media.source import VideoSource
-from stillseek.media.write import VideoWriter
+from stillseek.media.write import OF_RGB, Look, VideoWriter
 from stillseek.timeline import Segment
 
 
@@ -18,8 +21,10 @@ def cut(path: str | Path, segment: Segment, out: str | Path) -> None:
 
     The clip shows at every instant what the video shows ``segment.start_seconds`` later: frames
     keep their own timing (also a variable one), the first one is the frame on display at the
-    start, and the last one ends with the segment or the video. Rotation is applied and HDR becomes
-    SDR. The first audio track that decodes is kept, cut to the sample and encoded as AAC.
+    start, and the last one ends with the segment or the video. Rotation, shape of pixels, matrix,
+    range and primaries stay as the video has them, in 8 bits and 4:2:0. What H.264 cannot store so
+    is shown the same: HDR becomes SDR, and RGB and frames of odd sides upright BT.709 pictures of
+    square pixels. The first audio track that decodes is kept, cut to the sample and encoded as AAC.
 
     Warns:
         TruncatedMediaWarning: The video is cut off before the segment ends.
@@ -41,7 +46,6 @@ def cut(path: str | Path, segment: Segment, out: str | Path) -> None:
 
 
 def _write_clip(source: VideoSource, segment: Segment, out: Path, sound: Sound | None) -> None:
-    convert = PixelConverter(None, source.pixel_aspect)
     shown = _shown_in(source, segment)
     first = next(shown, None)
     if first is None:
@@ -51,10 +55,15 @@ def _write_clip(source: VideoSource, segment: Segment, out: Path, sound: Sound |
         )
     audio = iter(()) if sound is None else sound.frames()
     waiting = next(audio, None)
-    rate = source.frame_rate or FALLBACK_RATE
-    with VideoWriter(out, frame_rate=rate, audio=sound and sound.format) as writer:
+    with VideoWriter(
+        out,
+        frame_rate=source.frame_rate or FALLBACK_RATE,
+        audio=sound and sound.format,
+        look=_look_of(first[0].frame, source) or OF_RGB,
+    ) as writer:
+        write = _writing(writer, first[0].frame, source)
         for timed, duration_seconds in chain([first], shown):
-            writer.write(convert(timed.frame), duration_seconds=duration_seconds)
+            write(timed.frame, duration_seconds)
             # Players want picture and sound side by side in the file.
             until = timed.end_seconds - segment.start_seconds
             while waiting is not None and waiting[0] <= until:
@@ -63,6 +72,31 @@ def _write_clip(source: VideoSource, segment: Segment, out: Path, sound: Sound |
         while waiting is not None:
             writer.write_audio(waiting[1])
             waiting = next(audio, None)
+
+
+def _writing(
+    writer: VideoWriter, first: VideoFrame, source: VideoSource
+) -> Callable[[VideoFrame, float], None]:
+    """How the frames of a video are written: as they are stored, or as they are seen."""
+    if _look_of(first, source) is not None:
+        return lambda frame, seconds: writer.write_stored(frame, duration_seconds=seconds)
+    convert = PixelConverter(None, source.pixel_aspect)
+    return lambda frame, seconds: writer.write(convert(frame), duration_seconds=seconds)
+
+
+def _look_of(frame: VideoFrame, source: VideoSource) -> Look | None:
+    """How stored frames are shown; None where H.264 cannot store them so."""
+    is_full = frame.format.name.startswith("yuvj")
+    if is_hdr(frame) or not is_yuv(frame) or frame.width % 2 or frame.height % 2:
+        return None
+    return Look(
+        pixel_aspect=source.pixel_aspect,
+        display_matrix=stored_matrix(frame),
+        colorspace=frame.colorspace,
+        color_range=ColorRange.JPEG if is_full else frame.color_range,
+        color_primaries=frame.color_primaries,
+        color_trc=frame.color_trc,
+    )
 
 
 def _shown_in(source: VideoSource, segment: Segment) -> Iterator[tuple[TimedFrame, float]]:

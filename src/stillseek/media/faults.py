@@ -149,6 +149,13 @@ def cannot_encode(path: Path, reason: str) -> MediaError:
     )
 
 
+def cannot_copy(path: Path, reason: str) -> MediaError:
+    """The container does not hold what the codecs of a video give."""
+    return MediaError(
+        f"{path} cannot hold the frames and sound as they are ({reason}); cut it without copying"
+    )
+
+
 def too_large_to_encode(path: Path, width: int, height: int, max_side: int) -> MediaError:
     """H.264 has no frames of that size."""
     return MediaError(

@@ -72,14 +72,25 @@ def display_matrix(frame: VideoFrame) -> np.ndarray:
 
     A stored point ``(x, y)`` is displayed at ``(x, y) @ matrix``.
     """
-    side_data = frame.side_data.get("DISPLAYMATRIX")
-    if side_data is None:
+    stored = stored_matrix(frame)
+    if stored is None:
         return np.eye(2, dtype=int)
-    values = np.frombuffer(side_data, np.int32).reshape(3, 3)[:2, :2]
+    values = np.array(stored).reshape(3, 3)[:2, :2]
     upright = np.abs(np.diag(values)).sum() >= np.abs(np.diag(values[:, ::-1])).sum()
     matrix = np.sign(values) * (np.eye(2, dtype=int) if upright else np.eye(2, dtype=int)[::-1])
     # A damaged matrix that turns the picture into a line is no turn at all.
     return matrix if np.abs(matrix).sum() == 2 else np.eye(2, dtype=int)
+
+
+def stored_matrix(frame: VideoFrame) -> tuple[int, ...] | None:
+    """The nine numbers of the display matrix, in rows; None where there is none."""
+    side_data = frame.side_data.get("DISPLAYMATRIX")
+    return None if side_data is None else tuple(np.frombuffer(side_data, np.int32).tolist())
+
+
+def is_yuv(frame: VideoFrame) -> bool:
+    """Whether a frame stores brightness and two differences of colour."""
+    return frame.format.name.startswith(("yuv", "nv", "p0"))
 
 
 def displayed_size(frame: VideoFrame, pixel_aspect: Fraction) -> tuple[int, int]:
@@ -112,7 +123,7 @@ def _turned(pixels: np.ndarray, matrix: np.ndarray) -> np.ndarray:
 
 
 def _guessed_colorspace(frame: VideoFrame) -> Colorspace | None:
-    if frame.colorspace != _UNSPECIFIED or not frame.format.name.startswith(("yuv", "nv", "p0")):
+    if frame.colorspace != _UNSPECIFIED or not is_yuv(frame):
         return None
     if is_hdr(frame):
         return Colorspace.BT2020

@@ -2,12 +2,19 @@
 
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 
+import numpy as np
+
 from stillseek.media import faults
+from stillseek.media.clocked import ClockedReader
+from stillseek.media.container import open_video, packets_of
 from stillseek.media.pixels import clockwise_degrees, displayed_size, is_hdr
 from stillseek.media.source import VideoSource
 
+# Frames whose times tell whether they come evenly, where a file has no list of all.
+_NUM_TIMED = 600
 # A count that is a frame or two off is still that of all frames.
 _TOLERANCE_SECONDS = 0.5
 
@@ -22,6 +29,12 @@ class VideoInfo:
         height: Pixels down, as displayed.
         rotation_degrees: Clockwise turn from the stored to the displayed picture: 0, 90, 180, 270.
         frame_rate: Average frames per second; None if the file does not tell.
+        is_variable: Whether frames come unevenly: some after half a frame more or less than others.
+        usual_rate: Frames per second where none is left out, as FFmpeg guesses it; None likewise.
+        start_seconds: Instant at which the first frame is shown.
+        start_timecode: Source time code of the first frame as the file has it (a ``tmcd`` track,
+            the material package of MXF, a tag), ``hh:mm:ss:ff``, with a ``;`` before the frames
+            where it drops numbers; None where there is none.
         duration_seconds: End of the last frame, from the start of the container; measured, not
             what a truncated file announces.
         num_frames: Frames that the container counts; None if it does not, is truncated, or
@@ -36,6 +49,10 @@ class VideoInfo:
     height: int
     rotation_degrees: int
     frame_rate: Fraction | None
+    is_variable: bool
+    usual_rate: Fraction | None
+    start_seconds: float
+    start_timecode: str | None
     duration_seconds: float
     num_frames: int | None
     codec: str
@@ -54,7 +71,8 @@ def probe(path: str | Path) -> VideoInfo:
     """
     path = Path(path)
     with VideoSource(path) as source:
-        first = next(source.frames()).frame
+        start = next(source.frames())
+        first = start.frame
         size, rotation, hdr = (
             displayed_size(first, source.pixel_aspect),
             clockwise_degrees(first),
@@ -70,6 +88,10 @@ def probe(path: str | Path) -> VideoInfo:
             height=size[1],
             rotation_degrees=rotation,
             frame_rate=source.frame_rate,
+            is_variable=_is_variable(source),
+            usual_rate=source.stream.base_rate,
+            start_seconds=start.seconds,
+            start_timecode=_start_timecode(source),
             duration_seconds=extent.video_seconds,
             num_frames=None if is_cut else _counted_frames(source, extent.video_seconds),
             codec=source.stream.codec_context.name,
@@ -84,3 +106,33 @@ def _counted_frames(source: VideoSource, duration_seconds: float) -> int | None:
     if not num_frames or (rate and num_frames / rate > duration_seconds + _TOLERANCE_SECONDS):
         return None
     return num_frames
+
+
+def _is_variable(source: VideoSource) -> bool:
+    """Whether a step between frames differs from the usual one by more than half of it."""
+    steps = np.diff(np.sort(_frame_times(source)))
+    steps = steps[steps > 0]
+    return len(steps) > 0 and bool(np.any(abs(steps / np.median(steps) - 1) > 0.5))
+
+
+def _frame_times(source: VideoSource) -> np.ndarray:
+    """Times of all frames where the file lists them, or else of the first ones, in any unit."""
+    if isinstance(source.reader, ClockedReader):
+        return source.reader.clock.seconds
+    index = source.stream.index_entries
+    if len(index) >= source.stream.frames > 0:
+        return np.array([entry.timestamp for entry in index], dtype=float)
+    container, stream = open_video(source.path)
+    with container:
+        packets = islice(packets_of(container, stream), _NUM_TIMED)
+        return np.array([p.pts for p in packets if p.pts is not None], dtype=float)
+
+
+def _start_timecode(source: VideoSource) -> str | None:
+    """The first time code that the video, another track or the container has."""
+    container = source.reader.container
+    for place in (source.stream, *container.streams, container):
+        for key, value in place.metadata.items():
+            if key.lower() == "timecode":
+                return value.strip()
+    return None

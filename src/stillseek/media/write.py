@@ -1,6 +1,6 @@
 """Videos that every player opens: H.264 in MP4, written whole or not at all."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -9,16 +9,18 @@ from types import TracebackType
 
 import av
 import numpy as np
+from av import VideoFrame
 from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from av.codec.context import Flags
 from av.container import OutputContainer
 from av.error import FFmpegError
+from av.video.frame import PictureType
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, VideoReformatter
 from av.video.stream import VideoStream
 from jaxtyping import UInt8
 
-from stillseek.errors import UsageError
+from stillseek.errors import MediaError, UsageError
 from stillseek.files import MADE_BY, replacing
 from stillseek.media import faults
 
@@ -41,6 +43,38 @@ class AudioFormat:
     layout: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """How stored frames are to be shown.
+
+    Attributes:
+        pixel_aspect: Width of a stored pixel by its height.
+        display_matrix: The nine numbers of the display matrix, which turns and mirrors; None
+            where frames are shown as they are stored.
+        colorspace: Matrix from stored values to colours, FFmpeg's number.
+        color_range: Range of stored values, likewise.
+        color_primaries: What the primary colours are, likewise.
+        color_trc: Curve from stored values to light, likewise.
+    """
+
+    pixel_aspect: Fraction
+    display_matrix: tuple[int, ...] | None
+    colorspace: int
+    color_range: int
+    color_primaries: int
+    color_trc: int
+
+
+OF_RGB = Look(
+    pixel_aspect=Fraction(1),
+    display_matrix=None,
+    colorspace=Colorspace.ITU709,
+    color_range=ColorRange.MPEG,
+    color_primaries=ColorPrimaries.BT709,
+    color_trc=ColorTrc.BT709,
+)
+
+
 class VideoWriter:
     """Writes RGB frames to an MP4; a context manager.
 
@@ -54,6 +88,8 @@ class VideoWriter:
         crf: Constant rate factor of x264: 0 is lossless, 51 the worst.
         preset: x264's trade of time for size, such as ``veryfast`` or ``medium``.
         audio: Sound to expect through :meth:`write_audio`; None makes a silent video.
+        look: How the frames of :meth:`write_stored` are shown; those of :meth:`write` are upright
+            BT.709 pictures with square pixels.
 
     Raises:
         MediaError: The file cannot be written.
@@ -68,6 +104,7 @@ class VideoWriter:
         crf: int = 20,
         preset: str = "medium",
         audio: AudioFormat | None = None,
+        look: Look = OF_RGB,
     ) -> None:
         if frame_rate <= 0:
             raise UsageError(f"the frame rate must be positive, got {frame_rate}")
@@ -82,7 +119,7 @@ class VideoWriter:
         # MP4 stores distances of decoding times: behind B-frames it would forget how long frames
         # of their own duration are shown.
         self._options = {"crf": str(crf), "preset": preset, "bf": "0"}
-        self._audio_format = audio
+        self._audio_format, self._look = audio, look
         ticks_per_frame = frame_rate.denominator * -(-_MIN_TICKS_PER_SECOND // frame_rate.numerator)
         self._frame_ticks = ticks_per_frame
         self._time_base = 1 / (frame_rate * ticks_per_frame)
@@ -91,7 +128,7 @@ class VideoWriter:
         self._audio: AudioStream | None = None
         self._tick = 0
         self._to_yuv = VideoReformatter()
-        with ExitStack() as stack, _failures_name(self._path):
+        with ExitStack() as stack, failures_name(self._path):
             place = stack.enter_context(replacing(self._path))
             self._container: OutputContainer = av.open(
                 str(place.absolute()),
@@ -115,7 +152,7 @@ class VideoWriter:
             self._close()
             self._replacing.__exit__(kind, error, trace)
             return
-        with _failures_name(self._path), self._replacing, ExitStack() as closing:
+        with failures_name(self._path), self._replacing, ExitStack() as closing:
             closing.callback(self._close)
             self._finish()
 
@@ -130,12 +167,7 @@ class VideoWriter:
         """
         if self._video is None:
             self._shape = pixels.shape
-            if max(pixels.shape) > _MAX_SIDE:
-                raise faults.too_large_to_encode(
-                    self._path, pixels.shape[1], pixels.shape[0], _MAX_SIDE
-                )
-            with _failures_name(self._path):
-                self._video = self._add_streams(pixels.shape[1], pixels.shape[0])
+            self._begin(pixels.shape[1], pixels.shape[0])
         if pixels.shape != self._shape:
             raise UsageError(
                 f"every frame of {self._path} must have the shape {self._shape} of the first, "
@@ -149,19 +181,55 @@ class VideoWriter:
             dst_colorspace=Colorspace.ITU709,
             dst_color_range=ColorRange.MPEG,
         )
+        self._encode(frame, duration_seconds)
+
+    def write_stored(self, frame: VideoFrame, *, duration_seconds: float) -> None:
+        """Appends a decoded YUV frame as it is stored, in 8 bits and 4:2:0; `look` says the rest.
+
+        Args:
+            frame: Of even sides; one of another size than the first is scaled to that.
+            duration_seconds: How long it is shown.
+        """
+        if self._video is None:
+            self._begin(frame.width, frame.height)
+        assert self._video is not None, "_begin makes it"
+        look = self._look
+        # With one matrix and range on both sides, values stay.
+        stored = self._to_yuv.reformat(
+            frame,
+            self._video.width,
+            self._video.height,
+            format="yuv420p",
+            src_colorspace=look.colorspace,
+            dst_colorspace=look.colorspace,
+            src_color_range=look.color_range,
+            dst_color_range=look.color_range,
+        )
+        # The encoder would follow the choices of another one.
+        stored.pict_type = PictureType.NONE
+        self._encode(stored, duration_seconds)
+
+    def _encode(self, frame: VideoFrame, duration_seconds: float | None) -> None:
+        assert self._video is not None, "_begin makes it"
         frame.pts, frame.time_base = self._tick, self._time_base
         frame.duration = self._frame_ticks
         if duration_seconds is not None:
             frame.duration = max(1, round(duration_seconds / self._time_base))
         self._tick += frame.duration
-        with _failures_name(self._path):
+        with failures_name(self._path):
             self._container.mux(self._video.encode(frame))
 
     def write_audio(self, frame: AudioFrame) -> None:
         """Appends sound; its timestamps count samples. The first video frame comes before it."""
         assert self._audio is not None, "announce the sound, and write a video frame before it"
-        with _failures_name(self._path):
+        with failures_name(self._path):
             self._container.mux(self._audio.encode(frame))
+
+    def _begin(self, width: int, height: int) -> None:
+        if max(width, height) > _MAX_SIDE:
+            raise faults.too_large_to_encode(self._path, width, height, _MAX_SIDE)
+        with failures_name(self._path):
+            self._video = self._add_streams(width, height)
 
     def _add_streams(self, width: int, height: int) -> VideoStream:
         video = self._container.add_stream("libx264", rate=self._frame_rate, options=self._options)
@@ -169,10 +237,14 @@ class VideoWriter:
         video.codec_context.time_base = self._time_base
         # Without it the last frame would be shown as long as the one before.
         video.codec_context.flags |= Flags.frame_duration
-        video.codec_context.colorspace = Colorspace.ITU709
-        video.codec_context.color_range = ColorRange.MPEG
-        video.codec_context.color_primaries = ColorPrimaries.BT709
-        video.codec_context.color_trc = ColorTrc.BT709
+        look = self._look
+        video.codec_context.colorspace = look.colorspace
+        video.codec_context.color_range = look.color_range
+        video.codec_context.color_primaries = look.color_primaries
+        video.codec_context.color_trc = look.color_trc
+        video.codec_context.sample_aspect_ratio = look.pixel_aspect
+        if look.display_matrix is not None:
+            video.set_display_matrix(look.display_matrix)
         if self._audio_format is not None:
             self._audio = self._container.add_stream(
                 "aac", rate=self._audio_format.sample_rate, layout=self._audio_format.layout
@@ -196,12 +268,19 @@ class VideoWriter:
 
 
 @contextmanager
-def _failures_name(path: Path) -> Iterator[None]:
-    """Says what keeps a video from being written: the folder, or its frames and sound."""
+def failures_name(
+    path: Path, unfit: Callable[[Path, str], MediaError] = faults.cannot_encode
+) -> Iterator[None]:
+    """Says what keeps a video from being written: the folder, or its frames and sound.
+
+    Args:
+        path: The video.
+        unfit: What is wrong where its frames or sound are.
+    """
     try:
         yield
     except (FFmpegError, OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or faults.one_line(error)
         # What an encoder dislikes is a value, or an error of its library.
-        fault = faults.cannot_write if isinstance(error, OSError) else faults.cannot_encode
+        fault = faults.cannot_write if isinstance(error, OSError) else unfit
         raise fault(path, reason) from error

@@ -84,7 +84,7 @@ class Guard:
                 "it with --allow-host",
             )
         if self._key is not None and not any(
-            hmac.compare_digest(given.encode(), self._key.encode()) for given in _keys(headers)
+            hmac.compare_digest(given, self._key.encode()) for given in _keys(headers)
         ):
             raise RefusedError(
                 "unauthorized",
@@ -113,15 +113,17 @@ def answer_of(refusal: RefusedError) -> JSONResponse:
     )
 
 
-def _keys(headers: Mapping[str, str]) -> list[str]:
-    """Every key that a request brings."""
-    given = [headers[name] for name in ("x-api-key",) if name in headers]
+def _keys(headers: Mapping[str, str]) -> list[bytes]:
+    """Every key that a request brings; headers were decoded as Latin-1."""
+    given = []
+    if "x-api-key" in headers:
+        given.append(headers["x-api-key"].encode("latin-1"))
     scheme, _, value = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
-        given.append(value.strip())
+        given.append(value.strip().encode("latin-1"))
     elif scheme.lower() == "basic":
-        with suppress(binascii.Error, UnicodeDecodeError):
-            given.append(base64.b64decode(value, validate=True).decode().partition(":")[2])
+        with suppress(binascii.Error, ValueError):
+            given.append(base64.b64decode(value, validate=True).partition(b":")[2])
     return given
 
 

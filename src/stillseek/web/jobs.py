@@ -60,6 +60,7 @@ class Jobs:
         work: Computes a job from its kind and request; what it returns is the result.
         lanes: Number of workers for each group of kinds: searches need not wait for videos.
         queue: Most jobs that wait.
+        ending: Set when the service ends: work stops where it is.
         on_end: Called with the kind, what became of it, and the seconds that it took.
     """
 
@@ -70,6 +71,7 @@ class Jobs:
         *,
         lanes: Mapping[tuple[str, ...], int],
         queue: int,
+        ending: threading.Event,
         on_end: Callable[[str, str, float], None],
     ) -> None:
         self._database = database
@@ -78,7 +80,7 @@ class Jobs:
         self._queue = queue
         self._on_end = on_end
         self._running: dict[str, _Running] = {}
-        self._is_ending = False
+        self._ending = ending
         self._changed = threading.Condition()
         self._threads: list[threading.Thread] = []
 
@@ -107,7 +109,7 @@ class Jobs:
     def close(self, timeout_seconds: float = 10.0) -> None:
         """Stops the workers where they are; their jobs run again when the service starts again."""
         with self._changed:
-            self._is_ending = True
+            self._ending.set()
             self._changed.notify_all()
         until = time.monotonic() + timeout_seconds
         for thread in self._threads:
@@ -230,7 +232,7 @@ class Jobs:
     def _next(self, kinds: tuple[str, ...]) -> sqlite3.Row | None:
         """Waits for a job; None when the service ends."""
         with self._changed:
-            while not self._is_ending:
+            while not self._ending.is_set():
                 row = self._claim(kinds)
                 if row is not None:
                     return row
@@ -255,7 +257,7 @@ class Jobs:
         running = self._running[job_id]
 
         def report(fraction: float, message: str) -> None:
-            if running.cancelled.is_set() or self._is_ending:
+            if running.cancelled.is_set() or self._ending.is_set():
                 raise StoppedError
             running.advance(fraction, message)
 
@@ -272,7 +274,7 @@ class Jobs:
             status, error = "failed", _error_text(refusal)
         with self._changed:
             del self._running[job_id]
-            if self._is_ending and status == "cancelled" and not running.cancelled.is_set():
+            if self._ending.is_set() and status == "cancelled" and not running.cancelled.is_set():
                 # It is no fault of the job's.
                 self._database.all(
                     "UPDATE jobs SET status = 'queued', starts = starts - 1 WHERE id = ?", (job_id,)

@@ -1,6 +1,6 @@
 """What clients send and are told, as the OpenAPI schema has it."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
@@ -119,7 +119,7 @@ class Query(_In):
     is_unlike: bool = Field(False, description="it shows what the activity is not")
 
     @model_validator(mode="after")
-    def _is_whole(self) -> Self:
+    def _is_whole(self) -> "Query":
         if self.is_unlike and self.box is not None:
             raise ValueError("a picture of what the activity is not is taken whole; leave box out")
         return self
@@ -159,7 +159,7 @@ class _Span(_In):
     end_seconds: Seconds
 
     @model_validator(mode="after")
-    def _is_forward(self) -> Self:
+    def _is_forward(self) -> "_Span":
         if not self.start_seconds < self.end_seconds:
             raise ValueError("start_seconds must be before end_seconds")
         return self

@@ -44,7 +44,7 @@ class Service:
         self, settings: ServiceSettings, localizer: Localizer, library: "Library | None" = None
     ) -> None:
         settings.data.mkdir(parents=True, exist_ok=True)
-        self._lock = FileLock(settings.data / "lock")
+        self._lock = FileLock(settings.data / "lock", thread_local=False)
         try:
             self._lock.acquire(timeout=0)
         except Timeout as error:
@@ -72,6 +72,7 @@ class Service:
             self.work,
             lanes={_LANES[0]: settings.workers, _LANES[1]: 1},
             queue=settings.queue,
+            ending=self.ending,
             on_end=self.metrics.count_job,
         )
         self.metrics.watch(self.jobs)

@@ -93,8 +93,9 @@ class Uploads:
             RefusedError: It is too large, too slow, one too many, or neither a video nor a picture.
         """
         self._check_room(announced_bytes)
-        name = shown_name(PurePosixPath(name.replace("\\", "/")).name)[:_LONGEST_NAME] or "upload"
+        name = shown_name(name.replace("\\", "/").rpartition("/")[2])
         suffix = PurePosixPath(name).suffix.lower()
+        name = name[:_LONGEST_NAME].strip(". ") or "upload"
         if suffix not in VIDEO_SUFFIXES | _PICTURE_SUFFIXES:
             suffix = ""
         upload_id = token_hex(16)

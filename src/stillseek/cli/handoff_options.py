@@ -1,0 +1,119 @@
+"""``--clips`` and ``--export``: what a search gives to other programs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypedDict
+
+from stillseek.errors import UsageError
+from stillseek.files import Output
+
+if TYPE_CHECKING:
+    from stillseek.localize.ranking import Ranking
+
+
+class _OfOneList(TypedDict):
+    start_at_zero: bool
+    reel: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandoffOptions:
+    """What is written for other programs.
+
+    Attributes:
+        clips: Cut the moments into files in this folder.
+        copy: Cut --clips at key frames, without encoding them again; says what was cut.
+        export: Write the moments for another program; the suffix chooses: .edl, .fcpxml, .otio,
+            .premiere.csv, .resolve.csv, .vtt, .csv or .json. May be given several times.
+        pad: Handles: so many seconds more before and after every moment of --clips and --export.
+        start_at_zero: Count from zero in --export, whatever source time code a video has.
+        reel: Name of the source in --export, at most 8 letters and digits; where not given, it
+            comes from the name of the file.
+    """
+
+    clips: Path | None = None
+    copy: bool = False
+    export: tuple[Path, ...] = ()
+    pad: float = 0.0
+    start_at_zero: bool = False
+    reel: str | None = None
+
+    def outputs(self, videos: Sequence[Path] | None, num_videos: int) -> list[Output]:
+        """What will be written, for `check_outputs`; refuses options that cannot take effect.
+
+        Args:
+            videos: All that may be found in; None where that is not known yet.
+            num_videos: Most videos that may be found in.
+        """
+        if self == HandoffOptions():
+            return []
+        from stillseek.handoff.clips import clips_output
+        from stillseek.handoff.handing_off import check_pad, handoff_output
+
+        check_pad(self.pad)
+        self._check_together()
+        outputs = [
+            handoff_output(path, num_videos=num_videos, name="--export", **self._of(path))
+            for path in self.export
+        ]
+        if self.clips is not None:
+            outputs.append(clips_output(videos or (), self.clips, name="--clips"))
+        return outputs
+
+    def write(self, ranking: "Ranking", *, overwrite: bool) -> list[tuple[Path, str]]:
+        """Writes it, the best video first; returns the paths, each with a remark."""
+        written: list[tuple[Path, str]] = []
+        if not ranking.results:
+            return written
+        if self.clips is not None:
+            from stillseek.handoff.clips import clips_output, cut_moments
+            from stillseek.localize.localization import format_time
+
+            clips_output([found.video for found in ranking.results], self.clips, name="--clips")
+            for found in ranking.results:
+                for clip in cut_moments(
+                    found, self.clips, copy=self.copy, pad_seconds=self.pad, overwrite=overwrite
+                ):
+                    bounds = clip.segment.start_seconds, clip.segment.end_seconds
+                    start, end = (format_time(seconds, decimals=3) for seconds in bounds)
+                    written.append((clip.path, f"  ({start} to {end})" if self.copy else ""))
+        for path in self.export:
+            from stillseek.handoff.handing_off import write_handoff
+
+            write_handoff(
+                ranking.results,
+                path,
+                pad_seconds=self.pad,
+                overwrite=overwrite,
+                **self._of(path),
+            )
+            written.append((path, ""))
+        return written
+
+    def _check_together(self) -> None:
+        from stillseek.handoff.handing_off import has_reel, has_timecode
+
+        if self.copy and self.clips is None:
+            raise UsageError("--copy says how --clips cuts; give --clips DIR, or leave it out")
+        if self.pad and not self.export and self.clips is None:
+            raise UsageError("--pad adds to --clips and --export; give one, or leave it out")
+        if self.start_at_zero and not any(map(has_timecode, self.export)):
+            raise UsageError(
+                "--start-at-zero is of lists with time code, such as --export found.edl; give one, "
+                "or leave it out"
+            )
+        if self.reel is not None and not any(map(has_reel, self.export)):
+            raise UsageError(
+                "--reel is of lists with reels, such as --export found.edl; give one, or leave it "
+                "out"
+            )
+
+    def _of(self, path: Path) -> "_OfOneList":
+        """What takes effect in one of several lists."""
+        from stillseek.handoff.handing_off import has_reel, has_timecode
+
+        return {
+            "start_at_zero": self.start_at_zero and has_timecode(path),
+            "reel": self.reel if has_reel(path) else None,
+        }

@@ -1,0 +1,271 @@
+import json
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from stillseek.web.refusals import RefusedError
+
+API = "/api/v1"
+LOCATE = {
+    "kind": "locate",
+    "video": "folder:media/match.mp4",
+    "queries": [{"source": "folder:media/query.png"}],
+}
+
+
+@pytest.fixture
+def held(monkeypatch: pytest.MonkeyPatch, recipe) -> "Held":
+    return Held(monkeypatch, recipe)
+
+
+class Held:
+    """Videos that are read a step at a time, as tests let them."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, recipe) -> None:
+        self.steps = threading.Semaphore(0)
+        self.reached = threading.Event()
+        self.num_steps = 0
+        encode = recipe.encode_video
+
+        def encode_slowly(path, *, on_progress=None):
+            for step in range(1000):
+                self.reached.set()
+                self.steps.acquire()
+                self.num_steps += 1
+                on_progress(step / 10, 100.0)
+                if self.is_free:
+                    break
+            return encode(path, on_progress=on_progress)
+
+        self.is_free = False
+        monkeypatch.setattr(recipe, "encode_video", encode_slowly)
+
+    def let_go(self) -> None:
+        """Everything that waits and comes goes on to its end."""
+        self.is_free = True
+        for _ in range(100):
+            self.steps.release()
+
+
+def test_a_search_answers_as_the_command_line_does(running) -> None:
+    job = running.submit(**LOCATE, top=2)
+
+    result = running.result(job)
+
+    assert list(result) == [
+        *("video", "image", "unlike", "recipe", "model", "duration_seconds", "presence", "found"),
+        *("uncalibrated", "moments", "similarity", "source"),
+    ]
+    assert (result["video"], result["source"]) == ("match.mp4", "folder:media/match.mp4")
+    assert (result["image"], result["unlike"]) == (["query.png"], [])
+    assert result["duration_seconds"] == pytest.approx(7.0)
+    assert 1 <= len(result["moments"]) <= 2
+    view = running.view(job)
+    assert (view["kind"], view["status"], view["error"]) == ("locate", "done", None)
+    assert view["progress"] == {"fraction": 1.0, "message": "done", "seconds_left": 0.0}
+
+
+def test_frames_boxes_and_what_it_is_not_are_asked_with(running) -> None:
+    frame = {"source": "folder:media/more/long.mp4", "seconds": 2.5, "box": [3, 5, 11, 13]}
+    other = {"source": "folder:media/other.png", "is_unlike": True}
+
+    found = running.result(running.submit(**LOCATE | {"queries": [frame, other]}))
+    plain = running.result(running.submit(**LOCATE))
+
+    assert (found["image"], found["unlike"]) == (["long.mp4@2.5"], ["other.png"])
+    assert found["similarity"] != plain["similarity"]
+
+
+def test_events_tell_every_change_until_the_end(running, held) -> None:
+    job = running.submit(**LOCATE)
+    held.let_go()
+
+    text = running.client.get(f"{API}/jobs/{job}/events").text
+
+    events = [json.loads(part.split("data: ")[1]) for part in text.split("\n\n") if part]
+    assert text.startswith("event: job\ndata: {")
+    assert [event["id"] for event in events] == [job] * len(events)
+    assert events[-1]["status"] == "done"
+    assert len({json.dumps(event) for event in events}) == len(events)
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "message"),
+    [
+        ({"video": "folder:media/none.mp4"}, 404, "there is no file 'folder:media/none.mp4'"),
+        ({"video": "upload:" + "0" * 32}, 404, "it may have expired"),
+        ({"video": "/etc/passwd"}, 422, "body.locate.video: String should match"),
+        ({"video": "folder:media/notes.txt"}, 415, "neither a video nor a picture"),
+        ({"queries": []}, 422, "body.locate.queries: List should have at least 1 item"),
+        ({"queries": LOCATE["queries"] * 9}, 400, "queries is at most 8 here, got 9"),
+        ({"top": 51}, 400, "top is at most 50 here, got 51"),
+        ({"top": 0}, 422, "body.locate.top: Input should be greater than or equal to 1"),
+        ({"shards": 2}, 422, "body.locate.shards: Extra inputs are not permitted"),
+        ({"kind": "guess"}, 422, "body: Input tag 'guess'"),
+        (
+            {"queries": [{"source": "folder:media/query.png", "is_unlike": True}]},
+            422,
+            "every picture is_unlike",
+        ),
+    ],
+)
+def test_what_is_wrong_is_told_before_it_waits(running, change, status, message) -> None:
+    answer = running.client.post(f"{API}/jobs", json=LOCATE | change)
+
+    assert answer.status_code == status
+    assert message in answer.json()["error"]["message"]
+    assert running.service.jobs.num_queued == 0
+
+
+def test_what_only_the_work_finds_is_told_without_paths(running, media) -> None:
+    query = {"source": "folder:media/query.png", "box": [50, 30, 20, 20]}
+
+    view = running.ended(running.submit(**LOCATE | {"queries": [query]}))
+
+    assert view["status"] == "failed"
+    assert view["error"]["type"] == "usage"
+    assert "does not lie inside the image" in view["error"]["message"]
+    answer = running.client.get(f"{API}/jobs/{view['id']}/result")
+    assert answer.status_code == 409
+    assert answer.json()["error"]["message"].startswith("the job is failed")
+
+    broken = running.upload(media / "query.png", "a picture.mp4")
+    view = running.ended(running.submit(**LOCATE | {"video": broken}))
+    assert view["error"] == {
+        "type": "media",
+        "message": "a picture.mp4 is a picture, not a video; expected MP4, MKV, WebM, MOV, AVI, "
+        "GIF or the like: pass the video here and the picture as the query image",
+    }
+
+
+def test_an_unexpected_failure_keeps_its_inside(running, recipe, monkeypatch, caplog) -> None:
+    def fail(*_, **__):
+        raise RuntimeError("secret")
+
+    monkeypatch.setattr(recipe, "encode_video", fail)
+
+    view = running.ended(running.submit(**LOCATE))
+
+    assert view["error"]["type"] == "failed"
+    assert "secret" not in view["error"]["message"]
+    assert "RuntimeError: secret" in caplog.text
+
+
+def test_a_full_queue_says_when_to_come_back(start, held) -> None:
+    running = start(queue=2)
+    jobs = [running.submit(**LOCATE)]
+    held.reached.wait()
+    jobs += [running.submit(**LOCATE) for _ in range(2)]
+
+    answer = running.client.post(f"{API}/jobs", json=LOCATE)
+
+    assert answer.status_code == 429
+    assert answer.headers["Retry-After"] == "5"
+    assert answer.json()["error"]["type"] == "queue_full"
+    assert [running.view(job)["position"] for job in jobs] == [None, 0, 1]
+    held.let_go()
+    assert {running.ended(job)["status"] for job in jobs} == {"done"}
+
+
+def test_cancel_stops_decoding(running, held) -> None:
+    job, other = running.submit(**LOCATE), running.submit(**LOCATE)
+    held.reached.wait()
+    for _ in range(3):
+        held.steps.release()
+
+    view = running.client.post(f"{API}/jobs/{job}/cancel").json()
+
+    assert view["status"] == "cancelled"
+    held.steps.release()
+    running.until(other, "running")
+    # Three steps of a thousand, the one in which it heard of it, and at most one between.
+    assert held.num_steps <= 5
+    assert running.client.post(f"{API}/jobs/{other}/cancel").json()["status"] == "cancelled"
+    held.steps.release()
+    again = running.client.post(f"{API}/jobs/{job}/cancel")
+    assert (again.status_code, again.json()["status"]) == (200, "cancelled")
+    assert running.client.get(f"{API}/jobs/{job}/result").status_code == 409
+
+
+def test_nothing_is_lost_when_the_service_ends_in_the_middle(start, held) -> None:
+    first = start()
+    jobs = [first.submit(**LOCATE), first.submit(**LOCATE, top=3)]
+    held.reached.wait()
+    closing = threading.Thread(target=first.service.__exit__)
+    closing.start()
+    first.service.ending.wait()
+    held.steps.release()
+    closing.join()
+
+    second = start()
+    held.let_go()
+
+    assert {second.ended(job)["status"] for job in jobs} == {"done"}
+    done = second.result(jobs[0])
+    second.service.__exit__()
+    assert start().result(jobs[0]) == done
+
+
+def test_a_job_that_kills_the_service_is_given_up(start) -> None:
+    running = start()
+    job = running.submit(**LOCATE)
+    running.ended(job)
+    # As it is after a kill: still running, for the third time.
+    running.service.database.all("UPDATE jobs SET status = 'running', starts = 3, result = NULL")
+    running.service.__exit__()
+
+    view = start().view(job)
+
+    assert view["status"] == "failed"
+    assert view["error"]["message"] == "the service ended 3 times while this job ran"
+
+
+def test_two_sessions_do_not_see_each_other(running, media) -> None:
+    mine, yours = running.upload(media / "query.png"), running.upload(media / "other.png")
+    jobs = [
+        running.submit(**LOCATE | {"queries": [{"source": source}]}) for source in (mine, yours)
+    ]
+
+    results = [running.result(job) for job in jobs]
+
+    assert [result["image"] for result in results] == [["query.png"], ["other.png"]]
+    assert results[0]["similarity"] != results[1]["similarity"]
+
+
+def test_what_is_old_goes(start, monkeypatch) -> None:
+    running = start(keep_hours=1.0)
+    job = running.submit(**LOCATE)
+    running.ended(job)
+    running.service.sweep()
+    assert running.view(job)["status"] == "done"
+
+    monkeypatch.setattr("stillseek.web.service.time.time", lambda: 1e12)
+    running.service.sweep()
+
+    assert running.client.get(f"{API}/jobs/{job}").status_code == 404
+
+
+def test_a_second_picture_needs_no_second_reading(running, held) -> None:
+    held.let_go()
+    running.result(running.submit(**LOCATE))
+    read = held.num_steps
+
+    query = [{"source": "folder:media/other.png"}]
+    running.result(running.submit(**LOCATE | {"queries": query}))
+
+    assert held.num_steps == read
+
+
+def test_one_data_folder_has_one_service(start: Callable) -> None:
+    from stillseek.errors import UsageError
+
+    start()
+
+    with pytest.raises(UsageError, match="another service has the data folder"):
+        start()
+
+
+def test_a_refusal_has_a_status() -> None:
+    assert RefusedError("queue_full", "later").status == 429
+    assert RefusedError("usage", "form", status=422).status == 422

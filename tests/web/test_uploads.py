@@ -1,0 +1,253 @@
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from stillseek.web.refusals import RefusedError
+
+API = "/api/v1"
+
+
+def kept(running) -> list[str]:
+    """Names of the files in the folder of uploads, hidden ones included."""
+    return sorted(path.name for path in running.service.uploads.folder.iterdir())
+
+
+def receive(running, pieces: AsyncIterator[bytes], name: str = "film.mp4", announced=None):
+    return asyncio.run(running.service.uploads.receive(name, pieces, announced))
+
+
+async def as_stream(*pieces: bytes) -> AsyncIterator[bytes]:
+    for piece in pieces:
+        yield piece
+
+
+def test_an_upload_is_known_by_its_content(running, media: Path) -> None:
+    content = (media / "match.mp4").read_bytes()
+
+    answer = running.client.post(f"{API}/uploads?name=Mein%20Spiel.mp4", content=content)
+
+    told = answer.json()
+    assert answer.status_code == 201
+    assert answer.headers["Location"] == f"{API}/uploads/{told['id']}"
+    assert told["source"] == f"upload:{told['id']}"
+    assert (told["name"], told["kind"]) == ("Mein Spiel.mp4", "video")
+    assert (told["width"], told["height"], told["size_bytes"]) == (80, 48, len(content))
+    assert told["duration_seconds"] == pytest.approx(7)
+    assert 0 < told["expires_at"] - time.time() <= 24 * 3600
+    assert running.client.get(f"{API}/uploads/{told['id']}").json() == told
+    assert kept(running) == [f"{told['id']}.mp4"]
+    assert len(told["id"]) == 32
+
+
+@pytest.mark.parametrize(
+    ("name", "suffix", "shown"),
+    [
+        ("query.png", ".png", "query.png"),
+        ("query.PNG", ".png", "query.PNG"),
+        ("query.mp4", "", "query.mp4"),
+        ("query.html", "", "query.html"),
+        ("../../etc/query.png", ".png", "query.png"),
+        ("C:\\pictures\\query.png", ".png", "query.png"),
+        ("a\x00b\n.png", ".png", "a\ufffdb\ufffd.png"),
+        ("..", "", "upload"),
+        ("..png", ".png", "png"),
+        ("é" * 400 + ".png", ".png", "é" * 200),
+    ],
+)
+def test_names_are_for_people_alone(running, media, name, suffix, shown) -> None:
+    content = (media / "query.png").read_bytes()
+
+    upload = receive(running, as_stream(content[:7], content[7:]), name)
+
+    assert (upload.kind, upload.name, upload.suffix) == ("image", shown, suffix)
+    assert kept(running) == [f"{upload.id}{suffix}"]
+    assert running.client.get(f"{API}/media?source=upload:{upload.id}").content == content
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"no video at all",
+        b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>",
+        b"<!doctype html><script>alert(1)</script>",
+        b"\x00\x00\x00\x18ftypmp42" + bytes(100),
+        b"PK\x03\x04" + bytes(300),
+    ],
+)
+def test_other_types_are_refused_and_nothing_stays(running, content) -> None:
+    answer = running.client.post(f"{API}/uploads?name=film.mp4", content=content)
+
+    assert answer.status_code == 415
+    error = answer.json()["error"]
+    assert error["type"] == "unsupported_type"
+    assert error["message"].startswith("film.mp4 is neither a video nor a picture")
+    assert "/" not in error["message"]
+    assert kept(running) == []
+
+
+@pytest.mark.parametrize("before", [b"", b"ID3\x03\x00\x00\x00\x00\x00\x0a" + bytes(10)])
+@pytest.mark.parametrize("kind", ["hls", "concat", "dash"])
+def test_lists_of_other_files_are_refused(running, media: Path, kind: str, before: bytes) -> None:
+    secret = (media / "match.mp4").absolute()
+    text = {
+        "hls": f"#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:7,\n{secret}\n#EXT-X-ENDLIST\n",
+        "concat": f"ffconcat version 1.0\nfile {secret}\n",
+        "dash": "<?xml version='1.0'?><MPD type='static' mediaPresentationDuration='PT7S'><Period>"
+        "<AdaptationSet mimeType='video/mp4'><Representation id='1' bandwidth='1'><BaseURL>"
+        f"file://{secret}</BaseURL></Representation></AdaptationSet></Period></MPD>",
+    }[kind]
+
+    answer = running.client.post(f"{API}/uploads?name=film.mp4", content=before + text.encode())
+
+    assert answer.status_code == 415
+    assert kept(running) == []
+
+
+def test_what_is_too_large_is_refused(start: Callable, media: Path) -> None:
+    running = start(max_upload_bytes=1000)
+
+    answer = running.client.post(f"{API}/uploads?name=film.mp4", content=bytes(1001))
+
+    assert answer.status_code == 413
+    assert "at most 1000 bytes" in answer.json()["error"]["message"]
+    assert kept(running) == []
+
+
+def test_an_endless_upload_ends_at_the_limit(start: Callable) -> None:
+    running = start(max_upload_bytes=3 << 20)
+    sent = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal sent
+        while True:
+            sent += 1 << 16
+            yield bytes(1 << 16)
+
+    with pytest.raises(RefusedError, match="at most 3145728 bytes") as refused:
+        receive(running, endless())
+
+    assert refused.value.status == 413
+    assert sent == (3 << 20) + (1 << 16)
+    assert kept(running) == []
+
+
+def test_a_silent_upload_is_given_up(start: Callable) -> None:
+    running = start(idle_seconds=0.05)
+
+    async def silent() -> AsyncIterator[bytes]:
+        yield b"\x00" * 10
+        await asyncio.sleep(3600)
+
+    with pytest.raises(RefusedError, match="too slow") as refused:
+        receive(running, silent())
+
+    assert refused.value.status == 408
+    assert kept(running) == []
+
+
+def test_a_dripping_upload_is_given_up(start: Callable) -> None:
+    running = start(idle_seconds=0.1, least_bytes_per_second=1e6)
+    sent = 0
+
+    async def dripping() -> AsyncIterator[bytes]:
+        nonlocal sent
+        while True:
+            sent += 1
+            yield b"\x00"
+            await asyncio.sleep(0.01)
+
+    with pytest.raises(RefusedError, match="1e\\+06 bytes a second"):
+        receive(running, dripping())
+
+    assert sent > 1
+    assert kept(running) == []
+
+
+def test_an_upload_that_breaks_off_leaves_nothing(running, media: Path) -> None:
+    async def broken() -> AsyncIterator[bytes]:
+        yield (media / "query.png").read_bytes()
+        raise ConnectionResetError
+
+    with pytest.raises(ConnectionResetError):
+        receive(running, broken())
+
+    assert kept(running) == []
+
+
+def test_few_uploads_arrive_at_a_time(start: Callable, media: Path) -> None:
+    running = start(max_receiving=1)
+    content = (media / "query.png").read_bytes()
+
+    async def two() -> None:
+        is_over = asyncio.Event()
+
+        async def first() -> AsyncIterator[bytes]:
+            yield content
+            await is_over.wait()
+
+        sending = asyncio.create_task(running.service.uploads.receive("a.png", first(), None))
+        await asyncio.sleep(0)
+        with pytest.raises(RefusedError, match="1 uploads arrive already") as refused:
+            await running.service.uploads.receive("b.png", as_stream(content), None)
+        assert refused.value.headers == {"Retry-After": "5"}
+        is_over.set()
+        assert (await sending).name == "a.png"
+
+    asyncio.run(two())
+
+
+def test_few_uploads_are_kept(start: Callable, media: Path) -> None:
+    running = start(max_uploads=1)
+    source = running.upload(media / "query.png")
+
+    answer = running.client.post(f"{API}/uploads?name=b.png", content=b"0")
+    assert answer.status_code == 429
+    assert "delete some" in answer.json()["error"]["message"]
+
+    removed = running.client.delete(f"{API}/uploads/{source.removeprefix('upload:')}")
+    assert (removed.status_code, removed.content) == (204, b"")
+    assert kept(running) == []
+    running.upload(media / "other.png")
+
+
+def test_uploads_expire_unless_a_job_needs_them(running, media: Path, monkeypatch) -> None:
+    source, other = running.upload(media / "query.png"), running.upload(media / "other.png")
+    running.service.jobs._queue = 1
+    running.service.database.all(
+        "INSERT INTO jobs (id, kind, request, status, created_at) VALUES ('j', 'none', ?,"
+        " 'queued', 0)",
+        (source,),
+    )
+    in_use = running.client.delete(f"{API}/uploads/{source.removeprefix('upload:')}")
+    assert in_use.status_code == 409
+
+    monkeypatch.setattr("stillseek.web.uploads.time.time", lambda: 1e12)
+    running.service.sweep()
+
+    assert kept(running) == [f"{source.removeprefix('upload:')}.png"]
+    gone = running.client.get(f"{API}/uploads/{other.removeprefix('upload:')}")
+    assert gone.status_code == 404
+    assert "send the file again" in gone.json()["error"]["message"]
+
+
+def test_what_a_killed_service_left_goes(start: Callable, media: Path) -> None:
+    running = start()
+    left = running.service.uploads.folder / ".0123456789abcdef.tmp.mp4"
+    left.write_bytes(b"half")
+    running.service.__exit__()
+
+    assert kept(start()) == []
+
+
+def test_a_full_disk_is_told(running, media: Path, monkeypatch) -> None:
+    usage = type("Usage", (), {"free": 1 << 20})
+    monkeypatch.setattr("stillseek.web.uploads.shutil.disk_usage", lambda _: usage)
+
+    answer = running.client.post(f"{API}/uploads?name=a.png", content=b"0")
+
+    assert answer.status_code == 413
+    assert "disk is full" in answer.json()["error"]["message"]
