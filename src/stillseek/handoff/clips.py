@@ -2,7 +2,7 @@
 
 import glob
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,6 +56,7 @@ def cut_selections(
     copy: bool = False,
     pad_seconds: float = 0.0,
     overwrite: bool = False,
+    on_progress: Callable[[float, float], None] | None = None,
 ) -> list[CutClip]:
     """Cuts every part out of its video into its own file, with its sound.
 
@@ -69,6 +70,7 @@ def cut_selections(
         copy: Whether to cut at key frames, without encoding.
         pad_seconds: Handles: so much more before and after every part, as far as the video goes.
         overwrite: Whether clips that stillseek did not write may be replaced.
+        on_progress: Called with the seconds that are cut and the seconds in total.
 
     Returns:
         The clips in the order of the parts. Files are named after the video (the beginning of a
@@ -84,7 +86,9 @@ def cut_selections(
     for selection in selections:
         check_type("a selection", selection, Selection, "a Selection")
     videos = list(dict.fromkeys(selection.video for selection in selections))
-    return _cut(selections, directory, copy, pad_seconds, overwrite, inputs=videos)
+    return _cut(
+        selections, directory, copy, pad_seconds, overwrite, inputs=videos, on_progress=on_progress
+    )
 
 
 def cut_moments(
@@ -124,6 +128,7 @@ def _cut(
     overwrite: bool,
     *,
     inputs: Sequence[Path],
+    on_progress: Callable[[float, float], None] | None = None,
 ) -> list[CutClip]:
     check_type("copy", copy, bool, "True or False")
     check_pad(pad_seconds)
@@ -137,17 +142,29 @@ def _cut(
     directory.mkdir(parents=True, exist_ok=True)
     lengths = {video: probe(video).duration_seconds for video in videos} if pad_seconds else {}
     suffixes = {video: copy_suffix(video) if copy else ".mp4" for video in videos}
+    segments = [
+        padded(selection.segment, pad_seconds, lengths.get(selection.video, 0.0))
+        for selection in selections
+    ]
+    total, done = sum(segment.duration_seconds for segment in segments), 0.0
+    advance = on_progress or (lambda done, total: None)
     clips, ranks = [], dict.fromkeys(videos, 0)
-    for selection in selections:
-        video = selection.video
+    for video, segment in zip((each.video for each in selections), segments, strict=True):
         ranks[video] += 1
-        segment = padded(selection.segment, pad_seconds, lengths.get(video, 0.0))
+        wanted = segment.duration_seconds
         times = f"{segment.start_seconds:.1f}-{segment.end_seconds:.1f}s"
         path = directory / f"{_short_stem(video)}_{ranks[video]:02d}_{times}{suffixes[video]}"
         if copy:
             segment = copy_cut(video, segment, path)
         else:
-            cut(video, segment, path)
+            cut(
+                video,
+                segment,
+                path,
+                on_progress=lambda seconds, done=done: advance(done + seconds, total),
+            )
+        done += wanted
+        advance(done, total)
         clips.append(CutClip(path=path, segment=segment))
     return clips
 

@@ -16,7 +16,14 @@ from stillseek.media.write import OF_RGB, Look, VideoWriter
 from stillseek.timeline import Segment
 
 
-def cut(path: str | Path, segment: Segment, out: str | Path) -> None:
+def cut(
+    path: str | Path,
+    segment: Segment,
+    out: str | Path,
+    *,
+    preset: str = "medium",
+    on_progress: Callable[[float], None] | None = None,
+) -> None:
     """Writes a segment of a video as an MP4 of its own, frame-exact, by encoding it again.
 
     The clip shows at every instant what the video shows ``segment.start_seconds`` later: frames
@@ -25,6 +32,13 @@ def cut(path: str | Path, segment: Segment, out: str | Path) -> None:
     range and primaries stay as the video has them, in 8 bits and 4:2:0. What H.264 cannot store so
     is shown the same: HDR becomes SDR, and RGB and frames of odd sides upright BT.709 pictures of
     square pixels. The first audio track that decodes is kept, cut to the sample and encoded as AAC.
+
+    Args:
+        path: The video.
+        segment: What of it is wanted.
+        out: Where to.
+        preset: As for `VideoWriter`.
+        on_progress: Called with the seconds of the segment that are written.
 
     Warns:
         TruncatedMediaWarning: The video is cut off before the segment ends.
@@ -39,13 +53,20 @@ def cut(path: str | Path, segment: Segment, out: str | Path) -> None:
             raise UsageError(f"the clip would overwrite its video {path}; choose another name")
         sound = source.sound and Sound(path, source.sound, segment, source.reader)
         try:
-            _write_clip(source, segment, out, sound)
+            _write_clip(source, segment, out, sound, preset, on_progress)
         finally:
             if sound is not None:
                 sound.close()
 
 
-def _write_clip(source: VideoSource, segment: Segment, out: Path, sound: Sound | None) -> None:
+def _write_clip(
+    source: VideoSource,
+    segment: Segment,
+    out: Path,
+    sound: Sound | None,
+    preset: str,
+    on_progress: Callable[[float], None] | None,
+) -> None:
     shown = _shown_in(source, segment)
     first = next(shown, None)
     if first is None:
@@ -58,6 +79,7 @@ def _write_clip(source: VideoSource, segment: Segment, out: Path, sound: Sound |
     with VideoWriter(
         out,
         frame_rate=source.frame_rate or FALLBACK_RATE,
+        preset=preset,
         audio=sound and sound.format,
         look=_look_of(first[0].frame, source) or OF_RGB,
     ) as writer:
@@ -69,6 +91,8 @@ def _write_clip(source: VideoSource, segment: Segment, out: Path, sound: Sound |
             while waiting is not None and waiting[0] <= until:
                 writer.write_audio(waiting[1])
                 waiting = next(audio, None)
+            if on_progress is not None:
+                on_progress(min(max(0.0, until), segment.duration_seconds))
         while waiting is not None:
             writer.write_audio(waiting[1])
             waiting = next(audio, None)

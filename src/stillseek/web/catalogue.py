@@ -5,7 +5,6 @@ import time
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from stillseek.errors import LibraryError
 from stillseek.files import shown_name
 from stillseek.library.library import Library
 from stillseek.library.settings import Settings
@@ -32,6 +31,14 @@ class Catalogue:
         self._videos: dict[str, IndexedVideo] = {}
         self._paths: dict[str, Path] = {}
         self._names: dict[Path, str] = {}
+
+    def check(self) -> None:
+        """Refuses where there is no library.
+
+        Raises:
+            RefusedError: There is none.
+        """
+        _ = self.library
 
     @property
     def library(self) -> Library:
@@ -86,6 +93,13 @@ class Catalogue:
 
     def stats(self) -> dict[str, Any]:
         """How much there is of what."""
+        if Settings.read(self.library.folder) is None:
+            numbers = ("videos", "failed", "clips", "rows", "index_bytes", "feature_bytes")
+            return {
+                "recipe": self.library.recipe.name,
+                "roots": [],
+                "seconds": 0.0,
+            } | dict.fromkeys(numbers, 0)
         found = self.library.stats()
         return {
             "recipe": found.recipe,
@@ -111,7 +125,7 @@ class Catalogue:
                 return
             settings = Settings.read(library.folder)
             if settings is None:
-                raise LibraryError("the library is empty; add a folder to it")
+                return  # nobody has added anything
             videos = {video.name: video for video in library.videos()}
             if videos.keys() != self._videos.keys() or not self._paths:
                 self._paths = {name: settings.path(name) for name in videos}

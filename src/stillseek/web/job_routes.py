@@ -1,11 +1,11 @@
 """Routes of jobs."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import StreamingResponse
+from fastapi.responses import FileResponse, StreamingResponse
 
 from stillseek.files import json_text
 from stillseek.web.answers import ServiceOf
@@ -39,9 +39,9 @@ def show(job_id: str, service: ServiceOf) -> dict[str, Any]:
 @router.get("/{job_id}/events", response_class=StreamingResponse)
 async def events(job_id: str, request: Request, service: ServiceOf) -> StreamingResponse:
     """The job at every change until it ended, as server-sent events."""
-    first = await asyncio.to_thread(service.jobs.view, job_id)
+    await asyncio.to_thread(service.jobs.view, job_id)  # a job that is not there is no stream
     return StreamingResponse(
-        _changes(first, request, service),
+        _as_events(changes(service, job_id, request)),
         media_type="text/event-stream",
         headers={"X-Accel-Buffering": "no"},
     )
@@ -53,26 +53,53 @@ def result(job_id: str, service: ServiceOf) -> Response:
     return Response(service.jobs.result(job_id), media_type="application/json")
 
 
+@router.get("/{job_id}/file", response_class=FileResponse)
+def file(job_id: str, service: ServiceOf) -> FileResponse:
+    """The ZIP of the clips that a job cut."""
+    service.jobs.result(job_id)
+    path = service.work.file(job_id)
+    if not path.is_file():
+        raise RefusedError("not_found", "only a job that cuts clips has a file; ask for its result")
+    return FileResponse(path, media_type="application/zip", filename="clips.zip")
+
+
 @router.post("/{job_id}/cancel", response_model=JobOut)
 def cancel(job_id: str, service: ServiceOf) -> dict[str, Any]:
     """Cancel a job that waits or runs."""
     return service.jobs.cancel(job_id)
 
 
-async def _changes(view: dict[str, Any], request: Request, service: Service) -> AsyncIterator[str]:
+async def changes(
+    service: Service, job_id: str, request: Request
+) -> AsyncIterator[dict[str, Any] | None]:
+    """A job as it is now, and at every change until it ended, or its client has gone.
+
+    Args:
+        service: The service.
+        job_id: The job.
+        request: Of the client.
+
+    Yields:
+        The job; None where nothing has changed for long.
+    """
     shown, silent = None, 0.0
     while True:
+        view = await asyncio.to_thread(service.jobs.view, job_id)
         if view != shown:
-            yield f"event: job\ndata: {json_text(view)}\n\n"
+            yield view
             shown, silent = view, 0.0
         elif silent >= _HEARTBEAT_SECONDS:
-            yield ": still here\n\n"
+            yield None
             silent = 0.0
         if view["status"] in ENDED or service.ending.is_set() or await request.is_disconnected():
             return
         await asyncio.sleep(_LOOK_SECONDS)
         silent += _LOOK_SECONDS
-        view = await asyncio.to_thread(service.jobs.view, view["id"])
+
+
+async def _as_events(views: AsyncIterator[dict[str, Any] | None]) -> AsyncIterator[str]:
+    async for view in views:
+        yield ": still here\n\n" if view is None else f"event: job\ndata: {json_text(view)}\n\n"
 
 
 def _check(body: JobIn, service: Service) -> None:
@@ -88,11 +115,14 @@ def _check(body: JobIn, service: Service) -> None:
         if name in most and number > most[name]:
             raise RefusedError("usage", f"{name} is at most {most[name]} here, got {number}")
     if body.kind in ("search", "similar", "add"):
-        service.catalogue.library  # noqa: B018 - refuses where there is none
+        service.catalogue.check()
     if body.kind == "add":
         service.sources.inside(body.folder, body.path)
-    named = [asked.get("video"), asked.get("source")]
-    named += [query["source"] for query in asked.get("queries", ())]
-    for source in named:
-        if source is not None:
-            service.sources.path(source)
+    for source in _sources_of(asked):
+        service.sources.path(source)
+
+
+def _sources_of(asked: dict[str, Any]) -> Iterator[str]:
+    yield from (asked[name] for name in ("video", "source") if name in asked)
+    for part in ("queries", "moments"):
+        yield from {each["source"]: None for each in asked.get(part, ())}

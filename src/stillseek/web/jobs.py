@@ -115,14 +115,26 @@ class Jobs:
         for thread in self._threads:
             thread.join(max(0.0, until - time.monotonic()))
 
-    def submit(self, kind: str, request: Mapping[str, object]) -> str:
+    def submit(self, kind: str, request: Mapping[str, object], *, is_shared: bool = False) -> str:
         """Puts a job into the queue; gives its name.
+
+        Args:
+            kind: Of the job.
+            request: What it is asked for.
+            is_shared: Whether one that was asked for the same and has not ended will do.
 
         Raises:
             RefusedError: The queue is full.
         """
-        job_id = token_hex(16)
+        job_id, text = token_hex(16), json.dumps(request)
         with self._changed:
+            same = self._database.one(
+                "SELECT id FROM jobs WHERE kind = ? AND request = ?"
+                " AND status IN ('queued', 'running')",
+                (kind, text),
+            )
+            if is_shared and same is not None:
+                return same["id"]
             if self.num_queued >= self._queue:
                 raise RefusedError(
                     "queue_full",
@@ -131,7 +143,7 @@ class Jobs:
             self._database.all(
                 "INSERT INTO jobs (id, kind, request, status, created_at)"
                 " VALUES (?, ?, ?, 'queued', ?)",
-                (job_id, kind, json.dumps(request), time.time()),
+                (job_id, kind, text, time.time()),
             )
             self._changed.notify_all()
         return job_id
@@ -171,6 +183,7 @@ class Jobs:
             "status": status,
             "progress": progress,
             "position": position,
+            "request": json.loads(row["request"]),
             "created_at": row["created_at"],
             "error": None if row["error"] is None else json.loads(row["error"]),
         }

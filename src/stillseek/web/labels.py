@@ -59,6 +59,15 @@ class Labels:
         )
         return kept
 
+    def remove(self, label_id: str) -> None:
+        """Removes a label.
+
+        Raises:
+            RefusedError: There is none.
+        """
+        if not self._database.all("DELETE FROM labels WHERE id = ? RETURNING id", (label_id,)):
+            raise RefusedError("not_found", "there is no label of this id")
+
     def all(self) -> list[dict[str, Any]]:
         """Every label, in the order in which they were given."""
         return [

@@ -1,11 +1,13 @@
 """Routes of the library, and of labels."""
 
 from typing import Annotated, Any, Literal
+from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Response
 
 from stillseek.web.answers import ServiceOf
-from stillseek.web.schemas import LabelIn, LabelOut, Labels, LibraryOut, LibraryVideos
+from stillseek.web.exports import exported
+from stillseek.web.schemas import ExportIn, LabelIn, LabelOut, Labels, LibraryOut, LibraryVideos
 
 router = APIRouter()
 
@@ -33,6 +35,23 @@ def put_label(body: LabelIn, service: ServiceOf) -> dict[str, Any]:
     service.sources.path(body.source)
     label = body.model_dump(exclude={"id"})
     return service.labels.put(label, label_id=body.id, video=service.sources.below(body.source))
+
+
+@router.delete("/labels/{label_id}", status_code=204, tags=["labels"])
+def delete_label(label_id: str, service: ServiceOf) -> None:
+    """Take back what was said of a moment."""
+    service.labels.remove(label_id)
+
+
+@router.post("/exports", response_class=Response, tags=["exports"])
+async def export(body: ExportIn, service: ServiceOf) -> Response:
+    """Moments as a list for an editing program: EDL, FCPXML, OTIO, markers, chapters, tables."""
+    name, content = await service.beside.run(exported, service.sources, body.model_dump())
+    return Response(
+        content,
+        media_type="application/octet-stream",
+        headers={"Content-Disposition": f"attachment; filename*=UTF-8''{quote(name)}"},
+    )
 
 
 @router.get(

@@ -1,14 +1,17 @@
 """Routes of the pixels of videos and pictures."""
 
+import asyncio
 import mimetypes
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse
 
 from stillseek.web.answers import ServiceOf
-from stillseek.web.pictures import facts, frame_jpeg, strip_jpeg
+from stillseek.web.job_routes import changes
+from stillseek.web.pictures import facts, frame_jpeg, is_playable, strip_jpeg
+from stillseek.web.refusals import RefusedError
 from stillseek.web.schemas import MediaInfo, Seconds, Source
 from stillseek.web.service import Service
 from stillseek.web.sources import kind_by_name
@@ -44,6 +47,27 @@ async def info(source: SourceQuery, service: ServiceOf) -> dict[str, Any]:
         return named | facts(service.sources.path(source), kind)
 
     return await service.beside.run(look)
+
+
+@router.get("/preview", response_class=FileResponse)
+async def preview(source: SourceQuery, request: Request, service: ServiceOf) -> FileResponse:
+    """An MP4 that browsers play; made when it is first asked for, which takes its time."""
+    path = await service.beside.run(_preview_path, service, source)
+    if not path.is_file():
+        job_id = await asyncio.to_thread(
+            service.jobs.submit, "preview", {"kind": "preview", "source": source}, is_shared=True
+        )
+        view = [view async for view in changes(service, job_id, request) if view is not None][-1]
+        if view["error"] is not None:
+            raise RefusedError(view["error"]["type"], view["error"]["message"])
+        if view["status"] != "done":
+            raise RefusedError("conflict", "the preview was cancelled; ask for it again")
+    return FileResponse(path, media_type="video/mp4", headers=_KEPT)
+
+
+def _preview_path(service: Service, source: str) -> Path:
+    path = service.sources.path(source)
+    return path if is_playable(path) else service.previews.path(path)
 
 
 @router.get("/frame", response_class=Response)

@@ -1,6 +1,6 @@
 """What clients send and are told, as the OpenAPI schema has it."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
@@ -181,7 +181,51 @@ class AddIn(_In):
     path: Annotated[str, Field(max_length=2000)] = ""
 
 
-JobIn = Annotated[LocateIn | SearchIn | SimilarIn | AddIn, Field(discriminator="kind")]
+class Moment(_Span):
+    """A part of a video that was found or chosen."""
+
+    source: Source
+    name: Name | None = None
+
+
+class ScoredMoment(Moment):
+    """The same, with its score."""
+
+    score: Annotated[FiniteFloat, Field(ge=0, le=1)] | None = None
+
+
+PadSeconds = Annotated[FiniteFloat, Field(ge=0, le=3600)]
+
+
+class CutIn(_In):
+    """Cut moments out of videos, into one ZIP."""
+
+    kind: Literal["cut"]
+    moments: list[Moment] = Field(min_length=1, max_length=200)
+    # A model has a method of the other name.
+    is_copied: bool = Field(False, alias="copy", description="at key frames, without encoding")
+    pad_seconds: PadSeconds = 0.0
+
+
+class PreviewIn(_In):
+    """Make a video that browsers play of one that they do not; see /media/preview."""
+
+    kind: Literal["preview"]
+    source: Source
+
+
+JobIn = Annotated[
+    LocateIn | SearchIn | SimilarIn | AddIn | CutIn | PreviewIn, Field(discriminator="kind")
+]
+
+
+class ExportIn(_In):
+    """Write moments as a list that another program reads."""
+
+    format: Literal["edl", "fcpxml", "otio", "vtt", "csv", "json", "premiere.csv", "resolve.csv"]
+    moments: list[ScoredMoment] = Field(min_length=1, max_length=1000)
+    pad_seconds: PadSeconds = Field(0.0, description="handles before and after every moment")
+    start_at_zero: bool = Field(False, description="whatever time code the file has")
 
 
 class Progress(BaseModel):
@@ -192,7 +236,7 @@ class Progress(BaseModel):
     seconds_left: float | None
 
 
-JobKind = Literal["locate", "search", "similar", "cut", "add"]
+JobKind = Literal["locate", "search", "similar", "cut", "add", "preview"]
 
 
 class JobOut(BaseModel):
@@ -204,6 +248,7 @@ class JobOut(BaseModel):
     progress: Progress | None
     position: int | None = Field(description="jobs that are before it in the queue")
     created_at: float = Field(description="seconds since 1970")
+    request: dict[str, Any] = Field(description="what was submitted")
     error: Fault | None
 
 

@@ -15,6 +15,7 @@ from stillseek.web.database import Database
 from stillseek.web.jobs import Jobs
 from stillseek.web.labels import Labels
 from stillseek.web.metrics import Metrics
+from stillseek.web.previews import Previews
 from stillseek.web.service_settings import ServiceSettings
 from stillseek.web.sources import Sources
 from stillseek.web.uploads import Uploads
@@ -23,7 +24,8 @@ from stillseek.web.work import Work
 if TYPE_CHECKING:
     from stillseek.library.library import Library
 
-_LANES = (("locate", "cut", "add"), ("search", "similar"))
+# What waits for one of them need not wait for the others.
+_LANES = (("locate", "add"), ("search", "similar"), ("cut", "preview"))
 _SWEEP_SECONDS = 300.0
 _MOST_WAITING = 64
 
@@ -66,11 +68,14 @@ class Service:
         if library is not None:
             shown_as[library.folder] = "the library"
         self.sources = Sources(self.uploads, settings.folders, self.catalogue, shown_as)
-        self.work = Work(localizer, self.catalogue, self.sources, settings.data / "results")
+        self.previews = Previews(settings.data / "previews")
+        self.work = Work(
+            localizer, self.catalogue, self.sources, self.previews, settings.data / "results"
+        )
         self.jobs = Jobs(
             self.database,
             self.work,
-            lanes={_LANES[0]: settings.workers, _LANES[1]: 1},
+            lanes=dict(zip(_LANES, (settings.workers, 1, 1), strict=True)),
             queue=settings.queue,
             ending=self.ending,
             on_end=self.metrics.count_job,
@@ -117,6 +122,7 @@ class Service:
         oldest = time.time() - self.settings.keep_hours * 3600
         for job_id in self.jobs.sweep(oldest):
             self.work.file(job_id).unlink(missing_ok=True)
+        self.previews.sweep(oldest)
 
     def _sweep_often(self) -> None:
         while True:

@@ -13,8 +13,9 @@ from typing import Literal
 
 from stillseek.errors import MediaError
 from stillseek.files import remove_left_over, replacing, shown_name
-from stillseek.media import probe, read_image
+from stillseek.media import VideoInfo, probe, read_image
 from stillseek.media.container import is_list_of_files
+from stillseek.media.faults import not_a_video
 from stillseek.media.folder import VIDEO_SUFFIXES
 from stillseek.web.database import Database
 from stillseek.web.refusals import RefusedError
@@ -246,20 +247,17 @@ class Uploads:
         """
         kind: Literal["video", "image"] = "video"
         try:
+            info = _probe_alone(place)
+            width, height, duration = info.width, info.height, info.duration_seconds
+        except MediaError as no_video:
             try:
-                if is_list_of_files(place):
-                    raise MediaError(f"{name} is not a video that can be read")
-                info = probe(place)
-                width, height, duration = info.width, info.height, info.duration_seconds
-            except MediaError:
                 rows, columns = read_image(place).shape[:2]
-                kind, width, height, duration = "image", columns, rows, None
-        except MediaError as error:
-            raise RefusedError(
-                "unsupported_type",
-                f"{name} is neither a video nor a picture that can be read: "
-                f"{str(error).replace(str(place), name)}",
-            ) from error
+            except MediaError as no_picture:
+                # What its sender takes it for.
+                told = no_picture if suffix in _PICTURE_SUFFIXES else no_video
+                message = str(told).replace(str(place), name)
+                raise RefusedError("unsupported_type", message) from told
+            kind, width, height, duration = "image", columns, rows, None
         return Upload(
             id=upload_id,
             suffix=suffix if suffix in _KEPT_SUFFIXES[kind] else "",
@@ -280,3 +278,14 @@ class Uploads:
             " :expires_at)",
             asdict(upload),
         )
+
+
+def _probe_alone(path: Path) -> VideoInfo:
+    """Facts about a video that holds all of itself.
+
+    Raises:
+        MediaError: It is none.
+    """
+    if is_list_of_files(path):
+        raise not_a_video(path)
+    return probe(path)

@@ -1,18 +1,21 @@
 """What jobs do: each kind by one call of the library."""
 
+import shutil
 from collections.abc import Callable, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
 from stillseek.errors import StillseekError
-from stillseek.files import shown_name
+from stillseek.files import remove_left_over, shown_name
 from stillseek.localize.localization import Localization
 from stillseek.localize.localizer import Localizer
 from stillseek.localize.query_image import Box, Picture, VideoFrame
 from stillseek.localize.ranking import Ranking
 from stillseek.web.catalogue import Catalogue
+from stillseek.web.exports import cut_to_zip
 from stillseek.web.jobs import Report
+from stillseek.web.previews import Previews
 from stillseek.web.refusals import RefusedError, refusal_of
 from stillseek.web.sources import Sources
 
@@ -27,17 +30,28 @@ class Work:
         localizer: The one that there is.
         catalogue: The library.
         sources: The files that requests name.
+        previews: What browsers play of other videos.
         results: Folder of files that jobs make.
     """
 
     def __init__(
-        self, localizer: Localizer, catalogue: Catalogue, sources: Sources, results: Path
+        self,
+        localizer: Localizer,
+        catalogue: Catalogue,
+        sources: Sources,
+        previews: Previews,
+        results: Path,
     ) -> None:
         self._localizer = localizer
         self._catalogue = catalogue
         self._sources = sources
+        self._previews = previews
         self._results = results
-        self._results.mkdir(parents=True, exist_ok=True)
+        results.mkdir(parents=True, exist_ok=True)
+        remove_left_over(results)
+        for left in results.glob("*/"):
+            # Clips that were being cut when the service was killed.
+            shutil.rmtree(left, ignore_errors=True)
 
     def __call__(self, job_id: str, kind: str, request: dict[str, Any], report: Report) -> object:
         """Computes a job.
@@ -59,6 +73,8 @@ class Work:
             "search": self._search,
             "similar": self._similar,
             "add": self._add,
+            "preview": self._preview,
+            "cut": lambda request, report: self._cut(self.file(job_id), request, report),
         }
         try:
             return by_kind[kind](request, report)
@@ -78,9 +94,7 @@ class Work:
             self._sources.path(video),
             self._localizer.encode_query(wanted, boxes=boxes, unlike=unlike or None),
             top=request["top"],
-            on_progress=lambda read, total: report(
-                _READING_SHARE * read / total if total > 0 else 0.0, "reading the video"
-            ),
+            on_progress=_reporting(report, "reading the video", _READING_SHARE),
         )
         report(_READING_SHARE, "searching")
         return self._told(found, request["queries"]) | {
@@ -132,6 +146,16 @@ class Work:
             ],
         }
 
+    def _preview(self, request: dict[str, Any], report: Report) -> object:
+        self._previews.make(
+            self._sources.path(request["source"]), _reporting(report, "making a preview")
+        )
+        return {"source": request["source"]}
+
+    def _cut(self, out: Path, request: dict[str, Any], report: Report) -> object:
+        clips = cut_to_zip(self._sources, request, out, _reporting(report, "cutting"))
+        return {"clips": clips}
+
     def _pictures(
         self, queries: Sequence[dict[str, Any]]
     ) -> tuple[list[Picture], list[Box | None], list[Picture]]:
@@ -182,3 +206,8 @@ class Work:
     def _query_name(self, query: dict[str, Any]) -> str:
         name, seconds = shown_name(self._sources.name(query["source"])), query["seconds"]
         return name if seconds is None else f"{name}@{seconds}"
+
+
+def _reporting(report: Report, message: str, share: float = 1.0) -> Callable[[float, float], None]:
+    """Tells of seconds that are done, of so many in total."""
+    return lambda done, total: report(share * done / total if total > 0 else 0.0, message)

@@ -1,0 +1,138 @@
+"""Moments that people chose, as files for other programs: lists and clips."""
+
+import os
+import tempfile
+import zipfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from stillseek.files import replacing, safe_name
+from stillseek.handoff.clips import CutClip, cut_selections
+from stillseek.handoff.handing_off import HandoffFormat, write_selections
+from stillseek.handoff.selection import Selection
+from stillseek.timeline import Segment
+from stillseek.web.sources import Sources
+
+_FORMATS: dict[str, HandoffFormat] = {"premiere.csv": "premiere", "resolve.csv": "resolve"}
+# Names of files have at most 255 bytes, and clips add their number and times.
+_LONGEST_STEM_BYTES = 150
+# Of what Windows refuses in names.
+_NO_NAME = str.maketrans(dict.fromkeys('<>:"/\\|?*', "_"))
+
+
+def exported(sources: Sources, request: dict[str, Any]) -> tuple[str, bytes]:
+    """A list of moments in a format of other programs.
+
+    Args:
+        sources: The files that the request names.
+        request: As ``POST /exports`` takes it.
+
+    Returns:
+        The name of the file, and what is in it; videos have their names, without folders.
+
+    Raises:
+        UsageError: The format cannot hold these moments.
+        RefusedError: A source is not there.
+        MediaError: A video cannot be read.
+    """
+    with tempfile.TemporaryDirectory() as place:
+        links, out = Path(place) / "videos", Path(place) / f"moments.{request['format']}"
+        selections = _selections(sources, request["moments"], links)
+        write_selections(
+            selections,
+            out,
+            format=_FORMATS.get(request["format"]),
+            pad_seconds=request["pad_seconds"],
+            start_at_zero=request["start_at_zero"],
+        )
+        content = out.read_bytes()
+        # Whoever opens it has the videos somewhere else.
+        for prefix in (f"{links.as_uri()}/", f"{links}/"):
+            content = content.replace(prefix.encode(), b"")
+        videos = {selection.video for selection in selections}
+        stem = videos.pop().stem if len(videos) == 1 else "moments"
+        return f"{stem}.{request['format']}", content
+
+
+def cut_to_zip(
+    sources: Sources,
+    request: dict[str, Any],
+    out: Path,
+    on_progress: Callable[[float, float], None],
+) -> list[dict[str, object]]:
+    """Cuts moments into files, and puts these into one ZIP.
+
+    Args:
+        sources: The files that the request names.
+        request: As the job ``cut`` takes it.
+        out: The ZIP.
+        on_progress: Called with the seconds that are cut and the seconds in total.
+
+    Returns:
+        For each clip its name in the ZIP, and what of its source it shows.
+
+    Raises:
+        UsageError: A moment starts after its video, or a video cannot be cut without encoding.
+        RefusedError: A source is not there.
+        MediaError: A video cannot be read.
+    """
+    with tempfile.TemporaryDirectory(dir=out.parent) as place:
+        selections = _selections(sources, request["moments"], Path(place) / "videos")
+        clips = cut_selections(
+            selections,
+            Path(place) / "clips",
+            copy=request["copy"],
+            pad_seconds=request["pad_seconds"],
+            on_progress=on_progress,
+        )
+        with replacing(out) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+            for clip in clips:
+                # Video does not get smaller.
+                archive.write(clip.path, clip.path.name, zipfile.ZIP_STORED)
+    return [
+        _told(clip, moment["source"])
+        for clip, moment in zip(clips, request["moments"], strict=True)
+    ]
+
+
+def _told(clip: CutClip, source: str) -> dict[str, object]:
+    return {
+        "name": clip.path.name,
+        "source": source,
+        "start_seconds": clip.segment.start_seconds,
+        "end_seconds": clip.segment.end_seconds,
+    }
+
+
+def _selections(
+    sources: Sources, moments: Sequence[dict[str, Any]], folder: Path
+) -> list[Selection]:
+    """The moments, of links that are called as people call the videos: uploads are not."""
+    folder.mkdir()
+    links: dict[str, Path] = {}
+    for source in dict.fromkeys(moment["source"] for moment in moments):
+        path = sources.path(source)
+        links[source] = _free(folder, sources.name(source))
+        links[source].symlink_to(path)
+    return [
+        Selection(
+            video=links[moment["source"]],
+            segment=Segment(moment["start_seconds"], moment["end_seconds"]),
+            score=moment.get("score"),
+            name=moment["name"],
+        )
+        for moment in moments
+    ]
+
+
+def _free(folder: Path, name: str) -> Path:
+    """A name in a folder that no other video has, not even but for its suffix."""
+    named = Path(safe_name(name).translate(_NO_NAME))
+    stem = os.fsencode(named.stem)[:_LONGEST_STEM_BYTES].decode(errors="ignore") or "video"
+    suffix, count, free = named.suffix[:16], 1, stem
+    taken = {path.stem for path in folder.iterdir()}
+    while free in taken:
+        count += 1
+        free = f"{stem}-{count}"
+    return folder / f"{free}{suffix or '.mp4'}"
