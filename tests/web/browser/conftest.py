@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from playwright.sync_api import expect, sync_playwright
 
 # Scenes that no encoder takes for one another.
 SCENES = ("sunset", "meadow", "checks")
@@ -24,11 +25,12 @@ RATE = 10
 WIDTH, HEIGHT = 192, 108
 # Generous, as machines that test are busy; nothing waits this long.
 PATIENCE_MS = 60_000
+expect.set_options(timeout=PATIENCE_MS)
 
 
 def scene(kind: str, seed: int = 0) -> np.ndarray:
     """A picture of a kind; another seed is another picture of it."""
-    y, x = np.mgrid[0:1 : HEIGHT * 1j, 0 : WIDTH / HEIGHT : WIDTH * 1j]
+    y, x = np.mgrid[0 : 1 : HEIGHT * 1j, 0 : WIDTH / HEIGHT : WIDTH * 1j]
     shift = 0.09 * seed
     match kind:
         case "sunset":
@@ -144,8 +146,6 @@ def own_server(tmp_path: Path) -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
     names = ("chromium", "chromium-browser", "google-chrome")
     found = next(filter(None, map(shutil.which, names)), None)
     assert found, "these tests need Chromium: make test-web, or install it"
@@ -170,9 +170,6 @@ def visit(browser: Any, server: Server) -> Iterator[Callable[..., Any]]:
         scheme: str = "light",
         may_refuse: bool = False,
     ) -> Any:
-        from playwright.sync_api import expect
-
-        expect.set_options(timeout=PATIENCE_MS)
         context = browser.new_context(
             viewport={"width": width, "height": 860}, color_scheme=scheme, accept_downloads=True
         )
@@ -207,8 +204,6 @@ def load(media: Path) -> Callable[..., None]:
     """Chooses a film and pictures from this machine."""
 
     def choose(page: Any, *pictures: str, film: str | None = "film.mp4") -> None:
-        from playwright.sync_api import expect
-
         if film is not None:
             page.set_input_files("#video-file", media / film)
             expect(page.locator("#ask-frame")).to_be_enabled()
@@ -223,8 +218,6 @@ def find() -> Callable[..., dict[str, Any]]:
     """Presses the button and waits; what the service answered, as the page asked for it."""
 
     def press(page: Any) -> dict[str, Any]:
-        from playwright.sync_api import expect
-
         with page.expect_response(lambda answer: answer.url.endswith("/result")) as answered:
             page.click("#find")
         expect(page.locator("#answer")).to_be_visible()

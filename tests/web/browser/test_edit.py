@@ -5,14 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 pytestmark = pytest.mark.web
-
-
-def expect(locator: Any) -> Any:
-    from playwright.sync_api import expect as playwright_expect
-
-    return playwright_expect(locator)
 
 
 def edge(page: Any, end: str) -> float:
@@ -48,7 +43,9 @@ def test_an_end_is_dragged_by_whole_frames_and_undone(found):
     start, end = edge(found, "start"), edge(found, "end")
     drag_to(found, "start", 8.04)
     assert edge(found, "start") == pytest.approx(8.0, abs=0.06)
-    assert round(edge(found, "start") * 10) == pytest.approx(edge(found, "start") * 10)  # 10 a second
+    assert round(edge(found, "start") * 10) == pytest.approx(
+        edge(found, "start") * 10
+    )  # 10 a second
     assert edge(found, "end") == end
     # The frame at the end that is dragged is on the screen.
     expect(found.locator("#video")).to_have_js_property("seeking", False)
@@ -71,7 +68,8 @@ def test_zoom_makes_small_steps_of_the_pointer_smaller(found):
     assert 0.2 * plot["width"] < bar["width"] < 0.8 * plot["width"]
     found.locator("#zoom").click()
     expect(found.locator("#timeline .ticks span").first).to_have_text("0:00")
-    assert first != "" and found.locator(".bar").bounding_box()["width"] <= bar["width"]
+    assert first != ""
+    assert found.locator(".bar").bounding_box()["width"] <= bar["width"]
 
 
 def test_kept_and_skipped_moments_are_labels(visit, load, find, server):
@@ -96,7 +94,10 @@ def test_kept_and_skipped_moments_are_labels(visit, load, find, server):
     kept, skipped = labels_of(server, job)
     best = result["moments"][0]
     assert (kept["label"], kept["is_kept"], kept["query"]) == ("mowing", True, "meadow.png")
-    assert [kept["start_seconds"], kept["end_seconds"]] == [best["start_seconds"], best["end_seconds"]]
+    assert [kept["start_seconds"], kept["end_seconds"]] == [
+        best["start_seconds"],
+        best["end_seconds"],
+    ]
     assert kept["score"] == best["score"]
     assert (skipped["label"], skipped["is_kept"]) == ("mowing", False)
     # An end that is moved later moves the label, too.

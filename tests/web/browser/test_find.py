@@ -7,14 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 pytestmark = pytest.mark.web
-
-
-def expect(locator: Any) -> Any:
-    from playwright.sync_api import expect as playwright_expect
-
-    return playwright_expect(locator)
 
 
 def play_head(page: Any) -> float:
@@ -51,7 +46,7 @@ def test_it_finds_the_moment_and_plays_from_there(visit, load, find, server):
     best = result["moments"][0]
     assert best["start_seconds"] == pytest.approx(6.0, abs=1.0)  # it steps by half a second
     assert best["end_seconds"] == pytest.approx(12.0, abs=1.0)
-    shown = page.locator("#moments .time").first.inner_text().split(" – ")
+    shown = page.locator("#moments .time").first.inner_text().split(" \N{EN DASH} ")
     assert [seconds_of(text) for text in shown] == pytest.approx(
         [best["start_seconds"], best["end_seconds"]], abs=0.051
     )
@@ -66,11 +61,11 @@ def test_the_numbers_are_those_of_the_command_line(visit, load, find, media, tmp
     load(page, "sunset.png")
     page.select_option("#top", "3")
     result = find(page)
-    command = [sys.executable, "-m", "stillseek", "locate", "film.mp4", "--image", "sunset.png"]
-    printed = json.loads(
-        subprocess.run([*command, "--cache", tmp_path, "--top", "3", "--json"], cwd=media, capture_output=True, check=True)
-        .stdout
-    )  # fmt: skip
+    # With a cache, as the service has one.
+    options = ["--image", "sunset.png", "--cache", tmp_path, "--top", "3", "--json"]
+    command = [sys.executable, "-m", "stillseek", "locate", "film.mp4", *options]
+    ran = subprocess.run(command, cwd=media, capture_output=True, check=True)
+    printed = json.loads(ran.stdout)
     names = ("presence", "found", "moments", "similarity", "duration_seconds", "recipe", "model")
     assert {name: result[name] for name in names} == {name: printed[name] for name in names}
 
@@ -158,10 +153,14 @@ def test_a_box_is_drawn_with_the_keyboard(visit, load):
     page.locator("#pictures button", has_text="Draw a box").click()
     expect(page.locator("#box")).to_be_focused()
     page.keyboard.press("ArrowRight")  # the first makes a box in the middle
-    expect(page.locator("#box-text")).to_contain_text("192 × 54 pixels, 96 from the left")
+    expect(page.locator("#box-text")).to_contain_text(
+        "192 \N{MULTIPLICATION SIGN} 54 pixels, 96 from the left"
+    )
     page.keyboard.press("ArrowLeft")
     page.keyboard.press("Shift+ArrowDown")
-    expect(page.locator("#box-text")).to_contain_text("192 × 56 pixels, 88 from the left")
+    expect(page.locator("#box-text")).to_contain_text(
+        "192 \N{MULTIPLICATION SIGN} 56 pixels, 88 from the left"
+    )
     page.keyboard.press("Delete")
     expect(page.locator("#box-text")).to_contain_text("No box")
     page.keyboard.press("ArrowRight")

@@ -1,16 +1,9 @@
 """Many videos: added from a folder, searched by picture, and opened at the moment."""
 
-from typing import Any
-
 import pytest
+from playwright.sync_api import expect
 
 pytestmark = pytest.mark.web
-
-
-def expect(locator: Any) -> Any:
-    from playwright.sync_api import expect as playwright_expect
-
-    return playwright_expect(locator)
 
 
 @pytest.fixture

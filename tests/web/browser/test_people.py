@@ -1,16 +1,9 @@
 """Two people, reloads, restarts, and files that are not what they seem."""
 
-from typing import Any
-
 import pytest
+from playwright.sync_api import expect
 
 pytestmark = pytest.mark.web
-
-
-def expect(locator: Any) -> Any:
-    from playwright.sync_api import expect as playwright_expect
-
-    return playwright_expect(locator)
 
 
 def test_two_people_do_not_see_each_other(visit, load, find):
@@ -22,7 +15,7 @@ def test_two_people_do_not_see_each_other(visit, load, find):
     expect(one.locator("#verdict")).to_be_visible()
     assert result["moments"][0]["start_seconds"] == pytest.approx(12.0, abs=1.0)
     expect(other.locator("#moments .time").first).to_contain_text("0:12.")
-    expect(one.locator("#moments .time").first).to_contain_text("0:00.0 – 0:06.")
+    expect(one.locator("#moments .time").first).to_contain_text("0:00.0 \N{EN DASH} 0:06.")
     one.locator("#moments button", has_text="Keep").first.click()
     expect(one.locator("#kept-text")).to_have_text("Kept (1)")
     expect(other.locator("#kept-text")).to_have_text("Kept (0)")
@@ -48,6 +41,7 @@ def test_a_reload_shows_the_result_again_with_what_was_done_to_it(visit, load, f
     expect(page.locator("#moments .is-keep").first).to_have_attribute("aria-pressed", "true")
     assert page.locator("#moments .time").all_inner_texts() == shown
     assert page.locator("#label").input_value() == "dusk"
+    assert page.locator("#pictures .name").all_inner_texts() == ["both.png", "meadow.png"]
     expect(page.locator("#video-name")).to_have_text("film.mp4")
     expect(page.locator("#pictures .mark").first).to_be_visible()
     expect(page.locator("#pictures > li").nth(1)).to_have_class("picture is-unlike")
@@ -75,7 +69,8 @@ def test_a_broken_file_is_told_in_words(visit, load, media):
     fault = page.locator("#video-error p")
     expect(fault).to_contain_text("broken.mp4")
     expect(fault).to_contain_text("video")
-    assert "{" not in fault.inner_text() and "/" not in fault.inner_text()
+    assert "{" not in fault.inner_text()
+    assert "/" not in fault.inner_text()
     expect(page.locator("#video-drop")).to_be_visible()  # ready for another
     (media / "notes.png").write_text("no picture")
     page.set_input_files("#picture-file", media / "notes.png")

@@ -115,7 +115,8 @@ function setView(view) {
     if (name === view) $(`tab-${name}`).setAttribute("aria-current", "page");
     else $(`tab-${name}`).removeAttribute("aria-current");
   }
-  $(`ask-place-${view}`).append($("ask"));
+  // What is moved loses the focus.
+  if ($("ask").parentElement !== $(`ask-place-${view}`)) $(`ask-place-${view}`).append($("ask"));
   if (view === "library") {
     player.pause();
     if (!$("videos").childElementCount) library.showVideos();
@@ -315,4 +316,4 @@ async function begin() {
   await restore();
 }
 
-begin();
+begin().catch((error) => showFault($("ask-error"), error));

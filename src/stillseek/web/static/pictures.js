@@ -29,10 +29,11 @@ export function createPictures({ onChange }) {
 
   /** A picture of a folder, or a paused frame of a video. */
   function addSource(source, { name = nameOf(source), seconds = null, box = null, isUnlike = false } = {}) {
-    const picture = begin({ name: seconds === null ? name : `${name} at ${formatTime(seconds)}`, seconds, box, isUnlike });
+    const named = (text) => (seconds === null ? text : `${text} at ${formatTime(seconds)}`);
+    const picture = begin({ name: named(name), seconds, box, isUnlike });
     if (!picture) return;
     picture.ready = insist(infoPath(source)).then((info) =>
-      settle(picture, { source, size: [info.width, info.height] }),
+      settle(picture, { source, name: named(info.name), size: [info.width, info.height] }),
     );
     follow(picture);
   }
@@ -82,6 +83,8 @@ export function createPictures({ onChange }) {
   function cardOf(picture) {
     picture.thumb = h("img", { alt: "", onerror: () => (picture.thumb.hidden = true), onload: () => (picture.thumb.hidden = false) });
     picture.bar = h("progress", { max: 1, "aria-label": `Upload of ${picture.name}` });
+    const name = h("p", { className: "name" });
+    const remover = h("button", { type: "button", className: "quiet square", title: "Remove", onclick: () => remove(picture) }, "×");
     const mark = h("span", { className: "mark", hidden: true });
     const draw = h("button", { type: "button", onclick: () => edit(picture) });
     const unlike = h("button", {
@@ -103,8 +106,8 @@ export function createPictures({ onChange }) {
         h(
           "div",
           { className: "picture-name" },
-          h("p", { className: "name", title: picture.name }, picture.name),
-          h("button", { type: "button", className: "quiet square", "aria-label": `Remove ${picture.name}`, title: "Remove", onclick: () => remove(picture) }, "×"),
+          name,
+          remover,
         ),
         picture.bar,
         h(
@@ -116,6 +119,8 @@ export function createPictures({ onChange }) {
       ),
     );
     picture.update = () => {
+      name.textContent = name.title = picture.name;
+      remover.setAttribute("aria-label", `Remove ${picture.name}`);
       picture.card.classList.toggle("is-unlike", picture.isUnlike);
       unlike.setAttribute("aria-pressed", String(picture.isUnlike));
       unlike.setAttribute("aria-label", `Not like ${picture.name}`);

@@ -133,6 +133,7 @@ export function createPlayer({ onChange, onTime }) {
 
   function tell() {
     $("video-name").textContent = media?.name ?? "Video";
+    document.title = media?.name ? `${media.name} – stillseek` : "stillseek";
     $("video-facts").textContent = media?.duration ? formatTime(media.duration, 0) : "";
     $("ask-frame").disabled = !media?.source;
     onChange(media);
@@ -238,4 +239,6 @@ export function createPlayer({ onChange, onTime }) {
   };
 }
 
-export const nameOf = (source) => source.slice(source.indexOf(":") + 1).split("/").pop();
+/** What a source is called until the service has said more: the id of an upload says nothing. */
+export const nameOf = (source) =>
+  source.startsWith("upload:") ? "Upload" : source.slice(source.indexOf(":") + 1).split("/").pop();
