@@ -219,8 +219,7 @@ class Library:
             LibraryError: There is no library, or it is of another recipe.
             MediaError: A picture cannot be read.
         """
-        if fast and localizer is not None:
-            raise UsageError("fast leaves the head out; leave the localizer out, or fast")
+        _check_head(fast, localizer)
         current(self.folder)
         look = Look(
             localizer=None if fast else localizer or self._head(),
@@ -244,6 +243,7 @@ class Library:
         top: int = 10,
         moments: int = 1,
         fast: bool = False,
+        localizer: "Localizer | None" = None,
     ) -> Ranking:
         """More like what a video shows at a time: that moment itself is passed over.
 
@@ -253,14 +253,16 @@ class Library:
             top: Most videos.
             moments: Most moments of a video.
             fast: As for `search`.
+            localizer: As for `search`.
 
         Raises:
             UsageError: The video has no such time.
             MediaError: It cannot be read.
         """
+        _check_head(fast, localizer)
         name = current(self.folder).name(as_path(video, "video"))
         look = Look(
-            localizer=None if fast else self._head(),
+            localizer=None if fast else localizer or self._head(),
             recipe=self.recipe.name,
             moments=moments,
             without=None if name is None else (name, seconds),
@@ -457,3 +459,8 @@ class Library:
             settings=settings, index=index, version=version, videos=videos, rows=rows
         )
         return self._snapshot
+
+
+def _check_head(fast: bool, localizer: "Localizer | None") -> None:
+    if fast and localizer is not None:
+        raise UsageError("fast leaves the head out; leave the localizer out, or fast")

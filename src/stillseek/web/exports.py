@@ -1,17 +1,21 @@
 """Moments that people chose, as files for other programs: lists and clips."""
 
 import os
+import re
 import tempfile
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from stillseek.errors import StillseekError
 from stillseek.files import replacing, safe_name
 from stillseek.handoff.clips import CutClip, cut_selections
 from stillseek.handoff.handing_off import HandoffFormat, write_selections
 from stillseek.handoff.selection import Selection
 from stillseek.timeline import Segment
+from stillseek.web.refusals import RefusedError, refusal_of
 from stillseek.web.sources import Sources
 
 _FORMATS: dict[str, HandoffFormat] = {"premiere.csv": "premiere", "resolve.csv": "resolve"}
@@ -36,7 +40,7 @@ def exported(sources: Sources, request: dict[str, Any]) -> tuple[str, bytes]:
         RefusedError: A source is not there.
         MediaError: A video cannot be read.
     """
-    with tempfile.TemporaryDirectory() as place:
+    with tempfile.TemporaryDirectory() as place, _told_without(place):
         links, out = Path(place) / "videos", Path(place) / f"moments.{request['format']}"
         selections = _selections(sources, request["moments"], links)
         write_selections(
@@ -77,7 +81,7 @@ def cut_to_zip(
         RefusedError: A source is not there.
         MediaError: A video cannot be read.
     """
-    with tempfile.TemporaryDirectory(dir=out.parent) as place:
+    with tempfile.TemporaryDirectory(dir=out.parent) as place, _told_without(place):
         selections = _selections(sources, request["moments"], Path(place) / "videos")
         clips = cut_selections(
             selections,
@@ -94,6 +98,17 @@ def cut_to_zip(
         _told(clip, moment["source"])
         for clip, moment in zip(clips, request["moments"], strict=True)
     ]
+
+
+@contextmanager
+def _told_without(place: str) -> Iterator[None]:
+    """Leaves a folder that nobody knows out of what is said of files in it."""
+    try:
+        yield
+    except StillseekError as error:
+        refusal = refusal_of(error)
+        message = re.sub(rf"{re.escape(place)}/(\w+/)?", "", refusal.message)
+        raise RefusedError(refusal.kind, message, status=refusal.status) from error
 
 
 def _told(clip: CutClip, source: str) -> dict[str, object]:

@@ -119,7 +119,10 @@ class Work:
     def _similar(self, request: dict[str, Any], report: Report) -> object:
         source, seconds = request["source"], (request["start_seconds"] + request["end_seconds"]) / 2
         found = self._catalogue.library.similar(
-            self._sources.path(source), seconds, top=request["limit"]
+            self._sources.path(source),
+            seconds,
+            top=request["limit"],
+            localizer=self._localizer,
         )
         query = {"source": source, "seconds": seconds, "is_unlike": False}
         return self._told_of_many(found, [query])

@@ -1,0 +1,194 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("lancedb")
+
+API = "/api/v1"
+QUERY = {"source": "folder:media/query.png"}
+
+
+@pytest.fixture
+def running(start: Callable, tmp_path: Path):
+    """A service with a library that nothing is in."""
+    return start(library=tmp_path / "library")
+
+
+@pytest.fixture
+def filled(running):
+    """The same, with the videos of the allowed folder."""
+    added = running.result(running.submit(kind="add", folder="media"))
+    assert (added["encoded"], added["failures"]) == (2, [])
+    return running
+
+
+def test_without_a_library_there_is_none(start: Callable) -> None:
+    running = start()
+
+    for path in ("library", "library/videos"):
+        answer = running.client.get(f"{API}/{path}")
+        assert answer.status_code == 404
+        assert "start it with --library" in answer.json()["error"]["message"]
+    for request in (
+        {"kind": "search", "queries": [QUERY]},
+        {"kind": "add", "folder": "media"},
+    ):
+        assert running.client.post(f"{API}/jobs", json=request).status_code == 404
+
+
+def test_an_empty_library_is_empty(running) -> None:
+    assert running.client.get(f"{API}/library/videos").json() == {"total": 0, "videos": []}
+    stats = running.client.get(f"{API}/library").json()
+    assert (stats["videos"], stats["roots"], stats["recipe"]) == (0, [], "pocket")
+    view = running.ended(running.submit(kind="search", queries=[QUERY]))
+    assert (view["status"], view["error"]["type"]) == ("failed", "conflict")
+    assert "/tmp" not in view["error"]["message"]
+
+
+def test_a_folder_is_added_and_searched(filled, media: Path) -> None:
+    found = filled.result(filled.submit(kind="search", queries=[QUERY], limit=5))
+
+    assert list(found) == ["ranked_by", "results", "failures", "uncalibrated"]
+    assert {row["source"] for row in found["results"]} == {
+        f"library:{media.name}/match.mp4",
+        f"library:{media.name}/more/long.mp4",
+    }
+    assert all(row["image"] == ["query.png"] and row["moments"] for row in found["results"])
+    assert str(media.parent) not in json.dumps(found)
+    again = filled.result(filled.submit(kind="add", folder="media", path="more"))
+    assert (again["encoded"], again["unchanged"]) == (0, 1)
+
+
+def test_names_are_looked_for_and_not_places(filled, media: Path) -> None:
+    def names(pattern: str) -> list[str]:
+        job = filled.submit(kind="search", queries=[QUERY], **{"in": pattern})
+        return [row["video"] for row in filled.result(job)["results"]]
+
+    assert names("*/more/*") == [f"{media.name}/more/long.mp4"]
+    assert names(f"{media.parent}/*") == []
+    assert names(f"*{media.parent.name}*") == []
+
+
+def test_more_like_a_moment(filled, media: Path) -> None:
+    source = f"library:{media.name}/match.mp4"
+    job = filled.submit(kind="similar", source=source, start_seconds=2, end_seconds=3, limit=1)
+
+    found = filled.result(job)
+
+    assert len(found["results"]) == 1
+    assert found["results"][0]["image"] == ["match.mp4@2.5"]
+
+
+def test_videos_of_the_library_are_listed_and_shown(filled, media: Path) -> None:
+    def listed(query: str = "") -> tuple[int, list[str]]:
+        found = filled.client.get(f"{API}/library/videos?{query}").json()
+        return found["total"], [video["name"] for video in found["videos"]]
+
+    names = [f"{media.name}/match.mp4", f"{media.name}/more/long.mp4"]
+    assert listed() == (2, names)
+    assert listed("offset=1") == (2, names[1:])
+    assert listed("limit=1") == (2, names[:1])
+    assert listed("contains=LONG") == (1, names[1:])
+    assert filled.client.get(f"{API}/library").json()["videos"] == 2
+    answer = filled.client.get(f"{API}/media?source=library:{names[0]}")
+    assert answer.content == (media / "match.mp4").read_bytes()
+    for name in (f"{media.name}/none.mp4", f"{media.name}/../secret", "none", ""):
+        answer = filled.client.get(f"{API}/media?source=library:{name}")
+        assert answer.status_code in (404, 422)
+
+
+def test_a_library_shows_nothing_outside_of_its_folders(
+    start: Callable, media: Path, tmp_path: Path
+) -> None:
+    from stillseek.library import Library
+
+    from .conftest import write_video
+
+    videos, elsewhere = tmp_path / "videos", tmp_path / "elsewhere.mp4"
+    videos.mkdir()
+    write_video(elsewhere, seconds=3)
+    (videos / "link.mp4").symlink_to(elsewhere)
+    running = start(library=tmp_path / "library")
+    library: Library = running.service.catalogue.library
+    library.add(videos)
+
+    answer = running.client.get(f"{API}/media?source=library:videos/link.mp4")
+
+    assert answer.status_code == 403
+
+
+LABEL = {
+    "source": "folder:media/more/long.mp4",
+    "start_seconds": 1.5,
+    "end_seconds": 4.0,
+    "label": "handball",
+    "is_kept": True,
+    "score": 0.5,
+    "query": "query.png",
+}
+
+
+def test_labels_are_kept_replaced_and_taken_back(running) -> None:
+    kept = running.client.post(f"{API}/labels", json=LABEL)
+    assert kept.status_code == 201
+    told = kept.json()
+    assert told | LABEL == told
+    running.client.post(f"{API}/labels", json=LABEL | {"label": "goal", "score": None})
+    changed = LABEL | {"id": told["id"], "end_seconds": 3.0, "is_kept": False}
+    assert running.client.post(f"{API}/labels", json=changed).json()["id"] == told["id"]
+
+    labels = running.client.get(f"{API}/labels").json()["labels"]
+
+    assert {(label["label"], label["end_seconds"], label["is_kept"]) for label in labels} == {
+        ("goal", 4.0, True),
+        ("handball", 3.0, False),
+    }
+    assert running.client.delete(f"{API}/labels/{told['id']}").status_code == 204
+    assert running.client.delete(f"{API}/labels/{told['id']}").status_code == 404
+    assert len(running.client.get(f"{API}/labels").json()["labels"]) == 1
+    gone = running.client.post(f"{API}/labels", json=changed)
+    assert gone.status_code == 404
+
+
+def test_labels_are_lines_of_a_data_set(running) -> None:
+    running.client.post(f"{API}/labels", json=LABEL)
+
+    answer = running.client.get(f"{API}/labels?format=jsonl")
+
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="labels.jsonl"'
+    (line,) = answer.text.splitlines()
+    decision = json.loads(line)
+    assert decision.pop("time").endswith("+00:00")
+    assert decision == {
+        "video": "more/long.mp4",
+        "start_seconds": 1.5,
+        "end_seconds": 4.0,
+        "label": "handball",
+        "kept": True,
+        "score": 0.5,
+        "query": "query.png",
+    }
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"source": "folder:media/none.mp4"},
+        {"end_seconds": 1.0},
+        {"label": ""},
+        {"label": "\ud800"},
+        {"score": 1.5},
+        {"is_kept": None},
+        {"path": "/etc"},
+    ],
+)
+def test_labels_that_say_nothing_are_refused(running, change) -> None:
+    content = json.dumps(LABEL | change)
+    answer = running.client.post(
+        f"{API}/labels", content=content, headers={"Content-Type": "application/json"}
+    )
+
+    assert answer.status_code in (404, 422)
+    assert running.client.get(f"{API}/labels").json() == {"labels": []}
