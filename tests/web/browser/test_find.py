@@ -56,13 +56,12 @@ def test_it_finds_the_moment_and_plays_from_there(visit, load, find, server):
     assert server.get(f"/jobs/{job}/result") == result
 
 
-def test_the_numbers_are_those_of_the_command_line(visit, load, find, media, tmp_path):
+def test_the_numbers_are_those_of_the_command_line(visit, load, find, media):
     page = visit()
     load(page, "sunset.png")
     page.select_option("#top", "3")
     result = find(page)
-    # With a cache, as the service has one.
-    options = ["--image", "sunset.png", "--cache", tmp_path, "--top", "3", "--json"]
+    options = ["--image", "sunset.png", "--top", "3", "--json"]
     command = [sys.executable, "-m", "stillseek", "locate", "film.mp4", *options]
     ran = subprocess.run(command, cwd=media, capture_output=True, check=True)
     printed = json.loads(ran.stdout)

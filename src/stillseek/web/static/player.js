@@ -1,7 +1,7 @@
 /** The video: uploaded while it already plays, played from a moment, stepped by frames. */
 
-import { $, about, announce, clearFault, formatBytes, formatPercent, formatTime, showFault } from "./dom.js";
-import { insist, infoPath, mediaUrl, previewUrl, upload } from "./api.js";
+import { $, about, announce, clearFault, formatBytes, formatPercent, formatTime, showFault, showJob } from "./dom.js";
+import { call, insist, infoPath, mediaUrl, previewUrl, upload, watchJob } from "./api.js";
 
 /**
  * @param onChange  called when another video is loaded, and again when more is known of it
@@ -87,11 +87,27 @@ export function createPlayer({ onChange, onTime }) {
     else video.src = mediaUrl(media.source);
   }
 
-  function showPreview() {
+  async function showPreview() {
+    const mine = media;
     isPreview = true;
     showWork("Preparing a version that this browser can play");
-    $("video-abort").hidden = true;
-    video.src = previewUrl(media.source);
+    try {
+      const job = await call("POST", "/jobs", { kind: "preview", source: mine.source });
+      const stop = watchJob(job.id, (now) => {
+        if (media !== mine) return stop();
+        if (now.status === "done") video.src = previewUrl(mine.source);
+        else if (now.status === "failed") tellUnplayable(now.error);
+        else showJob(now, { bar: $("video-progress"), text: $("video-work-text") });
+      });
+    } catch (error) {
+      if (media === mine) tellUnplayable(error);
+    }
+  }
+
+  function tellUnplayable(error) {
+    $("video-work").hidden = true;
+    const text = `${media.name} cannot be shown in this browser (${error.message}). It can still be searched.`;
+    showFault($("video-error"), new Error(text), showPreview);
   }
 
   /** The upload is there. */
@@ -150,9 +166,7 @@ export function createPlayer({ onChange, onTime }) {
   video.addEventListener("error", () => {
     if (!media || !video.getAttribute("src")) return;
     if (isPreview) {
-      $("video-work").hidden = true;
-      const text = `${media.name} cannot be shown in this browser. It can still be searched.`;
-      showFault($("video-error"), new Error(text), () => showPreview());
+      tellUnplayable(new Error("it does not play the version that was made, either"));
     } else if (media.source && media.frameRate !== undefined && media.duration) {
       showPreview();
     } else {
