@@ -4,14 +4,14 @@ import { $, announce, clearFault, plural, save, showFault, showJob } from "./dom
 import { call, download, watchJob } from "./api.js";
 
 const FORMATS = {
-  edl: "Any editor: EDL (CMX 3600)",
-  fcpxml: "Final Cut Pro: FCPXML",
+  edl: "EDL, any editor",
+  fcpxml: "Final Cut XML",
   otio: "OpenTimelineIO",
-  "premiere.csv": "Premiere Pro: markers",
-  "resolve.csv": "DaVinci Resolve: markers",
-  vtt: "Players: WebVTT chapters",
-  csv: "Spreadsheet: CSV",
-  json: "Programs: JSON",
+  "premiere.csv": "Premiere markers",
+  "resolve.csv": "Resolve markers",
+  vtt: "WebVTT chapters",
+  csv: "CSV table",
+  json: "JSON",
 };
 
 /** @param moments  of createMoments */
@@ -34,7 +34,9 @@ export function createExport(moments) {
     const hasKept = kept.length > 0;
     if (hasKept && $("which-kept").disabled) $("which-kept").checked = true;
     $("which-kept").disabled = !hasKept;
+    $("which-all").disabled = !all.length;
     if (!hasKept) $("which-all").checked = true;
+    if (!all.length) $("which-kept").checked = true;
   }
 
   async function downloadList() {
