@@ -210,3 +210,42 @@ def test_a_search_is_cancelled(visit, load):
     assert answered.value.status in (200, 409)  # 409 where it was done before
     expect(page.locator("#find")).to_be_focused()
     expect(page.locator("#answer")).to_be_hidden()
+
+
+@pytest.mark.parametrize(
+    ("change", "verdict", "words"),
+    [
+        (
+            {"presence": 0.04, "found": False},
+            "Probably not in this video",
+            "4%, almost certainly not. The moments most like the picture:",
+        ),
+        (
+            {"presence": None, "found": None, "similarity": None, "uncalibrated": "it is a guess"},
+            "Most like the picture",
+            "No probability can be given.",
+        ),
+        ({"presence": 0.7, "found": True, "moments": []}, "In this video", "70%, likely"),
+    ],
+)
+def test_it_says_what_the_answer_is_worth(visit, load, change, verdict, words):
+    page = visit()
+    load(page, "sunset.png")
+
+    def answer(route: Any) -> None:
+        result = route.fetch().json() | change
+        for moment in result["moments"]:
+            moment["score"] = None if change["presence"] is None else moment["score"]
+        route.fulfill(json=result)
+
+    page.route("**/result", answer)
+    page.click("#find")
+    expect(page.locator("#verdict")).to_have_text(verdict)
+    expect(page.locator("#presence")).to_have_text(words)
+    is_absent = page.locator("#answer.is-absent").count() == 1
+    assert is_absent == (change["found"] is False)
+    if "uncalibrated" in change:
+        expect(page.locator("#uncalibrated")).to_have_text("Because it is a guess.")
+        expect(page.locator("#moments .score")).to_have_count(0)
+        expect(page.locator("#timeline .curve")).to_have_count(0)
+    expect(page.locator("#moments > li")).to_have_count(len(change.get("moments", [1, 2, 3])))
