@@ -8,7 +8,7 @@ BASE := $(VENV)/.stamp-base
 DEV := $(VENV)/.stamp-dev
 MARKERS := not gpu and not compiled and not web
 
-.PHONY: help setup demo test test-slow test-compiled test-gpu fuzz check lint types imports docs bench clean
+.PHONY: help setup demo test test-slow test-compiled test-gpu test-web fuzz check lint types imports docs bench clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -42,6 +42,13 @@ test-compiled: $(DEV)  ## run the tests of compiled code, without the hook that 
 
 test-gpu: $(DEV)  ## run the tests that need CUDA
 	$(BIN)/python -m pytest -m gpu -o addopts="--strict-markers --import-mode=importlib"
+
+# Playwright drives Debian's Chromium: it downloads none of its own.
+test-web: $(DEV)  ## run the tests of the page in Chromium; root gets one by apt where there is none
+	@which chromium chromium-browser google-chrome | grep -q . || { \
+		[ "$$(id -u)" = 0 ] && apt-get update && apt-get install -y --no-install-recommends chromium; } \
+		|| { echo "these tests need Chromium: install it"; exit 1; }
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m web tests/web/browser
 
 fuzz: $(DEV)  ## break 3,000 small files and read them; bad inputs are kept in runs/fuzz/
 	$(BIN)/python tests/fuzz
