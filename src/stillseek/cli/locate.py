@@ -351,6 +351,8 @@ class _Outputs:
                 items, self.annotations, self.annotation_format, overwrite=self.overwrite
             )
             written.append(self.annotations)
+        elif self.annotations is not None and ranking.results:
+            print_some("warning", [f"there is no moment, so {self.annotations} is not written"])
         return written
 
     def _write_one(
