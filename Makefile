@@ -48,7 +48,7 @@ test-web: $(DEV)  ## run the tests of the page in Chromium; root gets one by apt
 	@which chromium chromium-browser google-chrome | grep -q . || { \
 		[ "$$(id -u)" = 0 ] && apt-get update && apt-get install -y --no-install-recommends chromium; } \
 		|| { echo "these tests need Chromium: install it"; exit 1; }
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m web tests/web/browser
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m web
 
 fuzz: $(DEV)  ## break 3,000 small files and read them; bad inputs are kept in runs/fuzz/
 	$(BIN)/python tests/fuzz

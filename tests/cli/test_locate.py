@@ -472,6 +472,8 @@ def test_independent_decoding_can_find_nothing(command: list[str], monkeypatch, 
     assert "no moment: the end came out before the start" in capsys.readouterr().out
     assert main([*command, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["moments"] == []
+    assert main([*command, "--annotations", "a.csv"]) == 0
+    assert capsys.readouterr().err == "warning: there is no moment, so a.csv is not written\n"
 
 
 def test_a_pipe_gets_no_progress_bar(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
+from pympi.Elan import Eaf
 
 from stillseek.data.own_videos.files import VideoFolder
 from stillseek.data.own_videos.reading import read_annotations
@@ -153,6 +154,34 @@ def test_elan_has_a_tier_without_overlaps_and_slots_in_order(
     assert media is not None
     assert media.attrib["MIME_TYPE"] == "video/mp4"
     assert (path.parent / media.attrib["RELATIVE_MEDIA_URL"]).samefile(video)
+
+
+def test_another_reader_of_elan_finds_the_same(videos: dict[str, Path], tmp_path: Path) -> None:
+    times = ((4.0, 6.25), (1.0, 3.001), (2.0, 3.5))
+    video = videos["tuesday/cam.mp4"]
+
+    path = written([moment(video, *each, "Run & jump") for each in times], tmp_path, "elan")
+
+    document = Eaf(str(path))
+    found = [sorted(document.get_annotation_data_for_tier(tier)) for tier in document.tiers]
+    assert found == [
+        [(1000, 3001, "Run & jump"), (4000, 6250, "Run & jump")],
+        [(2000, 3500, "Run & jump")],
+    ]
+
+
+def test_what_another_writer_of_elan_wrote_is_read(videos: dict[str, Path], tmp_path: Path) -> None:
+    document = Eaf(author="somebody")
+    document.add_linked_file(str(videos["tuesday/cam.mp4"]), relpath="../videos/tuesday/cam.mp4")
+    document.add_tier("hands")
+    document.add_annotation("hands", 100, 2500, "wave")
+    document.add_annotation("hands", 2500, 3999, "")
+    document.to_file(str(tmp_path / "theirs.eaf"))
+
+    assert read(tmp_path / "theirs.eaf", tmp_path) == [
+        ("tuesday/cam", 0.1, 2.5, "wave"),
+        ("tuesday/cam", 2.5, 3.999, "hands"),
+    ]
 
 
 def test_cvat_has_a_box_that_begins_and_one_that_hides_it(

@@ -196,3 +196,24 @@ def test_results_of_others_are_not_replaced(load, pairs, out: Path) -> None:
     assert search_pairs(load(), pairs[:1], out, overwrite=True).errors == []
     with pytest.raises(UsageError, match="there is no pair to search"):
         search_pairs(load(), [], out)
+
+
+def test_a_batch_that_was_stopped_goes_on_where_it_was(load, pairs, out: Path, monkeypatch) -> None:
+    localizer, left = load(), [2]
+    locate = localizer.locate_features
+
+    def stopped(features, query, *, video, top):
+        left[0] -= 1
+        if left[0] < 0:
+            raise KeyboardInterrupt
+        return locate(features, query, video=video, top=top)
+
+    monkeypatch.setattr(localizer, "locate_features", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        search_pairs(localizer, pairs, out)
+    assert not (out / "results.csv").exists()
+
+    batch = search_pairs(load(), pairs, out)
+
+    assert batch.num_kept == 2
+    assert len(rows(out)) == 4

@@ -346,6 +346,8 @@ class _Outputs:
                 items, self.annotations, self.annotation_format, overwrite=self.overwrite
             )
             others.append(self.annotations)
+        elif self.annotations is not None and ranking.results:
+            print_some("warning", [f"there is no moment, so {self.annotations} is not written"])
         return written + [(path, "") for path in others]
 
     def _write_one(
