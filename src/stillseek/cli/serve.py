@@ -66,7 +66,7 @@ def serve(
     from stillseek.web.serving import serve as listen
 
     settings = ServiceSettings(
-        data=data or cache_folder() / "service",
+        data=(data or cache_folder() / "service").absolute(),
         folders=named_folders(folder),
         key=key,
         hosts=(host, socket.gethostname(), *allow_host),
@@ -94,7 +94,8 @@ def _load(
         return Localizer.load(recipe, cache=data / "features"), None
     from stillseek.library.library import Library
 
-    opened = Library.open(library, recipe=recipe)
+    # Messages leave its place out, which a relative one is not.
+    opened = Library.open(library.absolute(), recipe=recipe)
     return Localizer.load(opened.recipe, cache=data / "features"), opened
 
 

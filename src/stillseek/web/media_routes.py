@@ -1,7 +1,6 @@
 """Routes of the pixels of videos and pictures."""
 
 import asyncio
-import mimetypes
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,6 +19,14 @@ router = APIRouter(prefix="/media", tags=["media"])
 
 _KEPT = {"Cache-Control": "private, max-age=600"}
 _UNKNOWN_TYPE = "application/octet-stream"
+# Browsers play QuickTime under the name of its successor.
+_TYPES = {
+    **dict.fromkeys((".mp4", ".m4v", ".mov", ".qt", ".f4v", ".3gp", ".3g2"), "video/mp4"),
+    **dict.fromkeys((".webm", ".mkv"), "video/webm"),
+    **dict.fromkeys((".jpg", ".jpeg"), "image/jpeg"),
+    **dict.fromkeys((".tif", ".tiff"), "image/tiff"),
+    **{f".{name}": f"image/{name}" for name in ("avif", "bmp", "gif", "png", "webp")},
+}
 
 SourceQuery = Annotated[Source, Query()]
 
@@ -106,8 +113,7 @@ async def strip(
 
 def media_type(path: Path) -> str:
     """What browsers are told that a file is; never what they would run."""
-    guessed = mimetypes.guess_type(path.name)[0] or ""
-    return guessed if guessed.startswith(("video/", "image/")) else _UNKNOWN_TYPE
+    return _TYPES.get(path.suffix.lower(), _UNKNOWN_TYPE)
 
 
 def _kind(service: Service, source: str) -> str:

@@ -64,8 +64,8 @@ class Service:
         self.uploads = Uploads(settings, self.database)
         self.labels = Labels(self.database)
         self.catalogue = Catalogue(library)
-        shown_as = {settings.data.resolve(): "the service's data"}
-        if library is not None:
+        shown_as = {settings.data.absolute(): "the service's data"}
+        if library is not None and library.folder.is_absolute():
             shown_as[library.folder] = "the library"
         self.sources = Sources(self.uploads, settings.folders, self.catalogue, shown_as)
         self.previews = Previews(settings.data / "previews")

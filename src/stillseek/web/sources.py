@@ -38,7 +38,10 @@ class Sources:
         self._catalogue = catalogue
         places = {**shown_as, **{root: name for name, root in folders.items()}}
         # The deepest first: one may lie in another.
-        self._shown_as = sorted(places.items(), key=lambda each: -len(each[0].parts))
+        self._shown_as = sorted(
+            ((place, name) for place, name in places.items() if len(place.parts) > 1),
+            key=lambda each: -len(each[0].parts),
+        )
 
     def path(self, source: str) -> Path:
         """The file of a source, links resolved.
@@ -118,7 +121,7 @@ class Sources:
             text,
         )
         for place, name in self._shown_as:
-            text = text.replace(str(place), name)
+            text = re.sub(rf"{re.escape(str(place))}(?![\w.-])", lambda _, name=name: name, text)
         return text
 
     def _kind(self, path: Path) -> str | None:
