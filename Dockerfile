@@ -8,7 +8,7 @@ COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY src ./src
 # A --build-arg PIP_EXTRA_INDEX_URL may name an index of PyTorch without the libraries for GPUs.
 ARG PIP_EXTRA_INDEX_URL
-RUN pip install --no-cache-dir -c constraints.txt '.[library,web]'
+RUN pip install --no-cache-dir -c constraints.txt '.[web]'
 
 USER stillseek
 # Nothing is downloaded at the start: the weights of the default recipe came with pip.

@@ -78,7 +78,6 @@ def test_numbers_of_a_search_in_a_video(
 def test_numbers_of_a_search_in_a_library(
     start: Callable, recipe, media: Path, tmp_path: Path, capsys, monkeypatch
 ) -> None:
-    pytest.importorskip("lancedb")
     from stillseek.library import Library
 
     running = start(library=tmp_path / "library")
