@@ -14,7 +14,7 @@ import pytest
 from stillseek.cli.app import app
 
 ROOT = Path(__file__).resolve().parent.parent
-WAYS_IN = ("README.md", "docs/index.md", "docs/find.md", "docs/many-videos.md")
+WAYS_IN = ("README.md", "docs/index.md", "docs/find.md", "docs/many-videos.md", "docs/handoff.md")
 PAGES = (*WAYS_IN, "docs/train.md", "docs/add-an-encoder.md")
 # Their commands take long, or need what is not at hand.
 OTHER_PAGES = tuple(
@@ -25,7 +25,7 @@ OTHER_PAGES = tuple(
 FENCE = re.compile(r"^```(\w+)[^\n]*\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 VIDEO = re.compile(r"[\w./-]+\.(?:mp4|mkv|mov|webm|avi)\b")
 IMAGE = re.compile(r"[\w./-]+\.(?:jpe?g|png|webp)\b")
-OUTPUT_OPTIONS = ("--plot", "--report", "--explain", "--clips", "--edl", "--csv")
+OUTPUT_OPTIONS = ("--plot", "--report", "--explain", "--clips", "--export", "--csv")
 # A folder of videos, by its name on the pages.
 FOLDER = "my-videos"
 # These get a machine ready; the tests run on one that is.

@@ -71,7 +71,10 @@ def test_every_output_is_written(made, write_picture, tmp_path, capsys) -> None:
     csv, page, clips = (tmp_path / name for name in ("m.csv", "r.html", "clips"))
     command = ["library", "search", library, "--image", str(write_picture()), "--json"]
 
-    assert main([*command, "--csv", str(csv), "--report", str(page), "--clips", str(clips)]) == 0
+    outputs = ["--csv", str(csv), "--report", str(page), "--clips", str(clips)]
+    outputs += ["--export", str(tmp_path / "m.edl"), "--pad", "0.2"]
+
+    assert main([*command, *outputs]) == 0
 
     found = json.loads(capsys.readouterr().out)
     assert {Path(each["video"]).parent for each in found["results"]} == {folder}
@@ -80,6 +83,9 @@ def test_every_output_is_written(made, write_picture, tmp_path, capsys) -> None:
     assert all(str(folder / name) in text for name in ("one.mp4", "two.mp4"))
     assert text.count("data:image/jpeg") > 4
     assert len(list(clips.iterdir())) == 2
+    assert (tmp_path / "m.edl").read_text().count("* FROM CLIP NAME: ") == 2
+    assert main([*command, "--export", str(tmp_path / "m.vtt"), "--top", "2"]) == 2
+    assert "m.vtt: .vtt is of one video, not of 2; " in capsys.readouterr().err
     assert main([*command, "--csv", f"{library}/library.json"]) == 2
     assert "must end in .csv" in capsys.readouterr().err
 

@@ -101,21 +101,23 @@ def test_matching_needs_no_head(command: list[str], capsys) -> None:
 
 
 def test_every_output_is_written_and_named(command: list[str], tmp_path: Path, capsys) -> None:
-    names = ("p.png", "r.html", "e.png", "c.edl")
-    plot, report, explain, edl = (tmp_path / "out" / name for name in names)
+    names = ("p.png", "r.html", "e.png", "c.edl", "c.vtt")
+    plot, report, explain, edl, chapters = (tmp_path / "out" / name for name in names)
     clips = tmp_path / "clips"
 
     outputs = {
         **{"--plot": plot, "--report": report, "--explain": explain},
-        **{"--edl": edl, "--clips": clips},
+        **{"--export": edl, "--clips": clips},
     }
+    words = [str(word) for pair in outputs.items() for word in pair]
 
-    assert main([*command, *(str(word) for pair in outputs.items() for word in pair)]) == 0
+    assert main([*command, *words, "--export", str(chapters)]) == 0
 
     (clip,) = clips.iterdir()
     lines = capsys.readouterr().out.splitlines()
-    assert lines[-5:] == [f"wrote {path}" for path in (clip, plot, report, explain, edl)]
-    assert all(path.stat().st_size > 0 for path in (clip, plot, report, explain, edl))
+    written = [clip, edl, chapters, plot, report, explain]
+    assert lines[-6:] == [f"wrote {path}" for path in written]
+    assert all(path.stat().st_size > 0 for path in written)
 
 
 def test_explain_of_two_spaces_is_refused_before_the_video_is_read(
@@ -134,7 +136,7 @@ def test_explain_of_two_spaces_is_refused_before_the_video_is_read(
 
 
 def test_json_stays_alone_with_outputs(command: list[str], tmp_path: Path, capsys) -> None:
-    assert main([*command, "--json", "--edl", str(tmp_path / "c.edl")]) == 0
+    assert main([*command, "--json", "--export", str(tmp_path / "c.edl")]) == 0
 
     json.loads(capsys.readouterr().out)
     assert (tmp_path / "c.edl").exists()
@@ -212,9 +214,9 @@ def test_output_that_cannot_be_written_exits_with_2(
 ) -> None:
     (tmp_path / "file").touch()
 
-    assert main([*command, "--edl", str(tmp_path / "file" / "c.edl")]) == 2
+    assert main([*command, "--export", str(tmp_path / "file" / "c.edl")]) == 2
     assert capsys.readouterr().err == (
-        f"error: --edl {tmp_path}/file/c.edl needs a folder where the file {tmp_path}/file is; "
+        f"error: --export {tmp_path}/file/c.edl needs a folder where the file {tmp_path}/file is; "
         "give another\n"
     )
 
@@ -312,7 +314,7 @@ def test_no_table_replaces_the_last_good_one(command: list[str], tmp_path: Path,
 def test_what_was_written_is_named_without_control_characters(
     command: list[str], tmp_path: Path, capsys
 ) -> None:
-    assert main([*command, "--edl", str(tmp_path / "a\x1b[2J.edl")]) == 0
+    assert main([*command, "--export", str(tmp_path / "a\x1b[2J.edl")]) == 0
     assert capsys.readouterr().out.splitlines()[-1] == f"wrote {tmp_path}/a\ufffd[2J.edl"
 
 
@@ -378,7 +380,11 @@ def test_all_is_checked_before_a_frame_is_read(
         (["--device", "-1"], 2, "there is no device '-1'"),
         (["--report", str(tmp_path / "mine.html")], 2, f"--report: {tmp_path}/mine.html exists, "),
         (["--plot", str(tmp_path / "p.gif")], 2, f"--plot {tmp_path}/p.gif has a name of another"),
-        (["--edl", str(tmp_path / "e.html")], 2, f"--edl {tmp_path}/e.html has a name of another"),
+        (
+            ["--export", str(tmp_path / "e.html")],
+            2,
+            f"--export {tmp_path}/e.html has a name of another",
+        ),
         (["--clips", command[1]], 2, f"--clips {command[1]} needs a folder where the file "),
         (["--cache", text], 2, f"--cache {text} needs a folder where the file "),
     ):
@@ -394,7 +400,7 @@ def test_own_outputs_are_replaced_and_others_are_not(
 ) -> None:
     outputs = [
         *("--plot", str(tmp_path / "out" / "p.svg"), "--report", str(tmp_path / "out" / "r.html")),
-        *("--edl", str(tmp_path / "out" / "c.edl"), "--clips", str(tmp_path / "out")),
+        *("--export", str(tmp_path / "out" / "c.edl"), "--clips", str(tmp_path / "out")),
         *("--explain", str(tmp_path / "out" / "e.webp")),
     ]
 
@@ -489,7 +495,7 @@ def test_every_output_is_made_of_every_name(
     checkpoint.rename(tmp_path / f"{name[:50]}.head")
     monkeypatch.chdir(tmp_path)
     words = [f"./{name}", "--image", f"./{name[:50]}.png", "--checkpoint", f"./{name[:50]}.head"]
-    outputs = ["--plot", "p.png", "--report", "r.html", "--edl", "c.edl", "--clips", "clips"]
+    outputs = ["--plot", "p.png", "--report", "r.html", "--export", "c.edl", "--clips", "clips"]
 
     assert main(["locate", *words, *outputs, "--json"]) == 0
 
@@ -501,7 +507,7 @@ def test_every_output_is_made_of_every_name(
     (clip,) = Path("clips").iterdir()
     assert clip.name.startswith(safe_name(name.removesuffix(".mp4")[:50]))
     lines = Path("c.edl").read_text(encoding="utf-8").split("\n")
-    assert len(lines) == 7
+    assert len(lines) == 8
     assert "<img" in Path("r.html").read_text(encoding="utf-8")
     assert Path("p.png").stat().st_size > 0
 

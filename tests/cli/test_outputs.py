@@ -37,7 +37,7 @@ VERBS = {
             "--plot": ".png",
             "--report": ".html",
             "--explain": ".png",
-            "--edl": ".edl",
+            "--export": ".edl",
             "--clips": None,
             "--cache": None,
         },

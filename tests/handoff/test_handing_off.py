@@ -14,6 +14,7 @@ import webvtt
 from stillseek.errors import MediaError, UsageError
 from stillseek.handoff.handing_off import HandoffFormat, write_handoff, write_selections
 from stillseek.handoff.selection import Selection
+from stillseek.media import cut, probe
 from stillseek.timeline import Moment, Segment
 
 LongVideo = Callable[..., Path]
@@ -369,6 +370,17 @@ def test_frames_are_counted_from_the_first_one_shown(tmp_path: Path, long_video:
     assert events(tmp_path / "a.edl")[0].startswith("00:00:00:02 00:00:00:04 ")
     (cue,) = webvtt.read(str(tmp_path / "a.vtt"))
     assert (cue.start, cue.end) == ("00:00:00.200", "00:00:00.280")
+
+
+def test_a_short_frame_makes_no_other_rate(write_clip: LongVideo, tmp_path: Path) -> None:
+    # The first frame of the clip is shown for half of its time, so that the average is 26.3.
+    cut(write_clip(rate=25, seconds=2.0), Segment(0.02, 0.4), tmp_path / "clip.mp4")
+    assert probe(tmp_path / "clip.mp4").frame_rate != 25
+
+    write_selections([select(tmp_path / "clip.mp4", 0.06, 0.14)], tmp_path / "a.edl")
+
+    # At 25 frames a second it is laid on the grid.
+    assert events(tmp_path / "a.edl")[0].startswith("00:00:00:02 00:00:00:04 ")
 
 
 def test_more_events_than_a_list_can_number_are_refused(

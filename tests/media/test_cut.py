@@ -79,6 +79,17 @@ def test_sound_is_cut_to_the_sample(make_video, tmp_path):
     np.testing.assert_allclose(clip[4000:12000], whole[20000:28000], atol=0.05)
 
 
+def test_key_frames_are_chosen_anew(make_bars, read_bars, tmp_path):
+    path = make_bars("v.mov", codec="mjpeg", num_frames=50)
+    cut(path, Segment(0.4, 1.6), tmp_path / "clip.mp4")
+    assert read_bars(decode(tmp_path / "clip.mp4")) == list(range(10, 40))
+    with av.open(str(tmp_path / "clip.mp4")) as container:
+        keys = [packet.is_keyframe for packet in container.demux(video=0) if packet.size]
+    # Every frame of the video is one, and every picture a cut to the coder's eye.
+    assert keys[0]
+    assert sum(keys) < len(keys)
+
+
 def test_a_truncated_video_gives_what_it_has(make_video, tmp_path, truncated):
     path = truncated(make_video("v.mkv", noise=255), 0.55)
     with pytest.warns(TruncatedMediaWarning):

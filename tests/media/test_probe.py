@@ -59,6 +59,58 @@ def test_frame_rate_is_an_exact_fraction(make_video):
 
 
 @pytest.mark.parametrize(
+    ("name", "codec", "rate", "timecode"),
+    [
+        ("tmcd.mov", "libx264", Fraction(30000, 1001), "10:00:00;02"),
+        ("tmcd.mp4", "libx264", Fraction(25), "01:00:00:00"),
+        ("material.mxf", "mpeg2video", Fraction(25), "01:02:03:04"),
+        ("tag.mkv", "libx264", Fraction(24), "23:59:59:23"),
+        ("none.mp4", "libx264", Fraction(25), None),
+        ("none.mkv", "libx264", Fraction(25), None),
+    ],
+)
+def test_source_time_code_is_read_wherever_it_is(name, codec, rate, timecode, tmp_path):
+    path = tmp_path / name
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream(codec, rate=rate)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        if timecode is not None:
+            # MXF has it in the package, the others in a track or tag of the stream.
+            (out if name.endswith(".mxf") else stream).metadata["timecode"] = timecode
+        for _ in range(5):
+            picture = np.zeros((48, 64, 3), np.uint8)
+            out.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        out.mux(stream.encode())
+
+    assert probe(path).start_timecode == timecode
+
+
+@pytest.mark.parametrize("name", ["v.mp4", "v.mkv", "v.ts"])
+@pytest.mark.parametrize(
+    ("pts", "is_variable"),
+    [
+        (range(0, 2000, 40), False),
+        # Off by milliseconds, as of containers that round.
+        ([i * 40 + i % 3 for i in range(50)], False),
+        ([i * 40 for i in range(50) if i % 7 != 5], True),
+        ([i * 40 + 30 * (i % 2) for i in range(50)], True),
+        ([0], False),
+    ],
+)
+def test_uneven_frames_are_seen(name, pts, is_variable, make_video):
+    path = make_video(name, pts=list(pts), rate=25, options={"bf": "0"})
+
+    assert probe(path).is_variable == is_variable
+
+
+def test_the_first_frame_may_come_late(tmp_path, make_video):
+    path = make_video("v.mkv", pts=[120, 160, 200, 240], tone_seconds=0.5)
+
+    assert probe(path).start_seconds == pytest.approx(0.12, abs=2e-3)
+    assert probe(make_video("w.mkv")).start_seconds == 0
+
+
+@pytest.mark.parametrize(
     ("matrix", "degrees", "size"),
     [
         ([0, 1, -1, 0], 90, (34, 62)),

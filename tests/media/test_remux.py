@@ -60,6 +60,9 @@ def test_clips_begin_at_the_key_frame_before(name, suffix, options, make_bars, r
     assert 70 <= last <= 73
     clip = list(decode(out))
     assert read_bars(clip) == list(range(first, last + 1))
+    with av.open(str(out)) as container:
+        # Times of decoding come before those of display by two frames.
+        assert 0 <= (container.start_time or 0) / av.time_base <= 2 / 25
     for frame, original in zip(clip, source[first : last + 1], strict=True):
         np.testing.assert_array_equal(frame.pixels, original.pixels)
         assert frame.seconds == pytest.approx(original.seconds - got.start_seconds, abs=2e-3)

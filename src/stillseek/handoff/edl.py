@@ -1,9 +1,8 @@
 """CMX 3600 edit decision lists.
 
-Written here and not by OpenTimelineIO: its adapter writes no ``FCM`` line, turns every list at
-29.97 and 59.94 into drop-frame time code, also of sources that count without, and cannot tell the
-rates 23.976 and 59.94 apart from those that it refuses ("SMPTE timecode does not support this
-rate" for 59.94 itself). The tests read these lists back with it.
+Written here and not by OpenTimelineIO: its adapter writes every list at 29.97 and 59.94 in
+drop-frame time code, also of sources that count without, and no ``FCM`` line that says so. The
+tests read these lists with it.
 """
 
 from collections.abc import Sequence

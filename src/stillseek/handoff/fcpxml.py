@@ -1,8 +1,8 @@
 """Final Cut Pro XML, version 1.8, which Final Cut Pro 10.4 and later and DaVinci Resolve read.
 
-Written here and not by OpenTimelineIO: its adapter takes 23.976 and 29.97 for whole rates where it
-counts frames (``int(29.97)``), so that every offset is off by more the later it is, knows no
-drop-frame format, and asks an installed ``ffprobe`` for the size of pictures.
+Written here and not by OpenTimelineIO: at 23.976, 29.97 and 59.94 its adapter writes an empty
+``frameDuration``, and reads frames at ``int(29.97)``; it knows no drop-frame format, and asks an
+installed ``ffprobe`` for the size of pictures.
 """
 
 import re

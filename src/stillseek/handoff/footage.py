@@ -88,7 +88,7 @@ def footage_of(video: Path, *, start_at_zero: bool = False) -> Footage:
         MediaError: It can't be read.
     """
     info = probe(video)
-    own = _usual_rate(info) if info.is_variable else info.frame_rate or _UNKNOWN_RATE
+    own = _usual_rate(info) if _is_uneven(info) else info.frame_rate or _UNKNOWN_RATE
     step = _counted_step(own)
     rate, per_second = standard_rate(own / step), own / step
     given = None if start_at_zero else info.start_timecode
@@ -97,7 +97,7 @@ def footage_of(video: Path, *, start_at_zero: bool = False) -> Footage:
     return Footage(
         video=video,
         rate=rate,
-        frames_per_second=rate if info.is_variable else per_second,
+        frames_per_second=per_second,
         start_seconds=info.start_seconds,
         num_frames=max(1, round(shown_seconds * per_second)),
         first_number=first // step,
@@ -107,6 +107,14 @@ def footage_of(video: Path, *, start_at_zero: bool = False) -> Footage:
         has_audio=info.has_audio,
         duration_seconds=info.duration_seconds,
     )
+
+
+def _is_uneven(info: VideoInfo) -> bool:
+    """Whether frames do not come at the average rate: a short one makes it one that has no name."""
+    average, usual = info.frame_rate or _UNKNOWN_RATE, info.usual_rate
+    has_name = standard_rate(average) in STANDARD_RATES
+    means_another = usual is not None and standard_rate(usual) in STANDARD_RATES
+    return info.is_variable or (means_another and not has_name)
 
 
 def _usual_rate(info: VideoInfo) -> Fraction:

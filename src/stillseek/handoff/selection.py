@@ -9,6 +9,7 @@ from stillseek.errors import UsageError
 from stillseek.files import shown_name
 from stillseek.handoff.footage import Footage, footage_of
 from stillseek.handoff.timecode import timecode
+from stillseek.localize.arguments import check_type
 from stillseek.localize.localization import Localization, format_score
 from stillseek.localize.query_image import source_of
 from stillseek.timeline import Segment
@@ -27,12 +28,22 @@ class Selection:
         segment: The part.
         score: Probability in [0, 1] that it shows what was asked for; None where nobody knows.
         name: What people call it; None where it has no name.
+
+    Raises:
+        UsageError: A value is of the wrong type.
     """
 
     video: Path
     segment: Segment
     score: float | None = None
     name: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuses what would only be noticed in the middle of writing."""
+        check_type("video", self.video, Path, "a Path")
+        check_type("segment", self.segment, Segment, "a Segment")
+        check_type("score", self.score, float | int | None, "a number, or None")
+        check_type("name", self.name, str | None, "a text, or None")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,6 @@ from itertools import chain
 from pathlib import Path
 
 from av import VideoFrame
-from av.video.reformatter import ColorRange
 
 from stillseek.errors import UsageError
 from stillseek.media.container import FALLBACK_RATE, SNAP_SECONDS, TimedFrame
@@ -110,14 +109,13 @@ def _writing(
 
 def _look_of(frame: VideoFrame, source: VideoSource) -> Look | None:
     """How stored frames are shown; None where H.264 cannot store them so."""
-    is_full = frame.format.name.startswith("yuvj")
     if is_hdr(frame) or not is_yuv(frame) or frame.width % 2 or frame.height % 2:
         return None
     return Look(
         pixel_aspect=source.pixel_aspect,
         display_matrix=stored_matrix(frame),
         colorspace=frame.colorspace,
-        color_range=ColorRange.JPEG if is_full else frame.color_range,
+        color_range=frame.color_range,
         color_primaries=frame.color_primaries,
         color_trc=frame.color_trc,
     )

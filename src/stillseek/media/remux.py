@@ -71,6 +71,10 @@ def copy_cut(path: Path, segment: Segment, out: Path) -> Segment:
                 "cut by encoding it again; cut it without copying"
             )
         plan = _plan(source, segment)
+        if plan.begin_seconds == inf:
+            raise UsageError(
+                f"{path} has no key frame that a clip could begin with; cut it without copying"
+            )
         if plan.end_seconds <= segment.start_seconds:
             raise UsageError(
                 f"{path} ends before the segment starts at {segment.start_seconds} seconds; "

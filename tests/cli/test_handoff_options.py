@@ -1,0 +1,132 @@
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from stillseek.cli.app import main
+from stillseek.handoff.handing_off import write_selections
+from stillseek.handoff.selection import Selection
+from stillseek.timeline import Segment
+
+pytestmark = pytest.mark.usefixtures("use_small_recipe")
+
+
+@pytest.fixture
+def command(small_head: Path, write_clip, write_picture) -> list[str]:
+    return [
+        "locate",
+        str(write_clip()),
+        "--image",
+        str(write_picture()),
+        "--checkpoint",
+        str(small_head),
+    ]
+
+
+def test_moments_of_every_format_and_python_are_the_same(
+    command: list[str], tmp_path: Path, capsys
+) -> None:
+    names = ("c.edl", "c.fcpxml", "c.otio", "c.premiere.csv", "c.resolve.csv", "c.vtt", "c.csv")
+    words = [word for name in names for word in ("--export", str(tmp_path / name))]
+
+    assert main([*command, "--json", *words, "--pad", "0.5", "--reel", "A001"]) == 0
+
+    (moment,) = json.loads(capsys.readouterr().out)["moments"]
+    start = max(0.0, moment["start_seconds"] - 0.5)
+    end = min(9.0, moment["end_seconds"] + 0.5)
+    with (tmp_path / "c.csv").open() as file:
+        (row,) = csv.DictReader(file)
+    # At 10 frames a second.
+    assert (int(row["start_frame"]), int(row["end_frame"])) == (round(start * 10), round(end * 10))
+    assert row["name"] == Path(command[3]).stem
+    event = f"{row['start_timecode']} {row['end_timecode']} "
+    assert f"001  A001     V     C        {event}" in (tmp_path / "c.edl").read_text()
+    for name in names:
+        write_selections(
+            [
+                Selection(
+                    video=Path(command[1]),
+                    segment=Segment(moment["start_seconds"], moment["end_seconds"]),
+                    score=moment["score"],
+                    name=Path(command[3]).stem,
+                )
+            ],
+            tmp_path / "python" / name,
+            pad_seconds=0.5,
+            reel="A001" if name in ("c.edl", "c.otio", "c.resolve.csv") else None,
+        )
+        assert (tmp_path / "python" / name).read_bytes() == (tmp_path / name).read_bytes()
+
+
+def test_copies_say_what_was_cut(command: list[str], tmp_path: Path, capsys) -> None:
+    assert main([*command, "--clips", str(tmp_path / "cut"), "--copy"]) == 0
+
+    (clip,) = (tmp_path / "cut").iterdir()
+    # The one key frame is the first frame.
+    line = capsys.readouterr().out.splitlines()[-1]
+    assert line.startswith(f"wrote {clip}  (0:00.000 to 0:0")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--copy"], "--copy says how --clips cuts; give --clips DIR, or leave it out"),
+        (["--pad", "2"], "--pad adds to --clips and --export; give one, or leave it out"),
+        (["--export", "c.edl", "--pad", "-1"], "handles must be 0 or more seconds, got -1.0"),
+        (
+            ["--export", "c.vtt", "--start-at-zero"],
+            "--start-at-zero is of lists with time code, such as --export found.edl; give one, or "
+            "leave it out",
+        ),
+        (
+            ["--export", "c.fcpxml", "--reel", "A1"],
+            "--reel is of lists with reels, such as --export found.edl; give one, or leave it out",
+        ),
+        (
+            ["--export", "c.edl", "--reel", "ninechars"],
+            "reel 'ninechars' is no name of a reel; expected 1 to 8 letters, digits or "
+            "underscores, and none of AX, BARS, BL, BLACK",
+        ),
+        (
+            ["--export", "c.aaf"],
+            "--export c.aaf has a name of another format; it must end in .edl, .fcpxml, .otio, "
+            ".premiere.csv, .resolve.csv, .vtt, .csv, .json",
+        ),
+        (
+            ["--export", "c.edl", "--export", "./c.edl"],
+            "--export c.edl is also the path of --export; give each its own",
+        ),
+    ],
+)
+def test_handoffs_that_cannot_be_are_refused_before_the_video_is_read(
+    words: list[str], message: str, command: list[str], tmp_path: Path, monkeypatch, capsys
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    assert main([*command, *words]) == 2
+
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err) == ("", f"error: {message}\n")
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith("c.")]
+
+
+def test_moments_of_many_videos_share_a_time_line(
+    command: list[str], write_clip, tmp_path: Path, capsys
+) -> None:
+    other = write_clip(name="other.mp4", seconds=5.0, seed=40)
+    command = [*command[:2], str(other), *command[2:]]
+
+    assert main([*command, "--export", str(tmp_path / "c.edl")]) == 0
+
+    text = (tmp_path / "c.edl").read_text()
+    assert text.count("* FROM CLIP NAME: ") == 2
+    assert {"  MATCH  ", "  OTHER  "} == {
+        reel for reel in ("  MATCH  ", "  OTHER  ") if reel in text
+    }
+    capsys.readouterr()
+    assert main([*command, "--export", str(tmp_path / "c.vtt")]) == 2
+    assert capsys.readouterr().err == (
+        f"error: --export {tmp_path}/c.vtt: .vtt is of one video, not of 2; write .edl, .fcpxml, "
+        ".otio, .csv or .json, or one file a video\n"
+    )
