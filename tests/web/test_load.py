@@ -22,6 +22,7 @@ from .conftest import API, write_video
 
 pytestmark = pytest.mark.slow
 NUM_CLIENTS = 50
+_PATIENCE_SECONDS = 300
 
 
 @contextmanager
@@ -85,7 +86,8 @@ class Client:
 
     def _ask(self, method: str, path: str, **more) -> httpx2.Response:
         """Asks again where it is told to, and while there is nobody."""
-        while True:
+        until = time.monotonic() + _PATIENCE_SECONDS
+        while time.monotonic() < until:
             try:
                 answer = self._client.request(method, API + path, **more)
             except httpx2.TransportError:
@@ -98,6 +100,7 @@ class Client:
                 return answer
             assert int(answer.headers["Retry-After"]) > 0
             time.sleep(2)
+        raise AssertionError(f"{method} {path} had no answer")
 
 
 def jobs_done(url: str) -> float:
