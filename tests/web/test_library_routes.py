@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-
 API = "/api/v1"
 QUERY = {"source": "folder:media/query.png"}
 

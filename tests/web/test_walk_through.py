@@ -61,4 +61,5 @@ def test_the_commands_work_as_printed(url: str, media: Path, tmp_path: Path) -> 
     assert json.JSONDecoder().raw_decode(result)[0]["moments"]
     shutil.unpack_archive(tmp_path / "clips.zip", tmp_path / "clips")
     assert [path.name for path in (tmp_path / "clips").iterdir()] == ["match_01_1.0-3.0s.mp4"]
-    assert Image.open(tmp_path / "strip.jpg").format == "JPEG"
+    with Image.open(tmp_path / "strip.jpg") as strip:
+        assert strip.format == "JPEG"
