@@ -7,11 +7,13 @@ from fractions import Fraction
 from pathlib import Path
 from xml.etree import ElementTree
 
+import av
 import opentimelineio
 import pytest
 import webvtt
 
 from stillseek.errors import MediaError, UsageError
+from stillseek.handoff.clips import cut_selections
 from stillseek.handoff.handing_off import HandoffFormat, write_handoff, write_selections
 from stillseek.handoff.selection import Selection
 from stillseek.media import cut, probe
@@ -271,14 +273,15 @@ def test_sound_is_handed_off_where_there_is_some(write_clip: LongVideo, tmp_path
 @pytest.mark.parametrize(
     ("rate", "first"),
     [
-        # Two seconds and five sixths, and four seconds, of rates that count 60, 50, 30, 25 and 24.
+        # The frames on display from two seconds and five sixths until four seconds, of rates that
+        # count 60, 50, 30, 25 and 24.
         ("60", "00:00:02:50 00:00:04:00"),
         ("240", "00:00:02:50 00:00:04:00"),
         ("120", "00:00:02:50 00:00:04:00"),
-        ("120000/1001", "00:00:02:50 00:00:03:60"),
-        ("100", "00:00:02:42 00:00:04:00"),
+        ("120000/1001", "00:00:02:49 00:00:04:00"),
+        ("100", "00:00:02:41 00:00:04:00"),
         ("90", "00:00:02:25 00:00:04:00"),
-        ("75", "00:00:02:21 00:00:04:00"),
+        ("75", "00:00:02:20 00:00:04:00"),
         ("72", "00:00:02:20 00:00:04:00"),
         # A camera that misses its rate: its own frames are counted.
         ("30006/1000", "00:00:02:25 00:00:04:00"),
@@ -291,8 +294,7 @@ def test_fast_videos_are_counted_in_a_base_that_editors_have(
 
     write_selections([select(video, 2 + 5 / 6, 4.0)], tmp_path / "a.edl")
 
-    expected = first.replace("03:60", "04:00")
-    assert events(tmp_path / "a.edl")[0].startswith(f"{expected} ")
+    assert events(tmp_path / "a.edl")[0].startswith(f"{first} ")
 
 
 def test_a_source_time_code_of_a_fast_video_counts_in_that_base(
@@ -379,8 +381,8 @@ def test_a_short_frame_makes_no_other_rate(write_clip: LongVideo, tmp_path: Path
 
     write_selections([select(tmp_path / "clip.mp4", 0.06, 0.14)], tmp_path / "a.edl")
 
-    # At 25 frames a second it is laid on the grid.
-    assert events(tmp_path / "a.edl")[0].startswith("00:00:00:02 00:00:00:04 ")
+    # At 25 frames a second it is laid on the grid, whose second frame begins at 0.04 s.
+    assert events(tmp_path / "a.edl")[0].startswith("00:00:00:01 00:00:00:04 ")
 
 
 def test_more_events_than_a_list_can_number_are_refused(
@@ -462,3 +464,18 @@ def test_results_of_a_search_are_named_after_its_picture(
         {"name": "q", "start_frame": 25, "score": 0.9},
         {"name": "q", "start_frame": 5, "score": None},
     ]
+
+
+@pytest.mark.parametrize("rate", [15, 25])
+@pytest.mark.parametrize(("start", "end"), [(0.5, 1.5), (1.5, 2.5), (1.0, 2.01)])
+def test_a_list_has_the_frames_of_the_clip(
+    rate: int, start: float, end: float, write_clip: LongVideo, tmp_path: Path
+) -> None:
+    chosen = [select(write_clip(rate=rate, seconds=4.0), start, end)]
+
+    write_selections(chosen, tmp_path / "a.json")
+    (clip,) = cut_selections(chosen, tmp_path / "clips")
+
+    (listed,) = json.loads((tmp_path / "a.json").read_text())["selections"]
+    with av.open(clip.path) as file:
+        assert len(list(file.decode(video=0))) == listed["end_frame"] - listed["start_frame"]

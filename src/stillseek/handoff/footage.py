@@ -1,5 +1,6 @@
 """How the frames of a video file are counted where it is edited."""
 
+import math
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -13,6 +14,8 @@ from stillseek.timeline import Segment
 _UNKNOWN_RATE = Fraction(25)
 # What editors know; the frame field of a time code has two digits.
 _BASES = (60, 50, 48, 30, 25, 24)
+# Containers round times to milliseconds: 0.03 of a frame at 60 a second.
+_SNAP_FRAMES = 1 / 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,10 +54,11 @@ class Footage:
     duration_seconds: float
 
     def frames(self, segment: Segment) -> range:
-        """The frames of a segment, at least one: those whose start is nearest to its bounds."""
+        """The frames on display during a segment, as `stillseek.media.cut` cuts them."""
         last = self.num_frames
-        first = min(max(0, self._frame_at(segment.start_seconds)), last - 1)
-        return range(first, min(max(first + 1, self._frame_at(segment.end_seconds)), last))
+        start, end = (self._position(t) for t in (segment.start_seconds, segment.end_seconds))
+        first = min(max(0, math.floor(start + _SNAP_FRAMES)), last - 1)
+        return range(first, min(max(first + 1, math.ceil(end - _SNAP_FRAMES)), last))
 
     def seconds_of(self, frame: int) -> float:
         """Instant of the file at which a frame begins."""
@@ -73,8 +77,8 @@ class Footage:
                 "cut clips instead, or convert the video"
             )
 
-    def _frame_at(self, seconds: float) -> int:
-        return round((seconds - self.start_seconds) * self.frames_per_second)
+    def _position(self, seconds: float) -> float:
+        return float((seconds - self.start_seconds) * self.frames_per_second)
 
 
 def footage_of(video: Path, *, start_at_zero: bool = False) -> Footage:
