@@ -25,7 +25,7 @@ VERBS = (
 )
 _ALL_VERBS = (
     "locate, batch, demo, dataset, extract, store, fit-pca, train, train-encoder, evaluate, "
-    "experiment, export, library, doctor"
+    "experiment, export, library, serve, doctor"
 )
 _LOCATE = ("locate", "v.mp4", "--image", "q.png")
 _TRAIN = ("train", "--dataset", "d", "--store", "s", "--out", "o")

@@ -63,7 +63,7 @@ def test_every_pair_has_the_answer_of_a_search_of_its_own(load, pairs, out: Path
     for record, answer in zip(records, batch.answers, strict=True):
         assert len(record["moments"]) == len(answer.found.moments)  # pyright: ignore[reportOptionalMemberAccess]
     table = rows(out)
-    assert [(row["video"], row["rank"]) for row in table if row["rank"] == "1"] == [
+    assert [(row["video"], row["moment"]) for row in table if row["moment"] == "1"] == [
         (str(pair.video), "1") for pair in pairs
     ]
     assert table[0]["label"] == "'=jump"

@@ -70,7 +70,8 @@ def locate(
             (--frame); several are averaged. A --box x,y,w,h after one (pixels from its top left
             corner) keeps to that part of it. --not is a picture or frame of what it is not: moments
             that look more like it are pushed down.
-        top: Find up to this many moments in a video, best first.
+        top: Find up to this many moments in a video, those with the most evidence first: a longer
+            one has more than a shorter one of the same score.
         json: Print one JSON object and nothing else; of several videos its "results" has the object
             of each, best first.
         plot: Draw the result to this picture (.png, .jpg, .webp, .svg, .pdf).

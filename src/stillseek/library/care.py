@@ -117,7 +117,7 @@ def verify(
         if on_progress is not None:
             on_progress(done, len(videos))
     return LibraryCheck(
-        intact=sum(not wrong for wrong in checked.values()),
+        intact=sum(checked.get(video.content) == "" for video in videos.values()),
         problems=tuple(problems),
         changed=tuple(changed),
     )

@@ -30,7 +30,7 @@ from stillseek.timeline import Moment
 TABLE, RECORDS, REPORT = "results.csv", "results.json", "report.html"
 _ANSWERS, _FEATURES = "answers", "features"
 _COLUMNS = (
-    *("video", "image", "box", "label", "rank", "start_seconds", "end_seconds"),
+    *("video", "image", "box", "label", "moment", "start_seconds", "end_seconds"),
     *("score", "presence", "found", "error"),
 )
 _BAD_FILE = (MediaError, UnusableFeaturesError)
@@ -273,9 +273,9 @@ def _write_table(batch: Batch, path: Path) -> None:
                 table.writerow((*names, *[None] * 6, spreadsheet_cell(answer.error or "")))
                 continue
             is_found = None if found.found is None else str(found.found).lower()
-            for rank, moment in enumerate(found.moments, start=1):
+            for place, moment in enumerate(found.moments, start=1):
                 times = moment.start_seconds, moment.end_seconds, moment.score
-                table.writerow((*names, rank, *times, found.presence, is_found, None))
+                table.writerow((*names, place, *times, found.presence, is_found, None))
             if not found.moments:
                 table.writerow((*names, *[None] * 4, found.presence, is_found, None))
 

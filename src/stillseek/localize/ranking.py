@@ -14,7 +14,10 @@ from stillseek.localize.localization import Localization
 
 RankedBy = Literal["presence", "similarity"]
 
-_COLUMNS = ("video", "rank", "start_seconds", "end_seconds", "score", "presence", "found")
+_COLUMNS = (
+    *("video", "rank", "moment", "start_seconds", "end_seconds"),
+    *("score", "presence", "found"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,10 +126,10 @@ def table_output(path: Path, *, name: str = "csv") -> Output:
 def write_ranking(ranking: Ranking, path: Path | str, *, overwrite: bool = False) -> None:
     """Writes a ranking as CSV: a row a moment, best video first, and its best moment first.
 
-    ``rank`` is the place of the video, from 1; ``score``, ``presence`` and ``found`` (true, false)
-    are empty where there is no calibration, the times where there is no moment. Videos that could
-    not be searched are left out. Control characters of names are U+FFFD, and a name that
-    spreadsheets would compute has a ``'`` before it.
+    ``rank`` is the place of the video, from 1, and ``moment`` that of the moment in it; ``score``,
+    ``presence`` and ``found`` (true, false) are empty where there is no calibration, the times
+    where there is no moment. Videos that could not be searched are left out. Control characters of
+    names are U+FFFD, and a name that spreadsheets would compute has a ``'`` before it.
 
     Args:
         ranking: The videos.
@@ -155,12 +158,11 @@ def _rows(ranking: Ranking) -> Iterator[tuple[object, ...]]:
     """An empty cell where a value is None."""
     for place, found in enumerate(ranking.results, start=1):
         is_found = None if found.found is None else str(found.found).lower()
-        for moment in found.moments or (None,):
-            of_moment = (
-                (moment.start_seconds, moment.end_seconds, moment.score)
-                if moment is not None
-                else (None, None, None)
-            )
+        moments = [
+            (number, moment.start_seconds, moment.end_seconds, moment.score)
+            for number, moment in enumerate(found.moments, start=1)
+        ]
+        for of_moment in moments or [(None, None, None, None)]:
             yield (spreadsheet_cell(str(found.video)), place, *of_moment, found.presence, is_found)
 
 
