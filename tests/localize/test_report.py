@@ -288,11 +288,15 @@ def test_a_page_without_room_has_times_and_no_clips(
     page = Page(tmp_path / "r.html")
     assert page.clips == whole.clips[:1]
     assert len(page.pictures) == 2 + 8 + 12
-    assert page.text.count("No clip here: see the video at 0:06.0 to 0:08.5.") == 1
+    assert page.text.count("No clip here: see the video at 0:06.0 to 0:08.5 .") == 1
     monkeypatch.setattr(report, "PAGE_BYTES", 99)
     write_report(several, tmp_path / "r.html")
-    assert len(Page(tmp_path / "r.html").sources) == 2 + 8
-    assert "1 0:02.0 to 0:05.0 3.0 s, score 50%" in Page(tmp_path / "r.html").text
+    page = Page(tmp_path / "r.html")
+    links = [source for source in page.sources if not source.startswith("data:")]
+    name = "a%20%3Cb%3E%20%26%20c.mp4"
+    assert links == [f"{name}#t=2.00,5.00", f"{name}#t=6.00,8.50"]
+    assert len(page.sources) == 2 + 8 + len(links)
+    assert "1 0:02.0 to 0:05.0 3.0 s, score 50%" in page.text
 
 
 def test_page_names_the_head_without_its_folder(found: Localization, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -54,7 +55,8 @@ def write_report(
     """Writes the page: query, similarity over time, every moment with its frames and a clip.
 
     The page has no path and no fingerprint in it: it may be given away. Its pictures and clips take
-    at most `PAGE_BYTES`; moments without room for a clip have their times.
+    at most `PAGE_BYTES`; moments without room for a clip have a link to their time in the video,
+    for a page that lies beside it.
 
     Args:
         localization: The result; its video and images are read again for the pictures.
@@ -225,6 +227,9 @@ def _moments(localization: Localization, room: Room) -> list[dict[str, object]]:
             "score": None if moment.score is None else format_score(moment.score),
             "frames": frames_of(localization.video, moment.segment, room),
             "clip": None,
+            # Works where the page lies beside the video.
+            "link": f"{quote(localization.video.name)}#t={moment.start_seconds:.2f}"
+            f",{moment.end_seconds:.2f}",
         }
         for moment in localization.moments
     ]
