@@ -1,4 +1,5 @@
 import json
+import sqlite3
 import threading
 from collections.abc import Callable
 
@@ -269,3 +270,49 @@ def test_one_data_folder_has_one_service(start: Callable) -> None:
 def test_a_refusal_has_a_status() -> None:
     assert RefusedError("queue_full", "later").status == 429
     assert RefusedError("usage", "form", status=422).status == 422
+
+
+@pytest.mark.parametrize("change", ["SET status = 'running'", "SET status = ?"])
+def test_a_full_disk_costs_no_worker(running, monkeypatch, caplog, change: str) -> None:
+    monkeypatch.setattr("stillseek.web.jobs._RETRY_SECONDS", 0.01)
+    write, failures = running.service.database.all, ["disk is full", "disk is full"]
+
+    def fail_first(statement, values=()):
+        if change in statement and failures:
+            raise sqlite3.OperationalError(failures.pop())
+        return write(statement, values)
+
+    monkeypatch.setattr(running.service.database, "all", fail_first)
+
+    assert running.ended(running.submit(**LOCATE))["status"] == "done"
+    assert running.ended(running.submit(**LOCATE))["status"] == "done"
+    assert failures == []
+    assert "trying again" in caplog.text
+
+
+def test_health_tells_of_a_dead_worker(running) -> None:
+    assert running.client.get(f"{API}/health").json()["status"] == "ok"
+    dead = threading.Thread(target=lambda: None)
+    running.service.jobs._threads.append(dead)
+
+    answer = running.client.get(f"{API}/health")
+
+    assert (answer.status_code, answer.json()["status"]) == (503, "failing")
+    running.service.jobs._threads.remove(dead)
+
+
+def test_a_sweep_that_fails_is_not_the_last(start, monkeypatch, caplog) -> None:
+    monkeypatch.setattr("stillseek.web.service._SWEEP_SECONDS", 0.01)
+    swept, again = [], threading.Event()
+
+    def fail(_) -> None:
+        swept.append(1)
+        if len(swept) > 1:
+            again.set()
+        raise sqlite3.OperationalError("disk is full")
+
+    monkeypatch.setattr("stillseek.web.service.Service.sweep", fail)
+    start()
+
+    assert again.wait(60)
+    assert "disk is full" in caplog.text

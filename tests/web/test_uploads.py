@@ -251,3 +251,25 @@ def test_a_full_disk_is_told(running, media: Path, monkeypatch) -> None:
 
     assert answer.status_code == 413
     assert "disk is full" in answer.json()["error"]["message"]
+
+
+def test_a_sweep_goes_past_what_goes_meanwhile(running, media: Path, monkeypatch) -> None:
+    uploads, database = running.service.uploads, running.service.database
+    source, other = running.upload(media / "query.png"), running.upload(media / "other.png")
+    database.all("UPDATE uploads SET expires_at = 0")
+    read, iterdir = database.all, Path.iterdir
+
+    def remove_first(statement, values=()):
+        rows = read(statement, values)
+        if statement == "SELECT * FROM uploads":
+            read("DELETE FROM uploads WHERE id = ?", (source.removeprefix("upload:"),))
+        return rows
+
+    monkeypatch.setattr(database, "all", remove_first)
+    monkeypatch.setattr(Path, "iterdir", lambda path: [path / ".gone.tmp", *iterdir(path)])
+
+    uploads.sweep("")
+
+    monkeypatch.undo()
+    assert kept(running) == [f"{source.removeprefix('upload:')}.png"]
+    assert running.client.get(f"{API}/uploads/{other.removeprefix('upload:')}").status_code == 404

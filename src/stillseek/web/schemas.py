@@ -55,7 +55,7 @@ class Limits(BaseModel):
 class Health(BaseModel):
     """How the service is."""
 
-    status: Literal["ok"]
+    status: Literal["ok", "failing"]
     version: str
     recipe: str
     is_calibrated: bool

@@ -1,5 +1,6 @@
 """One service: its files, jobs and threads, over one localizer and one library."""
 
+import logging
 import threading
 import time
 from importlib.metadata import version
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 _LANES = (("locate", "add"), ("search", "similar"), ("cut", "preview"))
 _SWEEP_SECONDS = 300.0
 _MOST_WAITING = 64
+
+_log = logging.getLogger(__name__)
 
 
 class Service:
@@ -92,7 +95,7 @@ class Service:
         self.ending.set()
         self.jobs.close()
         self.beside.close()
-        self._sweeper.join()
+        self._sweeper.join(1.0)
         self.database.close()
         self._lock.release()
 
@@ -100,7 +103,7 @@ class Service:
         """What clients need to know of the service."""
         settings = self.settings
         return {
-            "status": "ok",
+            "status": "ok" if self.jobs.are_worked_on else "failing",
             "version": version("stillseek"),
             "recipe": self.localizer.recipe.name,
             "is_calibrated": self.localizer.calibration is not None,
@@ -126,6 +129,10 @@ class Service:
 
     def _sweep_often(self) -> None:
         while True:
-            self.sweep()
+            try:
+                self.sweep()
+            except Exception:
+                # A full disk, say: without the next sweep it would stay full.
+                _log.exception("the sweep of what is old failed")
             if self.ending.wait(_SWEEP_SECONDS):
                 return

@@ -5,7 +5,7 @@ import shutil
 import sqlite3
 import time
 from collections.abc import AsyncIterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from secrets import token_hex
@@ -162,13 +162,16 @@ class Uploads:
         now = time.time()
         for upload in uploads:
             if upload.expires_at < now and upload.id not in in_use:
-                self.remove(upload.id)
+                # One that its sender removes meanwhile is gone as well.
+                with suppress(RefusedError):
+                    self.remove(upload.id)
         known = {self._path(upload) for upload in uploads}
         for path in self.folder.iterdir():
-            # One that is just arriving is known a little later.
-            is_old = path.stat().st_mtime < now - self._settings.keep_hours * 3600
-            if path not in known and is_old:
-                path.unlink(missing_ok=True)
+            # One that is just arriving is known a little later, by another name.
+            with suppress(FileNotFoundError):
+                is_old = path.stat().st_mtime < now - self._settings.keep_hours * 3600
+                if path not in known and is_old:
+                    path.unlink()
 
     def _row(self, upload_id: str) -> sqlite3.Row | None:
         return self._database.one("SELECT * FROM uploads WHERE id = ?", (upload_id,))
