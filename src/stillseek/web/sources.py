@@ -87,6 +87,13 @@ class Sources:
             raise _outside(f"folder:{folder}/{below}")
         return _resolved(root, root.joinpath(*parts), f"folder:{folder}/{below}")
 
+    def is_inside(self, folder: str, path: Path) -> bool:
+        """Whether a file lies inside an allowed folder, links resolved."""
+        try:
+            return path.resolve(strict=True).is_relative_to(self._folders[folder])
+        except (OSError, RuntimeError):
+            return False
+
     def entries(self, folder: str, below: str) -> list[dict[str, object]]:
         """What is right in an allowed folder: folders, videos and pictures, in order of name.
 

@@ -131,6 +131,8 @@ class Work:
         folder = self._sources.inside(request["folder"], request["path"])
         added = self._catalogue.library.add(
             folder,
+            # Links below it may lead anywhere.
+            may_read=lambda video: self._sources.is_inside(request["folder"], video),
             on_progress=lambda progress: report(
                 progress.share_done,
                 f"{progress.videos_done} of {progress.num_videos} videos are read",
