@@ -273,3 +273,34 @@ def test_a_sweep_goes_past_what_goes_meanwhile(running, media: Path, monkeypatch
     monkeypatch.undo()
     assert kept(running) == [f"{source.removeprefix('upload:')}.png"]
     assert running.client.get(f"{API}/uploads/{other.removeprefix('upload:')}").status_code == 404
+
+
+def test_features_go_with_the_last_upload_that_has_them(running, media: Path) -> None:
+    store = running.service.settings.data / "features"
+
+    def entries() -> int:
+        return len(list(store.rglob("*.safetensors")))
+
+    first, second = (running.upload(media / "match.mp4", name) for name in ("a.mp4", "b.mp4"))
+    frame = {"source": first, "seconds": 1.5}
+    running.result(running.submit(kind="locate", video=first, queries=[frame]))
+    assert entries() == 2
+
+    running.client.delete(f"{API}/uploads/{first.removeprefix('upload:')}")
+    assert entries() == 2
+    running.client.delete(f"{API}/uploads/{second.removeprefix('upload:')}")
+    assert entries() == 0
+
+
+def test_features_of_pictures_go_after_a_time(running, monkeypatch) -> None:
+    store = running.service.settings.data / "features"
+    queries = [{"source": "folder:media/query.png"}]
+    running.result(running.submit(kind="locate", video="folder:media/match.mp4", queries=queries))
+
+    running.service.sweep()
+    assert len(list(store.glob("queries/*/*.safetensors"))) == 1
+    monkeypatch.setattr("stillseek.web.service.time.time", lambda: 1e12)
+    running.service.sweep()
+
+    assert list(store.glob("queries/*/*.safetensors")) == []
+    assert len(list(store.glob("videos/*/*.safetensors"))) == 1

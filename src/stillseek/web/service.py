@@ -14,6 +14,7 @@ from stillseek.web.beside import Beside
 from stillseek.web.catalogue import Catalogue
 from stillseek.web.database import Database
 from stillseek.web.jobs import Jobs
+from stillseek.web.kept_features import KeptFeatures
 from stillseek.web.labels import Labels
 from stillseek.web.metrics import Metrics
 from stillseek.web.previews import Previews
@@ -64,7 +65,8 @@ class Service:
         self.beside = Beside(settings.beside, waiting=_MOST_WAITING)
         self.ending = threading.Event()
         self.database = Database(settings.data / "service.sqlite")
-        self.uploads = Uploads(settings, self.database)
+        self.features = KeptFeatures(settings.data / "features")
+        self.uploads = Uploads(settings, self.database, self.features)
         self.labels = Labels(self.database)
         self.catalogue = Catalogue(library)
         shown_as = {settings.data.absolute(): "the service's data"}
@@ -126,6 +128,7 @@ class Service:
         for job_id in self.jobs.sweep(oldest):
             self.work.file(job_id).unlink(missing_ok=True)
         self.previews.sweep(oldest)
+        self.features.sweep(oldest)
 
     def _sweep_often(self) -> None:
         while True:

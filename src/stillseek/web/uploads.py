@@ -12,12 +12,14 @@ from secrets import token_hex
 from typing import Literal
 
 from stillseek.errors import MediaError
+from stillseek.features.store.content_address import content_hash
 from stillseek.files import remove_left_over, replacing, shown_name
 from stillseek.media import VideoInfo, probe, read_image
 from stillseek.media.container import is_list_of_files
 from stillseek.media.faults import not_a_video
 from stillseek.media.folder import VIDEO_SUFFIXES
 from stillseek.web.database import Database
+from stillseek.web.kept_features import KeptFeatures
 from stillseek.web.refusals import RefusedError
 from stillseek.web.service_settings import ServiceSettings
 
@@ -70,14 +72,18 @@ class Uploads:
     Args:
         settings: Their limits.
         database: Where they are known.
+        features: What jobs made of them.
     """
 
-    def __init__(self, settings: ServiceSettings, database: Database) -> None:
+    def __init__(
+        self, settings: ServiceSettings, database: Database, features: KeptFeatures
+    ) -> None:
         self.folder = (settings.data / "uploads").resolve()
         self.folder.mkdir(parents=True, exist_ok=True)
         remove_left_over(self.folder)
         self._settings = settings
         self._database = database
+        self._features = features
         self._num_receiving = 0
 
     async def receive(
@@ -142,14 +148,19 @@ class Uploads:
         return default if row is None else str(row["name"])
 
     def remove(self, upload_id: str) -> None:
-        """Removes an upload.
+        """Removes an upload, and the features of it.
 
         Raises:
             RefusedError: There is none.
         """
-        path = self.path(upload_id)
+        upload = self.find(upload_id)
+        path, content = self._path(upload), ""
+        with suppress(MediaError):
+            content = content_hash(path)
         self._database.all("DELETE FROM uploads WHERE id = ?", (upload_id,))
         path.unlink(missing_ok=True)
+        if content and not self._is_kept(content, upload.size_bytes):
+            self._features.remove(content)
 
     def sweep(self, in_use: str) -> None:
         """Removes what has expired, and files that nobody knows any more.
@@ -172,6 +183,13 @@ class Uploads:
                 is_old = path.stat().st_mtime < now - self._settings.keep_hours * 3600
                 if path not in known and is_old:
                     path.unlink()
+
+    def _is_kept(self, content: str, size_bytes: int) -> bool:
+        """Whether an upload has this content."""
+        rows = self._database.all("SELECT * FROM uploads WHERE size_bytes = ?", (size_bytes,))
+        with suppress(MediaError):
+            return any(content_hash(self._path(Upload(**dict(row)))) == content for row in rows)
+        return False
 
     def _row(self, upload_id: str) -> sqlite3.Row | None:
         return self._database.one("SELECT * FROM uploads WHERE id = ?", (upload_id,))
