@@ -1,4 +1,5 @@
 import json
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -57,6 +58,27 @@ def test_a_folder_is_added_and_searched(filled, media: Path) -> None:
     assert str(media.parent) not in json.dumps(found)
     again = filled.result(filled.submit(kind="add", folder="media", path="more"))
     assert (again["encoded"], again["unchanged"]) == (0, 1)
+
+
+def test_cancel_stops_a_search_between_its_steps(filled, monkeypatch) -> None:
+    library, reached, go_on = filled.service.catalogue.library, threading.Event(), threading.Event()
+    ranked, asked = [], {}
+
+    def search(*pictures, within, **_):
+        reached.set()
+        go_on.wait()
+        asked["fits"] = within("any")
+        ranked.append(pictures)
+
+    monkeypatch.setattr(library, "search", search)
+    job = filled.submit(kind="search", queries=[QUERY])
+    reached.wait()
+    assert filled.client.post(f"{API}/jobs/{job}/cancel").json()["status"] == "cancelled"
+    go_on.set()
+    other = filled.submit(kind="search", queries=[QUERY])
+
+    assert filled.ended(other)["status"] == "failed"  # what is ranked here is nothing
+    assert (len(ranked), asked) == (1, {"fits": True})
 
 
 def test_names_are_looked_for_and_not_places(filled, media: Path) -> None:

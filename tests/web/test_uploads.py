@@ -1,4 +1,6 @@
 import asyncio
+import errno
+import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -304,3 +306,44 @@ def test_features_of_pictures_go_after_a_time(running, monkeypatch) -> None:
 
     assert list(store.glob("queries/*/*.safetensors")) == []
     assert len(list(store.glob("videos/*/*.safetensors"))) == 1
+
+
+def test_bytes_that_are_still_to_come_have_their_room(running, media: Path, monkeypatch) -> None:
+    content = (media / "query.png").read_bytes()
+    usage = type("Usage", (), {"free": (1 << 28) + 2 * len(content) - 1})
+    monkeypatch.setattr("stillseek.web.uploads.shutil.disk_usage", lambda _: usage)
+    uploads = running.service.uploads
+
+    async def two() -> None:
+        is_over = asyncio.Event()
+
+        async def first() -> AsyncIterator[bytes]:
+            await is_over.wait()
+            yield content
+
+        sending = asyncio.create_task(uploads.receive("a.png", first(), len(content)))
+        await asyncio.sleep(0)
+        with pytest.raises(RefusedError, match="disk is full"):
+            await uploads.receive("b.png", as_stream(content), len(content))
+        is_over.set()
+        await sending
+        await uploads.receive("b.png", as_stream(content), len(content))
+
+    asyncio.run(two())
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "full"), sqlite3.OperationalError("full")])
+def test_a_disk_that_fills_meanwhile_is_told(running, media: Path, monkeypatch, error) -> None:
+    if isinstance(error, sqlite3.Error):
+        error.sqlite_errorcode = sqlite3.SQLITE_FULL
+
+    def fail(*_) -> None:
+        raise error
+
+    monkeypatch.setattr(running.service.uploads, "_remember", fail)
+
+    content = (media / "query.png").read_bytes()
+    answer = running.client.post(f"{API}/uploads?name=a.png", content=content)
+
+    assert (answer.status_code, answer.json()["error"]["type"]) == (413, "too_large")
+    assert "disk is full" in answer.json()["error"]["message"]

@@ -23,6 +23,7 @@ _MOST_STARTS = 3
 _SLOW_SECONDS = 2.0
 # After a write that failed: a full disk may have room again.
 _RETRY_SECONDS = 5.0
+CLOSE_SECONDS = 3.0
 
 _log = logging.getLogger(__name__)
 
@@ -108,7 +109,7 @@ class Jobs:
                 thread.start()
                 self._threads.append(thread)
 
-    def close(self, timeout_seconds: float = 3.0) -> None:
+    def close(self, timeout_seconds: float = CLOSE_SECONDS) -> None:
         """Stops the workers where they are; their jobs run again when the service starts again."""
         with self._changed:
             self._ending.set()

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 # What waits for one of them need not wait for the others.
 _LANES = (("locate", "add"), ("search", "similar"), ("cut", "preview"))
 _SWEEP_SECONDS = 300.0
+SWEEPER_CLOSE_SECONDS = 1.0
 _MOST_WAITING = 64
 
 _log = logging.getLogger(__name__)
@@ -97,7 +98,7 @@ class Service:
         self.ending.set()
         self.jobs.close()
         self.beside.close()
-        self._sweeper.join(1.0)
+        self._sweeper.join(SWEEPER_CLOSE_SECONDS)
         self.database.close()
         self._lock.release()
 

@@ -62,6 +62,17 @@ class Sources:
             case _:
                 raise RefusedError("usage", f"{shown_name(source)!r} is no source; {_EXPECTED}")
 
+    def kind(self, source: str) -> str:
+        """What a source is, ``video`` or ``image``: of an upload by content, else by its name.
+
+        Raises:
+            RefusedError: There is no such file, or it lies outside of what may be named.
+        """
+        kind, _, name = source.partition(":")
+        if kind == "upload":
+            return self._uploads.find(name).kind
+        return kind_by_name(self.path(source)) or "video"
+
     def name(self, source: str) -> str:
         """What people call a source."""
         kind, _, name = source.partition(":")

@@ -1,6 +1,7 @@
 """Files that clients send: bounded while they arrive, known by content, gone after a time."""
 
 import asyncio
+import errno
 import shutil
 import sqlite3
 import time
@@ -30,6 +31,7 @@ _BLOCK_BYTES = 1 << 20
 # Of the disk; jobs and their results need some, too.
 _LEAST_FREE_BYTES = 1 << 28
 _LONGEST_NAME = 200
+_DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, sqlite3.SQLITE_FULL})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +86,8 @@ class Uploads:
         self._settings = settings
         self._database = database
         self._features = features
-        self._num_receiving = 0
+        # Bytes that are still to come, of the uploads that arrive.
+        self._coming: dict[str, int] = {}
 
     async def receive(
         self, name: str, stream: AsyncIterator[bytes], announced_bytes: int | None
@@ -106,17 +109,22 @@ class Uploads:
         if suffix not in VIDEO_SUFFIXES | _PICTURE_SUFFIXES:
             suffix = ""
         upload_id = token_hex(16)
-        self._num_receiving += 1
+        self._coming[upload_id] = announced_bytes or 0
         try:
             with ExitStack() as stack:
                 place = stack.enter_context(replacing(self.folder / f"{upload_id}{suffix}"))
-                size = await self._write(place, stream)
+                size = await self._write(place, stream, upload_id)
                 upload = await asyncio.to_thread(self._look, place, upload_id, suffix, name, size)
                 # Waits for the disk.
                 await asyncio.to_thread(stack.pop_all().close)
             await asyncio.to_thread(self._remember, upload, self.folder / f"{upload_id}{suffix}")
+        except (OSError, sqlite3.OperationalError) as error:
+            code = getattr(error, "errno", None) or getattr(error, "sqlite_errorcode", None)
+            if code in _DISK_FULL:
+                raise _full() from error
+            raise
         finally:
-            self._num_receiving -= 1
+            del self._coming[upload_id]
         return upload
 
     def find(self, upload_id: str) -> Upload:
@@ -201,10 +209,10 @@ class Uploads:
         settings = self._settings
         if announced_bytes is not None and announced_bytes > settings.max_upload_bytes:
             raise self._too_large()
-        if self._num_receiving >= settings.max_receiving:
+        if len(self._coming) >= settings.max_receiving:
             raise RefusedError(
                 "queue_full",
-                f"{self._num_receiving} uploads arrive already; try again when one is done",
+                f"{len(self._coming)} uploads arrive already; try again when one is done",
             )
         row = self._database.one("SELECT count(*) AS number FROM uploads")
         if row is not None and row["number"] >= settings.max_uploads:
@@ -213,11 +221,9 @@ class Uploads:
                 f"there are {row['number']} uploads, the most that are kept; delete some, or wait "
                 "until they expire",
             )
-        free = shutil.disk_usage(self.folder).free
+        free = shutil.disk_usage(self.folder).free - sum(self._coming.values())
         if free - (announced_bytes or 0) < _LEAST_FREE_BYTES:
-            raise RefusedError(
-                "too_large", "the service's disk is full; ask whoever runs it to make room"
-            )
+            raise _full()
 
     def _too_large(self) -> RefusedError:
         return RefusedError(
@@ -226,7 +232,7 @@ class Uploads:
             "file, or start the service with a larger --max-upload-mb",
         )
 
-    async def _write(self, place: Path, stream: AsyncIterator[bytes]) -> int:
+    async def _write(self, place: Path, stream: AsyncIterator[bytes], upload_id: str) -> int:
         """Writes what arrives, as long as it is small and fast enough; gives its size."""
         size, block, start = 0, bytearray(), time.monotonic()
         pieces = aiter(stream)
@@ -243,6 +249,7 @@ class Uploads:
                     raise self._too_large()
                 if piece is None or len(block) >= _BLOCK_BYTES:
                     await asyncio.to_thread(file.write, bytes(block))
+                    self._coming[upload_id] = max(0, self._coming[upload_id] - len(block))
                     block.clear()
                 if piece is None:
                     return size
@@ -299,6 +306,10 @@ class Uploads:
             " :expires_at)",
             asdict(upload),
         )
+
+
+def _full() -> RefusedError:
+    return RefusedError("too_large", "the service's disk is full; ask whoever runs it to make room")
 
 
 def _probe_alone(path: Path) -> VideoInfo:
