@@ -1,4 +1,6 @@
+import asyncio
 import base64
+import json
 from collections.abc import Callable
 
 import pytest
@@ -139,3 +141,60 @@ def test_other_methods_and_routes_are_typed_errors(running) -> None:
     assert wrong.headers["Allow"] == "GET"
     for path in ("/docs", "/redoc"):
         assert running.client.get(path).status_code == 404
+
+
+def ask(app, receive) -> tuple[int, dict]:
+    """Status and body of the answer to a job whose body arrives as it is received."""
+    sent = []
+    headers = [(b"host", b"localhost"), (b"content-type", b"application/json")]
+    scope = {
+        **{"type": "http", "method": "POST", "path": f"{API}/jobs", "raw_path": b"", "scheme": ""},
+        **{"query_string": b"", "root_path": "", "headers": headers, "http_version": "1.1"},
+    }
+
+    async def send(message) -> None:
+        sent.append(message)
+
+    asyncio.run(app(scope, receive, send))
+    return sent[0]["status"], json.loads(sent[1]["body"])
+
+
+def test_a_large_form_is_refused(running) -> None:
+    answer = running.client.post(f"{API}/jobs", content=bytes(2_000_001))
+    assert (answer.status_code, answer.json()["error"]["type"]) == (413, "too_large")
+    num_received = 0
+
+    async def endless() -> dict:
+        nonlocal num_received
+        num_received += 1
+        return {"type": "http.request", "body": bytes(1 << 16), "more_body": True}
+
+    status, told = ask(running.client.app, endless)
+
+    assert (status, told["error"]["type"]) == (413, "too_large")
+    assert num_received == 2_000_000 // (1 << 16) + 1
+
+
+def test_a_form_that_never_arrives_is_given_up(running, monkeypatch) -> None:
+    monkeypatch.setattr("stillseek.web.guard._BODY_SECONDS", 0.05)
+    pieces = [{"type": "http.request", "body": b"{", "more_body": True}]
+
+    async def silent() -> dict:
+        return pieces.pop() if pieces else await asyncio.Event().wait()
+
+    status, told = ask(running.client.app, silent)
+
+    assert (status, told["error"]["type"]) == (408, "timeout")
+
+
+def test_refusals_and_made_up_methods_are_counted(start: Callable) -> None:
+    running = start(key=KEY)
+    headers = {"X-API-Key": KEY.encode()}
+    running.client.get(f"{API}/health")
+    running.client.request("MADEUP", f"{API}/none", headers=headers)
+
+    counted = running.client.get("/metrics", headers=headers).text
+
+    assert 'stillseek_requests_total{method="GET",route="other",status="401"} 1.0' in counted
+    assert 'stillseek_requests_total{method="other",route="other",status="404"} 1.0' in counted
+    assert "MADEUP" not in counted

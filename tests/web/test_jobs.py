@@ -1,4 +1,5 @@
 import json
+import sqlite3
 import threading
 from collections.abc import Callable
 
@@ -101,6 +102,17 @@ def test_events_tell_every_change_until_the_end(running, held) -> None:
         ({"queries": LOCATE["queries"] * 9}, 400, "queries is at most 8 here, got 9"),
         ({"top": 51}, 400, "top is at most 50 here, got 51"),
         ({"top": 0}, 422, "body.locate.top: Input should be greater than or equal to 1"),
+        ({"video": "folder:media/query.png"}, 422, "query.png is a picture, not a video"),
+        (
+            {"queries": [{"source": "folder:media/query.png", "seconds": 1.0}]},
+            422,
+            "query.png is a picture, not a video",
+        ),
+        (
+            {"queries": [{"source": "folder:media/query.png", "box": [3, 5, 11, 7]}]},
+            422,
+            "a box has at least 8 x 8 pixels",
+        ),
         ({"shards": 2}, 422, "body.locate.shards: Extra inputs are not permitted"),
         ({"kind": "guess"}, 422, "body: Input tag 'guess'"),
         (
@@ -118,6 +130,19 @@ def test_what_is_wrong_is_told_before_it_waits(running, change, status, message)
     assert running.service.jobs.num_queued == 0
 
 
+def test_an_upload_is_a_video_by_its_content(running, media) -> None:
+    picture = running.upload(media / "query.png", "a picture.mp4")
+    moment = {"source": picture, "start_seconds": 1, "end_seconds": 2}
+
+    for request in (LOCATE | {"video": picture}, {"kind": "cut", "moments": [moment]}):
+        answer = running.client.post(f"{API}/jobs", json=request)
+        assert answer.status_code == 422
+        assert answer.json()["error"] == {
+            "type": "media",
+            "message": "a picture.mp4 is a picture, not a video; name a video there",
+        }
+
+
 def test_what_only_the_work_finds_is_told_without_paths(running, media) -> None:
     query = {"source": "folder:media/query.png", "box": [50, 30, 20, 20]}
 
@@ -129,14 +154,6 @@ def test_what_only_the_work_finds_is_told_without_paths(running, media) -> None:
     answer = running.client.get(f"{API}/jobs/{view['id']}/result")
     assert answer.status_code == 409
     assert answer.json()["error"]["message"].startswith("the job is failed")
-
-    broken = running.upload(media / "query.png", "a picture.mp4")
-    view = running.ended(running.submit(**LOCATE | {"video": broken}))
-    assert view["error"] == {
-        "type": "media",
-        "message": "a picture.mp4 is a picture, not a video; expected MP4, MKV, WebM, MOV, AVI, "
-        "GIF or the like: pass the video here and the picture as the query image",
-    }
 
 
 def test_an_unexpected_failure_keeps_its_inside(running, recipe, monkeypatch, caplog) -> None:
@@ -269,3 +286,49 @@ def test_one_data_folder_has_one_service(start: Callable) -> None:
 def test_a_refusal_has_a_status() -> None:
     assert RefusedError("queue_full", "later").status == 429
     assert RefusedError("usage", "form", status=422).status == 422
+
+
+@pytest.mark.parametrize("change", ["SET status = 'running'", "SET status = ?"])
+def test_a_full_disk_costs_no_worker(running, monkeypatch, caplog, change: str) -> None:
+    monkeypatch.setattr("stillseek.web.jobs._RETRY_SECONDS", 0.01)
+    write, failures = running.service.database.all, ["disk is full", "disk is full"]
+
+    def fail_first(statement, values=()):
+        if change in statement and failures:
+            raise sqlite3.OperationalError(failures.pop())
+        return write(statement, values)
+
+    monkeypatch.setattr(running.service.database, "all", fail_first)
+
+    assert running.ended(running.submit(**LOCATE))["status"] == "done"
+    assert running.ended(running.submit(**LOCATE))["status"] == "done"
+    assert failures == []
+    assert "trying again" in caplog.text
+
+
+def test_health_tells_of_a_dead_worker(running) -> None:
+    assert running.client.get(f"{API}/health").json()["status"] == "ok"
+    dead = threading.Thread(target=lambda: None)
+    running.service.jobs._threads.append(dead)
+
+    answer = running.client.get(f"{API}/health")
+
+    assert (answer.status_code, answer.json()["status"]) == (503, "failing")
+    running.service.jobs._threads.remove(dead)
+
+
+def test_a_sweep_that_fails_is_not_the_last(start, monkeypatch, caplog) -> None:
+    monkeypatch.setattr("stillseek.web.service._SWEEP_SECONDS", 0.01)
+    swept, again = [], threading.Event()
+
+    def fail(_) -> None:
+        swept.append(1)
+        if len(swept) > 1:
+            again.set()
+        raise sqlite3.OperationalError("disk is full")
+
+    monkeypatch.setattr("stillseek.web.service.Service.sweep", fail)
+    start()
+
+    assert again.wait(60)
+    assert "disk is full" in caplog.text

@@ -1,4 +1,5 @@
 import json
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -59,6 +60,27 @@ def test_a_folder_is_added_and_searched(filled, media: Path) -> None:
     assert (again["encoded"], again["unchanged"]) == (0, 1)
 
 
+def test_cancel_stops_a_search_between_its_steps(filled, monkeypatch) -> None:
+    library, reached, go_on = filled.service.catalogue.library, threading.Event(), threading.Event()
+    ranked, asked = [], {}
+
+    def search(*pictures, within, **_):
+        reached.set()
+        go_on.wait()
+        asked["fits"] = within("any")
+        ranked.append(pictures)
+
+    monkeypatch.setattr(library, "search", search)
+    job = filled.submit(kind="search", queries=[QUERY])
+    reached.wait()
+    assert filled.client.post(f"{API}/jobs/{job}/cancel").json()["status"] == "cancelled"
+    go_on.set()
+    other = filled.submit(kind="search", queries=[QUERY])
+
+    assert filled.ended(other)["status"] == "failed"  # what is ranked here is nothing
+    assert (len(ranked), asked) == (1, {"fits": True})
+
+
 def test_names_are_looked_for_and_not_places(filled, media: Path) -> None:
     def names(pattern: str) -> list[str]:
         job = filled.submit(kind="search", queries=[QUERY], **{"in": pattern})
@@ -117,6 +139,27 @@ def test_a_library_shows_nothing_outside_of_its_folders(
     assert answer.status_code == 403
 
 
+def test_links_out_of_an_allowed_folder_are_not_added(running, media: Path, tmp_path: Path) -> None:
+    from .conftest import write_video
+
+    own, elsewhere = tmp_path / "own", tmp_path / "elsewhere"
+    write_video(elsewhere / "secret.mp4", seconds=3)
+    write_video(own / "mine.mp4", seconds=2)
+    (own / "linked").symlink_to(elsewhere)
+    (own / "link.mp4").symlink_to(elsewhere / "secret.mp4")
+    (own / "inside.mp4").symlink_to(own / "mine.mp4")
+    running.service.settings.folders["own"] = own
+
+    added = running.result(running.submit(kind="add", folder="own"))
+
+    assert (added["encoded"] + added["known"], added["failures"]) == (2, [])
+    listed = running.client.get(f"{API}/library/videos").json()["videos"]
+    assert [video["name"] for video in listed] == ["own/inside.mp4", "own/mine.mp4"]
+    (own / "mine.mp4").unlink()
+    (own / "inside.mp4").unlink()
+    assert running.result(running.submit(kind="add", folder="own"))["gone"] == 2
+
+
 LABEL = {
     "source": "folder:media/more/long.mp4",
     "start_seconds": 1.5,
@@ -167,7 +210,25 @@ def test_labels_are_lines_of_a_data_set(running) -> None:
         "kept": True,
         "score": 0.5,
         "query": "query.png",
+        "source": "folder:media/more/long.mp4",
     }
+
+
+def test_labels_of_two_videos_of_one_name_stay_apart(running, media: Path) -> None:
+    uploads = [running.upload(media / name, "match.mp4") for name in ("match.mp4", "query.png")]
+    sources = [*uploads, "folder:media/match.mp4", LABEL["source"]]
+    for source in sources:
+        running.client.post(f"{API}/labels", json=LABEL | {"source": source})
+
+    lines = running.client.get(f"{API}/labels?format=jsonl").text.splitlines()
+
+    told = [json.loads(line) for line in lines]
+    ids = [source.removeprefix("upload:") for source in uploads]
+    assert [line["source"] for line in told] == sources
+    assert [line["video"] for line in told] == [
+        *(f"{upload_id}/match.mp4" for upload_id in ids),
+        *("media/match.mp4", "more/long.mp4"),
+    ]
 
 
 @pytest.mark.parametrize(

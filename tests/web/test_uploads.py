@@ -1,4 +1,6 @@
 import asyncio
+import errno
+import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -250,4 +252,98 @@ def test_a_full_disk_is_told(running, media: Path, monkeypatch) -> None:
     answer = running.client.post(f"{API}/uploads?name=a.png", content=b"0")
 
     assert answer.status_code == 413
+    assert "disk is full" in answer.json()["error"]["message"]
+
+
+def test_a_sweep_goes_past_what_goes_meanwhile(running, media: Path, monkeypatch) -> None:
+    uploads, database = running.service.uploads, running.service.database
+    source, other = running.upload(media / "query.png"), running.upload(media / "other.png")
+    database.all("UPDATE uploads SET expires_at = 0")
+    read, iterdir = database.all, Path.iterdir
+
+    def remove_first(statement, values=()):
+        rows = read(statement, values)
+        if statement == "SELECT * FROM uploads":
+            read("DELETE FROM uploads WHERE id = ?", (source.removeprefix("upload:"),))
+        return rows
+
+    monkeypatch.setattr(database, "all", remove_first)
+    monkeypatch.setattr(Path, "iterdir", lambda path: [path / ".gone.tmp", *iterdir(path)])
+
+    uploads.sweep("")
+
+    monkeypatch.undo()
+    assert kept(running) == [f"{source.removeprefix('upload:')}.png"]
+    assert running.client.get(f"{API}/uploads/{other.removeprefix('upload:')}").status_code == 404
+
+
+def test_features_go_with_the_last_upload_that_has_them(running, media: Path) -> None:
+    store = running.service.settings.data / "features"
+
+    def entries() -> int:
+        return len(list(store.rglob("*.safetensors")))
+
+    first, second = (running.upload(media / "match.mp4", name) for name in ("a.mp4", "b.mp4"))
+    frame = {"source": first, "seconds": 1.5}
+    running.result(running.submit(kind="locate", video=first, queries=[frame]))
+    assert entries() == 2
+
+    running.client.delete(f"{API}/uploads/{first.removeprefix('upload:')}")
+    assert entries() == 2
+    running.client.delete(f"{API}/uploads/{second.removeprefix('upload:')}")
+    assert entries() == 0
+
+
+def test_features_of_pictures_go_after_a_time(running, monkeypatch) -> None:
+    store = running.service.settings.data / "features"
+    queries = [{"source": "folder:media/query.png"}]
+    running.result(running.submit(kind="locate", video="folder:media/match.mp4", queries=queries))
+
+    running.service.sweep()
+    assert len(list(store.glob("queries/*/*.safetensors"))) == 1
+    monkeypatch.setattr("stillseek.web.service.time.time", lambda: 1e12)
+    running.service.sweep()
+
+    assert list(store.glob("queries/*/*.safetensors")) == []
+    assert len(list(store.glob("videos/*/*.safetensors"))) == 1
+
+
+def test_bytes_that_are_still_to_come_have_their_room(running, media: Path, monkeypatch) -> None:
+    content = (media / "query.png").read_bytes()
+    usage = type("Usage", (), {"free": (1 << 28) + 2 * len(content) - 1})
+    monkeypatch.setattr("stillseek.web.uploads.shutil.disk_usage", lambda _: usage)
+    uploads = running.service.uploads
+
+    async def two() -> None:
+        is_over = asyncio.Event()
+
+        async def first() -> AsyncIterator[bytes]:
+            await is_over.wait()
+            yield content
+
+        sending = asyncio.create_task(uploads.receive("a.png", first(), len(content)))
+        await asyncio.sleep(0)
+        with pytest.raises(RefusedError, match="disk is full"):
+            await uploads.receive("b.png", as_stream(content), len(content))
+        is_over.set()
+        await sending
+        await uploads.receive("b.png", as_stream(content), len(content))
+
+    asyncio.run(two())
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "full"), sqlite3.OperationalError("full")])
+def test_a_disk_that_fills_meanwhile_is_told(running, media: Path, monkeypatch, error) -> None:
+    if isinstance(error, sqlite3.Error):
+        error.sqlite_errorcode = sqlite3.SQLITE_FULL
+
+    def fail(*_) -> None:
+        raise error
+
+    monkeypatch.setattr(running.service.uploads, "_remember", fail)
+
+    content = (media / "query.png").read_bytes()
+    answer = running.client.post(f"{API}/uploads?name=a.png", content=content)
+
+    assert (answer.status_code, answer.json()["error"]["type"]) == (413, "too_large")
     assert "disk is full" in answer.json()["error"]["message"]

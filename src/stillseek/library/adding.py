@@ -61,6 +61,7 @@ def add_files(
     extract: Extractor,
     *,
     workers: int | None,
+    may_read: Callable[[Path], bool] | None,
     on_progress: Callable[[ExtractionProgress], None] | None,
     on_outcome: Callable[[VideoOutcome], None] | None,
 ) -> AddReport:
@@ -72,12 +73,14 @@ def add_files(
         places: Video files, and folders that are searched for them.
         extract: Makes features (`stillseek.features.extraction.engines`).
         workers: As for `stillseek.features.extract`.
+        may_read: Says of a video file whether it is looked at; None takes all.
         on_progress: As for it.
         on_outcome: Called for each video once it is in the library, or could not be read.
     """
     began = time.perf_counter()
     known = index.tables.videos()
-    fresh, there = _changes(settings, find_videos(places), known)
+    files = [file for file in find_videos(places) if may_read is None or may_read(file)]
+    fresh, there = _changes(settings, files, known)
     outcomes = add_to_index(
         index, fresh, extract, workers=workers, on_progress=on_progress, on_outcome=on_outcome
     )

@@ -109,6 +109,7 @@ class Library:
         root: str | None = None,
         workers: int | None = None,
         engine: ExtractionEngine = "local",
+        may_read: Callable[[Path], bool] | None = None,
         on_progress: Callable[[ExtractionProgress], None] | None = None,
         on_outcome: Callable[[VideoOutcome], None] | None = None,
     ) -> AddReport:
@@ -125,6 +126,7 @@ class Library:
                 already, its files are where the folder is now.
             workers: As for `stillseek.features.extract`.
             engine: This process, or Ray, on the cluster that ``RAY_ADDRESS`` names.
+            may_read: Says of a video file whether it is looked at; None takes all.
             on_progress: Called after every batch and every video.
             on_outcome: Called for each video that is in the library now, or could not be read.
 
@@ -158,6 +160,7 @@ class Library:
                 paths,
                 extractor(engine, recipe, settings.recipe.name, settings.recipe.options),
                 workers=workers,
+                may_read=may_read,
                 on_progress=on_progress,
                 on_outcome=on_outcome,
             )

@@ -21,6 +21,7 @@ FAILURES: dict[int | str, dict[str, Any]] = {
         (401, "The key is missing or wrong."),
         (403, "The place or the origin is not allowed."),
         (404, "There is no such thing."),
+        (408, "It took too long to arrive."),
         (409, "It cannot be done now."),
         (413, "It is too large."),
         (415, "It is neither a video nor a picture."),

@@ -28,6 +28,8 @@ _KIND_OF_STATUS: dict[int, ErrorType] = {
     413: "too_large",
     416: "usage",
 }
+# Of anything else, clients could make up as many as they like.
+_METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
 _PREFIX = "/api/v1"
 
 
@@ -49,21 +51,30 @@ def create_app(service: Service) -> FastAPI:
     app.state.service = service
     for routes in (file_routes, media_routes, job_routes, library_routes):
         app.include_router(routes.router, prefix=_PREFIX)
-    app.add_api_route(f"{_PREFIX}/health", _health, response_model=Health, tags=["service"])
+    app.add_api_route(
+        f"{_PREFIX}/health",
+        _health,
+        response_model=Health,
+        tags=["service"],
+        responses={503: {"model": Health, "description": "A worker is gone: start it again."}},
+    )
     app.add_api_route("/metrics", _metrics, tags=["service"], response_class=Response)
     app.add_api_route("/", _page, include_in_schema=False)
     app.mount("/static", StaticFiles(directory=_STATIC, check_dir=False), name="static")
     app.add_exception_handler(StillseekError, _tell_failure)
     app.add_exception_handler(StarletteHTTPException, _tell_http)
     app.add_exception_handler(RequestValidationError, _tell_validation)
-    app.add_middleware(_Counted, service=service)
     app.add_middleware(Guard, key=service.settings.key, hosts=service.settings.hosts)
+    # Outside: what is refused is counted, too.
+    app.add_middleware(_Counted, service=service)
     return app
 
 
-def _health(service: ServiceOf) -> dict[str, Any]:
+def _health(response: Response, service: ServiceOf) -> dict[str, Any]:
     """How the service is, and what it takes."""
-    return service.health()
+    health = service.health()
+    response.status_code = 200 if health["status"] == "ok" else 503
+    return health
 
 
 def _metrics(service: ServiceOf) -> Response:
@@ -112,7 +123,8 @@ class _Counted:
         async def send_counted(message: Message) -> None:
             if message["type"] == "http.response.start":
                 route = getattr(scope.get("route"), "path", "other")
-                self._metrics.count_request(scope["method"], route, message["status"])
+                method = scope["method"] if scope["method"] in _METHODS else "other"
+                self._metrics.count_request(method, route, message["status"])
             await send(message)
 
         await self._app(scope, receive, send_counted if scope["type"] == "http" else send)

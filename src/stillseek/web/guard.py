@@ -1,5 +1,6 @@
 """What every request passes first: host, key and origin; and what every answer says."""
 
+import asyncio
 import base64
 import binascii
 import hmac
@@ -27,6 +28,9 @@ _ANSWER_HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
 }
+# Of what is no upload: forms of JSON, which are held in memory.
+_BODY_BYTES = 2_000_000
+_BODY_SECONDS = 20.0
 _READING = ("GET", "HEAD", "OPTIONS")
 
 _log = logging.getLogger(__name__)
@@ -68,6 +72,8 @@ class Guard:
 
         try:
             self._check(scope["method"], Headers(scope=scope))
+            if not (scope["method"] == "POST" and scope["path"].endswith("/uploads")):
+                receive = await _with_body(receive, Headers(scope=scope))
             await self._app(scope, receive, send_with_headers)
         except Exception as error:
             refusal = refusal_of(error)
@@ -112,6 +118,44 @@ def answer_of(refusal: RefusedError) -> JSONResponse:
         {"error": {"type": refusal.kind, "message": message}},
         status_code=refusal.status,
         headers=refusal.headers,
+    )
+
+
+async def _with_body(receive: Receive, headers: Mapping[str, str]) -> Receive:
+    """Takes the whole body of a request, as long as it is small and fast enough.
+
+    Raises:
+        RefusedError: It is neither.
+    """
+    messages: list[Message] = []
+    announced, size = headers.get("content-length", ""), 0
+    if announced.isascii() and announced.isdigit() and int(announced) > _BODY_BYTES:
+        raise _too_large()
+    try:
+        async with asyncio.timeout(_BODY_SECONDS):
+            while not messages or messages[-1].get("more_body", False):
+                messages.append(await receive())
+                size += len(messages[-1].get("body", b""))
+                if size > _BODY_BYTES:
+                    raise _too_large()
+    except TimeoutError as error:
+        raise RefusedError(
+            "timeout",
+            f"the request took longer than {_BODY_SECONDS:g} seconds to arrive; send it again over "
+            "a faster network",
+        ) from error
+    messages.reverse()
+
+    async def receive_again() -> Message:
+        return messages.pop() if messages else await receive()
+
+    return receive_again
+
+
+def _too_large() -> RefusedError:
+    return RefusedError(
+        "too_large",
+        f"a request that is no upload has at most {_BODY_BYTES} bytes; ask for less at a time",
     )
 
 

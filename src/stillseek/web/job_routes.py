@@ -120,6 +120,19 @@ def _check(body: JobIn, service: Service) -> None:
         service.sources.inside(body.folder, body.path)
     for source in _sources_of(asked):
         service.sources.path(source)
+    for source in _videos_of(asked):
+        if service.sources.kind(source) == "image":
+            raise RefusedError(
+                "media",
+                f"{service.sources.name(source)} is a picture, not a video; name a video there",
+            )
+
+
+def _videos_of(asked: dict[str, Any]) -> Iterator[str]:
+    """The sources that have to be videos."""
+    yield from (asked[name] for name in ("video", "source") if name in asked)
+    yield from {each["source"]: None for each in asked.get("moments", ())}
+    yield from (each["source"] for each in asked.get("queries", ()) if each["seconds"] is not None)
 
 
 def _sources_of(asked: dict[str, Any]) -> Iterator[str]:

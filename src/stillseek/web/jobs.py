@@ -21,6 +21,9 @@ ENDED = ("done", "failed", "cancelled")
 # One that was running so often when the service died is what kills it.
 _MOST_STARTS = 3
 _SLOW_SECONDS = 2.0
+# After a write that failed: a full disk may have room again.
+_RETRY_SECONDS = 5.0
+CLOSE_SECONDS = 3.0
 
 _log = logging.getLogger(__name__)
 
@@ -106,7 +109,7 @@ class Jobs:
                 thread.start()
                 self._threads.append(thread)
 
-    def close(self, timeout_seconds: float = 10.0) -> None:
+    def close(self, timeout_seconds: float = CLOSE_SECONDS) -> None:
         """Stops the workers where they are; their jobs run again when the service starts again."""
         with self._changed:
             self._ending.set()
@@ -157,6 +160,11 @@ class Jobs:
     def num_running(self) -> int:
         """Jobs that are being computed."""
         return len(self._running)
+
+    @property
+    def are_worked_on(self) -> bool:
+        """Whether every worker is there."""
+        return all(thread.is_alive() for thread in self._threads)
 
     def view(self, job_id: str) -> dict[str, Any]:
         """A job as clients see it.
@@ -240,13 +248,24 @@ class Jobs:
 
     def _run(self, kinds: tuple[str, ...]) -> None:
         while (row := self._next(kinds)) is not None:
-            self._compute(row)
+            try:
+                self._compute(row)
+            except Exception:
+                # Whatever it was, the next job has a worker.
+                _log.exception("the end of job %s failed", row["id"])
+            finally:
+                self._running.pop(row["id"], None)
 
     def _next(self, kinds: tuple[str, ...]) -> sqlite3.Row | None:
         """Waits for a job; None when the service ends."""
         with self._changed:
             while not self._ending.is_set():
-                row = self._claim(kinds)
+                try:
+                    row = self._claim(kinds)
+                except sqlite3.Error:
+                    _log.exception("jobs cannot be started; trying again")
+                    self._changed.wait(_RETRY_SECONDS)
+                    continue
                 if row is not None:
                     return row
                 self._changed.wait()
@@ -285,20 +304,34 @@ class Jobs:
             if refusal.kind == "failed":
                 _log.exception("job %s (%s) failed", job_id, kind)
             status, error = "failed", _error_text(refusal)
-        with self._changed:
-            del self._running[job_id]
-            if self._ending.is_set() and status == "cancelled" and not running.cancelled.is_set():
-                # It is no fault of the job's.
+        seconds = time.monotonic() - running.since
+        if self._ending.is_set() and status == "cancelled" and not running.cancelled.is_set():
+            # It is no fault of the job's.
+            self._end("status = 'queued', starts = starts - 1", (), job_id)
+            return
+        self._end(
+            "status = ?, error = ?, result = ?, ended_at = ?",
+            (status, error, result, time.time()),
+            job_id,
+        )
+        self._on_end(kind, status, seconds)
+
+    def _end(self, change: str, values: tuple[object, ...], job_id: str) -> None:
+        """Writes what became of a job, as soon as it can.
+
+        One of which nothing is written runs again when the service starts again.
+        """
+        while True:
+            try:
                 self._database.all(
-                    "UPDATE jobs SET status = 'queued', starts = starts - 1 WHERE id = ?", (job_id,)
+                    f"UPDATE jobs SET {change} WHERE id = ? AND status = 'running'",
+                    (*values, job_id),
                 )
                 return
-            self._database.all(
-                "UPDATE jobs SET status = ?, error = ?, result = ?, ended_at = ?"
-                " WHERE id = ? AND status = 'running'",
-                (status, error, result, time.time(), job_id),
-            )
-        self._on_end(kind, status, time.monotonic() - running.since)
+            except sqlite3.Error:
+                _log.exception("the end of job %s cannot be written; trying again", job_id)
+                if self._ending.wait(_RETRY_SECONDS):
+                    return
 
 
 def _error_text(refusal: RefusedError) -> str:

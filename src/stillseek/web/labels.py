@@ -76,9 +76,22 @@ class Labels:
 
     def lines(self) -> Iterator[str]:
         """Every label as a line that ``stillseek dataset import`` reads."""
-        for label in self.all():
-            names = ("video", "start_seconds", "end_seconds", "label")
-            told = {name: label[name] for name in names} | {"kept": label["is_kept"]}
-            yield (
-                json_text(told | {name: label[name] for name in ("score", "query", "time")}) + "\n"
-            )
+        labels = self.all()
+        places: dict[str, set[str]] = {}
+        for label in labels:
+            places.setdefault(label["video"], set()).add(_place(label))
+        for label in labels:
+            is_alone = len(places[label["video"]]) == 1
+            told = {
+                "video": label["video"] if is_alone else _place(label),
+                **{name: label[name] for name in ("start_seconds", "end_seconds", "label")},
+                "kept": label["is_kept"],
+                **{name: label[name] for name in ("score", "query", "time", "source")},
+            }
+            yield json_text(told) + "\n"
+
+
+def _place(label: dict[str, Any]) -> str:
+    """A video that no other one is called like, with its folder before its name."""
+    kind, _, name = label["source"].partition(":")
+    return f"{name}/{label['video']}" if kind == "upload" else name

@@ -13,7 +13,6 @@ from stillseek.web.pictures import facts, frame_jpeg, is_playable, strip_jpeg
 from stillseek.web.refusals import RefusedError
 from stillseek.web.schemas import MediaInfo, Seconds, Source
 from stillseek.web.service import Service
-from stillseek.web.sources import kind_by_name
 
 router = APIRouter(prefix="/media", tags=["media"])
 
@@ -49,7 +48,7 @@ async def info(source: SourceQuery, service: ServiceOf) -> dict[str, Any]:
     """Size, length and rate of a file as it is seen."""
 
     def look() -> dict[str, Any]:
-        kind = _kind(service, source)
+        kind = service.sources.kind(source)
         named = {"source": source, "name": service.sources.name(source), "kind": kind}
         return named | facts(service.sources.path(source), kind)
 
@@ -88,7 +87,7 @@ async def frame(
 
     def draw() -> bytes:
         path = service.sources.path(source)
-        return frame_jpeg(path, _kind(service, source), seconds, width)
+        return frame_jpeg(path, service.sources.kind(source), seconds, width)
 
     return _jpeg(await service.beside.run(draw))
 
@@ -114,14 +113,6 @@ async def strip(
 def media_type(path: Path) -> str:
     """What browsers are told that a file is; never what they would run."""
     return _TYPES.get(path.suffix.lower(), _UNKNOWN_TYPE)
-
-
-def _kind(service: Service, source: str) -> str:
-    """Whether a source is a video or an image: an upload by its content, a file by its name."""
-    scheme, _, name = source.partition(":")
-    if scheme == "upload":
-        return service.uploads.find(name).kind
-    return kind_by_name(service.sources.path(source)) or "video"
 
 
 def _jpeg(content: bytes) -> Response:

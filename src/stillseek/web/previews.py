@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from stillseek.files import remove_left_over
@@ -55,5 +56,7 @@ class Previews:
     def sweep(self, oldest: float) -> None:
         """Removes those that were made before a time in seconds since 1970."""
         for path in self._folder.iterdir():
-            if path.stat().st_mtime < oldest:
-                path.unlink(missing_ok=True)
+            # One that is just made gets its name.
+            with suppress(FileNotFoundError):
+                if path.stat().st_mtime < oldest:
+                    path.unlink()

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
+from stillseek.features.recipes.recipe import MIN_BOX_PIXELS
 from stillseek.web.refusals import ErrorType
 
 # A year: no time of a video is later.
@@ -55,7 +56,7 @@ class Limits(BaseModel):
 class Health(BaseModel):
     """How the service is."""
 
-    status: Literal["ok"]
+    status: Literal["ok", "failing"]
     version: str
     recipe: str
     is_calibrated: bool
@@ -120,6 +121,8 @@ class Query(_In):
 
     @model_validator(mode="after")
     def _is_whole(self) -> "Query":
+        if self.box is not None and min(self.box[2:]) < MIN_BOX_PIXELS:
+            raise ValueError(f"a box has at least {MIN_BOX_PIXELS} x {MIN_BOX_PIXELS} pixels")
         if self.is_unlike and self.box is not None:
             raise ValueError("a picture of what the activity is not is taken whole; leave box out")
         return self

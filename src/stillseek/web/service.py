@@ -1,5 +1,6 @@
 """One service: its files, jobs and threads, over one localizer and one library."""
 
+import logging
 import threading
 import time
 from importlib.metadata import version
@@ -13,6 +14,7 @@ from stillseek.web.beside import Beside
 from stillseek.web.catalogue import Catalogue
 from stillseek.web.database import Database
 from stillseek.web.jobs import Jobs
+from stillseek.web.kept_features import KeptFeatures
 from stillseek.web.labels import Labels
 from stillseek.web.metrics import Metrics
 from stillseek.web.previews import Previews
@@ -27,7 +29,10 @@ if TYPE_CHECKING:
 # What waits for one of them need not wait for the others.
 _LANES = (("locate", "add"), ("search", "similar"), ("cut", "preview"))
 _SWEEP_SECONDS = 300.0
+SWEEPER_CLOSE_SECONDS = 1.0
 _MOST_WAITING = 64
+
+_log = logging.getLogger(__name__)
 
 
 class Service:
@@ -61,7 +66,8 @@ class Service:
         self.beside = Beside(settings.beside, waiting=_MOST_WAITING)
         self.ending = threading.Event()
         self.database = Database(settings.data / "service.sqlite")
-        self.uploads = Uploads(settings, self.database)
+        self.features = KeptFeatures(settings.data / "features")
+        self.uploads = Uploads(settings, self.database, self.features)
         self.labels = Labels(self.database)
         self.catalogue = Catalogue(library)
         shown_as = {settings.data.absolute(): "the service's data"}
@@ -92,7 +98,7 @@ class Service:
         self.ending.set()
         self.jobs.close()
         self.beside.close()
-        self._sweeper.join()
+        self._sweeper.join(SWEEPER_CLOSE_SECONDS)
         self.database.close()
         self._lock.release()
 
@@ -100,7 +106,7 @@ class Service:
         """What clients need to know of the service."""
         settings = self.settings
         return {
-            "status": "ok",
+            "status": "ok" if self.jobs.are_worked_on else "failing",
             "version": version("stillseek"),
             "recipe": self.localizer.recipe.name,
             "is_calibrated": self.localizer.calibration is not None,
@@ -123,9 +129,14 @@ class Service:
         for job_id in self.jobs.sweep(oldest):
             self.work.file(job_id).unlink(missing_ok=True)
         self.previews.sweep(oldest)
+        self.features.sweep(oldest)
 
     def _sweep_often(self) -> None:
         while True:
-            self.sweep()
+            try:
+                self.sweep()
+            except Exception:
+                # A full disk, say: without the next sweep it would stay full.
+                _log.exception("the sweep of what is old failed")
             if self.ending.wait(_SWEEP_SECONDS):
                 return

@@ -1,20 +1,52 @@
 """Listening: from a service to a port, until it is told to end."""
 
+import asyncio
 import socket
 from collections.abc import Callable
 from contextlib import suppress
 from types import FrameType
 
+import h11
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from stillseek.errors import UsageError
 from stillseek.web.app import create_app
 from stillseek.web.service import Service
 
 # Streams of events end by themselves; a download that is not done by then breaks off.
-_GRACE_SECONDS = 5
+# What stops containers waits ten seconds, and the workers end after these.
+_GRACE_SECONDS = 4
 _KEEP_ALIVE_SECONDS = 30
+_HEAD_SECONDS = 20
 _MOST_CONNECTIONS = 512
+
+
+class _Protocol(H11Protocol):
+    """Closes connections that take too long for the head of a request, or after their answer."""
+
+    _timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._watch()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._watch()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._watch()
+
+    def _watch(self) -> None:
+        is_between = self.conn.their_state is h11.IDLE or self.conn.our_state is h11.DONE
+        is_waiting = is_between and not self.transport.is_closing()
+        if self._timer is not None and not is_waiting:
+            self._timer.cancel()
+            self._timer = None
+        elif self._timer is None and is_waiting:
+            self._timer = self.loop.call_later(_HEAD_SECONDS, self.transport.close)
 
 
 class _Server(uvicorn.Server):
@@ -51,6 +83,7 @@ def serve(service: Service, *, host: str, port: int, on_listening: Callable[[str
     """
     config = uvicorn.Config(
         create_app(service),
+        http=_Protocol,
         log_level="warning",
         server_header=False,
         timeout_graceful_shutdown=_GRACE_SECONDS,

@@ -62,6 +62,17 @@ class Sources:
             case _:
                 raise RefusedError("usage", f"{shown_name(source)!r} is no source; {_EXPECTED}")
 
+    def kind(self, source: str) -> str:
+        """What a source is, ``video`` or ``image``: of an upload by content, else by its name.
+
+        Raises:
+            RefusedError: There is no such file, or it lies outside of what may be named.
+        """
+        kind, _, name = source.partition(":")
+        if kind == "upload":
+            return self._uploads.find(name).kind
+        return kind_by_name(self.path(source)) or "video"
+
     def name(self, source: str) -> str:
         """What people call a source."""
         kind, _, name = source.partition(":")
@@ -86,6 +97,13 @@ class Sources:
         if "\0" in below or "\\" in below or ".." in parts or below.startswith("/"):
             raise _outside(f"folder:{folder}/{below}")
         return _resolved(root, root.joinpath(*parts), f"folder:{folder}/{below}")
+
+    def is_inside(self, folder: str, path: Path) -> bool:
+        """Whether a file lies inside an allowed folder, links resolved."""
+        try:
+            return path.resolve(strict=True).is_relative_to(self._folders[folder])
+        except (OSError, RuntimeError):
+            return False
 
     def entries(self, folder: str, below: str) -> list[dict[str, object]]:
         """What is right in an allowed folder: folders, videos and pictures, in order of name.

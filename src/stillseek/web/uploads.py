@@ -1,23 +1,26 @@
 """Files that clients send: bounded while they arrive, known by content, gone after a time."""
 
 import asyncio
+import errno
 import shutil
 import sqlite3
 import time
 from collections.abc import AsyncIterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from secrets import token_hex
 from typing import Literal
 
 from stillseek.errors import MediaError
+from stillseek.features.store.content_address import content_hash
 from stillseek.files import remove_left_over, replacing, shown_name
 from stillseek.media import VideoInfo, probe, read_image
 from stillseek.media.container import is_list_of_files
 from stillseek.media.faults import not_a_video
 from stillseek.media.folder import VIDEO_SUFFIXES
 from stillseek.web.database import Database
+from stillseek.web.kept_features import KeptFeatures
 from stillseek.web.refusals import RefusedError
 from stillseek.web.service_settings import ServiceSettings
 
@@ -28,6 +31,7 @@ _BLOCK_BYTES = 1 << 20
 # Of the disk; jobs and their results need some, too.
 _LEAST_FREE_BYTES = 1 << 28
 _LONGEST_NAME = 200
+_DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, sqlite3.SQLITE_FULL})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,15 +74,20 @@ class Uploads:
     Args:
         settings: Their limits.
         database: Where they are known.
+        features: What jobs made of them.
     """
 
-    def __init__(self, settings: ServiceSettings, database: Database) -> None:
+    def __init__(
+        self, settings: ServiceSettings, database: Database, features: KeptFeatures
+    ) -> None:
         self.folder = (settings.data / "uploads").resolve()
         self.folder.mkdir(parents=True, exist_ok=True)
         remove_left_over(self.folder)
         self._settings = settings
         self._database = database
-        self._num_receiving = 0
+        self._features = features
+        # Bytes that are still to come, of the uploads that arrive.
+        self._coming: dict[str, int] = {}
 
     async def receive(
         self, name: str, stream: AsyncIterator[bytes], announced_bytes: int | None
@@ -100,17 +109,22 @@ class Uploads:
         if suffix not in VIDEO_SUFFIXES | _PICTURE_SUFFIXES:
             suffix = ""
         upload_id = token_hex(16)
-        self._num_receiving += 1
+        self._coming[upload_id] = announced_bytes or 0
         try:
             with ExitStack() as stack:
                 place = stack.enter_context(replacing(self.folder / f"{upload_id}{suffix}"))
-                size = await self._write(place, stream)
+                size = await self._write(place, stream, upload_id)
                 upload = await asyncio.to_thread(self._look, place, upload_id, suffix, name, size)
                 # Waits for the disk.
                 await asyncio.to_thread(stack.pop_all().close)
             await asyncio.to_thread(self._remember, upload, self.folder / f"{upload_id}{suffix}")
+        except (OSError, sqlite3.OperationalError) as error:
+            code = getattr(error, "errno", None) or getattr(error, "sqlite_errorcode", None)
+            if code in _DISK_FULL:
+                raise _full() from error
+            raise
         finally:
-            self._num_receiving -= 1
+            del self._coming[upload_id]
         return upload
 
     def find(self, upload_id: str) -> Upload:
@@ -142,14 +156,19 @@ class Uploads:
         return default if row is None else str(row["name"])
 
     def remove(self, upload_id: str) -> None:
-        """Removes an upload.
+        """Removes an upload, and the features of it.
 
         Raises:
             RefusedError: There is none.
         """
-        path = self.path(upload_id)
+        upload = self.find(upload_id)
+        path, content = self._path(upload), ""
+        with suppress(MediaError):
+            content = content_hash(path)
         self._database.all("DELETE FROM uploads WHERE id = ?", (upload_id,))
         path.unlink(missing_ok=True)
+        if content and not self._is_kept(content, upload.size_bytes):
+            self._features.remove(content)
 
     def sweep(self, in_use: str) -> None:
         """Removes what has expired, and files that nobody knows any more.
@@ -162,13 +181,23 @@ class Uploads:
         now = time.time()
         for upload in uploads:
             if upload.expires_at < now and upload.id not in in_use:
-                self.remove(upload.id)
+                # One that its sender removes meanwhile is gone as well.
+                with suppress(RefusedError):
+                    self.remove(upload.id)
         known = {self._path(upload) for upload in uploads}
         for path in self.folder.iterdir():
-            # One that is just arriving is known a little later.
-            is_old = path.stat().st_mtime < now - self._settings.keep_hours * 3600
-            if path not in known and is_old:
-                path.unlink(missing_ok=True)
+            # One that is just arriving is known a little later, by another name.
+            with suppress(FileNotFoundError):
+                is_old = path.stat().st_mtime < now - self._settings.keep_hours * 3600
+                if path not in known and is_old:
+                    path.unlink()
+
+    def _is_kept(self, content: str, size_bytes: int) -> bool:
+        """Whether an upload has this content."""
+        rows = self._database.all("SELECT * FROM uploads WHERE size_bytes = ?", (size_bytes,))
+        with suppress(MediaError):
+            return any(content_hash(self._path(Upload(**dict(row)))) == content for row in rows)
+        return False
 
     def _row(self, upload_id: str) -> sqlite3.Row | None:
         return self._database.one("SELECT * FROM uploads WHERE id = ?", (upload_id,))
@@ -180,10 +209,10 @@ class Uploads:
         settings = self._settings
         if announced_bytes is not None and announced_bytes > settings.max_upload_bytes:
             raise self._too_large()
-        if self._num_receiving >= settings.max_receiving:
+        if len(self._coming) >= settings.max_receiving:
             raise RefusedError(
                 "queue_full",
-                f"{self._num_receiving} uploads arrive already; try again when one is done",
+                f"{len(self._coming)} uploads arrive already; try again when one is done",
             )
         row = self._database.one("SELECT count(*) AS number FROM uploads")
         if row is not None and row["number"] >= settings.max_uploads:
@@ -192,11 +221,9 @@ class Uploads:
                 f"there are {row['number']} uploads, the most that are kept; delete some, or wait "
                 "until they expire",
             )
-        free = shutil.disk_usage(self.folder).free
+        free = shutil.disk_usage(self.folder).free - sum(self._coming.values())
         if free - (announced_bytes or 0) < _LEAST_FREE_BYTES:
-            raise RefusedError(
-                "too_large", "the service's disk is full; ask whoever runs it to make room"
-            )
+            raise _full()
 
     def _too_large(self) -> RefusedError:
         return RefusedError(
@@ -205,7 +232,7 @@ class Uploads:
             "file, or start the service with a larger --max-upload-mb",
         )
 
-    async def _write(self, place: Path, stream: AsyncIterator[bytes]) -> int:
+    async def _write(self, place: Path, stream: AsyncIterator[bytes], upload_id: str) -> int:
         """Writes what arrives, as long as it is small and fast enough; gives its size."""
         size, block, start = 0, bytearray(), time.monotonic()
         pieces = aiter(stream)
@@ -222,6 +249,7 @@ class Uploads:
                     raise self._too_large()
                 if piece is None or len(block) >= _BLOCK_BYTES:
                     await asyncio.to_thread(file.write, bytes(block))
+                    self._coming[upload_id] = max(0, self._coming[upload_id] - len(block))
                     block.clear()
                 if piece is None:
                     return size
@@ -278,6 +306,10 @@ class Uploads:
             " :expires_at)",
             asdict(upload),
         )
+
+
+def _full() -> RefusedError:
+    return RefusedError("too_large", "the service's disk is full; ask whoever runs it to make room")
 
 
 def _probe_alone(path: Path) -> VideoInfo:

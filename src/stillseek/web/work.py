@@ -105,25 +105,33 @@ class Work:
     def _search(self, request: dict[str, Any], report: Report) -> object:
         wanted, boxes, unlike = self._pictures(request["queries"])
         pattern = request["in"]
+
+        def is_wanted(name: str) -> bool:
+            report(0.0, "searching the library")
+            return pattern is None or fnmatch(name, pattern)
+
         found = self._catalogue.library.search(
             wanted,
             boxes=boxes,
             unlike=unlike or None,
             top=request["limit"],
             # Of names alone: paths are none of a client's business.
-            within=None if pattern is None else lambda name: fnmatch(name, pattern),
+            within=is_wanted,
             localizer=self._localizer,
         )
+        report(1.0, "searching the library")
         return self._told_of_many(found, request["queries"])
 
     def _similar(self, request: dict[str, Any], report: Report) -> object:
         source, seconds = request["source"], (request["start_seconds"] + request["end_seconds"]) / 2
+        report(0.0, "searching the library")
         found = self._catalogue.library.similar(
             self._sources.path(source),
             seconds,
             top=request["limit"],
             localizer=self._localizer,
         )
+        report(1.0, "searching the library")
         query = {"source": source, "seconds": seconds, "is_unlike": False}
         return self._told_of_many(found, [query])
 
@@ -131,6 +139,8 @@ class Work:
         folder = self._sources.inside(request["folder"], request["path"])
         added = self._catalogue.library.add(
             folder,
+            # Links below it may lead anywhere.
+            may_read=lambda video: self._sources.is_inside(request["folder"], video),
             on_progress=lambda progress: report(
                 progress.share_done,
                 f"{progress.videos_done} of {progress.num_videos} videos are read",
