@@ -137,7 +137,7 @@ def search(
         since=since,
         min_duration_seconds=min_duration,
         fast=fast,
-        localizer=_localizer(place, checkpoint, model),
+        localizer=None if fast else _localizer(place, checkpoint, model),
     )
     code = _print_found(found, json=json)
     written = handoff.write(found, overwrite=overwrite)
@@ -173,7 +173,9 @@ def similar(
     parsed = parse_frame(frame)
     if parsed is None:
         raise UsageError(f"{frame} is not VIDEO@SECONDS, e.g. match.mp4@12.5")
-    found = _open(folder).similar(*parsed, top=top, moments=moments, fast=fast)
+    place = _open(folder)
+    head = None if fast else _localizer(place)
+    found = place.similar(*parsed, top=top, moments=moments, fast=fast, localizer=head)
     return _print_found(found, json=json)
 
 
@@ -342,14 +344,14 @@ def _open(
 
 
 def _localizer(
-    place: "Library", checkpoint: Path | None, model: Literal["sail", "matching"] | None
-) -> "Localizer | None":
-    """Another head than the shipped one; None where none is asked for."""
-    if checkpoint is None and model is None:
-        return None
+    place: "Library",
+    checkpoint: Path | None = None,
+    model: Literal["sail", "matching"] | None = None,
+) -> "Localizer":
+    """The head that looks at the best videos: so little work that a second thread only waits."""
     from stillseek.localize.localizer import Localizer
 
-    return Localizer.load(place.recipe, checkpoint=checkpoint, model=model)
+    return Localizer.load(place.recipe, checkpoint=checkpoint, model=model, threads=1)
 
 
 def _print_added(report: "AddReport") -> None:
