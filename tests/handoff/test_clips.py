@@ -84,7 +84,7 @@ def test_clips_and_tables_hold_no_control_characters(
     assert clip.path.name == "a\ufffdb\ufffd[31m_01_2.0-5.5s.mp4"
     assert clip.path.is_file()
     row = (tmp_path / "all.csv").read_text().splitlines()[1]
-    assert row.startswith(f"{tmp_path}/a\ufffdb\ufffd[31m.mp4,1,2.0,5.5,0.75,")
+    assert row.startswith(f"{tmp_path}/a\ufffdb\ufffd[31m.mp4,1,1,2.0,5.5,0.75,")
 
 
 def test_parts_of_several_videos_are_cut_with_handles(

@@ -1,5 +1,6 @@
 """A result as one HTML page that needs no other file and no network, and tells of no machine."""
 
+import os
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -228,7 +229,7 @@ def _moments(localization: Localization, room: Room) -> list[dict[str, object]]:
             "frames": frames_of(localization.video, moment.segment, room),
             "clip": None,
             # Works where the page lies beside the video.
-            "link": f"{quote(localization.video.name)}#t={moment.start_seconds:.2f}"
+            "link": f"{quote(os.fsencode(localization.video.name))}#t={moment.start_seconds:.2f}"
             f",{moment.end_seconds:.2f}",
         }
         for moment in localization.moments
