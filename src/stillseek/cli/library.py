@@ -86,7 +86,7 @@ def search(
     min_duration: float = 0.0,
     fast: bool = False,
     checkpoint: Path | None = None,
-    model: Literal["sail", "matching"] | None = None,
+    model: Literal["sail", "similarity", "matching"] | None = None,
     json: bool = False,
     csv: Path | None = None,
     handoff: Annotated[HandoffOptions, Parameter(name="*")] = _HANDOFF,
@@ -107,7 +107,7 @@ def search(
         min_duration: Only videos that are not shorter, in seconds.
         fast: Answer from the index alone, without a head.
         checkpoint: Use this trained head instead of the shipped one.
-        model: The shipped SAIL head, or matching.
+        model: The head that looks closer; the one shipped for the recipe where not given.
         json: Print one JSON object and nothing else.
         csv: Write a table of all moments, best video first.
         handoff: What is written for other programs.
@@ -346,7 +346,7 @@ def _open(
 def _localizer(
     place: "Library",
     checkpoint: Path | None = None,
-    model: Literal["sail", "matching"] | None = None,
+    model: Literal["sail", "similarity", "matching"] | None = None,
 ) -> "Localizer":
     """The head that looks at the best videos: so little work that a second thread only waits."""
     from stillseek.localize.localizer import Localizer
