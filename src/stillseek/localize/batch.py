@@ -273,9 +273,9 @@ def _write_table(batch: Batch, path: Path) -> None:
                 table.writerow((*names, *[None] * 6, spreadsheet_cell(answer.error or "")))
                 continue
             is_found = None if found.found is None else str(found.found).lower()
-            for place, moment in enumerate(found.moments, start=1):
+            for number, moment in enumerate(found.moments, start=1):
                 times = moment.start_seconds, moment.end_seconds, moment.score
-                table.writerow((*names, place, *times, found.presence, is_found, None))
+                table.writerow((*names, number, *times, found.presence, is_found, None))
             if not found.moments:
                 table.writerow((*names, *[None] * 4, found.presence, is_found, None))
 
