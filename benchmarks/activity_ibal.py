@@ -30,7 +30,6 @@ from stillseek.data.activity_ibal import (
     build_activity_ibal,
 )
 from stillseek.data.activitynet import ActivityNet, read_activitynet
-from stillseek.data.composed.lengths import LEVELS
 from stillseek.data.label_split import LabelSplit, draw_label_split, read_label_split
 from stillseek.data.manifest import Sample
 from stillseek.data.statistics import PAPER_TABLE, SplitStatistics, split_statistics
@@ -50,6 +49,7 @@ from stillseek.evaluation.random_draws import (
     mean_scores,
     training_lengths,
 )
+from stillseek.synthetic.composed.lengths import LEVELS
 
 MIN_SECONDS = np.arange(4, 13.01, 0.5)
 MAX_SECONDS = np.arange(36, 70.01, 2)

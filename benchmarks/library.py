@@ -30,9 +30,9 @@ from PIL import Image
 from stillseek.features import FeatureStore, RecipeOptions, VideoFeatures, VideoKey, load_recipe
 from stillseek.library import Library
 from stillseek.library.index import FEATURES, Index, make_index, writing
+from stillseek.library.index_tables import IndexedVideo
 from stillseek.library.settings import LibraryRecipe, Settings
 from stillseek.library.shortlist import best_videos
-from stillseek.library.tables import IndexedVideo
 from stillseek.timeline import ClipGrid
 
 CLIPS_A_VIDEO = 120

@@ -38,7 +38,7 @@ from lite_projection import photographs_of, views
 from pages import DOCS, fill, made_by
 from PIL import Image, ImageOps
 
-from stillseek.evaluation.calibration import auroc
+from stillseek.evaluation.fit_calibration import auroc
 from stillseek.features.recipes.efficientnet_lite import graph_of
 from stillseek.features.recipes.lite import LiteEncoder, LiteRecipe
 from stillseek.features.recipes.pca_reduction import CovarianceAccumulator, Reduction

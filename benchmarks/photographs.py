@@ -21,7 +21,7 @@ from pocket import ROOT, percent, run
 
 from stillseek.data.manifest import read_manifest
 from stillseek.evaluation.predictions import read_predictions
-from stillseek.evaluation.report import Estimate, paired_difference
+from stillseek.evaluation.score_tables import Estimate, paired_difference
 
 RESULTS = DOCS / "photographs.json"
 CARD = DOCS / "model_cards" / "lite.md"

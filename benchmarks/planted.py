@@ -17,11 +17,11 @@ from pathlib import Path
 
 import torch
 
-from stillseek.data.planted import PlantedConfig, planted_dataset
 from stillseek.evaluation.inference import predict
 from stillseek.evaluation.predictions import Predictions, PredictionsHeader
-from stillseek.evaluation.report import score_rows, swap_accuracy
+from stillseek.evaluation.score_tables import score_rows, swap_accuracy
 from stillseek.models.sail import Sail, SailConfig
+from stillseek.synthetic.planted import PlantedConfig, planted_dataset
 from stillseek.training.config import TrainConfig
 from stillseek.training.loop import train
 

@@ -30,7 +30,7 @@ from stillseek.data.manifest import Sample, read_manifest
 from stillseek.data.stored import StoredFeatures
 from stillseek.evaluation.inference import predict
 from stillseek.evaluation.overlap import segment_bounds, temporal_iou
-from stillseek.evaluation.report import bootstrap_means
+from stillseek.evaluation.score_tables import bootstrap_means
 from stillseek.features import FeatureStore, load_recipe
 from stillseek.files import replacing
 from stillseek.models.local_transformer import Fusion

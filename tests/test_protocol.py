@@ -6,9 +6,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from stillseek.data.planted import PlantedConfig, planted_dataset
-from stillseek.data.rendered.dataset import RenderedConfig, build_samples, draw_streams
 from stillseek.models.sail import Sail, SailConfig
+from stillseek.synthetic.planted import PlantedConfig, planted_dataset
+from stillseek.synthetic.rendered.rendered_dataset import (
+    RenderedConfig,
+    build_samples,
+    draw_streams,
+)
 from stillseek.training.config import TrainConfig
 from stillseek.training.loop import train
 

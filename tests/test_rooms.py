@@ -1,7 +1,11 @@
 """The rooms of the package: what keeps their import contract and their documentation honest."""
 
 import re
+from collections import Counter
+from graphlib import TopologicalSorter
 from pathlib import Path
+
+import grimp
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "src" / "stillseek"
@@ -14,6 +18,19 @@ def test_every_folder_of_modules_is_a_package() -> None:
     folders = {path.parent for path in PACKAGE.rglob("*.py")}
 
     assert not [folder for folder in folders if not (folder / "__init__.py").exists()]
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    graph = grimp.build_graph("stillseek", cache_dir=None)
+    imports = {module: graph.find_modules_directly_imported_by(module) for module in graph.modules}
+
+    TopologicalSorter(imports).prepare()
+
+
+def test_the_name_of_a_file_is_used_once() -> None:
+    names = Counter(path.name for path in PACKAGE.rglob("*.py") if path.stem != "__init__")
+
+    assert not [name for name, number in names.items() if number > 1]
 
 
 def test_every_room_is_in_the_api_reference() -> None:

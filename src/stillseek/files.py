@@ -37,8 +37,6 @@ _ENDS_BYTES = 1 << 16
 # Tables of some programs are UTF-16.
 _ENCODINGS = ("utf-8", "utf-16-le")
 _LONGEST_NAME_BYTES = 255
-# What spreadsheets compute where a cell begins with it.
-_FORMULAS = ("=", "+", "-", "@")
 _NO_TEXT = re.compile("[\ud800-\udfff]")
 # Control characters and line breaks of Unicode.
 _UNPRINTED = ("Cc", "Zl", "Zp")

@@ -6,8 +6,6 @@ import numpy as np
 import pytest
 
 from stillseek.cli.app import main
-from stillseek.data.rendered import dataset as rendered
-from stillseek.data.rendered.dataset import RenderedConfig
 from stillseek.features import (
     FeatureStore,
     QueryFeatures,
@@ -17,6 +15,8 @@ from stillseek.features import (
     content_hash,
 )
 from stillseek.media import read_image
+from stillseek.synthetic.rendered import rendered_dataset as rendered
+from stillseek.synthetic.rendered.rendered_dataset import RenderedConfig
 from stillseek.timeline import ClipGrid
 
 

@@ -5,9 +5,9 @@ from PIL import Image
 
 from stillseek.cli import demo
 from stillseek.cli.app import main
-from stillseek.data.rendered.dataset import RenderedConfig
-from stillseek.data.rendered.streams import Scene, Stream, class_split
 from stillseek.media import probe
+from stillseek.synthetic.rendered.rendered_dataset import RenderedConfig
+from stillseek.synthetic.rendered.streams import Scene, Stream, class_split
 from stillseek.timeline import Segment
 
 

@@ -8,9 +8,9 @@ import torch
 
 from stillseek.data.batching import BatchLoader, batch_indices, num_steps_of
 from stillseek.data.example import Batch, Example, ExampleSet
-from stillseek.data.planted import PlantedConfig, planted_dataset
 from stillseek.errors import FeatureError, StillseekError
 from stillseek.features import QueryFeatures, VideoFeatures
+from stillseek.synthetic.planted import PlantedConfig, planted_dataset
 
 PLANTED = PlantedConfig(
     clip_dim=13,

@@ -4,11 +4,11 @@ import pytest
 import torch
 from torch import nn
 
-from stillseek.data.planted import PlantedConfig, planted_dataset
 from stillseek.evaluation import collapse
 from stillseek.evaluation.collapse import PictureSwap
 from stillseek.models.inputs import blind_query
 from stillseek.models.matching import Matching, MatchingConfig
+from stillseek.synthetic.planted import PlantedConfig, planted_dataset
 from stillseek.tensors import LocalizerInput, LocalizerOutput
 
 DATA = list(

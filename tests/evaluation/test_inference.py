@@ -2,7 +2,6 @@ import pytest
 import torch
 
 from stillseek.data.example import collate
-from stillseek.data.planted import PlantedConfig, planted_dataset
 from stillseek.errors import UsageError
 from stillseek.evaluation.inference import predict
 from stillseek.models.flp import Flp, FlpConfig
@@ -10,6 +9,7 @@ from stillseek.models.matching import Matching, MatchingConfig
 from stillseek.models.sail import Sail, SailConfig
 from stillseek.models.sst import Sst, SstConfig
 from stillseek.models.tal import Tal, TalConfig
+from stillseek.synthetic.planted import PlantedConfig, planted_dataset
 
 DATA = planted_dataset(
     PlantedConfig(clip_dim=13, region_dim=17, global_dim=11, num_held_out_examples=7),

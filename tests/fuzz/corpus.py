@@ -22,7 +22,7 @@ from stillseek.evaluation.predictions import (
     write_predictions,
 )
 from stillseek.features import load_recipe
-from stillseek.handoff.annotations import write_annotations
+from stillseek.handoff.annotation_files import write_annotations
 from stillseek.handoff.selection import Selection
 from stillseek.localize import Localizer
 from stillseek.models.checkpoint import Checkpoint, save_checkpoint

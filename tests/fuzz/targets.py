@@ -9,7 +9,7 @@ from random import Random
 from stillseek.data.check import check_dataset
 from stillseek.data.durations import read_durations
 from stillseek.data.manifest import read_manifest
-from stillseek.data.own_videos.dataset import OwnVideosConfig, import_videos
+from stillseek.data.own_videos.own_dataset import OwnVideosConfig, import_videos
 from stillseek.evaluation.predictions import read_predictions
 from stillseek.features import FeatureStore, VideoKey, content_hash, load_recipe
 from stillseek.features.store.verify_and_prune import list_recipes, verify

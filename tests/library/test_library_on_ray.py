@@ -30,7 +30,7 @@ def test_three_workers_make_the_library_that_one_process_makes(
     by_ray = partial(
         extract_with_ray, load=tiny, fingerprint=tiny().fingerprint, gpus_per_worker=0.0
     )
-    monkeypatch.setattr("stillseek.library.library.extractor", lambda *_: by_ray)
+    monkeypatch.setattr("stillseek.library.saved_library.extractor", lambda *_: by_ray)
 
     report = shared.add(folder, workers=PROCESSES, engine="ray")
 

@@ -3,9 +3,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from stillseek.library.index_tables import Rows
 from stillseek.library.shortlist import best_videos, peaks
 from stillseek.library.space import Question, Space
-from stillseek.library.tables import Rows
 from stillseek.models.calibration import Calibration
 
 INF = np.inf

@@ -9,7 +9,6 @@ from torch import nn
 
 from stillseek.data.augmentation import Augmentation
 from stillseek.data.batching import batch_indices
-from stillseek.data.planted import PlantedConfig, planted_dataset
 from stillseek.errors import CheckpointError, StillseekError, UsageError
 from stillseek.evaluation.priors import best_prior
 from stillseek.models.flp import Flp, FlpConfig
@@ -18,6 +17,7 @@ from stillseek.models.matching import Matching, MatchingConfig
 from stillseek.models.sail import Sail, SailConfig
 from stillseek.models.sst import Sst, SstConfig
 from stillseek.models.tal import Tal, TalConfig
+from stillseek.synthetic.planted import PlantedConfig, planted_dataset
 from stillseek.training import loop
 from stillseek.training.config import TrainConfig
 from stillseek.training.loop import train

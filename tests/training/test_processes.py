@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 import torch
 from accelerate import PartialState
-from stillseek.data.planted import PlantedConfig, planted_dataset
+from stillseek.synthetic.planted import PlantedConfig, planted_dataset
 from stillseek.models.sail import Sail, SailConfig
 from stillseek.training.config import TrainConfig
 from stillseek.training.loop import train

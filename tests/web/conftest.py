@@ -20,7 +20,7 @@ from fastapi.testclient import TestClient
 from stillseek.features import FeatureStore
 from stillseek.localize import Localizer
 from stillseek.media import VideoWriter
-from stillseek.web.app import create_app
+from stillseek.web.application import create_app
 from stillseek.web.service import Service
 from stillseek.web.service_settings import ServiceSettings
 

@@ -193,7 +193,7 @@ def test_a_preview_of_what_plays_is_the_file_itself(running, media: Path) -> Non
 def test_sound_that_browsers_do_not_hear_needs_a_preview(tmp_path: Path) -> None:
     import av
 
-    from stillseek.web.pictures import is_playable
+    from stillseek.web.media_views import is_playable
 
     with VideoWriter(
         tmp_path / "a.mp4",

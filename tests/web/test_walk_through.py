@@ -11,7 +11,7 @@ import pytest
 import uvicorn
 from PIL import Image
 
-from stillseek.web.app import create_app
+from stillseek.web.application import create_app
 from stillseek.web.service_settings import named_folders
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "serve.md"

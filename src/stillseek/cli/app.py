@@ -36,7 +36,7 @@ from cyclopts import (
 )
 
 from stillseek.cli.console import one_line
-from stillseek.cli.queries import with_negative_boxes
+from stillseek.cli.query_options import with_negative_boxes
 from stillseek.cli.quiet import VERBOSE, is_own
 from stillseek.errors import (
     NotDrawnWarning,

@@ -12,7 +12,7 @@ from stillseek.errors import UsageError
 from stillseek.files import check_outputs
 
 if TYPE_CHECKING:
-    from stillseek.localize.batch import Batch
+    from stillseek.localize.pair_answers import Batch
 
 _RECIPE = RecipeBesideHead()
 
@@ -63,7 +63,8 @@ def batch(
     if top < 1:
         raise UsageError(f"top must be at least 1, got {top}")
     given = _inputs(pairs, videos, images)
-    from stillseek.localize.batch import (
+    from stillseek.localize.pair_table import pairs_of, read_pairs
+    from stillseek.localize.search_pairs import (
         RECORDS,
         REPORT,
         TABLE,
@@ -71,7 +72,6 @@ def batch(
         features_of,
         search_pairs,
     )
-    from stillseek.localize.pair_table import pairs_of, read_pairs
 
     check_outputs(
         [batch_output(out, name="--out")],

@@ -6,17 +6,17 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from stillseek.cli.console import print_wrote, progress_bar
-from stillseek.data.rendered.dataset import RenderedConfig
 from stillseek.files import IMAGE_SUFFIXES, Output, check_outputs
+from stillseek.synthetic.rendered.rendered_dataset import RenderedConfig
 
 dataset = App(name="dataset")
 dataset.command(
-    "stillseek.cli.own_videos:import_",
+    "stillseek.cli.dataset_import:import_",
     name="import",
     help="Make a data set of your own videos from annotations of what happens when.",
 )
 dataset.command(
-    "stillseek.cli.composed:compose",
+    "stillseek.cli.dataset_compose:compose",
     name="compose",
     help="Make untrimmed videos and questions from a folder of labelled photographs.",
 )
@@ -26,12 +26,12 @@ dataset.command(
     help="Check that a data set is whole: files, lengths, and features in a store.",
 )
 dataset.command(
-    "stillseek.cli.build:build",
+    "stillseek.cli.dataset_build:build",
     name="build",
     help="Build ActivityIBAL from ActivityNet's annotations, or another public data set.",
 )
 dataset.command(
-    "stillseek.cli.activity_ibal:stats",
+    "stillseek.cli.dataset_activity_ibal:stats",
     name="stats",
     help="Print Table 1 of a data set, and what its questions are made of.",
 )
@@ -57,7 +57,7 @@ def render(
         config: Settings of the benchmark.
         workers: Processes that render; one a core where not given.
     """
-    from stillseek.data.rendered.dataset import render_dataset
+    from stillseek.synthetic.rendered.rendered_dataset import render_dataset
 
     with progress_bar("rendering") as advance:
         manifest = render_dataset(out, config, workers=workers, on_progress=advance)

@@ -13,8 +13,8 @@ from stillseek.features import RecipeOptions
 from stillseek.files import Output, check_outputs
 
 if TYPE_CHECKING:
-    from stillseek.data.rendered.streams import Stream
     from stillseek.localize.localization import Localization
+    from stillseek.synthetic.rendered.streams import Stream
     from stillseek.timeline import Segment
 
 _OUT, _DEFAULTS = Path("demo_output"), RecipeOptions()
@@ -47,11 +47,11 @@ def demo(
     names = ("video.mp4", "query.png", "absent.png", "plot.png", "report.html")
     output = Output(name="--out", path=out, holds=names)
     check_outputs([output], inputs=[checkpoint, *files_of(options)], overwrite=overwrite)
-    from stillseek.data.rendered.dataset import write_stream
     from stillseek.localize import Localizer
     from stillseek.localize.localization import format_span
     from stillseek.localize.plot import plot_localization
     from stillseek.localize.report import write_report
+    from stillseek.synthetic.rendered.rendered_dataset import write_stream
 
     if seed < 0:
         raise UsageError(f"seed must be at least 0, got {seed}")
@@ -113,8 +113,8 @@ def _draw_streams(seed: int) -> "tuple[Stream, Stream, Stream]":
     """A video to search, one that shows the same activity, and one of an activity it does not."""
     import numpy as np
 
-    from stillseek.data.rendered.dataset import RenderedConfig
-    from stillseek.data.rendered.streams import class_split, draw_stream
+    from stillseek.synthetic.rendered.rendered_dataset import RenderedConfig
+    from stillseek.synthetic.rendered.streams import class_split, draw_stream
 
     unseen = class_split(RenderedConfig().seed).test
     target = unseen[int(np.random.default_rng(seed).integers(len(unseen)))]

@@ -11,7 +11,7 @@ from cyclopts import App, Parameter
 
 from stillseek.cli.console import print_some, print_wrote, progress_bar
 from stillseek.cli.handoff_options import HandoffOptions
-from stillseek.cli.queries import ImageQuery, Queries, check_pictures
+from stillseek.cli.query_options import ImageQuery, Queries, check_pictures
 from stillseek.cli.ranking_table import print_ranking
 from stillseek.cli.recipe_options import RecipeBesideHead
 from stillseek.errors import UsageError
@@ -20,7 +20,7 @@ from stillseek.files import REPORT_SUFFIXES, Output, check_outputs, json_text, s
 if TYPE_CHECKING:
     from stillseek.features import VideoOutcome
     from stillseek.library.adding import AddReport
-    from stillseek.library.library import Library
+    from stillseek.library.saved_library import Library
     from stillseek.localize.localizer import Localizer
     from stillseek.localize.ranking import Ranking
 
@@ -168,7 +168,7 @@ def similar(
         fast: Answer from the index alone, without a head.
         json: Print one JSON object and nothing else.
     """
-    from stillseek.cli.queries import parse_frame
+    from stillseek.cli.query_options import parse_frame
 
     parsed = parse_frame(frame)
     if parsed is None:
@@ -337,7 +337,7 @@ def watch(
 def _open(
     folder: Path, recipe: str | None = None, options: RecipeBesideHead = _RECIPE
 ) -> "Library":
-    from stillseek.library.library import Library
+    from stillseek.library.saved_library import Library
 
     given = None if options == _RECIPE else options.options()
     return Library.open(folder, recipe=recipe, recipe_options=given)

@@ -11,7 +11,7 @@ from cyclopts import Parameter
 
 from stillseek.cli.console import print_some, print_wrote, progress_bar
 from stillseek.cli.handoff_options import HandoffOptions
-from stillseek.cli.queries import ImageQuery, Queries, check_pictures
+from stillseek.cli.query_options import ImageQuery, Queries, check_pictures
 from stillseek.cli.ranking_table import print_ranking
 from stillseek.cli.recipe_options import RecipeBesideHead, files_of
 from stillseek.errors import UsageError
@@ -298,7 +298,7 @@ class _Outputs:
 
             outputs.append(table_output(self.csv, name="--csv"))
         if self.annotations is not None:
-            from stillseek.handoff.annotations import annotations_output, check_num_videos
+            from stillseek.handoff.annotation_files import annotations_output, check_num_videos
 
             place = annotations_output(
                 self.annotations, self.annotation_format, name="--annotations"
@@ -339,7 +339,7 @@ class _Outputs:
             write_ranking(ranking, self.csv, overwrite=self.overwrite)
             others.append(self.csv)
         if self.annotations is not None and any(found.moments for found in ranking.results):
-            from stillseek.handoff.annotations import write_annotations
+            from stillseek.handoff.annotation_files import write_annotations
             from stillseek.handoff.selection import selections_of
 
             items = selections_of(ranking.results)

@@ -11,7 +11,7 @@ from stillseek.errors import UsageError
 from stillseek.features.weights.published_files import cache_folder
 
 if TYPE_CHECKING:
-    from stillseek.library.library import Library
+    from stillseek.library.saved_library import Library
     from stillseek.localize.localizer import Localizer
 
 KEY_VARIABLE = "STILLSEEK_API_KEY"
@@ -92,7 +92,7 @@ def _load(
 
     if library is None:
         return Localizer.load(recipe, cache=data / "features"), None
-    from stillseek.library.library import Library
+    from stillseek.library.saved_library import Library
 
     # Messages leave its place out, which a relative one is not.
     opened = Library.open(library.absolute(), recipe=recipe)

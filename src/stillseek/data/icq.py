@@ -13,7 +13,7 @@ from pathlib import Path
 
 from stillseek.data.annotations import Activity, AnnotatedVideo, RawActivity, clean
 from stillseek.data.manifest import Sample
-from stillseek.data.own_videos.files import relative_path
+from stillseek.data.own_videos.annotated_files import relative_path
 from stillseek.data.records import (
     iterate_objects,
     parse_name,

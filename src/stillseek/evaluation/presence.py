@@ -9,7 +9,7 @@ import numpy as np
 from stillseek.data.absence import Absence
 from stillseek.data.manifest import Sample
 from stillseek.errors import DatasetError
-from stillseek.evaluation.calibration import (
+from stillseek.evaluation.fit_calibration import (
     ReliabilityBin,
     auroc,
     calibration_error,

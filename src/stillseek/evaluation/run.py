@@ -36,7 +36,7 @@ from stillseek.evaluation.priors import (
     random_prior,
     whole_video_prior,
 )
-from stillseek.evaluation.report import (
+from stillseek.evaluation.score_tables import (
     ScoreRow,
     SwapAccuracy,
     markdown_table,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
-from stillseek.evaluation.report import Estimate
+from stillseek.evaluation.score_tables import Estimate
 from stillseek.experiments.plan import ABLATIONS, BLIND, LAYERS, PAPER_LAYERS, SAIL
 from stillseek.experiments.tables import SplitAnswers, Table
 

@@ -8,7 +8,7 @@ from stillseek.data.example import FeatureSource
 from stillseek.data.manifest import Manifest
 from stillseek.data.records import parse_object, read_text, write_text_atomic
 from stillseek.errors import DatasetError, UsageError
-from stillseek.experiments.answers import answer_all, answers_of_run
+from stillseek.experiments.ask_heads import answer_all, answers_of_run
 from stillseek.experiments.examples import (
     attend,
     choose_samples,

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from matplotlib.figure import Figure
 
 from stillseek.evaluation.overlap import THRESHOLDS
-from stillseek.evaluation.report import Estimate
+from stillseek.evaluation.score_tables import Estimate
 from stillseek.experiments.plan import BLIND, LAYERS, Kind
 from stillseek.experiments.tables import Row, Table
 from stillseek.localize.panels import BLUE, FAINT, GREEN, INK, VERMILION

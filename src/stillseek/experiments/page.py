@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 
 from stillseek.data.manifest import Manifest
 from stillseek.evaluation.overlap import THRESHOLDS
-from stillseek.evaluation.report import Estimate
-from stillseek.experiments.answers import answers_of_run, read_answers, splits_of
+from stillseek.evaluation.score_tables import Estimate
+from stillseek.experiments.ask_heads import answers_of_run, read_answers, splits_of
 from stillseek.experiments.claims import Claim, claims_of, in_points
 from stillseek.experiments.examples import draw_example, read_attention
 from stillseek.experiments.figures import draw_layers, draw_methods, label_of

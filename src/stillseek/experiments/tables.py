@@ -5,14 +5,14 @@ from dataclasses import dataclass, field
 
 from stillseek.data.manifest import Manifest, Split
 from stillseek.evaluation.predictions import Predictions
-from stillseek.evaluation.report import (
+from stillseek.evaluation.run import by_model
+from stillseek.evaluation.score_tables import (
     Estimate,
     ScoreRow,
     paired_difference,
     score_rows,
     swap_accuracy,
 )
-from stillseek.evaluation.run import by_model
 from stillseek.experiments.plan import (
     ABLATIONS,
     BLIND,

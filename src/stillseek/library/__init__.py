@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from stillseek.library.library import Library
+    from stillseek.library.saved_library import Library
 
 __all__ = ["Library"]
 
@@ -13,4 +13,4 @@ def __getattr__(name: str) -> object:
     """The public name, from its module."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.library"), name)
+    return getattr(import_module(f"{__name__}.saved_library"), name)

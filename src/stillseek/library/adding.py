@@ -7,8 +7,8 @@ from pathlib import Path
 
 from stillseek.features import ExtractionProgress, ExtractionReport, VideoOutcome
 from stillseek.library.index import Index
+from stillseek.library.index_tables import IndexedVideo
 from stillseek.library.settings import Settings
-from stillseek.library.tables import IndexedVideo
 from stillseek.media.folder import find_videos
 
 # Videos in one write, and the time after which fewer are written: a search sees them then, and

@@ -13,8 +13,8 @@ from stillseek.features import ExtractionProgress, Recipe, RecipeOptions, VideoK
 from stillseek.features.store.content_address import entry_name
 from stillseek.library.adding import Extractor, add_to_index
 from stillseek.library.index import Index, make_index
+from stillseek.library.index_tables import IndexedVideo, Rows
 from stillseek.library.settings import LibraryRecipe, Settings
-from stillseek.library.tables import IndexedVideo, Rows
 
 # Rows are kept in half precision.
 _ROUNDING = 2.0**-10

@@ -12,9 +12,9 @@ from filelock import FileLock, Timeout
 from stillseek.errors import LibraryError
 from stillseek.features import FeatureStore, Recipe, VideoFeatures, VideoKey
 from stillseek.files import replacing
+from stillseek.library.index_tables import IndexedVideo, Tables
 from stillseek.library.settings import Settings
 from stillseek.library.space import Space
-from stillseek.library.tables import IndexedVideo, Tables
 
 FEATURES = "features"
 _SPACE, _TABLES, _LOCK = "space.safetensors", "index.sqlite", "writer.lock"

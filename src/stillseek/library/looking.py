@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from stillseek.errors import CorruptFeaturesError, FeatureError
 from stillseek.features import QueryFeatures, Recipe
 from stillseek.library.index import Index
+from stillseek.library.index_tables import IndexedVideo, Rows
 from stillseek.library.settings import Settings
 from stillseek.library.shortlist import Asked, answer, best_videos, curve, without_moment
-from stillseek.library.tables import IndexedVideo, Rows
 from stillseek.localize.localization import Localization
 from stillseek.localize.query_image import Box, QueryImage, encode_picture
 from stillseek.localize.ranking import FailedVideo, Ranking

@@ -7,8 +7,8 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from stillseek.features import VideoFeatures
+from stillseek.library.index_tables import IndexedVideo, Rows
 from stillseek.library.space import ROW_STRIDE, Question, Space
-from stillseek.library.tables import IndexedVideo, Rows
 from stillseek.localize.localization import Localization, Similarity
 from stillseek.localize.query_image import Box, QueryImage
 from stillseek.models.calibration import penalties

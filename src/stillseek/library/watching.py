@@ -16,7 +16,7 @@ from stillseek.library.adding import AddReport
 from stillseek.media.folder import is_video_name, videos_below
 
 if TYPE_CHECKING:
-    from stillseek.library.library import Library
+    from stillseek.library.saved_library import Library
     from stillseek.localize.ranking import Ranking
 
 # How often files that change are looked at.

@@ -4,7 +4,6 @@ import os
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -33,12 +32,10 @@ from stillseek.localize.localization import (
 )
 from stillseek.localize.page_chart import chart_of
 from stillseek.localize.page_pictures import Room, clip_uri, frames_of, picture_uri
+from stillseek.localize.pair_answers import Batch
 from stillseek.localize.query_image import VideoFrame, pixels_of
 from stillseek.localize.ranking import Ranking, rank
 from stillseek.timeline import Segment
-
-if TYPE_CHECKING:
-    from stillseek.localize.batch import Batch
 
 PAGE_BYTES = 20_000_000
 """What the pictures and clips of a page may take: what mail and browsers still carry."""
@@ -140,7 +137,7 @@ def write_ranking_report(ranking: Ranking, path: Path | str, *, overwrite: bool 
         place.write_text(page, encoding="utf-8")
 
 
-def write_batch_report(batch: "Batch", path: Path | str, *, overwrite: bool = False) -> None:
+def write_batch_report(batch: Batch, path: Path | str, *, overwrite: bool = False) -> None:
     """Writes a page of many pictures, each with its videos, best first.
 
     Args:

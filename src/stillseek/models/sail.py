@@ -15,7 +15,7 @@ from stillseek.models.local_transformer import (
     LocalTransformer,
     LocalTransformerLayer,
 )
-from stillseek.models.localizer import OrderSensitiveLocalizer
+from stillseek.models.order_sensitive_localizer import OrderSensitiveLocalizer
 from stillseek.models.region_encoder import RegionEncoder, RegionSelfAttention
 from stillseek.tensors import LocalizerInput, LocalizerOutput
 

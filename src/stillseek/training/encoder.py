@@ -13,10 +13,10 @@ import torch.nn.functional as F  # noqa: N812
 from jaxtyping import Float, Int64, UInt8
 from torch import Tensor, nn
 
-from stillseek.data.rendered.pictures import render_pictures
-from stillseek.data.rendered.streams import class_split
 from stillseek.features.recipes.pocket_encoder import PocketEncoder
 from stillseek.files import replacing
+from stillseek.synthetic.rendered.pictures import render_pictures
+from stillseek.synthetic.rendered.streams import class_split
 from stillseek.training.encoder_config import EncoderTrainConfig
 
 

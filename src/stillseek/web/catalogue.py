@@ -6,12 +6,12 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from stillseek.files import shown_name
-from stillseek.library.library import Library
+from stillseek.library.saved_library import Library
 from stillseek.library.settings import Settings
 from stillseek.web.refusals import RefusedError
 
 if TYPE_CHECKING:
-    from stillseek.library.tables import IndexedVideo
+    from stillseek.library.index_tables import IndexedVideo
 
 # Videos play by many small requests, each of which asks where the file is.
 _KNOWN_SECONDS = 2.0

@@ -5,8 +5,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 
 from stillseek.files import shown_name
-from stillseek.web.answers import ServiceOf
 from stillseek.web.refusals import RefusedError
+from stillseek.web.route_parts import ServiceOf
 from stillseek.web.schemas import Entries, UploadOut
 
 router = APIRouter(tags=["files"])

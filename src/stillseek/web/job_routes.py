@@ -8,9 +8,9 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import FileResponse, StreamingResponse
 
 from stillseek.files import json_text
-from stillseek.web.answers import ServiceOf
 from stillseek.web.jobs import ENDED
 from stillseek.web.refusals import RefusedError
+from stillseek.web.route_parts import ServiceOf
 from stillseek.web.schemas import JobIn, JobOut
 from stillseek.web.service import Service
 

@@ -5,8 +5,8 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Response
 
-from stillseek.web.answers import ServiceOf
 from stillseek.web.exports import exported
+from stillseek.web.route_parts import ServiceOf
 from stillseek.web.schemas import ExportIn, LabelIn, LabelOut, Labels, LibraryOut, LibraryVideos
 
 router = APIRouter()

@@ -7,10 +7,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse
 
-from stillseek.web.answers import ServiceOf
 from stillseek.web.job_routes import changes
-from stillseek.web.pictures import facts, frame_jpeg, is_playable, strip_jpeg
+from stillseek.web.media_views import facts, frame_jpeg, is_playable, strip_jpeg
 from stillseek.web.refusals import RefusedError
+from stillseek.web.route_parts import ServiceOf
 from stillseek.web.schemas import MediaInfo, Seconds, Source
 from stillseek.web.service import Service
 

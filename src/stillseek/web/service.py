@@ -16,15 +16,15 @@ from stillseek.web.database import Database
 from stillseek.web.jobs import Jobs
 from stillseek.web.kept_features import KeptFeatures
 from stillseek.web.labels import Labels
-from stillseek.web.metrics import Metrics
 from stillseek.web.previews import Previews
+from stillseek.web.prometheus_metrics import Metrics
 from stillseek.web.service_settings import ServiceSettings
 from stillseek.web.sources import Sources
 from stillseek.web.uploads import Uploads
 from stillseek.web.work import Work
 
 if TYPE_CHECKING:
-    from stillseek.library.library import Library
+    from stillseek.library.saved_library import Library
 
 # What waits for one of them need not wait for the others.
 _LANES = (("locate", "add"), ("search", "similar"), ("cut", "preview"))

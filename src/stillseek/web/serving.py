@@ -11,7 +11,7 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from stillseek.errors import UsageError
-from stillseek.web.app import create_app
+from stillseek.web.application import create_app
 from stillseek.web.service import Service
 
 # Streams of events end by themselves; a download that is not done by then breaks off.

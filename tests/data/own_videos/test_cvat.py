@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from stillseek.data.own_videos.annotated_files import VideoFolder
 from stillseek.data.own_videos.cvat import read_cvat
-from stillseek.data.own_videos.files import VideoFolder
 from stillseek.data.own_videos.table import Rows
 from stillseek.errors import DatasetError
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from stillseek.data.own_videos.files import VideoFolder
+from stillseek.data.own_videos.annotated_files import VideoFolder
 from stillseek.data.own_videos.label_studio import is_label_studio, read_label_studio
 from stillseek.data.own_videos.table import Rows
 from stillseek.errors import DatasetError

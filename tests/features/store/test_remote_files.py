@@ -20,7 +20,8 @@ from stillseek.features import (
 )
 from stillseek.features.recipes.recipe import VideoFeatures
 from stillseek.features.store.content_address import entry_name
-from stillseek.features.store.store_files import LocalFiles, open_files
+from stillseek.features.store.store_files import LocalFiles
+from stillseek.features.store.store_place import open_files
 from stillseek.features.store.verify_and_prune import (
     find_garbage,
     list_recipes,

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from stillseek.data.own_videos.files import file_name
+from stillseek.data.own_videos.annotated_files import file_name
 from stillseek.data.own_videos.table import DELIMITERS, Rows, collect, parse_seconds
 from stillseek.errors import DatasetError, UsageError
 

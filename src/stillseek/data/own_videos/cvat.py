@@ -11,7 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from stillseek.data.own_videos.files import VideoFolder, file_name
+from stillseek.data.own_videos.annotated_files import VideoFolder, file_name
 from stillseek.data.own_videos.markup import attribute_of, read_xml
 from stillseek.data.own_videos.table import Rows, collect
 from stillseek.errors import DatasetError, UsageError

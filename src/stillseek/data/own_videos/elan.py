@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from stillseek.data.own_videos.files import file_name
+from stillseek.data.own_videos.annotated_files import file_name
 from stillseek.data.own_videos.markup import attribute_of, read_xml
 from stillseek.data.own_videos.table import Rows, collect
 from stillseek.errors import DatasetError, UsageError

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from stillseek.data.manifest import settings_sha256
-from stillseek.data.own_videos.files import relative_path
+from stillseek.data.own_videos.annotated_files import relative_path
 from stillseek.data.own_videos.targets import Target
 
 

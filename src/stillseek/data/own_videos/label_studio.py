@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from stillseek.data.own_videos.files import VideoFolder, file_name
+from stillseek.data.own_videos.annotated_files import VideoFolder, file_name
 from stillseek.data.own_videos.table import Rows, collect
 from stillseek.errors import DatasetError, UsageError
 from stillseek.media.folder import is_video_name

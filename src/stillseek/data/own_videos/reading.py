@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from stillseek.data.activitynet import ActivityNet, read_activitynet
+from stillseek.data.own_videos.annotated_files import VideoFolder
 from stillseek.data.own_videos.boris import (
     find_boris_table,
     is_boris_project,
@@ -13,7 +14,6 @@ from stillseek.data.own_videos.boris import (
 from stillseek.data.own_videos.cvat import read_cvat
 from stillseek.data.own_videos.decisions import read_decisions
 from stillseek.data.own_videos.elan import read_elan
-from stillseek.data.own_videos.files import VideoFolder
 from stillseek.data.own_videos.label_studio import is_label_studio, read_label_studio
 from stillseek.data.own_videos.table import Row, Rows, read_csv, read_entries
 from stillseek.data.own_videos.via import is_via_project, read_via_csv, read_via_project

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from stillseek.data.annotations import Activity, merge_overlapping
 from stillseek.data.manifest import Split
-from stillseek.data.own_videos.files import VideoFolder
+from stillseek.data.own_videos.annotated_files import VideoFolder
 from stillseek.data.own_videos.table import Row, Rows
 from stillseek.errors import MediaError, UsageError
 from stillseek.media import probe, read_image

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stillseek.data.own_videos.files import file_name
+from stillseek.data.own_videos.annotated_files import file_name
 from stillseek.data.own_videos.table import Rows, collect
 from stillseek.data.records import parse_json
 from stillseek.errors import DatasetError, UsageError

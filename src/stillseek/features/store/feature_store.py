@@ -31,7 +31,7 @@ from stillseek.features.store.entry_format import (
     read_rows,
     unpack,
 )
-from stillseek.features.store.store_files import open_files
+from stillseek.features.store.store_place import open_files
 from stillseek.media import frame_at, read_image
 from stillseek.timeline import ClipGrid, Segment
 

@@ -1,0 +1,1 @@
+"""Videos that we make: rendered, composed of photographs, or planted as features alone."""

@@ -1,0 +1,305 @@
+"""What is written for other tools: read again by our readers, and looked at as the tool would."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+from pympi.Elan import Eaf
+
+from stillseek.data.own_videos.annotated_files import VideoFolder
+from stillseek.data.own_videos.reading import read_annotations
+from stillseek.errors import MediaError, UsageError
+from stillseek.handoff.annotation_files import (
+    AnnotationFormat,
+    annotation_format,
+    annotations_output,
+    check_num_videos,
+    write_annotations,
+)
+from stillseek.handoff.selection import Selection
+from stillseek.timeline import Segment
+
+FILES: dict[AnnotationFormat, str] = {
+    "elan": "found.eaf",
+    "boris": "found.boris",
+    "label-studio": "found.json",
+    "cvat": "found.xml",
+    "via": "found.json",
+    "activitynet": "found.json",
+    "csv": "found.csv",
+}
+NAMES = {"monday/fête & co.mp4": 10, "tuesday/cam.mp4": 7}
+
+
+@pytest.fixture
+def videos(write_clip: Callable[..., Path], tmp_path: Path) -> dict[str, Path]:
+    return {
+        name: write_clip(name=f"videos/{name}", seconds=9, rate=rate, seed=rate)
+        for name, rate in NAMES.items()
+    }
+
+
+def moment(
+    video: Path,
+    start: float | int,
+    end: float | int,
+    name: str | None = "Jump",
+    score: float | None = 0.75,
+) -> Selection:
+    return Selection(video=video, segment=Segment(float(start), float(end)), score=score, name=name)
+
+
+def written(items: list[Selection], folder: Path, format: AnnotationFormat) -> Path:
+    path = folder / "made" / FILES[format]
+    write_annotations(items, path, format)
+    return path
+
+
+def read(path: Path, folder: Path) -> list[tuple[str, float, float, str]]:
+    """As `dataset import` finds them: the id of the video, and times."""
+    videos = VideoFolder(folder / "videos")
+    rows = read_annotations(path, videos)
+    assert rows.problems == ()
+    return sorted(
+        (
+            videos.find(row.video, prefix=rows.prefix, elsewhere=rows.elsewhere),
+            row.start_seconds,
+            row.end_seconds,
+            row.label,
+        )
+        for row in rows.rows
+    )
+
+
+@pytest.mark.parametrize("format", ["boris", "label-studio", "via", "activitynet", "csv"])
+def test_moments_of_several_videos_come_back(
+    format: AnnotationFormat, videos: dict[str, Path], tmp_path: Path
+) -> None:
+    one, other = videos.values()
+    items = [moment(other, 2, 5, "Run & <jump>"), moment(one, 0, 1.5), moment(other, 6, 7, None)]
+
+    path = written(items, tmp_path, format)
+
+    assert read(path, tmp_path) == [
+        ("monday/fête & co", 0.0, 1.5, "Jump"),
+        ("tuesday/cam", 2.0, 5.0, "Run & <jump>"),
+        ("tuesday/cam", 6.0, 7.0, "moment"),
+    ]
+    assert str(tmp_path) not in path.read_text("utf-8")
+
+
+@pytest.mark.parametrize("format", FILES)
+def test_moments_that_overlap_or_end_with_the_video_come_back(
+    format: AnnotationFormat, videos: dict[str, Path], tmp_path: Path
+) -> None:
+    video = videos["monday/fête & co.mp4"]
+    times = [(6.5, 9.0), (1.0, 3.5), (2.5, 4.5), (3.5, 5.0)]
+
+    path = written([moment(video, *each, score=None) for each in times], tmp_path, format)
+
+    assert read(path, tmp_path) == [("monday/fête & co", *each, "Jump") for each in sorted(times)]
+    assert str(tmp_path) not in path.read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("format", "most"),
+    [
+        *((format, 1e-6) for format in ("via", "activitynet", "csv")),
+        *((format, 5e-4) for format in ("elan", "boris")),
+        *((format, 0.5 / 7) for format in ("cvat", "label-studio")),  # half a frame
+    ],
+)
+def test_times_come_back_as_well_as_the_format_can(
+    format: AnnotationFormat, most: float, videos: dict[str, Path], tmp_path: Path
+) -> None:
+    times = (1.2345678, 4.7654321)
+
+    path = written([moment(videos["tuesday/cam.mp4"], *times)], tmp_path, format)
+
+    ((_, start, end, _),) = read(path, tmp_path)
+    assert (start, end) == pytest.approx(times, abs=most * 1.001)
+
+
+@pytest.mark.parametrize("format", FILES)
+def test_moment_shorter_than_the_format_can_say_does_not_vanish(
+    format: AnnotationFormat, videos: dict[str, Path], tmp_path: Path
+) -> None:
+    video = videos["tuesday/cam.mp4"]
+
+    path = written([moment(video, 3.0, 3.00001), moment(video, 8.99, 8.9901)], tmp_path, format)
+
+    assert len(read(path, tmp_path)) == 2
+
+
+def test_elan_has_a_tier_without_overlaps_and_slots_in_order(
+    videos: dict[str, Path], tmp_path: Path
+) -> None:
+    video = videos["monday/fête & co.mp4"]
+    times = ((4.0, 6.0), (1.0, 3.0), (2.0, 3.5))
+
+    path = written([moment(video, *each) for each in times], tmp_path, "elan")
+
+    root = ET.parse(path).getroot()
+    assert [child.tag for child in root] == [
+        *("HEADER", "TIME_ORDER", "TIER", "TIER", "LINGUISTIC_TYPE")
+    ]
+    slots = [int(slot.attrib["TIME_VALUE"]) for slot in root.iter("TIME_SLOT")]
+    assert slots == [1000, 2000, 3000, 3500, 4000, 6000]
+    assert [len(tier) for tier in root.iter("TIER")] == [2, 1]
+    ids = [each.attrib["ANNOTATION_ID"] for each in root.iter("ALIGNABLE_ANNOTATION")]
+    assert ids == ["a1", "a2", "a3"]
+    media = root.find("HEADER/MEDIA_DESCRIPTOR")
+    assert media is not None
+    assert media.attrib["MIME_TYPE"] == "video/mp4"
+    assert (path.parent / media.attrib["RELATIVE_MEDIA_URL"]).samefile(video)
+
+
+def test_another_reader_of_elan_finds_the_same(videos: dict[str, Path], tmp_path: Path) -> None:
+    times = ((4.0, 6.25), (1.0, 3.001), (2.0, 3.5))
+    video = videos["tuesday/cam.mp4"]
+
+    path = written([moment(video, *each, "Run & jump") for each in times], tmp_path, "elan")
+
+    document = Eaf(str(path))
+    found = [sorted(document.get_annotation_data_for_tier(tier)) for tier in document.tiers]
+    assert found == [
+        [(1000, 3001, "Run & jump"), (4000, 6250, "Run & jump")],
+        [(2000, 3500, "Run & jump")],
+    ]
+
+
+def test_what_another_writer_of_elan_wrote_is_read(videos: dict[str, Path], tmp_path: Path) -> None:
+    document = Eaf(author="somebody")
+    document.add_linked_file(str(videos["tuesday/cam.mp4"]), relpath="../videos/tuesday/cam.mp4")
+    document.add_tier("hands")
+    document.add_annotation("hands", 100, 2500, "wave")
+    document.add_annotation("hands", 2500, 3999, "")
+    document.to_file(str(tmp_path / "theirs.eaf"))
+
+    assert read(tmp_path / "theirs.eaf", tmp_path) == [
+        ("tuesday/cam", 0.1, 2.5, "wave"),
+        ("tuesday/cam", 2.5, 3.999, "hands"),
+    ]
+
+
+def test_cvat_has_a_box_that_begins_and_one_that_hides_it(
+    videos: dict[str, Path], tmp_path: Path
+) -> None:
+    path = written([moment(videos["tuesday/cam.mp4"], 1, 3)], tmp_path, "cvat")
+
+    root = ET.parse(path).getroot()
+    boxes = [(box.attrib["frame"], box.attrib["outside"]) for box in root.iter("box")]
+    assert boxes == [("7", "0"), ("21", "1")]
+    assert {box.attrib["ybr"] for box in root.iter("box")} == {"48.00"}
+    assert root.findtext("meta/task/labels/label/name") == "Jump"
+    assert root.findtext("meta/task/size") == "63"
+
+
+def test_label_studio_has_predictions_with_their_scores(
+    videos: dict[str, Path], tmp_path: Path
+) -> None:
+    items = [moment(video, 1, 3) for video in videos.values()]
+
+    tasks = json.loads(written(items, tmp_path, "label-studio").read_text("utf-8"))
+
+    assert [task["data"]["video"] for task in tasks] == [
+        "/data/local-files/?d=monday/f%C3%AAte%20%26%20co.mp4",
+        "/data/local-files/?d=tuesday/cam.mp4",
+    ]
+    (prediction,) = tasks[1]["predictions"]
+    (result,) = prediction["result"]
+    assert result["value"] == {"ranges": [{"start": 8, "end": 21}], "timelinelabels": ["Jump"]}
+    assert result["score"] == 0.75
+
+
+def test_boris_has_a_state_a_label_and_the_way_to_every_video(
+    videos: dict[str, Path], tmp_path: Path
+) -> None:
+    items = [moment(video, 1, 3) for video in videos.values()]
+
+    path = written(items, tmp_path, "boris")
+
+    project = json.loads(path.read_text("utf-8"))
+    (behavior,) = project["behaviors_conf"].values()
+    assert (behavior["code"], behavior["type"]) == ("Jump", "State event")
+    for observation, video in zip(project["observations"].values(), videos.values(), strict=True):
+        (name,) = observation["file"]["1"]
+        assert (path.parent / name).samefile(video)
+        assert observation["media_info"]["length"] == {name: 9.0}
+        assert [event[:3] for event in observation["events"]] == [
+            [1.0, "", "Jump"],
+            [3.0, "", "Jump"],
+        ]
+
+
+def test_csv_computes_nothing_in_a_spreadsheet(write_clip, tmp_path: Path) -> None:
+    video = write_clip(name="videos/=1+1.mp4", seconds=2)
+
+    path = written([moment(video, 0, 1, "@SUM(A1)", score=None)], tmp_path, "csv")
+
+    assert path.read_text() == "video,start,end,label,score\n./=1+1.mp4,0.0,1.0,'@SUM(A1),\n"
+    assert read(path, tmp_path)[0][0] == "=1+1"
+
+
+@pytest.mark.parametrize(
+    ("name", "format"),
+    [
+        ("a.eaf", "elan"),
+        ("A.EAF", "elan"),
+        ("a.boris", "boris"),
+        ("a.xml", "cvat"),
+        ("a.csv", "csv"),
+    ],
+)
+def test_suffix_tells_the_format(name: str, format: str) -> None:
+    assert annotation_format(Path(name)) == format
+
+
+@pytest.mark.parametrize(
+    ("name", "choices"),
+    [
+        ("a.json", "label-studio, via, activitynet"),
+        ("a.txt", "elan, boris, label-studio, cvat, via, activitynet, csv"),
+    ],
+)
+def test_suffix_of_several_formats_or_none_needs_one(name: str, choices: str) -> None:
+    message = rf"{name} does not say what annotations to write; choose with --annotation-format "
+    with pytest.raises(UsageError, match=message) as caught:
+        annotations_output(Path(name))
+    assert str(caught.value).endswith(f"(format): {choices}")
+
+
+@pytest.mark.parametrize("format", ["elan", "cvat"])
+def test_formats_of_one_video_refuse_two(
+    format: AnnotationFormat, videos: dict[str, Path], tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match=f"a file of {format} is of one video, got 2"):
+        written([moment(video, 1, 3) for video in videos.values()], tmp_path, format)
+    assert not (tmp_path / "made").exists()
+    check_num_videos(tmp_path / FILES[format], None, 1)
+
+
+def test_what_cannot_be_written_is_refused(videos: dict[str, Path], tmp_path: Path) -> None:
+    video = videos["tuesday/cam.mp4"]
+    items = [moment(video, 1, 3)]
+    with pytest.raises(UsageError, match="there is no moment to write"):
+        write_annotations([], tmp_path / "a.csv")
+    with pytest.raises(UsageError, match="has a name of another format; it must end in"):
+        write_annotations(items, tmp_path / "a.xml", "elan")
+    (tmp_path / "mine.csv").write_text("my own notes")
+    with pytest.raises(UsageError, match="exists, and stillseek did not write it"):
+        write_annotations(items, tmp_path / "mine.csv")
+    with pytest.raises(MediaError):
+        write_annotations([moment(tmp_path / "gone.mp4", 1, 3)], tmp_path / "a.xml")
+
+
+@pytest.mark.parametrize("format", FILES)
+def test_what_was_written_may_be_written_again(
+    format: AnnotationFormat, videos: dict[str, Path], tmp_path: Path
+) -> None:
+    for end in (3.0, 4.0):
+        path = written([moment(videos["tuesday/cam.mp4"], 1, end)], tmp_path, format)
+
+    assert read(path, tmp_path)[0][2] == 4.0
