@@ -13,14 +13,14 @@ import numpy as np
 
 from stillseek.data.activitynet import read_activitynet
 from stillseek.data.manifest import Manifest, Sample, Split
-from stillseek.data.records import (
+from stillseek.errors import DatasetError
+from stillseek.records import (
     dump_record,
     iterate_objects,
     parse_record,
     read_text,
     write_text_atomic,
 )
-from stillseek.errors import DatasetError
 
 Absence = Literal["other", "sibling", "elsewhere"]
 """Why an activity is not in the video.

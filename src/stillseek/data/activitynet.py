@@ -11,17 +11,17 @@ from pathlib import Path
 from typing import Any
 
 from stillseek.data.annotations import AnnotatedVideo, Cleaning, RawActivity, clean
-from stillseek.data.records import (
+from stillseek.data.taxonomy import Taxonomy, parse_taxonomy, read_taxonomy
+from stillseek.errors import DatasetError, MediaError, TruncatedMediaWarning
+from stillseek.media import probe
+from stillseek.media.folder import find_video
+from stillseek.records import (
     parse_name,
     parse_number,
     parse_object,
     parse_values,
     read_text,
 )
-from stillseek.data.taxonomy import Taxonomy, parse_taxonomy, read_taxonomy
-from stillseek.errors import DatasetError, MediaError, TruncatedMediaWarning
-from stillseek.media import probe
-from stillseek.media.folder import find_video
 
 # Annotations are rounded, and containers disagree with their streams about where a video ends.
 DURATION_TOLERANCE_SECONDS = 0.5

@@ -9,8 +9,8 @@ from typing import Any
 from stillseek.data.annotations import AnnotatedVideo
 from stillseek.data.manifest import Manifest, Sample, write_manifest
 from stillseek.data.own_videos.annotated_files import relative_path
-from stillseek.data.records import parse_object, read_text, write_text_atomic
 from stillseek.errors import DatasetError
+from stillseek.records import parse_object, read_text, write_text_atomic
 
 _FILE = "durations.json"
 _SETTING = "durations_sha256"

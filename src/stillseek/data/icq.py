@@ -14,16 +14,16 @@ from pathlib import Path
 from stillseek.data.annotations import Activity, AnnotatedVideo, RawActivity, clean
 from stillseek.data.manifest import Sample
 from stillseek.data.own_videos.annotated_files import relative_path
-from stillseek.data.records import (
+from stillseek.data.windows import split_video
+from stillseek.errors import DatasetError
+from stillseek.files import IMAGE_SUFFIXES
+from stillseek.records import (
     iterate_objects,
     parse_name,
     parse_number,
     parse_values,
     read_text,
 )
-from stillseek.data.windows import split_video
-from stillseek.errors import DatasetError
-from stillseek.files import IMAGE_SUFFIXES
 from stillseek.timeline import Segment
 
 SOURCE = "ICQ-Highlight"

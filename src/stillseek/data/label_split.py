@@ -7,9 +7,9 @@ from typing import Literal
 
 import numpy as np
 
-from stillseek.data.records import parse_object, read_text
 from stillseek.errors import DatasetError, UsageError
 from stillseek.features.weights.published_files import WeightsFile
+from stillseek.records import parse_object, read_text
 
 LabelRole = Literal["train", "validation", "test"]
 _ROLES: tuple[LabelRole, ...] = ("train", "validation", "test")

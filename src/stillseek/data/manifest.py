@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from stillseek.data.records import (
+from stillseek.errors import DatasetError, UsageError
+from stillseek.files import Output, refuse_url
+from stillseek.media.folder import find_video
+from stillseek.records import (
     dump_record,
     iterate_objects,
     parse_object,
@@ -17,9 +20,6 @@ from stillseek.data.records import (
     read_text,
     write_text_atomic,
 )
-from stillseek.errors import DatasetError, UsageError
-from stillseek.files import Output, refuse_url
-from stillseek.media.folder import find_video
 from stillseek.timeline import Segment
 
 HEADER_NAME = "manifest.json"

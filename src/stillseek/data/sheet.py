@@ -10,11 +10,11 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from stillseek.data.annotations import Activity
 from stillseek.data.manifest import Manifest, Sample
-from stillseek.data.records import parse_object, read_text
 from stillseek.errors import DatasetError, UsageError
 from stillseek.files import IMAGE_SUFFIXES, Output, check_outputs
 from stillseek.media import frame_at, frames_at, read_image
 from stillseek.media.picture_files import save_image
+from stillseek.records import parse_object, read_text
 from stillseek.timeline import Segment
 
 _CELL = (144, 108)

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from stillseek.data.manifest import settings_sha256
-from stillseek.data.records import parse_json, read_text
 from stillseek.errors import DatasetError
+from stillseek.records import parse_json, read_text
 
 # Edges between two classes of one parent.
 SIBLINGS = 2

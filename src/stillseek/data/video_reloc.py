@@ -12,10 +12,10 @@ from pathlib import Path
 
 from stillseek.data.annotations import Activity, AnnotatedVideo
 from stillseek.data.label_split import LabelRole, LabelSplit
-from stillseek.data.records import parse_json, parse_number, parse_object, parse_values, read_text
 from stillseek.data.taxonomy import Taxonomy
 from stillseek.data.windows import Window
 from stillseek.errors import DatasetError
+from stillseek.records import parse_json, parse_number, parse_object, parse_values, read_text
 from stillseek.timeline import Segment
 
 SOURCE = "video re-localization"

@@ -18,11 +18,11 @@ from PIL import Image
 
 from stillseek.data.annotations import AnnotatedVideo
 from stillseek.data.manifest import Sample, Split
-from stillseek.data.records import parse_name, parse_number, parse_object, parse_values, read_text
 from stillseek.errors import DatasetError
 from stillseek.media import frames_at
 from stillseek.media.folder import find_video
 from stillseek.media.picture_files import save_image
+from stillseek.records import parse_name, parse_number, parse_object, parse_values, read_text
 from stillseek.timeline import Segment
 
 SOURCE = "VQ2D"

@@ -9,15 +9,15 @@ import numpy as np
 from jaxtyping import Float
 
 from stillseek.data.manifest import Sample
-from stillseek.data.records import (
+from stillseek.errors import DatasetError
+from stillseek.files import Output
+from stillseek.records import (
     dump_record,
     iterate_objects,
     parse_record,
     read_text,
     write_text_atomic,
 )
-from stillseek.errors import DatasetError
-from stillseek.files import Output
 from stillseek.timeline import ClipGrid
 
 FORMAT_VERSION = 1

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from stillseek.data.example import FeatureSource
 from stillseek.data.manifest import Manifest
-from stillseek.data.records import parse_object, read_text, write_text_atomic
 from stillseek.errors import DatasetError, UsageError
 from stillseek.experiments.ask_heads import answer_all, answers_of_run
 from stillseek.experiments.examples import (
@@ -37,6 +36,7 @@ from stillseek.files import json_text
 from stillseek.models.checkpoint import Checkpoint, load_checkpoint
 from stillseek.models.checkpoint_header import HEAD_FOLDER
 from stillseek.models.sail import Sail
+from stillseek.records import parse_object, parse_record, read_text, write_text_atomic
 from stillseek.timeline import Segment
 
 
@@ -71,12 +71,7 @@ def read_settings(out: Path) -> Settings:
     if not path.exists():
         raise DatasetError(f"{out} holds no experiment; make one with stillseek experiment")
     values = parse_object(read_text(path), str(path))
-    try:
-        for name in ("runs", "seeds"):
-            values[name] = tuple(values[name])
-        return Settings(**values)
-    except (KeyError, TypeError) as error:
-        raise DatasetError(f"{path} is broken ({error}); give another --out") from error
+    return parse_record(Settings, values, str(path), advice="give another --out")
 
 
 def run_experiment(

@@ -12,7 +12,6 @@ from matplotlib.figure import Figure
 
 from stillseek.data.example import ExampleSet, FeatureSource, collate
 from stillseek.data.manifest import Manifest, Sample
-from stillseek.data.records import parse_object, read_text
 from stillseek.evaluation.overlap import segment_bounds, temporal_iou
 from stillseek.evaluation.predictions import Predictions
 from stillseek.experiments.places import ATTENTION_FILE
@@ -34,6 +33,7 @@ from stillseek.localize.panels import (
 from stillseek.media import frames_at, read_image
 from stillseek.models.attention_weights import attention_weights
 from stillseek.models.sail import Sail
+from stillseek.records import parse_object, parse_record, read_text
 from stillseek.timeline import Segment
 
 # Of Simple queries a good, a middling and a bad answer, of Difficult ones a middling one: places
@@ -131,9 +131,8 @@ def read_attention(out: Path) -> tuple[Attention, ...]:
     path = out / ATTENTION_FILE
     if not path.exists():
         return ()
-    return tuple(
-        Attention(**values) for values in parse_object(read_text(path), str(path)).values()
-    )
+    kept = parse_object(read_text(path), str(path)).values()
+    return tuple(parse_record(Attention, values, str(path)) for values in kept)
 
 
 def draw_example(

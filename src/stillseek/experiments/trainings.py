@@ -12,13 +12,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Protocol
 
-from stillseek.data.records import parse_object, parse_record, read_text
 from stillseek.errors import StillseekError
 from stillseek.experiments.places import HEADS_FOLDER, STEPS_FOLDER
 from stillseek.experiments.plan import Profile, Training
 from stillseek.files import replacing
 from stillseek.models.checkpoint import load_checkpoint
 from stillseek.models.checkpoint_header import HEAD_FOLDER
+from stillseek.records import parse_object, parse_record, read_text
 
 # Enough to see at a glance what happened last.
 _WAIT_SECONDS = 0.2

@@ -69,7 +69,7 @@ class Settings:
             )
         try:
             recipe = values["recipe"]
-            options = options_from_json(file, recipe["options"]) or RecipeOptions()
+            options = options_from_json(file, recipe["options"])
             return cls(
                 folder=folder,
                 recipe=LibraryRecipe(

@@ -231,7 +231,7 @@ def matching_head(recipe: Recipe) -> Checkpoint:
 def _shipped_head(recipe: Recipe, kinds: Sequence[str]) -> Checkpoint | None:
     """The head shipped for a recipe; None where there is none, or none of these models."""
     with _folder_of(recipe.name) as folder:
-        if not folder.is_dir() or read_header(folder)["model"] not in kinds:
+        if not folder.is_dir() or read_header(folder).model not in kinds:
             return None
         head = load_checkpoint(folder, recipe_fingerprint=None)
     check_recipe(head, "shipped", recipe.name, recipe.fingerprint)

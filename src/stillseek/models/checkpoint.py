@@ -21,6 +21,7 @@ from stillseek.models.checkpoint_header import (
     FORMAT_VERSION,
     HEADER_FILE,
     WEIGHTS_FILE,
+    Header,
     find_checkpoint,
     options_as_json,
     options_from_json,
@@ -106,7 +107,8 @@ def load_checkpoint(path: Path, *, recipe_fingerprint: str | None) -> Checkpoint
     """
     path = find_checkpoint(path)
     header, model = _read_together(path)
-    name, fingerprint = header["recipe"]["name"], header["recipe"]["fingerprint"]
+    name, fingerprint = header.recipe.name, header.recipe.fingerprint
+    options = header.recipe.options
     if recipe_fingerprint is not None and recipe_fingerprint != fingerprint:
         raise CheckpointError(
             f"clip features come from a recipe with fingerprint {recipe_fingerprint!r} but the "
@@ -117,9 +119,9 @@ def load_checkpoint(path: Path, *, recipe_fingerprint: str | None) -> Checkpoint
         model=model,
         recipe_name=name,
         recipe_fingerprint=fingerprint,
-        training=header["training"],
-        calibration=header["calibration"],
-        recipe_options=options_from_json(path / HEADER_FILE, header["recipe"].get("options")),
+        training=header.training,
+        calibration=header.calibration,
+        recipe_options=None if options is None else options_from_json(path / HEADER_FILE, options),
     )
 
 
@@ -183,7 +185,7 @@ def _tidy(path: Path) -> None:
     if coming.exists():
         try:
             found = hashlib.sha256(read_bytes(coming)).hexdigest()
-            is_wanted = found == read_header(path)["weights_sha256"]
+            is_wanted = found == read_header(path).weights_sha256
         except CheckpointError:  # a header that nobody can read wants none
             is_wanted = False
         if is_wanted:
@@ -192,7 +194,7 @@ def _tidy(path: Path) -> None:
             coming.unlink()
 
 
-def _read_together(path: Path) -> tuple[dict[str, Any], LocalizerModel]:
+def _read_together(path: Path) -> tuple[Header, LocalizerModel]:
     """The header and its weights."""
     try:
         header = read_header(path)
@@ -203,15 +205,14 @@ def _read_together(path: Path) -> tuple[dict[str, Any], LocalizerModel]:
         return header, _read_model(path, header)
 
 
-def _read_model(path: Path, header: dict[str, Any]) -> LocalizerModel:
-    if header["model"] not in MODELS:
+def _read_model(path: Path, header: Header) -> LocalizerModel:
+    if header.model not in MODELS:
         raise CheckpointError(
-            f"{path / HEADER_FILE} is for model {header['model']!r}, expected one of "
-            f"{sorted(MODELS)}"
+            f"{path / HEADER_FILE} is for model {header.model!r}, expected one of {sorted(MODELS)}"
         )
-    config_class, model_class = MODELS[header["model"]]
-    config = read_config(path / HEADER_FILE, config_class, header["config"])
-    data = _read_weights(path, header["weights_sha256"])
+    config_class, model_class = MODELS[header.model]
+    config = read_config(path / HEADER_FILE, config_class, header.config)
+    data = _read_weights(path, header.weights_sha256)
     with torch.device("meta"):  # no time for random weights that are replaced at once
         model = model_class(config)
     try:

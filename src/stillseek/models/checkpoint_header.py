@@ -1,14 +1,16 @@
 """The JSON file of a checkpoint: where it lies, and what is in it, checked; without torch."""
 
 import json
-from collections.abc import Collection
-from dataclasses import fields
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
-from types import UnionType
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Any, TypeVar
 
-from stillseek.errors import CheckpointError, UsageError
-from stillseek.features.recipes.options import Precision, RecipeOptions
+from stillseek.errors import CheckpointError
+from stillseek.features.recipes.options import RecipeOptions
+from stillseek.records import parse_record
+
+_Config = TypeVar("_Config")
 
 WEIGHTS_FILE = "model.safetensors"
 HEADER_FILE = "checkpoint.json"
@@ -17,15 +19,45 @@ FORMAT_VERSION = 1
 RUN_CONFIG_FILE, HEAD_FOLDER = "config.json", "head"
 
 _PATH_OPTIONS = ("weights", "detector", "reduction")
-_HEADER_TYPES: dict[str, type | tuple[type, ...]] = {
-    "format_version": int,
-    "model": str,
-    "config": dict,
-    "recipe": dict,
-    "training": dict,
-    "calibration": (dict, type(None)),
-    "weights_sha256": str,
-}
+_ADVICE = "copy the checkpoint again"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecipeRecord:
+    """The recipe that a head belongs to.
+
+    Attributes:
+        name: Its name.
+        fingerprint: Its fingerprint.
+        options: Options that it was loaded with, as texts; None where nobody knows them.
+    """
+
+    name: str
+    fingerprint: str
+    options: dict[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Header:
+    """What a checkpoint says beside its weights.
+
+    Attributes:
+        format_version: Version of this format.
+        model: Kind of the model.
+        config: Its configuration.
+        recipe: The recipe whose features it reads.
+        training: How it was trained.
+        calibration: What makes probabilities of its evidence; None where it is not calibrated.
+        weights_sha256: Hash of the weights.
+    """
+
+    format_version: int
+    model: str
+    config: dict[str, Any]
+    recipe: RecipeRecord
+    training: dict[str, Any]
+    calibration: dict[str, Any] | None
+    weights_sha256: str
 
 
 def find_checkpoint(path: Path) -> Path:
@@ -67,29 +99,17 @@ def options_as_json(options: RecipeOptions) -> dict[str, str]:
     }
 
 
-def options_from_json(file: Path, values: Any) -> RecipeOptions | None:
-    """The options that `options_as_json` wrote to a header; None where there are none.
+def options_from_json(file: Path, values: Mapping[str, Any]) -> RecipeOptions:
+    """The options that `options_as_json` wrote to a header.
 
     Raises:
         CheckpointError: They are broken.
     """
-    if values is None:
-        return None
-    if not isinstance(values, dict) or not all(isinstance(v, str) for v in values.values()):
-        raise CheckpointError(f"{file}: recipe options must be texts; copy the checkpoint again")
-    _refuse_keys(file, "unknown recipe option", values.keys() - {"precision", *_PATH_OPTIONS})
-    paths: dict[str, Any] = {name: Path(values[name]) for name in _PATH_OPTIONS if name in values}
-    for precision in get_args(Precision):
-        if values.get("precision", "auto") == precision:
-            return RecipeOptions(precision=precision, **paths)
-    raise CheckpointError(
-        f"{file} has the precision {values['precision']!r}, expected one of "
-        f"{', '.join(get_args(Precision))}; copy the checkpoint again"
-    )
+    return _parse(RecipeOptions, values, f"{file}: recipe options")
 
 
-def read_header(path: Path) -> dict[str, Any]:
-    """The values of a checkpoint's JSON file.
+def read_header(path: Path) -> Header:
+    """What a checkpoint's JSON file says.
 
     Raises:
         CheckpointError: It is missing, no JSON, or of another version.
@@ -105,35 +125,9 @@ def read_header(path: Path) -> dict[str, Any]:
             f"{file} has format_version {version!r}, expected {FORMAT_VERSION}; use the stillseek "
             "version that wrote it"
         )
-    _check_keys(file, "key", header, set(_HEADER_TYPES))
-    for key, expected in _HEADER_TYPES.items():
-        if not isinstance(header[key], expected):
-            raise CheckpointError(f"{file}: {key} has the wrong type; copy the checkpoint again")
-    recipe = header["recipe"]
-    _check_keys(file, "recipe key", recipe, {"name", "fingerprint"}, optional=("options",))
-    if not all(isinstance(recipe[key], str) for key in ("name", "fingerprint")):
-        raise CheckpointError(f"{file}: recipe name and fingerprint must be strings")
-    return header
-
-
-def _check_keys(
-    file: Path,
-    what: str,
-    found: dict[str, Any],
-    expected: set[str],
-    *,
-    optional: Collection[str] = (),
-) -> None:
-    _refuse_keys(file, f"unknown {what}", found.keys() - expected - set(optional))
-    _refuse_keys(file, f"no {what}", expected - found.keys())
-
-
-def _refuse_keys(file: Path, problem: str, keys: set[str]) -> None:
-    if keys:
-        raise CheckpointError(
-            f"{file} has {problem} {', '.join(map(repr, sorted(keys)))}; use the stillseek "
-            "version that wrote it"
-        )
+    if isinstance(recipe := header.get("recipe"), dict):
+        header["recipe"] = _parse(RecipeRecord, recipe, f"{file}: recipe")
+    return _parse(Header, header, str(file))
 
 
 def read_bytes(path: Path) -> bytes:
@@ -151,47 +145,18 @@ def read_bytes(path: Path) -> bytes:
         ) from error
 
 
-def read_config(file: Path, config_class: type[Any], values: dict[str, Any]) -> Any:
+def read_config(file: Path, config_class: type[_Config], values: Mapping[str, Any]) -> _Config:
     """The configuration of a model from the values of a header.
 
     Raises:
-        CheckpointError: A key is unknown or missing, or a value is none of its type.
+        CheckpointError: A key is unknown, or a value is none of its type or missing.
     """
-    types = {field.name: field.type for field in fields(config_class)}
-    _check_keys(file, "config key", values, set(types))
-    typed = {}
-    for key, value in values.items():
-        try:
-            typed[key] = _from_json(value, types[key])
-        except TypeError as error:
-            raise CheckpointError(
-                f"{file}: config key {key!r} has the wrong type, got {value!r}; copy the "
-                "checkpoint again"
-            ) from error
-    try:
-        return config_class(**typed)
-    except UsageError as error:
-        raise CheckpointError(f"{file}: {error}") from error
+    names = {field.name for field in fields(config_class)}  # pyright: ignore[reportArgumentType]
+    if missing := sorted(names - values.keys()):
+        # What a default would stand for here is not what the model was trained with.
+        raise CheckpointError(f"{file}: config has no key {missing[0]!r}; {_ADVICE}")
+    return _parse(config_class, values, f"{file}: config")
 
 
-def _from_json(value: Any, expected: Any) -> Any:
-    """A JSON value as the type of a configuration's field.
-
-    Raises:
-        TypeError: It is of another type.
-    """
-    kind, arguments = get_origin(expected), get_args(expected)
-    if kind is tuple and type(value) is list:
-        return tuple(_from_json(item, arguments[0]) for item in value)  # tuple[T, ...]
-    if kind is Literal and type(value) is str and value in arguments:
-        return value
-    if kind in (Union, UnionType):
-        for option in arguments:
-            try:
-                return _from_json(value, option)
-            except TypeError:
-                continue
-    # JSON writes 0.0 and 0 alike; True is an int to Python but not here.
-    if type(value) is expected or (expected is float and type(value) is int):
-        return value
-    raise TypeError(f"{value!r} is not {expected}")
+def _parse(cls: type[_Config], values: Mapping[str, Any], where: str) -> _Config:
+    return parse_record(cls, values, where, error=CheckpointError, advice=_ADVICE)

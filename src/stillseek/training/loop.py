@@ -20,12 +20,12 @@ from torch import nn
 from stillseek.data.augmentation import check_one_space
 from stillseek.data.batching import BatchLoader, batch_indices, num_steps_of, worker_failures
 from stillseek.data.example import Batch, Example, StepTargets
-from stillseek.data.records import write_text_atomic
 from stillseek.errors import StillseekError, UsageError
 from stillseek.files import remove_left_over
 from stillseek.models.catalog import LocalizerModel, model_name
 from stillseek.models.checkpoint_header import RUN_CONFIG_FILE
 from stillseek.models.inputs import blind_query
+from stillseek.records import write_text_atomic
 from stillseek.training.average import WeightAverage
 from stillseek.training.config import EpochRecord, TrainConfig, TrainResult
 from stillseek.training.losses import Loss, loss_for

@@ -10,8 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from stillseek.data.own_videos.table import Rows, collect
-from stillseek.data.records import parse_object
 from stillseek.errors import DatasetError, UsageError
+from stillseek.records import parse_object
 
 _KEYS = {"video": "video", "start": "start_seconds", "end": "end_seconds", "label": "label"}
 

@@ -17,8 +17,8 @@ from stillseek.data.own_videos.elan import read_elan
 from stillseek.data.own_videos.label_studio import is_label_studio, read_label_studio
 from stillseek.data.own_videos.table import Row, Rows, read_csv, read_entries
 from stillseek.data.own_videos.via import is_via_project, read_via_csv, read_via_project
-from stillseek.data.records import parse_json, read_text
 from stillseek.errors import DatasetError, UsageError
+from stillseek.records import parse_json, read_text
 
 # ActivityNet's ids often have this before them in the names of the files.
 _ACTIVITYNET_PREFIX = "v_"

@@ -16,8 +16,8 @@ from typing import Any
 
 from stillseek.data.own_videos.annotated_files import file_name
 from stillseek.data.own_videos.table import Rows, collect
-from stillseek.data.records import parse_json
 from stillseek.errors import DatasetError, UsageError
+from stillseek.records import parse_json
 
 # What VIA calls them: an attribute of a temporal segment, an attribute with several answers, and
 # a file whose name (not its address) is known.

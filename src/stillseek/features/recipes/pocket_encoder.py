@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from stillseek.errors import FeatureError, UsageError
 from stillseek.features.weights.whole_file import write_whole
+from stillseek.records import parse_record
 
 # Of RoIAlign, along each side of a box.
 _SAMPLES = 8
@@ -147,7 +148,7 @@ class PocketEncoder(nn.Module):
             with safe_open(path, framework="pt") as file:
                 config = json.loads(file.metadata()["config"])
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            encoder = cls(PocketConfig(**config | {"widths": tuple(config["widths"])}))
+            encoder = cls(parse_record(PocketConfig, config, str(path), error=FeatureError))
             encoder.load_state_dict(tensors)
         except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
             raise FeatureError(

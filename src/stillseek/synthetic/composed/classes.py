@@ -7,9 +7,9 @@ from typing import cast
 
 from stillseek.data.label_split import LabelSplit, draw_label_split, read_label_split
 from stillseek.data.manifest import Split
-from stillseek.data.records import parse_object, read_text
 from stillseek.data.taxonomy import SIBLINGS, Taxonomy, read_similar, taxonomy_of_groups
 from stillseek.errors import DatasetError, UsageError
+from stillseek.records import parse_object, read_text
 
 _HELD_OUT_SHARE = 0.15
 # A video needs what is asked for and something else: two classes for each of three splits.

@@ -14,10 +14,10 @@ import numpy as np
 from stillseek.data.absence import freeze_absent
 from stillseek.data.manifest import Manifest, Split, write_manifest
 from stillseek.data.processes import check_workers
-from stillseek.data.records import write_text_atomic
 from stillseek.errors import UsageError
 from stillseek.files import check_outputs, replacing
 from stillseek.media import VideoWriter
+from stillseek.records import write_text_atomic
 from stillseek.synthetic.benchmark import (
     BenchmarkConfig,
     annotated_video,

@@ -4,16 +4,19 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import MISSING, fields
+from dataclasses import fields
+from functools import cache
 from pathlib import Path
-from types import UnionType
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar, get_args, get_type_hints
 
-from stillseek.errors import DatasetError, UsageError
+import msgspec
+
+from stillseek.errors import DatasetError, StillseekError, UsageError
 from stillseek.files import replacing
 from stillseek.timeline import Segment
 
 _T = TypeVar("_T")
+_SEGMENT = tuple(field.name for field in fields(Segment))
 
 
 def write_text_atomic(path: Path, text: str) -> None:
@@ -148,40 +151,59 @@ def dump_record(record: object) -> dict[str, Any]:
     return values
 
 
-def parse_record(cls: type[_T], values: Mapping[str, Any], where: str) -> _T:
-    """A dataclass from JSON values; unknown and missing keys and wrong types are refused.
+def parse_record(
+    cls: type[_T],
+    values: Mapping[str, Any],
+    where: str,
+    *,
+    error: type[StillseekError] = DatasetError,
+    advice: str = "build the file again",
+) -> _T:
+    """A dataclass from JSON values, of which a pair of times may be a segment.
+
+    Args:
+        cls: The dataclass; its types are those that JSON has, and records, paths and tuples of
+            them.
+        values: The values by the names of the fields.
+        where: The place, for messages.
+        error: What is raised.
+        advice: What to do, for messages.
 
     Raises:
-        DatasetError: The record is broken; the message starts with ``where``.
+        StillseekError: The kind ``error``: a key is unknown or missing, or a value is of another
+            type or refused by the record; the message starts with ``where``.
     """
-    known = {field.name: field for field in fields(cls)}  # pyright: ignore[reportArgumentType]
-    if unknown := sorted(values.keys() - known.keys()):
-        raise DatasetError(f"{where}: unknown key {unknown[0]!r}; expected {', '.join(known)}")
-    required = [name for name, field in known.items() if field.default is MISSING]
-    if missing := [name for name in required if name not in values]:
-        raise DatasetError(f"{where}: key {missing[0]!r} is missing; build the file again")
-    hints = get_type_hints(cls)
+    names, segments = _fields_of(cls)
+    if unknown := sorted(values.keys() - set(names)):
+        raise error(
+            f"{where}: unknown key {unknown[0]!r}, expected {', '.join(names)}; use the stillseek "
+            "version that wrote it"
+        )
+    values = dict(values)
+    for name in segments:
+        value = values.get(name)
+        if isinstance(value, list) and len(value) == len(_SEGMENT):
+            values[name] = dict(zip(_SEGMENT, value, strict=True))
     try:
-        return cls(**{name: _parse(hints[name], value, name) for name, value in values.items()})
-    except UsageError as error:
-        raise DatasetError(f"{where}: {error}") from error
+        return msgspec.convert(values, cls, dec_hook=_from_text)
+    except msgspec.ValidationError as fault:
+        says, _, place = str(fault).partition(" - at `$.")
+        at = f"{place.rstrip('`')}: " if place else ""
+        raise error(f"{where}: {at}{says}; {advice}") from fault
+    except UsageError as fault:
+        raise error(f"{where}: {fault}") from fault
 
 
-def _parse(kind: Any, value: Any, name: str) -> Any:
-    if kind is Segment and isinstance(value, list) and len(value) == 2:
-        return Segment(_parse(float, value[0], name), _parse(float, value[1], name))
-    if kind is float and isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
-    if get_origin(kind) in (Union, UnionType):
-        options = [option for option in get_args(kind) if option is not type(None)]
-        return None if value is None else _parse(options[0], value, name)
-    if get_origin(kind) is Literal:
-        if value in get_args(kind):
-            return value
-        raise UsageError(f"{name} must be one of {get_args(kind)}, got {value!r}")
-    if kind is int and isinstance(value, bool):
-        raise UsageError(f"{name} must be int, got {value!r}")
-    origin = get_origin(kind) or kind
-    if origin in (int, str, dict) and isinstance(value, origin):
-        return value
-    raise UsageError(f"{name} must be {getattr(kind, '__name__', kind)}, got {value!r}")
+@cache
+def _fields_of(cls: type[Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The names of all fields of a dataclass, and of those that are segments."""
+    hints = get_type_hints(cls)
+    names = tuple(field.name for field in fields(cls))
+    return names, tuple(n for n in names if Segment in (hints[n], *get_args(hints[n])))
+
+
+def _from_text(kind: type[Any], value: Any) -> Any:
+    """What JSON has as a text, such as a path."""
+    if kind is Path and isinstance(value, str):
+        return Path(value)
+    raise ValueError(f"expected {kind.__name__}, got {value!r:.60}")
