@@ -188,6 +188,7 @@ def parse_record(
         return msgspec.convert(values, cls, dec_hook=_from_text)
     except msgspec.ValidationError as fault:
         says, _, place = str(fault).partition(" - at `$.")
+        says = says.replace("Object missing required field", "missing key")
         at = f"{place.rstrip('`')}: " if place else ""
         raise error(f"{where}: {at}{says}; {advice}") from fault
     except UsageError as fault:

@@ -235,6 +235,25 @@ def test_query_blind_head_has_no_shuffled_control(
     assert not list((tmp_path / "out/predictions").glob("*shuffled*"))
 
 
+def test_a_head_is_asked_with_as_many_steps_as_it_was_trained_with(
+    places: list[str], tmp_path: Path, monkeypatch
+) -> None:
+    asked: list[int] = []
+    head, out = str(tmp_path / "run"), ["--out", str(tmp_path / "out")]
+    command = ["train", *places, "--out", head, "--max-epochs", "1", *SMALL]
+    assert main([*command, "--max-steps", "4"]) == 0
+    monkeypatch.setattr(
+        "stillseek.evaluation.run.predict",
+        lambda _, examples, **__: asked.append(max(each.grid.num_steps for each in examples)) or {},
+    )
+
+    assert main(["evaluate", *places, "--checkpoint", head, *out]) == 0
+    assert main(["evaluate", *places, "--checkpoint", head, *out, "--max-steps", "3"]) == 0
+
+    assert asked == [4, 4, 3, 3]
+    assert main(["evaluate", *places, "--checkpoint", head, *out, "--max-steps", "0"]) == 2
+
+
 def test_a_second_run_in_a_folder_needs_resume(places: list[str], tmp_path: Path, capsys) -> None:
     # A rate that falls would end with the first epoch.
     rate = ("--schedule", "constant")

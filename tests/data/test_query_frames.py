@@ -128,5 +128,5 @@ def test_a_cache_of_something_else_is_refused(tmp_path: Path) -> None:
     cache = tmp_path / "c.jsonl"
     cache.write_text('{"video": "v"}\n')
 
-    with pytest.raises(DatasetError, match=r"c\.jsonl, line 1: key 'start' is missing"):
+    with pytest.raises(DatasetError, match=r"c\.jsonl, line 1: missing key `start`"):
         TypicalFrames(CountingRecipe(), Path, cache)

@@ -47,8 +47,8 @@ def test_a_file_without_rows_can_be_read(tmp_path):
         (lambda text: text.replace('"format_version": 1', '"format_version": 9'), "got 9"),
         (lambda text: text[:-5], "line 3: not valid JSON"),
         (lambda text: text.replace('"b é"', '"a"'), "line 3: sample_id 'a' has a prediction"),
-        (lambda text: text.replace("0.25", "null"), "line 2: score must be float"),
-        (lambda text: text.replace('"decode": "independent", ', ""), "line 1: key 'decode'"),
+        (lambda text: text.replace("0.25", "null"), "line 2: score: Expected `float`, got `null`"),
+        (lambda text: text.replace('"decode": "independent", ', ""), "line 1: missing key `dec"),
     ],
 )
 def test_broken_files_name_file_and_line(tmp_path, change, message):

@@ -56,6 +56,17 @@ def test_one_clip_is_the_moment() -> None:
     assert bounds(moment) == (0.0, STRIDE)
 
 
+@pytest.mark.parametrize(("limit", "windows"), [(300, [(1, 250)]), (100, [(1, 100), (4, 100)])])
+def test_heads_look_at_as_many_clips_as_they_were_trained_with(limit, windows) -> None:
+    clips, grid = video(250, range(30, 50))
+    head = Boundaries()
+
+    _, (moment,) = find_moments(head, clips, grid, search="exhaustive", max_steps=limit)
+
+    assert head.windows == windows
+    assert bounds(moment) == (grid.seconds_at(30.0), grid.seconds_at(50.0))
+
+
 @pytest.mark.parametrize("search", ["refined", "exhaustive", "pooled"])
 def test_up_to_200_clips_get_one_look(search) -> None:
     clips, grid = video(200, range(30, 50))

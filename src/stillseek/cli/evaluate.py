@@ -27,6 +27,7 @@ def evaluate(
     matching: bool = False,
     similarity: bool = False,
     split: Split = "test",
+    max_steps: int | None = None,
     recipe: str | None = None,
     recipe_options: Annotated[RecipeBesideHead, Parameter(name="*")] = _RECIPE,
     clip_features: Path | None = None,
@@ -46,6 +47,8 @@ def evaluate(
         matching: Score matching too, which compares clips and picture and needs no training.
         similarity: Score the similarity head that ships; it serves every recipe that can compare.
         split: Which samples; unseen classes are in test.
+        max_steps: Most steps of a video, whose clips are averaged to so many; as each head was
+            trained with, where not given.
         recipe: Recipe of the features; that of the first checkpoint, or lite, where not given.
         recipe_options: How the recipe was loaded when they were made; as that checkpoint says,
             where not given.
@@ -66,6 +69,8 @@ def evaluate(
             f"--{'matching' if matching else 'similarity'} compares clips and pictures of one "
             "encoder, and those of --clip-features are of two; leave one of them out"
         )
+    if max_steps is not None and max_steps < 1:
+        raise UsageError(f"--max-steps must be at least 1, got {max_steps}")
     inputs = [dataset, store, clip_features, *checkpoint, *files_of(recipe_options)]
     check_outputs([scores_output(out)], inputs=inputs, overwrite=overwrite)
     from stillseek.models.checkpoint_header import find_checkpoint
@@ -100,7 +105,7 @@ def evaluate(
     check_store(manifest, samples[0], store, encoder, options, clip_file=clip_features)
     done = run(
         manifest,
-        heads,
+        [replace(head, max_steps=max_steps) for head in heads],
         features.source,
         out,
         split=split,

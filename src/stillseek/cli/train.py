@@ -118,8 +118,8 @@ def train(
         check_store(manifest, first, store, encoder, loading, clip_file=clip_features)
     result = run(
         head,
-        _examples(samples, features.source, drawn_streams, config.seed),
-        ExampleSet(manifest.of_split("validation"), features.source),
+        _examples(samples, features.source, drawn_streams, config),
+        ExampleSet(manifest.of_split("validation"), features.source, max_steps=config.max_steps),
         config,
         out,
         resume=resume,
@@ -144,15 +144,15 @@ def train(
 
 
 def _examples(
-    samples: "Sequence[Sample]", source: "FeatureSource", drawn_streams: int, seed: int
+    samples: "Sequence[Sample]", source: "FeatureSource", drawn_streams: int, config: TrainConfig
 ) -> "Sequence[Example]":
     """The training examples: the samples, or streams drawn from their features."""
     from stillseek.data.drawn import DrawnStreams, FeatureBank
     from stillseek.data.example import ExampleSet
 
     if not drawn_streams:
-        return ExampleSet(samples, source)
-    return DrawnStreams(FeatureBank.of_samples(samples, source), drawn_streams, seed=seed)
+        return ExampleSet(samples, source, max_steps=config.max_steps)
+    return DrawnStreams(FeatureBank.of_samples(samples, source), drawn_streams, seed=config.seed)
 
 
 def _table_name(model: TrainableName, options: ModelOptions, config: TrainConfig) -> str:

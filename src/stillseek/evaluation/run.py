@@ -49,6 +49,7 @@ from stillseek.files import replacing
 from stillseek.models.calibration import calibration_of
 from stillseek.models.catalog import model_name
 from stillseek.models.checkpoint import Checkpoint
+from stillseek.models.checkpoint_header import max_steps_of
 
 # Seeds of the controls that draw at random; fixed, so that a table can be made again.
 _CONTROL_SEED = 0
@@ -62,11 +63,13 @@ class Head:
         checkpoint: The head.
         name: What it is called in tables where its training gave it no name.
         path: Its weights, for people; None where they are not on disk.
+        max_steps: Most steps of a video that it is asked with; None for those of its training.
     """
 
     checkpoint: Checkpoint
     name: str
     path: Path | None = None
+    max_steps: int | None = None
 
     @classmethod
     def of(cls, checkpoint: Checkpoint, path: Path | None) -> "Head":
@@ -78,6 +81,11 @@ class Head:
     def row_name(self) -> str:
         """What it is called in tables; runs that differ in the seed only share it."""
         return self.checkpoint.training.get("name", self.name)
+
+    def examples(self, samples: Sequence[Sample], source: FeatureSource) -> ExampleSet:
+        """Questions as it reads them."""
+        steps = self.max_steps or max_steps_of(self.checkpoint.training)
+        return ExampleSet(samples, source, max_steps=steps)
 
     @property
     def query_blind(self) -> bool:
@@ -267,7 +275,7 @@ def answers_of(
     for row_name, asked in questions.items():
         answers = predict(
             model,
-            ExampleSet(asked, source),
+            head.examples(asked, source),
             methods=model.decode_methods,
             query_blind=head.query_blind,
             calibration=calibration_of(head.checkpoint.calibration),
@@ -295,7 +303,7 @@ def _score_presence(
         for kind, questions in {"present": samples, **asked}.items():
             rows = predict(
                 head.checkpoint.model.to(device),
-                ExampleSet(questions, source),
+                head.examples(questions, source),
                 calibration=calibration,
             )
             header = head.header(f"{head.row_name}, {kind}", "joint")

@@ -60,6 +60,7 @@ from stillseek.media.folder import find_videos
 from stillseek.models.calibration import calibration_of, penalties
 from stillseek.models.catalog import model_name
 from stillseek.models.checkpoint import Checkpoint
+from stillseek.models.checkpoint_header import max_steps_of
 from stillseek.models.decoding import (
     DecodeMethod,
     boundary_probabilities,
@@ -71,7 +72,7 @@ from stillseek.models.matching import Matching
 from stillseek.models.onnx_session import OnnxCheckpoint, OnnxModel
 from stillseek.models.similarity import Similarity
 from stillseek.tensors import LocalizerOutput
-from stillseek.timeline import MAX_STEPS, ClipGrid, Moment
+from stillseek.timeline import ClipGrid, Moment
 
 # No processor has more; the system may refuse so many.
 _MOST_THREADS = 4096
@@ -124,6 +125,7 @@ class Localizer:
         self.device = torch.device(device)
         self._precision: HeadPrecision = precision
         self.model = checkpoint.model.to(self.device).eval()
+        self._max_steps = max_steps_of(checkpoint.training)
         # What finds places in long videos, and judges presence, where clips and pictures share a
         # space.
         self._matching = matching_head(recipe) if recipe.one_space else None
@@ -355,13 +357,14 @@ class Localizer:
             decode: ``joint``: the best pairs with the start before the end. ``independent``: the
                 paper's two argmaxes, for heads that score starts and ends only; there is no moment
                 where they come out reversed.
-            search: How a video of more than 200 clips is searched: ``refined`` finds the clips
-                that look like the picture, then looks closer at those places, in the order of their
-                likeness, which then is the moments' score (a place where the head sees nothing
-                stays as likeness found it); ``exhaustive`` looks at every window of 200 clips, by
-                scores that compare badly from window to window; ``pooled`` once at the whole
-                video, downsampled to 200 steps (section 6.1), each the mean of its clips. None is
-                ``refined``, or ``pooled`` with ``independent`` decoding, which has no other.
+            search: How a video of more clips than the head was trained with (200) is searched:
+                ``refined`` finds the clips that look like the picture, then looks closer at those
+                places, in the order of their likeness, which then is the moments' score (a place
+                where the head sees nothing stays as likeness found it); ``exhaustive`` looks at
+                every window of so many, by scores that compare badly from window to window;
+                ``pooled`` once at the whole video, downsampled to so many steps (section 6.1), each
+                the mean of its clips. None is ``refined``, or ``pooled`` with ``independent``
+                decoding, which has no other.
             on_progress: Called with the seconds of video read and the seconds in total.
 
         Raises:
@@ -422,14 +425,14 @@ class Localizer:
             query, clips, grid, certainty, search=search, method=decode, top=top
         )
         starts, ends = boundary_probabilities(output)
-        long = len(clips) > MAX_STEPS
+        long = len(clips) > self._max_steps
         placed = (
             long
             and search == "refined"
             and query.likeness is not None
             and (output.clip_logits is None or not (certainty is None or self._is_calibrated))
         )
-        steps = replace(grid, max_steps=MAX_STEPS)
+        steps = replace(grid, max_steps=self._max_steps)
         return Localization(
             video=video,
             images=query.images,
@@ -591,6 +594,7 @@ class Localizer:
             search=search,
             method=method,
             top=top,
+            max_steps=self._max_steps,
         )
 
     def _why_uncalibrated(self) -> str | None:

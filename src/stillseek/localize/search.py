@@ -16,12 +16,12 @@ from stillseek.tensors import LocalizerOutput, pool_steps
 from stillseek.timeline import MAX_STEPS, ClipGrid, Moment, Segment
 
 SearchMethod = Literal["refined", "exhaustive", "pooled"]
-"""How a video of more than 200 clips is searched by a head that was trained on shorter ones.
+"""How a video of more clips than the head was trained with, 200 where nothing else was said.
 
 - "refined": where clips look like the picture, and then a closer look of the head at each place.
   Where it is known how sure each clip is, places are the surest clips.
-- "exhaustive": the head looks at every window of 200 clips, each half over the next one.
-- "pooled": one look at the whole video, downsampled to 200 steps (section 6.1).
+- "exhaustive": the head looks at every window of so many clips, each half over the next one.
+- "pooled": one look at the whole video, downsampled to so many steps (section 6.1).
 """
 
 Scorer = Callable[
@@ -59,6 +59,7 @@ def find_moments(
     search: SearchMethod = "refined",
     method: DecodeMethod = "joint",
     top: int = 1,
+    max_steps: int = MAX_STEPS,
 ) -> tuple[LocalizerOutput, tuple[Moment, ...]]:
     """Searches one video.
 
@@ -70,16 +71,18 @@ def find_moments(
             refined search; None takes them from the head's look at the whole video.
         certainty: How sure it is of each clip that it shows the activity, comparable all over the
             video; ``-inf`` where it shows nothing. None where that is not known.
-        search: How, where there are more than 200 clips.
+        search: How, where there are more than ``max_steps`` clips.
         method: How boundaries are chosen.
         top: Most moments; none overlaps a better one by a tIoU of more than 0.3, or at all where
             the head scores clips, and none lies in another.
+        max_steps: Most steps that the head was trained with.
 
     Raises:
         FeatureError: A feature is not finite.
 
     Returns:
-        What the head says to the whole video, on at most 200 steps, and the moments, best first.
+        What the head says to the whole video, on at most ``max_steps`` steps, and the moments,
+        best first.
     """
     if not np.isfinite(clips).all():
         clip = int(np.flatnonzero(~np.isfinite(clips).all(axis=1))[0])
@@ -87,22 +90,22 @@ def find_moments(
             f"the feature of clip {clip} is not a number; extract the video's features again"
         )
     whole = range(len(clips))
-    output = _score(score, clips, [whole])
-    if len(clips) <= MAX_STEPS or search == "pooled":
-        found = _decode(output, [whole], method, top)[0]
+    output = _score(score, clips, [whole], max_steps)
+    if len(clips) <= max_steps or search == "pooled":
+        found = _decode(output, [whole], method, top, max_steps)[0]
     elif search == "exhaustive":
-        found = _scan(score, clips, top)
+        found = _scan(score, clips, top, max_steps)
     elif output.clip_logits is not None and certainty is not None:
-        found = _near_peaks(score, clips, certainty, _shortest(clips, grid), top)
+        found = _near_peaks(score, clips, certainty, _shortest(clips, grid, max_steps), top)
         found = found or _places(score, clips, top)  # nothing is shown at all
     elif output.clip_logits is not None:
         found = _places(score, clips, top)  # such a head looks at each clip as it is
     else:
         if similar is None:
-            candidates = _decode(output, [whole], method, top)[0]
+            candidates = _decode(output, [whole], method, top, max_steps)[0]
         else:
             candidates = _places(similar, clips, top)
-        found = _look_closer(score, clips, candidates, _shortest(clips, grid))
+        found = _look_closer(score, clips, candidates, _shortest(clips, grid, max_steps), max_steps)
     moments = []
     for each in found:
         time = grid.segment_between(each.segment.start_seconds, each.segment.end_seconds)
@@ -122,6 +125,7 @@ def _look_closer(
     clips: Float[np.ndarray, "clip clip_dim"],
     candidates: list[_Found],
     shortest: int,
+    max_steps: int,
 ) -> list[_Found]:
     """Each candidate as the head sees it from nearby; its place in the order stays.
 
@@ -132,7 +136,8 @@ def _look_closer(
     found = []
     for each in candidates:
         window = _around(each.segment, shortest, len(clips))
-        looks = _decode(_score(score, clips, [window]), [window], "joint", _LOOKS)[0]
+        output = _score(score, clips, [window], max_steps)
+        looks = _decode(output, [window], "joint", _LOOKS, max_steps)[0]
         nearest = max(looks, key=lambda look: look.segment.iou(each.segment))
         same = nearest.segment.iou(each.segment) > _SAME_MOMENT
         found.append(_Found(nearest.segment, each.score) if same else each)
@@ -182,9 +187,9 @@ def _clip(index: int) -> Segment:
     return Segment(float(index), index + 1.0)
 
 
-def _shortest(clips: Float[np.ndarray, "clip clip_dim"], grid: ClipGrid) -> int:
+def _shortest(clips: Float[np.ndarray, "clip clip_dim"], grid: ClipGrid, max_steps: int) -> int:
     """Clips of the shortest window of a closer look."""
-    return min(MAX_STEPS, math.ceil(_TRAINED_SECONDS / grid.stride_seconds), len(clips))
+    return min(max_steps, math.ceil(_TRAINED_SECONDS / grid.stride_seconds), len(clips))
 
 
 def _around(segment: Segment, shortest: int, num_clips: int) -> range:
@@ -195,23 +200,29 @@ def _around(segment: Segment, shortest: int, num_clips: int) -> range:
     return range(first, first + length)
 
 
-def _scan(score: Scorer, clips: Float[np.ndarray, "clip clip_dim"], top: int) -> list[_Found]:
-    last = len(clips) - MAX_STEPS
-    firsts = [*range(0, last, MAX_STEPS // 2), last]
-    windows = [range(first, first + MAX_STEPS) for first in firsts]
+def _scan(
+    score: Scorer, clips: Float[np.ndarray, "clip clip_dim"], top: int, max_steps: int
+) -> list[_Found]:
+    last = len(clips) - max_steps
+    firsts = [*range(0, last, max(1, max_steps // 2)), last]
+    windows = [range(first, first + max_steps) for first in firsts]
     found = []
     for first in range(0, len(windows), _BATCH_WINDOWS):
         batch = windows[first : first + _BATCH_WINDOWS]
-        for row in _decode(_score(score, clips, batch), batch, "joint", top):
+        output = _score(score, clips, batch, max_steps)
+        for row in _decode(output, batch, "joint", top, max_steps):
             found += row
     return found
 
 
 def _score(
-    score: Scorer, clips: Float[np.ndarray, "clip clip_dim"], windows: Sequence[range]
+    score: Scorer,
+    clips: Float[np.ndarray, "clip clip_dim"],
+    windows: Sequence[range],
+    max_steps: int,
 ) -> LocalizerOutput:
     """All windows are equally long."""
-    steps = [pool_steps(clips[w.start : w.stop], _positions(w)) for w in windows]
+    steps = [pool_steps(clips[w.start : w.stop], _positions(w, max_steps)) for w in windows]
     batch = torch.from_numpy(np.stack(steps))
     return score(batch, torch.ones(batch.shape[:2], dtype=torch.bool))
 
@@ -221,8 +232,7 @@ def _decode(
     windows: Sequence[range],
     method: DecodeMethod,
     top: int,
-    *,
-    max_steps: int | None = MAX_STEPS,
+    max_steps: int | None,
 ) -> list[list[_Found]]:
     # No two distinct moments start in one step: more are not there to be found.
     most = output.start_logits.shape[1]
@@ -242,7 +252,7 @@ def _decode(
     return found
 
 
-def _positions(window: range, max_steps: int | None = MAX_STEPS) -> ClipGrid:
+def _positions(window: range, max_steps: int | None) -> ClipGrid:
     """The window's steps on an axis whose unit is the clip, not the second."""
     return ClipGrid(
         stride_seconds=1.0,

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from stillseek.errors import CheckpointError
 from stillseek.features.recipes.options import RecipeOptions
 from stillseek.records import parse_record
+from stillseek.timeline import MAX_STEPS
 
 _Config = TypeVar("_Config")
 
@@ -85,6 +86,11 @@ def find_checkpoint(path: Path) -> Path:
         f"{path} {what} {HEADER_FILE}; give the folder of stillseek train --out, or a checkpoint, "
         f"a folder with {HEADER_FILE} and {WEIGHTS_FILE}"
     )
+
+
+def max_steps_of(training: Mapping[str, Any]) -> int:
+    """Most steps of a video that a head was trained with, from the summary of its training."""
+    return training.get("config", {}).get("max_steps", MAX_STEPS)
 
 
 def options_as_json(options: RecipeOptions) -> dict[str, str]:

@@ -7,6 +7,7 @@ from typing import Literal
 
 from stillseek.data.augmentation import Augmentation
 from stillseek.errors import UsageError
+from stillseek.timeline import MAX_STEPS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +33,9 @@ class TrainConfig:
         query_blind: Hides the query from the model: the control of every table.
         bucket_by_length: Puts training examples of like length into one batch, so that little of
             it is padding.
+        max_steps: Most steps of a video; the clips of longer ones are averaged to so many (section
+            6.1: 200). Memory and time of a step of training grow with it. Of drawn streams it is
+            the validation that it is for.
         num_workers: Processes that load batches ahead; 0 loads them in the training process. It
             changes no number.
         augmentation: What happens to training examples.
@@ -54,12 +58,14 @@ class TrainConfig:
     gradient_clip: float | None = None
     query_blind: bool = False
     bucket_by_length: bool = True
+    max_steps: int = MAX_STEPS
     num_workers: int = 0
     augmentation: Augmentation = field(default_factory=Augmentation)
 
     def __post_init__(self) -> None:
         """Refuses values that train nothing."""
-        for name in ("learning_rate", "batch_size", "max_epochs", "patience", "gradient_clip"):
+        limits = ("batch_size", "max_epochs", "patience", "max_steps")
+        for name in ("learning_rate", "gradient_clip", *limits):
             value = getattr(self, name)
             if value is not None and not 0 < value < math.inf:
                 raise UsageError(f"{name} must be positive and finite, got {value}")
