@@ -4,15 +4,8 @@ from pathlib import Path
 import pytest
 
 from stillseek.errors import UsageError
-from stillseek.files import (
-    MADE_BY,
-    Output,
-    check_outputs,
-    remove_left_over,
-    replacing,
-    shown_name,
-    shown_url,
-)
+from stillseek.files import MADE_BY, remove_left_over, replacing, shown_name, shown_url
+from stillseek.outputs import Output, check_outputs
 
 
 def test_a_file_is_whole_when_the_block_ends(tmp_path: Path) -> None:

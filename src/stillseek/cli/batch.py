@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from stillseek.cli.console import print_some, print_wrote, progress_bar
 from stillseek.cli.recipe_options import RecipeBesideHead, files_of
 from stillseek.errors import UsageError
-from stillseek.files import check_outputs
+from stillseek.outputs import check_outputs
 
 if TYPE_CHECKING:
     from stillseek.localize.pair_answers import Batch

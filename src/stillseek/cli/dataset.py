@@ -6,7 +6,8 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from stillseek.cli.console import print_wrote, progress_bar
-from stillseek.files import IMAGE_SUFFIXES, Output, check_outputs
+from stillseek.files import IMAGE_SUFFIXES
+from stillseek.outputs import Output, check_outputs
 from stillseek.synthetic.rendered.rendered_dataset import RenderedConfig
 
 dataset = App(name="dataset")

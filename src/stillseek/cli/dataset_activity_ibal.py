@@ -14,7 +14,8 @@ from stillseek.data.activity_ibal import CLASS_SPLIT_SEED, SOURCE, ActivityIbalC
 from stillseek.data.windows import WindowFilter
 from stillseek.errors import DatasetError, UsageError
 from stillseek.features import DEFAULT_RECIPE, RecipeOptions
-from stillseek.files import FIGURE_SUFFIXES, Output, check_outputs
+from stillseek.files import FIGURE_SUFFIXES
+from stillseek.outputs import Output, check_outputs
 
 if TYPE_CHECKING:
     from stillseek.data.activitynet import ActivityNet

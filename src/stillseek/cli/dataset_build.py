@@ -10,7 +10,7 @@ from stillseek.cli.console import progress_bar
 from stillseek.cli.dataset_activity_ibal import activity_ibal, print_built
 from stillseek.data.activity_ibal import ActivityIbalConfig
 from stillseek.errors import DatasetError, UsageError
-from stillseek.files import check_outputs
+from stillseek.outputs import check_outputs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

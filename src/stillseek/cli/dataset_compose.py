@@ -6,7 +6,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from stillseek.cli.console import print_some, progress_bar
-from stillseek.files import check_outputs
+from stillseek.outputs import check_outputs
 from stillseek.synthetic.composed.composed_dataset import ComposedConfig
 
 _DEFAULTS = ComposedConfig()

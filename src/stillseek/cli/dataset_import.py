@@ -9,7 +9,7 @@ from cyclopts import Parameter
 
 from stillseek.cli.console import MOST_LISTED, one_line, print_some, progress_bar
 from stillseek.data.own_videos.own_dataset import OwnVideosConfig
-from stillseek.files import check_outputs
+from stillseek.outputs import check_outputs
 
 if TYPE_CHECKING:
     from stillseek.data.own_videos.own_dataset import ImportedVideos

@@ -10,7 +10,7 @@ from stillseek.cli.console import print_wrote, progress_bar
 from stillseek.cli.recipe_options import files_of
 from stillseek.errors import UsageError
 from stillseek.features import RecipeOptions
-from stillseek.files import Output, check_outputs
+from stillseek.outputs import Output, check_outputs
 
 if TYPE_CHECKING:
     from stillseek.localize.localization import Localization

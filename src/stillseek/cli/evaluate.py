@@ -11,7 +11,7 @@ from stillseek.cli.recipe_options import RecipeBesideHead, files_of
 from stillseek.data.manifest import Split
 from stillseek.errors import UsageError
 from stillseek.evaluation.predictions import scores_output
-from stillseek.files import check_outputs
+from stillseek.outputs import check_outputs
 
 _RECIPE = RecipeBesideHead()
 

@@ -12,7 +12,7 @@ from stillseek.errors import UsageError
 from stillseek.experiments.places import experiment_output
 from stillseek.experiments.plan import RUNS, ProfileName, RunName
 from stillseek.features import DEFAULT_RECIPE
-from stillseek.files import check_outputs
+from stillseek.outputs import check_outputs
 
 if TYPE_CHECKING:
     from stillseek.experiments.page import Report

@@ -9,7 +9,7 @@ from stillseek.cli.console import print_wrote
 from stillseek.cli.recipe_options import files_of
 from stillseek.errors import UsageError
 from stillseek.features import DEFAULT_RECIPE, RecipeOptions
-from stillseek.files import Output, check_outputs
+from stillseek.outputs import Output, check_outputs
 
 _DEFAULTS = RecipeOptions()
 

@@ -19,7 +19,7 @@ from stillseek.cli.extraction_log import (
 from stillseek.cli.recipe_options import files_of
 from stillseek.errors import UsageError
 from stillseek.features import DEFAULT_RECIPE, RecipeOptions
-from stillseek.files import Output, check_outputs
+from stillseek.outputs import Output, check_outputs
 
 if TYPE_CHECKING:
     from stillseek.data.manifest import Manifest

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
 from stillseek.errors import UsageError
-from stillseek.files import Output
+from stillseek.outputs import Output
 
 if TYPE_CHECKING:
     from stillseek.localize.ranking import Ranking

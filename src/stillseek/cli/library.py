@@ -15,7 +15,8 @@ from stillseek.cli.query_options import ImageQuery, Queries, check_pictures
 from stillseek.cli.ranking_table import print_ranking
 from stillseek.cli.recipe_options import RecipeBesideHead
 from stillseek.errors import UsageError
-from stillseek.files import REPORT_SUFFIXES, Output, check_outputs, json_text, shown_name
+from stillseek.files import REPORT_SUFFIXES, json_text, shown_name
+from stillseek.outputs import Output, check_outputs
 
 if TYPE_CHECKING:
     from stillseek.features import VideoOutcome

@@ -11,8 +11,8 @@ from stillseek.cli.model_options import ModelOptions, TrainableName
 from stillseek.cli.recipe_options import RecipeBesideHead, files_of
 from stillseek.errors import UsageError
 from stillseek.features import DEFAULT_RECIPE
-from stillseek.files import Output, check_outputs
 from stillseek.models.checkpoint_header import HEAD_FOLDER
+from stillseek.outputs import Output, check_outputs
 from stillseek.training.config import TrainConfig
 
 if TYPE_CHECKING:

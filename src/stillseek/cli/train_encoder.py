@@ -6,7 +6,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from stillseek.cli.console import print_wrote, progress_bar
-from stillseek.files import Output, check_outputs
+from stillseek.outputs import Output, check_outputs
 from stillseek.training.encoder_config import EncoderTrainConfig
 
 _DEFAULTS = EncoderTrainConfig()

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from stillseek.errors import DatasetError, UsageError
-from stillseek.files import Output, refuse_url
+from stillseek.files import refuse_url
 from stillseek.media.folder import find_video
+from stillseek.outputs import Output
 from stillseek.records import (
     dump_record,
     iterate_objects,

@@ -11,9 +11,10 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 from stillseek.data.annotations import Activity
 from stillseek.data.manifest import Manifest, Sample
 from stillseek.errors import DatasetError, UsageError
-from stillseek.files import IMAGE_SUFFIXES, Output, check_outputs
+from stillseek.files import IMAGE_SUFFIXES
 from stillseek.media import frame_at, frames_at, read_image
 from stillseek.media.picture_files import save_image
+from stillseek.outputs import Output, check_outputs
 from stillseek.records import parse_object, read_text
 from stillseek.timeline import Segment
 

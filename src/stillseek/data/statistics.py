@@ -12,9 +12,10 @@ from matplotlib.ticker import PercentFormatter
 
 from stillseek.data.absence import read_absent
 from stillseek.data.manifest import Manifest, Sample
-from stillseek.files import FIGURE_SUFFIXES, Output, check_outputs
+from stillseek.files import FIGURE_SUFFIXES
 from stillseek.media.lettering import lettering
 from stillseek.media.picture_files import save_figure
+from stillseek.outputs import Output, check_outputs
 
 # Okabe and Ito's palette: told apart by colour-blind readers too.
 _COLOURS = {"train": "#0072B2", "seen": "#56B4E9", "validation": "#E69F00", "test": "#009E73"}

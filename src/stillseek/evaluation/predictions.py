@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from stillseek.data.manifest import Sample
 from stillseek.errors import DatasetError
-from stillseek.files import Output
+from stillseek.outputs import Output
 from stillseek.records import (
     dump_record,
     iterate_objects,

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from stillseek.evaluation.predictions import PREDICTIONS_FOLDER
-from stillseek.files import Output
+from stillseek.outputs import Output
 
 SETTINGS_FILE = "experiment.json"
 HEADS_FOLDER, STEPS_FOLDER = "heads", "steps"

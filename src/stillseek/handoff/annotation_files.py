@@ -12,21 +12,14 @@ from typing import Literal, get_args
 from urllib.parse import quote
 
 from stillseek.errors import UsageError
-from stillseek.files import (
-    MADE_BY,
-    Output,
-    json_text,
-    names_below,
-    replacing,
-    shown_name,
-    spreadsheet_cell,
-)
+from stillseek.files import MADE_BY, json_text, names_below, replacing, shown_name, spreadsheet_cell
 from stillseek.handoff.annotation_markup import cvat_text, elan_text
 from stillseek.handoff.annotation_projects import boris_text, via_text
 from stillseek.handoff.layers import label_of
 from stillseek.handoff.selection import Selection
 from stillseek.localize.arguments import check_choice, check_type, checked_output
 from stillseek.media import probe
+from stillseek.outputs import Output
 
 AnnotationFormat = Literal["elan", "boris", "label-studio", "cvat", "via", "activitynet", "csv"]
 """The tools whose files can be written; ``csv`` is the table of `stillseek dataset import`."""

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stillseek.errors import UsageError
-from stillseek.files import Output, safe_name
+from stillseek.files import safe_name
 from stillseek.handoff.handing_off import check_pad
 from stillseek.handoff.selection import Selection, padded, selections_of
 from stillseek.localize.arguments import check_localization, check_type, checked_output
 from stillseek.localize.localization import Localization
 from stillseek.media import copy_cut, copy_suffix, cut, probe
+from stillseek.outputs import Output
 from stillseek.timeline import Segment
 
 # Of a clip's name, for the video; rank and times need room below the limit of 255.

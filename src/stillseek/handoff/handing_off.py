@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from stillseek.errors import UsageError
-from stillseek.files import MADE_BY, Output, replacing, shown_name
+from stillseek.files import MADE_BY, replacing, shown_name
 from stillseek.handoff.edl import edl_text
 from stillseek.handoff.fcpxml import fcpxml_text
 from stillseek.handoff.lists import TABLE_COLUMNS, csv_text, edits_json_text, vtt_text
@@ -21,6 +21,7 @@ from stillseek.localize.arguments import (
     checked_output,
 )
 from stillseek.localize.localization import Localization
+from stillseek.outputs import Output
 
 HandoffFormat = Literal["edl", "fcpxml", "otio", "premiere", "resolve", "vtt", "csv", "json"]
 

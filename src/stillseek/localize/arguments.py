@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from stillseek.errors import UsageError
-from stillseek.files import Output, as_path, check_outputs
+from stillseek.files import as_path
 from stillseek.localize.localization import Localization
 from stillseek.localize.query_image import Box
+from stillseek.outputs import Output, check_outputs
 from stillseek.timeline import Segment
 
 if TYPE_CHECKING:

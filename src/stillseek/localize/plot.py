@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from stillseek.files import FIGURE_SUFFIXES, Output
+from stillseek.files import FIGURE_SUFFIXES
 from stillseek.localize.arguments import check_localization, check_true_segment, checked_output
 from stillseek.localize.filmstrip import filmstrip
 from stillseek.localize.localization import (
@@ -33,6 +33,7 @@ from stillseek.localize.panels import (
 )
 from stillseek.localize.query_image import pixels_of
 from stillseek.media.picture_files import save_figure
+from stillseek.outputs import Output
 from stillseek.timeline import Moment, Segment
 
 # Inches. Places are fixed, so that thumbnails are cut for exactly the strip that they fill; every

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import Normal, Stroke
 
-from stillseek.files import FIGURE_SUFFIXES, Output
+from stillseek.files import FIGURE_SUFFIXES
 from stillseek.localize.arguments import check_type, checked_output
 from stillseek.localize.explanation import Explanation, FrameMatch, PixelBox
 from stillseek.localize.localization import (
@@ -34,6 +34,7 @@ from stillseek.localize.panels import (
 from stillseek.localize.query_image import pixels_of
 from stillseek.media import frames_at
 from stillseek.media.picture_files import save_figure
+from stillseek.outputs import Output
 
 # Inches: places from the lower left corner. Columns have the width of three, however many there
 # are, so that pictures of short moments do not grow.

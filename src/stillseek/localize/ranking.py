@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Literal
 
 from stillseek.errors import MediaError, UnusableFeaturesError
-from stillseek.files import TABLE_SUFFIXES, Output, replacing, spreadsheet_cell
+from stillseek.files import TABLE_SUFFIXES, replacing, spreadsheet_cell
 from stillseek.localize.arguments import check_type, checked_output
 from stillseek.localize.localization import Localization
+from stillseek.outputs import Output
 
 RankedBy = Literal["presence", "similarity"]
 

@@ -9,14 +9,7 @@ from urllib.parse import quote
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from stillseek.errors import MediaError, UsageError
-from stillseek.files import (
-    MADE_BY,
-    REPORT_SUFFIXES,
-    Output,
-    names_below,
-    replacing,
-    shown_name,
-)
+from stillseek.files import MADE_BY, REPORT_SUFFIXES, names_below, replacing, shown_name
 from stillseek.localize.arguments import (
     check_localization,
     check_true_segment,
@@ -35,6 +28,7 @@ from stillseek.localize.page_pictures import Room, clip_uri, frames_of, picture_
 from stillseek.localize.pair_answers import Batch
 from stillseek.localize.query_image import VideoFrame, pixels_of
 from stillseek.localize.ranking import Ranking, rank
+from stillseek.outputs import Output
 from stillseek.timeline import Segment
 
 PAGE_BYTES = 20_000_000

@@ -16,7 +16,7 @@ import numpy as np
 
 from stillseek.errors import MediaError, UnusableFeaturesError, UsageError
 from stillseek.features.store.content_address import content_hash
-from stillseek.files import MADE_BY, Output, check_outputs, json_text, replacing
+from stillseek.files import MADE_BY, json_text, replacing
 from stillseek.localize.arguments import check_type, check_whole
 from stillseek.localize.localization import Localization, Similarity
 from stillseek.localize.localizer import Localizer
@@ -25,6 +25,7 @@ from stillseek.localize.pair_table import Pair
 from stillseek.localize.query import EncodedQuery
 from stillseek.localize.ranking import size_of
 from stillseek.localize.report import write_batch_report
+from stillseek.outputs import Output, check_outputs
 from stillseek.timeline import Moment
 
 TABLE, RECORDS, REPORT = "results.csv", "results.json", "report.html"

@@ -18,7 +18,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from stillseek.errors import CheckpointError, InstallationError, UsageError
-from stillseek.files import MADE_BY, Output, check_outputs, replacing
+from stillseek.files import MADE_BY, replacing
 from stillseek.models import plain
 from stillseek.models.catalog import model_name
 from stillseek.models.checkpoint import Checkpoint
@@ -27,6 +27,7 @@ from stillseek.models.matching import Matching
 from stillseek.models.onnx_session import FORMAT_VERSION, INPUT_NAMES, seal
 from stillseek.models.sail import Sail
 from stillseek.models.similarity import Similarity
+from stillseek.outputs import Output, check_outputs
 from stillseek.tensors import LocalizerInput, LocalizerOutput
 
 # Axes that a file leaves open, by input.

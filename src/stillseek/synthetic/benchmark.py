@@ -14,7 +14,7 @@ from stillseek.data.annotations import Activity
 from stillseek.data.manifest import Split, dataset_output, refuse_other_source
 from stillseek.data.processes import map_in_processes
 from stillseek.errors import UsageError
-from stillseek.files import Output
+from stillseek.outputs import Output
 from stillseek.records import write_text_atomic
 
 SPLITS: tuple[Split, ...] = ("train", "seen", "validation", "test")

@@ -24,7 +24,7 @@ from stillseek.data.own_videos.table import DIGITS, Rows
 from stillseek.data.own_videos.targets import Found, Target, find_targets, image_error
 from stillseek.data.taxonomy import SIBLINGS, Taxonomy, read_similar
 from stillseek.errors import DatasetError, UsageError
-from stillseek.files import check_outputs
+from stillseek.outputs import check_outputs
 from stillseek.timeline import Segment
 
 _DIFFICULT = 2

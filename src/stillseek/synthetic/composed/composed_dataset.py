@@ -15,8 +15,9 @@ from stillseek.data.absence import freeze_absent
 from stillseek.data.manifest import Manifest, Split, write_manifest
 from stillseek.data.processes import check_workers
 from stillseek.errors import UsageError
-from stillseek.files import check_outputs, replacing
+from stillseek.files import replacing
 from stillseek.media import VideoWriter
+from stillseek.outputs import check_outputs
 from stillseek.records import write_text_atomic
 from stillseek.synthetic.benchmark import (
     BenchmarkConfig,

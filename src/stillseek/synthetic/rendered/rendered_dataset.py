@@ -13,8 +13,8 @@ from stillseek.data.absence import freeze_absent
 from stillseek.data.annotations import Activity as AnnotatedActivity
 from stillseek.data.manifest import Manifest, Sample, Split, write_manifest
 from stillseek.data.processes import check_workers
-from stillseek.files import check_outputs
 from stillseek.media import VideoWriter
+from stillseek.outputs import check_outputs
 from stillseek.records import write_text_atomic
 from stillseek.synthetic.benchmark import (
     SPLITS,
