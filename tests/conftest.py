@@ -187,9 +187,9 @@ def small_head(small_recipe, tmp_path: Path) -> Path:
 def use_small_recipe(monkeypatch: pytest.MonkeyPatch, small_recipe) -> None:
     """Makes ``pocket`` mean the small recipe: the shipped weights are not under test."""
     import stillseek.features
-    import stillseek.localize.localizer
+    import stillseek.localize.head
 
     monkeypatch.setattr(stillseek.features, "load_recipe", lambda name, options=None: small_recipe)
     monkeypatch.setattr(
-        stillseek.localize.localizer, "load_recipe", lambda name, options=None: small_recipe
+        stillseek.localize.head, "load_recipe", lambda name, options=None: small_recipe
     )

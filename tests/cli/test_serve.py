@@ -22,9 +22,9 @@ def listened(monkeypatch: pytest.MonkeyPatch, use_small_recipe) -> list[tuple]:
             on_listening(f"http://{host}:{port}/")
 
     monkeypatch.setattr(stillseek.web.serving, "serve", serve)
-    monkeypatch.setattr("stillseek.localize.localizer.DEFAULT_RECIPE", "pocket")
+    monkeypatch.setattr("stillseek.localize.encoding.DEFAULT_RECIPE", "pocket")
     monkeypatch.setattr(
-        "stillseek.localize.localizer.installed_head", lambda recipe, _: matching_head(recipe)
+        "stillseek.localize.encoding.installed_head", lambda recipe, _: matching_head(recipe)
     )
     return calls
 

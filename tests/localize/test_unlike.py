@@ -14,7 +14,7 @@ from stillseek.localize.query_image import VideoFrame
 from stillseek.localize.unlike import add_penalty
 from stillseek.models.calibration import penalties
 from stillseek.models.decoding import decode
-from stillseek.models.outputs import clip_scores_output, segment_scores_output
+from stillseek.models.head_outputs import clip_scores_output, segment_scores_output
 from stillseek.tensors import ClipEvidence, LocalizerOutput, SegmentScores
 from stillseek.timeline import Segment
 

@@ -8,7 +8,7 @@ import torch
 from stillseek.errors import UsageError
 from stillseek.models import decoding
 from stillseek.models.decoding import boundary_probabilities, check_decoding, decode
-from stillseek.models.outputs import clip_scores_output
+from stillseek.models.head_outputs import clip_scores_output
 from stillseek.tensors import LocalizerOutput, SegmentScores
 from stillseek.timeline import Segment
 

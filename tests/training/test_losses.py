@@ -6,8 +6,8 @@ import torch
 from stillseek.errors import UsageError
 from stillseek.models.decoding import decode
 from stillseek.models.flp import Flp, FlpConfig
+from stillseek.models.head_outputs import clip_scores_output
 from stillseek.models.matching import Matching, MatchingConfig
-from stillseek.models.outputs import clip_scores_output
 from stillseek.models.sail import Sail, SailConfig
 from stillseek.models.segments import segment_iou
 from stillseek.models.sst import Sst, SstConfig

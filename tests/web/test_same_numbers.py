@@ -26,9 +26,9 @@ def checkpoint(recipe, tmp_path: Path) -> Path:
 @pytest.fixture(autouse=True)
 def use_recipe(monkeypatch: pytest.MonkeyPatch, recipe) -> None:
     import stillseek.features
-    import stillseek.localize.localizer
+    import stillseek.localize.head
 
-    for module in (stillseek.features, stillseek.localize.localizer):
+    for module in (stillseek.features, stillseek.localize.head):
         monkeypatch.setattr(module, "load_recipe", lambda name, options=None: recipe)
 
 

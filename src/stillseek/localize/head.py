@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from stillseek.errors import CheckpointError, UsageError
-from stillseek.features import DEFAULT_RECIPE, Recipe, RecipeOptions, precision_of
+from stillseek.features import DEFAULT_RECIPE, Recipe, RecipeOptions, load_recipe, precision_of
+from stillseek.features.recipes.precision import recipe_device
 from stillseek.features.recipes.recipe import CLIPS_OF_FILE
 from stillseek.models.catalog import model_name
 from stillseek.models.checkpoint import Checkpoint, load_checkpoint
@@ -240,3 +241,27 @@ def _shipped_head(recipe: Recipe, kinds: Sequence[str]) -> Checkpoint | None:
 
 def _folder_of(recipe_name: str) -> AbstractContextManager[Path]:
     return as_file(files("stillseek.localize") / "heads" / recipe_name)
+
+
+def load_for_head(
+    recipe: str | Recipe, options: RecipeOptions | None, device: str
+) -> tuple[Recipe, RecipeOptions | None]:
+    """The recipe, and how it was loaded by its name, where it was.
+
+    Raises:
+        UsageError: There are two devices, or options of a recipe that is loaded already.
+    """
+    if isinstance(recipe, Recipe):
+        if options is not None:
+            raise UsageError(
+                f"recipe {recipe.name!r} is loaded already; leave its options out, or give its name"
+            )
+        return recipe, None
+    options = options or RecipeOptions()
+    if options.device not in ("cpu", device):
+        raise UsageError(
+            f"the options place the recipe on {options.device!r}, the device is {device!r}; give "
+            "one device for recipe and head, or a recipe that is loaded already"
+        )
+    options = replace(options, device=recipe_device(recipe, device))
+    return load_recipe(recipe, options), options

@@ -12,12 +12,12 @@ from stillseek.features import QueryFeatures
 from stillseek.localize.query_image import Box, QueryImage
 from stillseek.localize.search import Scorer
 from stillseek.models.catalog import LocalizerModel
-from stillseek.models.inputs import HeadPrecision
-from stillseek.models.onnx_session import OnnxModel
-from stillseek.models.outputs import (
+from stillseek.models.head_outputs import (
     at_least_float32,
     segment_scores_output,
 )
+from stillseek.models.inputs import HeadPrecision
+from stillseek.models.onnx_session import OnnxModel
 from stillseek.models.sail import Sail
 from stillseek.tensors import ClipEvidence, LocalizerInput, LocalizerOutput, SegmentScores
 

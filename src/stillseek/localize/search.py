@@ -10,8 +10,9 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from stillseek.errors import FeatureError
-from stillseek.models.decoding import GAP_CLIPS, DecodeMethod, decode
+from stillseek.errors import FeatureError, UsageError
+from stillseek.localize.arguments import check_choice, check_type, check_whole
+from stillseek.models.decoding import GAP_CLIPS, DecodeMethod, check_decoding, decode
 from stillseek.tensors import LocalizerOutput, pool_steps
 from stillseek.timeline import MAX_STEPS, ClipGrid, Moment, Segment
 
@@ -111,6 +112,28 @@ def find_moments(
         time = grid.segment_between(each.segment.start_seconds, each.segment.end_seconds)
         moments.append(Moment(time.start_seconds, time.end_seconds, each.score))
     return output, tuple(_distinct(moments, top))
+
+
+def checked_search(
+    methods: Sequence[DecodeMethod],
+    top: int,
+    decode: DecodeMethod,
+    search: SearchMethod | None,
+    on_progress: object,
+) -> SearchMethod:
+    """How to search, where that was left open."""
+    check_whole("top", top)
+    if on_progress is not None:
+        check_type("on_progress", on_progress, Callable, "a function")
+    check_decoding(methods, decode, top=top)
+    check_choice("search", search, SearchMethod)
+    if search is None:
+        return "pooled" if decode == "independent" else "refined"
+    if decode == "independent" and search != "pooled":
+        raise UsageError(
+            f"'independent' decoding looks at the whole video once; leave out search {search!r}"
+        )
+    return search
 
 
 def _places(score: Scorer, clips: Float[np.ndarray, "clip clip_dim"], top: int) -> list[_Found]:

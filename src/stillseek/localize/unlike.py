@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from stillseek.localize.search import Scorer
-from stillseek.models.outputs import segment_scores_output
+from stillseek.models.head_outputs import segment_scores_output
 from stillseek.tensors import LocalizerOutput
 
 

@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from stillseek.models.decoding import DecodeMethod
+from stillseek.models.head_outputs import clip_scores_output
 from stillseek.models.inputs import check_config, check_inputs
-from stillseek.models.outputs import clip_scores_output
 from stillseek.tensors import LocalizerInput, LocalizerOutput
 
 

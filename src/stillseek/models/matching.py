@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from stillseek.errors import UsageError
 from stillseek.models.decoding import DecodeMethod
 from stillseek.models.evidence import Evidence, smooth, unit
+from stillseek.models.head_outputs import at_least_float32, clip_scores_output
 from stillseek.models.inputs import check_config, check_inputs
-from stillseek.models.outputs import at_least_float32, clip_scores_output
 from stillseek.tensors import LocalizerInput, LocalizerOutput
 
 Centring = Literal["video"]

@@ -6,7 +6,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from stillseek.models.attention import AdditiveAttention
-from stillseek.models.outputs import at_least_float32
+from stillseek.models.head_outputs import at_least_float32
 from stillseek.tensors import LocalizerOutput
 
 

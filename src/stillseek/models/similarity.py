@@ -10,9 +10,9 @@ from torch.nn.functional import gelu
 
 from stillseek.errors import UsageError
 from stillseek.models.decoding import DecodeMethod
+from stillseek.models.head_outputs import clip_scores_output
 from stillseek.models.inputs import check_config, check_inputs
 from stillseek.models.matching import Matching, MatchingConfig
-from stillseek.models.outputs import clip_scores_output
 from stillseek.models.similarities import NUM_CHANNELS, similarity_channels, steadiness
 from stillseek.tensors import LocalizerInput, LocalizerOutput
 

@@ -9,9 +9,9 @@ from torch import Tensor, nn
 
 from stillseek.errors import UsageError
 from stillseek.models.decoding import DecodeMethod
+from stillseek.models.head_outputs import at_least_float32, segment_scores_output
 from stillseek.models.inputs import check_config, check_inputs
 from stillseek.models.local_transformer import Fusion
-from stillseek.models.outputs import at_least_float32, segment_scores_output
 from stillseek.tensors import LocalizerInput, LocalizerOutput, SegmentScores
 
 

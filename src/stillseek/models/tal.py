@@ -11,9 +11,9 @@ from torch.nn.functional import max_pool1d
 from stillseek.errors import UsageError
 from stillseek.models.attention import MultiHead
 from stillseek.models.decoding import DecodeMethod
+from stillseek.models.head_outputs import at_least_float32, segment_scores_output
 from stillseek.models.inputs import LARGEST_SIZE, check_config, check_inputs
 from stillseek.models.local_transformer import Fusion
-from stillseek.models.outputs import at_least_float32, segment_scores_output
 from stillseek.models.segments import pooling_weights, regress
 from stillseek.tensors import LocalizerInput, LocalizerOutput, SegmentScores
 

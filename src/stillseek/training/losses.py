@@ -11,7 +11,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from stillseek.errors import UsageError
 from stillseek.models.flp import Flp
-from stillseek.models.outputs import at_least_float32
+from stillseek.models.head_outputs import at_least_float32
 from stillseek.models.sail import Sail
 from stillseek.models.similarity import Similarity
 from stillseek.models.sst import Sst

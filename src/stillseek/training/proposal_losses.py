@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, smooth_l1_loss, softplus
 
 from stillseek.errors import UsageError
-from stillseek.models.outputs import at_least_float32
+from stillseek.models.head_outputs import at_least_float32
 from stillseek.models.segments import offsets_to, segment_iou
 from stillseek.tensors import LocalizerOutput, SegmentScores
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from stillseek.models.decoding import decode
-from stillseek.models.outputs import clip_scores_output, segment_scores_output
+from stillseek.models.head_outputs import clip_scores_output, segment_scores_output
 from stillseek.tensors import SegmentScores
 
 INF = math.inf
