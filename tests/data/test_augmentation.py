@@ -45,6 +45,9 @@ class Source:
         inside, part = (range(NUM_CLIPS), self.grid) if window is None else self.grid.window(window)
         return VideoFeatures(clips=clips[inside.start : inside.stop], grid=part, fingerprint="f")
 
+    def load_grid(self, video_id, window):
+        return self.load_video_features(video_id, window).grid
+
     def load_query_features(self, sample):
         regions = np.arange(7, dtype=np.float32)[:, None] * np.ones(5, np.float32)
         boxes, whole = np.ones((7, 4), np.float32), np.ones(11, np.float32)

@@ -46,6 +46,9 @@ class StubSource:
             clips = clips[inside.start : inside.stop]
         return VideoFeatures(clips=clips, grid=grid, fingerprint="f")
 
+    def load_grid(self, video_id, window):
+        raise NotImplementedError
+
     def load_query_features(self, sample):
         raise NotImplementedError
 

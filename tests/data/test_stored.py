@@ -119,6 +119,7 @@ def test_window_takes_the_clips_of_every_instant(
     found = StoredFeatures(manifest, store, FINGERPRINT).load_video_features("long", window)
     grid = found.grid
 
+    assert StoredFeatures(manifest, store, FINGERPRINT).load_grid("long", window) == grid
     assert found.clips[:, 0].tolist() == clips
     assert grid.num_clips == len(clips)
     assert grid.offset_seconds == offset
@@ -141,6 +142,26 @@ def test_another_process_reads_the_same_and_hashes_no_file_again(
 
     np.testing.assert_array_equal(found.clips, expected.clips)
     assert found.grid == expected.grid
+
+
+def test_lengths_need_no_feature(
+    manifest: Manifest, store: FeatureStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    second = replace(manifest.samples[1], window=Segment(2.25, 5.25), duration_seconds=3.0)
+    samples = (manifest.samples[0], second, manifest.samples[2])
+    names: list[str] = []
+    read = store.files.read
+
+    def counting(name: str, start: int = 0, stop: int | None = None) -> bytes:
+        assert (start, stop) == (0, 1 << 16)  # the head
+        names.append(name)
+        return read(name, start, stop)
+
+    monkeypatch.setattr(store.files, "read", counting)
+    examples = ExampleSet(samples, StoredFeatures(manifest, store, FINGERPRINT))
+
+    assert [examples.grid(index).num_steps for index in range(3)] == [7, 4, 7]
+    assert len(names) == 1
 
 
 def test_queries_are_encoded_once_at_their_times(manifest: Manifest, store: FeatureStore) -> None:

@@ -81,6 +81,9 @@ class RandomFeatures:
         clips = rng.standard_normal((grid.num_clips, WIDTH), dtype=np.float32)
         return VideoFeatures(clips=clips, grid=grid, fingerprint="f")
 
+    def load_grid(self, video_id, window):
+        return self.load_video_features(video_id, window).grid
+
     def load_query_features(self, sample):
         rng = np.random.default_rng(sum(f"{sample.query_label}{sample.sample_id}".encode()))
         boxes = np.array([[0.25, 0.5, 0.5, 1.0], [0.75, 0.5, 0.5, 1.0], [0.5, 0.5, 0.2, 0.2]])

@@ -25,6 +25,10 @@ class FeatureSource(Protocol):
         """Clip features of a video or window, and the grid whose clips they are."""
         ...
 
+    def load_grid(self, video_id: str, window: Segment | None) -> ClipGrid:
+        """The grid of `load_video_features`, without the clips."""
+        ...
+
     def load_query_features(self, sample: Sample) -> QueryFeatures:
         """Region features, boxes and global feature of a sample's query image."""
         ...
@@ -146,9 +150,9 @@ class ExampleSet(Sequence[Example]):
         return dataclasses.replace(example, steps=pool_steps(example.steps, grid), grid=grid)
 
     def grid(self, index: int) -> ClipGrid:
-        """The time grid of an example, without its query."""
+        """The time grid of an example; no feature is loaded for it."""
         sample = self.samples[index]
-        grid = self._source.load_video_features(sample.video_id, sample.window).grid
+        grid = self._source.load_grid(sample.video_id, sample.window)
         return dataclasses.replace(grid, max_steps=self._max_steps)
 
 
@@ -162,7 +166,7 @@ def samples_of(examples: Sequence[Example]) -> tuple[Sample, ...]:
 class StepTargets(Sequence[tuple[int, int, int]]):
     """Start step, end step (included) and number of steps of examples, worked out when asked for.
 
-    Of an `ExampleSet` no query is loaded for them.
+    Of an `ExampleSet` no feature is loaded for them.
     """
 
     def __init__(self, examples: Sequence[Example]) -> None:

@@ -21,7 +21,7 @@ from stillseek.features import (
     content_hash,
 )
 from stillseek.media import frames_at, read_image
-from stillseek.timeline import Segment
+from stillseek.timeline import ClipGrid, Segment
 
 # About 100 kB a video of 200 clips and less a query: a few hundred megabytes at most.
 _CACHED_VIDEOS, _CACHED_QUERIES = 2048, 8192
@@ -41,6 +41,7 @@ class StoredFeatures:
         self._store = store
         self._fingerprint = fingerprint
         self._contents: dict[Path, str] = {}
+        self._grids: dict[str, ClipGrid] = {}
         self._start_caches()
 
     def _start_caches(self) -> None:
@@ -67,6 +68,13 @@ class StoredFeatures:
         """
         return self._video(video_id, window)
 
+    def load_grid(self, video_id: str, window: Segment | None) -> ClipGrid:
+        """The grid of `load_video_features`; no clip is read, and it raises the same."""
+        if video_id not in self._grids:
+            self._grids[video_id] = self._store.get_grid(self._key(video_id))
+        whole = self._grids[video_id]
+        return whole if window is None else whole.window(window)[1]
+
     def load_query_features(self, sample: Sample) -> QueryFeatures:
         """Region features, boxes and global feature of a sample's query image.
 
@@ -81,9 +89,12 @@ class StoredFeatures:
             self._contents[path] = content_hash(path)
         return self._contents[path]
 
-    def _read_video(self, video_id: str, window: Segment | None) -> VideoFeatures:
+    def _key(self, video_id: str) -> VideoKey:
         content = self._content(self._manifest.video_path(video_id))
-        key = VideoKey(content=content, fingerprint=self._fingerprint)
+        return VideoKey(content=content, fingerprint=self._fingerprint)
+
+    def _read_video(self, video_id: str, window: Segment | None) -> VideoFeatures:
+        key = self._key(video_id)
         # Of a long video only what the window shows is read and kept.
         return self._store.get(key) if window is None else self._store.get_window(key, window)
 
