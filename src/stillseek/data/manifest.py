@@ -4,11 +4,19 @@ import hashlib
 import json
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from stillseek.data.file_hashes import (
+    HASHES_NAME,
+    FileHash,
+    FileName,
+    hash_files,
+    read_hashes,
+    refuse_changed,
+)
 from stillseek.data.records import (
     dump_record,
     iterate_objects,
@@ -144,14 +152,28 @@ class ManifestHeader:
     counts: dict[str, int]
     videos: str
 
+    @property
+    def hashes(self) -> dict[str, str]:
+        """What tells the manifest from those of other settings or samples."""
+        return {"settings_sha256": self.settings_sha256, "samples_sha256": self.samples_sha256}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """A dataset: its header, its samples and where its videos are."""
+    """A dataset: its header, its samples and where its videos are.
+
+    Attributes:
+        folder: Where it lies.
+        header: What it was made from.
+        samples: The questions.
+        file_hashes: Hash and size of videos and query images, as far as they are known; a file
+            that is need not be on this machine for its features to be found.
+    """
 
     folder: Path
     header: ManifestHeader
     samples: tuple[Sample, ...]
+    file_hashes: Mapping[FileName, FileHash] = field(default_factory=dict)
 
     def of_split(self, split: Split) -> tuple[Sample, ...]:
         """The samples of one split, in file order."""
@@ -163,10 +185,31 @@ class Manifest:
 
     def query_path(self, sample: Sample) -> Path:
         """The file of a sample's query: its image, or the video that it is a frame of."""
-        if sample.query_image is not None:
-            return self.folder / sample.query_image
-        assert sample.query_video_id is not None
-        return self.video_path(sample.query_video_id)
+        return self.path(query_file(sample))
+
+    def path(self, file: FileName) -> Path:
+        """Where a file of the data set is, or would be."""
+        return self.video_path(file.name) if file.kind == "video" else self.folder / file.name
+
+    def files(self) -> tuple[FileName, ...]:
+        """What the samples search and take queries from, each once, in the order of the samples."""
+        found: dict[FileName, None] = {}
+        for sample in self.samples:
+            found |= {video_file(sample): None, query_file(sample): None}
+        return tuple(found)
+
+
+def video_file(sample: Sample) -> FileName:
+    """The video that a sample searches."""
+    return FileName("video", sample.video_id)
+
+
+def query_file(sample: Sample) -> FileName:
+    """The image of a sample's query, or the video that it is a frame of."""
+    if sample.query_image is not None:
+        return FileName("image", sample.query_image)
+    assert sample.query_video_id is not None
+    return FileName("video", sample.query_video_id)
 
 
 def settings_sha256(settings: Mapping[str, Any]) -> str:
@@ -185,7 +228,7 @@ def dataset_output(path: Path, *, name: str = "out", holds: Sequence[str] = ()) 
     return Output(
         name=name,
         path=path,
-        holds=(HEADER_NAME, SAMPLES_NAME, *holds),
+        holds=(HEADER_NAME, SAMPLES_NAME, HASHES_NAME, *holds),
         signs=_SIGNS,
     )
 
@@ -220,10 +263,22 @@ def write_manifest(
     seed: int,
     settings: Mapping[str, Any],
     videos: str = "videos",
+    on_progress: Callable[[int, int], None] | None = None,
 ) -> Manifest:
-    """Writes ``samples.jsonl``, then ``manifest.json``; the same input gives the same bytes.
+    """Writes ``samples.jsonl``, ``manifest.json``, and hashes of the files that are here.
 
-    A kill between the two files is found by the next reader: the header holds the samples' hash.
+    The same input gives the same bytes. A kill between the first two files is found by the next
+    reader: the header holds the samples' hash. After that the data set can be used, and
+    `add_file_hashes` hashes what is left.
+
+    Args:
+        folder: Folder of the data set.
+        samples: The questions.
+        source: What they come from, for people.
+        seed: Seed of the builder.
+        settings: Everything that decides the samples; JSON values.
+        videos: Folder with the videos, relative to ``folder``, or absolute.
+        on_progress: Called with the files hashed and the files to hash.
 
     Raises:
         DatasetError: Two samples share an id.
@@ -243,12 +298,43 @@ def write_manifest(
         counts=_counts(rows),
         videos=videos,
     )
+    # Those of a data set that was here.
+    (folder / HASHES_NAME).unlink(missing_ok=True)
     write_text_atomic(folder / SAMPLES_NAME, text)
     header_text = json.dumps(
         dump_record(header), indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False
     )
     write_text_atomic(folder / HEADER_NAME, header_text + "\n")
-    return Manifest(folder=folder, header=header, samples=rows)
+    manifest = Manifest(folder=folder, header=header, samples=rows)
+    return add_file_hashes(manifest, on_progress=on_progress)
+
+
+def add_file_hashes(
+    manifest: Manifest,
+    *,
+    again: bool = False,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Manifest:
+    """Hashes the files that are here and not known, and keeps the hashes beside the manifest.
+
+    Args:
+        manifest: The data set.
+        again: Whether files that are known are hashed again, where they are here.
+        on_progress: Called with the files hashed and the files to hash.
+
+    Raises:
+        DatasetError: A file has another size than is known, and nothing is hashed again.
+    """
+    paths = {file: manifest.path(file) for file in manifest.files()}
+    known = manifest.file_hashes
+    if again:
+        known = {file: each for file, each in known.items() if not paths[file].is_file()}
+    for file, each in known.items():
+        refuse_changed(paths[file], each)
+    hashes = hash_files(
+        manifest.folder, manifest.header.hashes, paths, known, on_progress=on_progress
+    )
+    return replace(manifest, file_hashes=hashes)
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -287,7 +373,8 @@ def read_manifest(folder: Path) -> Manifest:
                 f"{header_path}: the {name} do not match the header ({stored} against {found}): "
                 "a file was edited or its writing was cut off; build the dataset again"
             )
-    return Manifest(folder=folder, header=header, samples=rows)
+    hashes = read_hashes(folder, header.hashes)
+    return Manifest(folder=folder, header=header, samples=rows, file_hashes=hashes)
 
 
 def _counts(samples: Iterable[Sample]) -> dict[str, int]:

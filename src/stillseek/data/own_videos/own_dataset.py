@@ -134,7 +134,8 @@ def import_videos(
         config: Settings.
         images: Folder with a subfolder of query images a label.
         taxonomy: Which classes are similar, in a layout that `read_similar` knows.
-        on_progress: Called with the videos opened and the videos in total.
+        on_progress: Called with the videos opened and the videos in total, then with the files
+            hashed and the files to hash.
 
     Raises:
         BrokenAnnotationsError: Annotations are broken and ``skip_bad`` is off.
@@ -174,6 +175,7 @@ def import_videos(
         seed=config.seed,
         settings=asdict(config) | input_hashes(annotations, taxonomy, found.targets, label_images),
         videos=relative_path(videos, out),
+        on_progress=on_progress,
     )
     names = {question.target.name for question in questions}
     meant = {*splits.values(), *(each.split for each in found.targets)} - {None}

@@ -121,7 +121,7 @@ def compose_dataset(
     Args:
         photographs: What is shown and what asks.
         folder: Gets ``videos/``, ``queries/`` (copies of photographs), ``annotations.json``,
-            ``samples.jsonl`` and ``manifest.json``.
+            ``samples.jsonl``, ``manifest.json`` and ``file_hashes.jsonl``.
         config: Settings.
         class_split: File with the split of the classes; see `read_classes`.
         taxonomy: File of similar classes, where not in the class split.

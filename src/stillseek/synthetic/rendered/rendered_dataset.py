@@ -211,7 +211,8 @@ def render_dataset(
     """Renders the benchmark; videos that are already there are kept, so it resumes.
 
     Args:
-        folder: Gets ``videos/``, ``annotations.json``, ``samples.jsonl`` and ``manifest.json``.
+        folder: Gets ``videos/``, ``annotations.json``, ``samples.jsonl``, ``manifest.json`` and
+            ``file_hashes.jsonl``.
         config: Settings.
         workers: Processes; None takes one a core.
         on_progress: Called with the videos done and the videos in all.
