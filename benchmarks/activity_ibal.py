@@ -31,7 +31,7 @@ from stillseek.data.activity_ibal import (
 )
 from stillseek.data.activitynet import ActivityNet, read_activitynet
 from stillseek.data.label_split import LabelSplit, draw_label_split, read_label_split
-from stillseek.data.manifest import Sample
+from stillseek.data.sample import Sample
 from stillseek.data.statistics import PAPER_TABLE, SplitStatistics, split_statistics
 from stillseek.data.windows import Window, WindowFilter, split_videos
 from stillseek.evaluation.overlap import THRESHOLDS, segment_bounds, temporal_iou

@@ -21,7 +21,8 @@ from typing import Any
 import numpy as np
 from pages import DOCS, fill, made_by
 
-from stillseek.data.manifest import Sample, read_manifest
+from stillseek.data.manifest import read_manifest
+from stillseek.data.sample import Sample
 from stillseek.library import Library
 
 RANKS = (1, 5, 10)

@@ -18,7 +18,8 @@ from lite_projection import photographs_of, views
 
 from stillseek.data.absence import absent_questions
 from stillseek.data.example import ExampleSet
-from stillseek.data.manifest import Manifest, Sample, Split, read_manifest
+from stillseek.data.manifest import Manifest, read_manifest
+from stillseek.data.sample import Sample, Split
 from stillseek.data.stored import StoredFeatures, extract_queries
 from stillseek.features import FeatureStore, Recipe, extract
 from stillseek.features.recipes.picture_content import is_blank

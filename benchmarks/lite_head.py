@@ -33,7 +33,7 @@ from lite_projection import photographs_of, views
 
 from stillseek.data.drawn import DrawnStreams, FeatureBank, Picture, Shot
 from stillseek.data.example import Example
-from stillseek.data.manifest import Sample
+from stillseek.data.sample import Sample
 from stillseek.evaluation.fit_calibration import auroc, fit_logistic
 from stillseek.evaluation.overlap import temporal_iou
 from stillseek.features import Recipe, load_recipe

@@ -18,7 +18,8 @@ import numpy as np
 import torch
 from pages import DOCS, fill, made_by
 
-from stillseek.data.manifest import Manifest, Sample, read_manifest
+from stillseek.data.manifest import Manifest, read_manifest
+from stillseek.data.sample import Sample
 from stillseek.data.stored import StoredFeatures
 from stillseek.features import FeatureStore, QueryFeatures, Recipe, load_recipe
 from stillseek.localize import Localizer

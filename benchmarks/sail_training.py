@@ -26,7 +26,8 @@ from torch import nn
 
 from stillseek.data.augmentation import Augmentation
 from stillseek.data.example import ExampleSet
-from stillseek.data.manifest import Sample, read_manifest
+from stillseek.data.manifest import read_manifest
+from stillseek.data.sample import Sample
 from stillseek.data.stored import StoredFeatures
 from stillseek.evaluation.inference import predict
 from stillseek.evaluation.overlap import segment_bounds, temporal_iou

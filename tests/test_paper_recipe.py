@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from stillseek.data.example import ExampleSet, collate
-from stillseek.data.manifest import Sample, write_manifest
+from stillseek.data.manifest import write_manifest
+from stillseek.data.sample import Sample
 from stillseek.data.stored import StoredFeatures, extract_queries, video_paths
 from stillseek.features import FeatureStore, Recipe, RecipeOptions, extract, load_recipe
 from stillseek.features.recipes.c3d import C3D

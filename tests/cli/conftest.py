@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from stillseek.data.manifest import Sample, Split, write_manifest
+from stillseek.data.manifest import write_manifest
+from stillseek.data.sample import Sample, Split
 from stillseek.timeline import Segment
 
 

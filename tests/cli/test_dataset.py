@@ -95,6 +95,10 @@ def test_check_finds_what_extract_has_not_made_yet(
     assert main([*command, "--recipe", "pocket"]) == 0
     capsys.readouterr()
     (dataset / "videos/test-a1.mp4").unlink()
+    assert main([*command, "--recipe", "pocket"]) == 0
+    away = "12 files (1 not here, and known by hash)"
+    assert capsys.readouterr().out.endswith(f"17 samples, {away}, {entries}: all there\n")
+    (dataset / "file_hashes.jsonl").unlink()
     assert main([*command, "--json"]) == 1
     found = json.loads(capsys.readouterr().out)
     assert (found["num_samples"], found["num_entries"]) == (17, count)
@@ -170,6 +174,7 @@ def test_like_problems_stand_together_without_long_hashes(dataset, tmp_path, cap
     removed = [path for path in store.rglob(f"queries/*/{gone}*") if path not in entries[:5]]
     for path in removed:
         path.unlink()
+    (dataset / "file_hashes.jsonl").unlink()
     (videos / "train-a1.mp4").unlink()
     (videos / "train-a2.mp4").write_bytes(b"no video")
 
@@ -198,6 +203,38 @@ def list_queries(dataset) -> set[tuple[str | None, float | None]]:
 def test_check_needs_a_store_for_a_recipe(dataset, capsys) -> None:
     assert main(["dataset", "check", str(dataset), "--recipe", "pocket"]) == 2
     assert "give --store DIR too" in capsys.readouterr().err
+
+
+def test_upgrade_notes_what_is_here_and_check_compares_it(dataset, tmp_path, capsys) -> None:
+    videos, hashes = dataset / "videos", dataset / "file_hashes.jsonl"
+    whole = hashes.read_bytes()
+    hashes.unlink()  # as of a data set of before
+    away = (videos / "test-a1.mp4").replace(tmp_path / "test-a1.mp4")
+
+    def upgrade(*words: str) -> str:
+        assert main(["dataset", "upgrade", str(dataset), *words]) == 0
+        return capsys.readouterr().out
+
+    assert upgrade() == f"{dataset}: 11 files noted now, 0 before; 1 not noted, as it is not here\n"
+    assert upgrade() == f"{dataset}: 0 files noted now, 11 before; 1 not noted, as it is not here\n"
+    away.replace(videos / "test-a1.mp4")
+    assert upgrade() == f"{dataset}: 1 file noted now, 11 before\n"
+    assert hashes.read_bytes() == whole
+
+    other = videos / "test-a2.mp4"
+    other.write_bytes((videos / "test-a1.mp4").read_bytes())
+    assert main(["dataset", "check", str(dataset)]) == 1
+    assert capsys.readouterr().err.splitlines() == [
+        "error: changed since the data set was made: 1 file:",
+        f"error:   {other}: hash {content_hash(other)[:16]}... in place of "
+        f"{re.search(rb'test-a2.*sha256.: .(.{16})', whole)[1].decode()}...",
+        "put the files back that the data set was made with; or, if those are right that are "
+        f"there, take their hashes with: stillseek dataset upgrade {dataset} --again",
+    ]
+    other.write_bytes(b"short")
+    assert main(["dataset", "upgrade", str(dataset)]) == 1
+    assert re.match(rf"error: {other} has 5 bytes, and had \d+ ", capsys.readouterr().err)
+    assert upgrade("--again") == f"{dataset}: 1 file noted now, 11 before\n"
 
 
 def test_sheet_draws_a_picture_of_the_videos(dataset, tmp_path, capsys) -> None:

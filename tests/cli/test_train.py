@@ -4,6 +4,7 @@ import json
 import re
 from dataclasses import replace
 from pathlib import Path
+from shutil import rmtree
 from typing import get_args
 
 import pytest
@@ -172,6 +173,41 @@ def test_trained_heads_are_scored_beside_the_controls(
     assert tables["swap_accuracy"]["sail w/o LS, joint"]["num_pairs"] == 1
     assert tables["swap_accuracy"]["whole-video, whole"]["strict"]["value"] == 0
     assert (out / "predictions/sail-w-o-LS_joint_seed1.jsonl").exists()
+
+
+def test_features_are_enough_and_no_video_is_opened(
+    places: list[str], dataset: Path, tmp_path: Path, monkeypatch, capsys
+) -> None:
+    def work(name: str) -> tuple[bytes, str, str]:
+        run, scores = tmp_path / name, tmp_path / f"{name}-scores"
+        command = ["train", *places, "--out", str(run), "--max-epochs", "1", *SMALL]
+        assert main(command) == 0
+        capsys.readouterr()
+        heads = ["--checkpoint", str(run), "--matching"]
+        assert main(["evaluate", *places, *heads, "--out", str(scores)]) == 0
+        return (
+            (run / "head/model.safetensors").read_bytes(),
+            capsys.readouterr().out,
+            (scores / "tables.md").read_text(),
+        )
+
+    hashes = (dataset / "file_hashes.jsonl").read_bytes()
+    (dataset / "file_hashes.jsonl").unlink()
+    hashed = work("hashed")
+    (dataset / "file_hashes.jsonl").write_bytes(hashes)
+
+    def refuse(path: Path) -> str:
+        raise AssertionError(f"{path} was opened")
+
+    monkeypatch.setattr("stillseek.data.file_hashes.content_hash", refuse)
+    assert work("here") == hashed
+    rmtree(dataset / "videos")
+    assert work("gone") == hashed
+
+    monkeypatch.undo()
+    (dataset / "file_hashes.jsonl").unlink()
+    assert main(["train", *places, "--out", str(tmp_path / "no"), *SMALL]) == 1
+    assert re.match(r"error: cannot read .*\.mp4 \(No such file", capsys.readouterr().err)
 
 
 BASELINES = {

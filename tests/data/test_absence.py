@@ -11,7 +11,8 @@ from stillseek.data.absence import (
     freeze_absent,
     read_absent,
 )
-from stillseek.data.manifest import Manifest, Sample, write_manifest
+from stillseek.data.manifest import Manifest, write_manifest
+from stillseek.data.sample import Sample
 from stillseek.errors import DatasetError
 from stillseek.timeline import Segment
 

@@ -7,7 +7,7 @@ import torch
 from stillseek.data.augmentation import Augmentation, augment
 from stillseek.data.batching import BatchLoader
 from stillseek.data.example import Example, ExampleSet
-from stillseek.data.manifest import Sample
+from stillseek.data.sample import Sample
 from stillseek.errors import UsageError
 from stillseek.features import QueryFeatures, VideoFeatures
 from stillseek.timeline import ClipGrid, Segment
@@ -44,6 +44,9 @@ class Source:
         clips = np.arange(NUM_CLIPS, dtype=np.float32)[:, None] * np.ones(3, np.float32)
         inside, part = (range(NUM_CLIPS), self.grid) if window is None else self.grid.window(window)
         return VideoFeatures(clips=clips[inside.start : inside.stop], grid=part, fingerprint="f")
+
+    def load_grid(self, video_id, window):
+        return self.load_video_features(video_id, window).grid
 
     def load_query_features(self, sample):
         regions = np.arange(7, dtype=np.float32)[:, None] * np.ones(5, np.float32)

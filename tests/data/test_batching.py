@@ -137,6 +137,9 @@ class Fading:
             raise FeatureError(f"no features of {video_id}")
         return VideoFeatures(clips=DATA[0].steps, grid=DATA[0].grid, fingerprint="f")
 
+    def load_grid(self, video_id, window):
+        return self.load_video_features(video_id, window).grid
+
     def load_query_features(self, sample):
         example = DATA[0]
         return QueryFeatures(

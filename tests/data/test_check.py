@@ -6,7 +6,8 @@ import pytest
 from PIL import Image
 
 from stillseek.data.check import check_dataset
-from stillseek.data.manifest import Manifest, Sample, write_manifest
+from stillseek.data.manifest import Manifest, write_manifest
+from stillseek.data.sample import Sample
 from stillseek.errors import FeatureError
 from stillseek.features import (
     FeatureStore,
@@ -109,10 +110,44 @@ def test_missing_and_broken_files_are_named(manifest: Manifest) -> None:
 
     assert [(each.kind, each.path.name) for each in problems] == [
         ("video", "long.mp4"),
+        ("changed", "long.mp4"),
         ("file", "other.mp4"),
         ("file", "handball.png"),
     ]
-    assert problems[1].message == "there is no such file"
+    assert problems[2].message == "there is no such file"
+
+
+def test_a_file_that_changed_in_a_byte_is_named(manifest: Manifest) -> None:
+    path = manifest.folder / "handball.png"
+    content = path.read_bytes()
+    path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+
+    (problem,) = check_dataset(manifest).problems
+
+    assert (problem.kind, problem.path) == ("changed", path)
+    assert content_hash(path) in problem.message
+    assert check_dataset(replace(manifest, file_hashes={})).problems == ()
+
+
+def test_features_of_known_files_are_checked_without_the_files(
+    manifest: Manifest, tmp_path: Path
+) -> None:
+    store = FeatureStore(tmp_path / "store")
+    fill(store, manifest, FINGERPRINT)
+    for file in manifest.files():
+        manifest.path(file).unlink()
+
+    known = check_dataset(manifest, features=(store, FINGERPRINT))
+    assert (known.problems, known.num_away, known.num_files) == ((), 3, 3)
+    unknown = replace(manifest, file_hashes={})
+    for report in (
+        check_dataset(manifest),
+        check_dataset(unknown, features=(store, FINGERPRINT)),
+    ):
+        assert [each.kind for each in report.problems] == ["file"] * 3
+        assert report.num_away == 0
+    (other,) = {each.kind for each in check_dataset(manifest, features=(store, OTHER)).problems}
+    assert other == "features"
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from stillseek.data.augmentation import Augmentation
 from stillseek.data.batching import BatchLoader, batch_indices, num_steps_of
 from stillseek.data.drawn import DrawnStreams, FeatureBank, Picture, Shot
 from stillseek.data.example import ExampleSet
-from stillseek.data.manifest import Sample
+from stillseek.data.sample import Sample
 from stillseek.errors import UsageError
 from stillseek.features import QueryFeatures, VideoFeatures
 from stillseek.timeline import ClipGrid, Segment
@@ -145,6 +145,9 @@ class Source:
         grid = ClipGrid(stride_seconds=0.5, length_seconds=0.5, duration_seconds=5.0, max_steps=200)
         clips = np.arange(10, dtype=np.float32)[:, None] * np.ones(DIM, np.float32)
         return VideoFeatures(clips=clips, grid=grid, fingerprint="f")
+
+    def load_grid(self, video_id, window):
+        return self.load_video_features(video_id, window).grid
 
     def load_query_features(self, sample):
         number = float(NAMES.index(sample.query_label))

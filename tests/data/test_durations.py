@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from stillseek.data.durations import read_durations, write_durations
-from stillseek.data.manifest import Manifest, Sample, write_manifest
+from stillseek.data.manifest import Manifest, write_manifest
+from stillseek.data.sample import Sample
 from stillseek.errors import DatasetError
 from stillseek.timeline import Segment
 

@@ -10,7 +10,7 @@ from stillseek.data.example import (
     StepTargets,
     collate,
 )
-from stillseek.data.manifest import Sample
+from stillseek.data.sample import Sample
 from stillseek.errors import FeatureError
 from stillseek.features import QueryFeatures, VideoFeatures
 from stillseek.timeline import ClipGrid, Segment
@@ -58,10 +58,13 @@ class Source:
 
     def load_video_features(self, video_id, window):
         clips = np.arange(self.num_clips, dtype=np.float32)[:, None] * np.ones(CLIP_DIM, "f4")
-        grid = ClipGrid(
+        grid = self.load_grid(video_id, window)
+        return VideoFeatures(clips=clips, grid=grid, fingerprint="f")
+
+    def load_grid(self, video_id, window):
+        return ClipGrid(
             stride_seconds=0.5, length_seconds=1.0, duration_seconds=0.5 * self.num_clips
         )
-        return VideoFeatures(clips=clips, grid=grid, fingerprint="f")
 
     def load_query_features(self, sample):
         regions = np.full((2, REGION_DIM), sample.query_seconds, "f4")
@@ -131,15 +134,16 @@ def test_targets_are_labels_and_number_of_steps():
     assert list(StepTargets([])) == []
 
 
-def test_targets_of_a_set_load_no_query(monkeypatch):
+def test_targets_of_a_set_load_no_feature(monkeypatch):
     examples = ExampleSet([make_sample(0, 3.5), make_sample(1, 3.5)], Source(7), max_steps=3)
     expected = [(*example.labels, 3) for example in examples]
 
     def refuse(*_: object) -> None:
-        raise AssertionError("a query was loaded")
+        raise AssertionError("a feature was loaded")
 
     targets, part = StepTargets(examples), StepTargets(examples)[1:]
     monkeypatch.setattr(Source, "load_query_features", refuse)
+    monkeypatch.setattr(Source, "load_video_features", refuse)
 
     assert list(targets) == expected
     assert list(part) == expected[1:]

@@ -8,7 +8,7 @@ import pytest
 
 from stillseek.data.example import ExampleSet, collate
 from stillseek.data.hdf5 import Hdf5ClipFeatures, describe_clips
-from stillseek.data.manifest import Sample
+from stillseek.data.sample import Sample
 from stillseek.errors import FeatureError, InstallationError
 from stillseek.features import QueryFeatures
 from stillseek.timeline import Segment
@@ -18,6 +18,9 @@ class StubQueries:
     """Two regions for every query, and no videos."""
 
     def load_video_features(self, video_id, window):
+        raise NotImplementedError
+
+    def load_grid(self, video_id, window):
         raise NotImplementedError
 
     def load_query_features(self, sample):
@@ -71,6 +74,9 @@ def test_the_grid_has_as_many_clips_as_the_file(tmp_path: Path, num_clips: int) 
             tmp_path / "f.h5", {"a": duration}, StubQueries(), fingerprint="file"
         )
         assert source.load_video_features("a", None).grid.num_clips == num_clips
+        for window in (None, Segment(0.1, 0.25)):
+            grid = source.load_video_features("a", window).grid
+            assert source.load_grid("a", window) == grid
 
 
 def test_a_window_takes_its_clips(source: Hdf5ClipFeatures) -> None:
@@ -128,6 +134,9 @@ def test_another_process_can_read_it(source: Hdf5ClipFeatures) -> None:
 def test_what_is_not_there_is_named(source: Hdf5ClipFeatures, video_id: str, message: str) -> None:
     with pytest.raises(FeatureError, match=message):
         source.load_video_features(video_id, None)
+    if video_id != "nan":  # which no one sees who does not read the clips
+        with pytest.raises(FeatureError, match=message):
+            source.load_grid(video_id, None)
 
 
 def test_a_part_of_the_download_is_refused(tmp_path: Path) -> None:

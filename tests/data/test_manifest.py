@@ -4,13 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from stillseek.data.manifest import (
-    Manifest,
-    Sample,
-    read_manifest,
-    settings_sha256,
-    write_manifest,
-)
+from stillseek.data.manifest import Manifest, read_manifest, settings_sha256, write_manifest
+from stillseek.data.sample import Sample
 from stillseek.errors import DatasetError, UsageError
 from stillseek.timeline import Segment
 

@@ -3,8 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from stillseek.data.manifest import Sample
 from stillseek.data.reduction import fit_reduction
+from stillseek.data.sample import Sample
 from stillseek.errors import UsageError
 from stillseek.features import VideoFeatures
 from stillseek.timeline import ClipGrid, Segment
@@ -45,6 +45,9 @@ class StubSource:
             inside, grid = grid.window(window)
             clips = clips[inside.start : inside.stop]
         return VideoFeatures(clips=clips, grid=grid, fingerprint="f")
+
+    def load_grid(self, video_id, window):
+        raise NotImplementedError
 
     def load_query_features(self, sample):
         raise NotImplementedError

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stillseek.data.manifest import Sample, write_manifest
+from stillseek.data.manifest import write_manifest
+from stillseek.data.sample import Sample
 from stillseek.data.sheet import write_sheet
 from stillseek.errors import DatasetError, UsageError
 from stillseek.media import VideoWriter, read_image

@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from stillseek.data.manifest import Sample, write_manifest
+from stillseek.data.manifest import write_manifest
+from stillseek.data.sample import Sample
 from stillseek.data.statistics import (
     PAPER_TABLE,
     draw_histograms,

@@ -9,10 +9,11 @@ import pytest
 from PIL import Image
 
 from stillseek.data.batching import BatchLoader
-from stillseek.data.example import ExampleSet
-from stillseek.data.manifest import Manifest, Sample, write_manifest
+from stillseek.data.example import Example, ExampleSet
+from stillseek.data.manifest import Manifest, read_manifest, write_manifest
+from stillseek.data.sample import Sample
 from stillseek.data.stored import QueryOutcome, StoredFeatures, extract_queries, video_paths
-from stillseek.errors import FeatureError, MediaError
+from stillseek.errors import DatasetError, FeatureError, MediaError
 from stillseek.features import (
     FeatureStore,
     QueryFeatures,
@@ -119,6 +120,7 @@ def test_window_takes_the_clips_of_every_instant(
     found = StoredFeatures(manifest, store, FINGERPRINT).load_video_features("long", window)
     grid = found.grid
 
+    assert StoredFeatures(manifest, store, FINGERPRINT).load_grid("long", window) == grid
     assert found.clips[:, 0].tolist() == clips
     assert grid.num_clips == len(clips)
     assert grid.offset_seconds == offset
@@ -127,20 +129,86 @@ def test_window_takes_the_clips_of_every_instant(
     )
 
 
+def refuse(path: Path) -> str:
+    raise AssertionError(f"{path} was hashed again")
+
+
 def test_another_process_reads_the_same_and_hashes_no_file_again(
     manifest: Manifest, store: FeatureStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    source = StoredFeatures(manifest, store, FINGERPRINT)
+    source = StoredFeatures(replace(manifest, file_hashes={}), store, FINGERPRINT)
     expected = source.load_video_features("long", None)
 
-    def refuse(path: Path) -> str:
-        raise AssertionError(f"{path} was hashed again")
-
-    monkeypatch.setattr("stillseek.data.stored.content_hash", refuse)
+    monkeypatch.setattr("stillseek.data.file_hashes.content_hash", refuse)
     found = pickle.loads(pickle.dumps(source)).load_video_features("long", None)
 
     np.testing.assert_array_equal(found.clips, expected.clips)
     assert found.grid == expected.grid
+
+
+def test_files_whose_hashes_are_known_are_not_opened_and_need_not_be_there(
+    manifest: Manifest, store: FeatureStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    extract_queries(manifest, StubRecipe(), store)
+    unknown = replace(manifest, file_hashes={})
+    expected = list(ExampleSet(manifest.samples, StoredFeatures(unknown, store, FINGERPRINT)))
+    monkeypatch.setattr("stillseek.data.file_hashes.content_hash", refuse)
+
+    def load() -> list[Example]:
+        source = StoredFeatures(read_manifest(manifest.folder), store, FINGERPRINT)
+        return list(ExampleSet(manifest.samples, source))
+
+    here = load()
+    rmtree(manifest.folder / "videos")
+    (manifest.folder / "handball.png").unlink()
+    gone = load()
+
+    for examples in (here, gone):
+        for example, other in zip(examples, expected, strict=True):
+            np.testing.assert_array_equal(example.steps, other.steps)
+            np.testing.assert_array_equal(example.regions, other.regions)
+    monkeypatch.undo()
+    with pytest.raises(MediaError, match=r"cannot read .*long\.mp4"):
+        StoredFeatures(unknown, store, FINGERPRINT).load_video_features("long", None)
+
+
+def test_a_file_of_another_size_is_refused(manifest: Manifest, store: FeatureStore) -> None:
+    source = StoredFeatures(manifest, store, FINGERPRINT)
+    for path in (manifest.video_path("long"), manifest.folder / "handball.png"):
+        path.write_bytes(path.read_bytes() + b"more")
+    told = r" bytes, and had .*put that file back; or, .* stillseek dataset upgrade DATASET --again"
+
+    for load in (
+        lambda: source.load_video_features("long", None),
+        lambda: source.load_grid("long", None),
+    ):
+        with pytest.raises(DatasetError, match=r"long\.mp4 has \d+" + told):
+            load()
+    with pytest.raises(DatasetError, match=r"handball\.png has \d+" + told):
+        source.load_query_features(manifest.samples[2])
+    _, image = extract_queries(manifest, StubRecipe(), store)
+    assert image.num_failed == 1
+    assert re.search(told, image.error)
+
+
+def test_lengths_need_no_feature(
+    manifest: Manifest, store: FeatureStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    second = replace(manifest.samples[1], window=Segment(2.25, 5.25), duration_seconds=3.0)
+    samples = (manifest.samples[0], second, manifest.samples[2])
+    names: list[str] = []
+    read = store.files.read
+
+    def counting(name: str, start: int = 0, stop: int | None = None) -> bytes:
+        assert (start, stop) == (0, 1 << 16)  # the head
+        names.append(name)
+        return read(name, start, stop)
+
+    monkeypatch.setattr(store.files, "read", counting)
+    examples = ExampleSet(samples, StoredFeatures(manifest, store, FINGERPRINT))
+
+    assert [examples.grid(index).num_steps for index in range(3)] == [7, 4, 7]
+    assert len(names) == 1
 
 
 def test_queries_are_encoded_once_at_their_times(manifest: Manifest, store: FeatureStore) -> None:

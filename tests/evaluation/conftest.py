@@ -1,6 +1,6 @@
 import pytest
 
-from stillseek.data.manifest import Sample
+from stillseek.data.sample import Sample
 from stillseek.evaluation.predictions import Prediction, Predictions, PredictionsHeader
 from stillseek.timeline import Segment
 

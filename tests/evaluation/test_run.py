@@ -23,6 +23,9 @@ class Features:
         clips = rng.standard_normal((grid.num_clips, WIDTH), dtype=np.float32)
         return VideoFeatures(clips=clips, grid=grid, fingerprint="f")
 
+    def load_grid(self, video_id, window):
+        return self.load_video_features(video_id, window).grid
+
     def load_query_features(self, sample):
         rng = np.random.default_rng(sum(sample.query_label.encode()))
         regions = rng.standard_normal((2, WIDTH), dtype=np.float32)

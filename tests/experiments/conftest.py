@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from stillseek.data.manifest import Manifest, Sample, write_manifest
+from stillseek.data.manifest import Manifest, write_manifest
+from stillseek.data.sample import Sample
 from stillseek.features import QueryFeatures, VideoFeatures
 from stillseek.models.catalog import MODELS
 from stillseek.models.checkpoint import Checkpoint, save_checkpoint
@@ -80,6 +81,9 @@ class RandomFeatures:
         grid = ClipGrid(duration_seconds=SECONDS, length_seconds=1.0, stride_seconds=0.5)
         clips = rng.standard_normal((grid.num_clips, WIDTH), dtype=np.float32)
         return VideoFeatures(clips=clips, grid=grid, fingerprint="f")
+
+    def load_grid(self, video_id, window):
+        return self.load_video_features(video_id, window).grid
 
     def load_query_features(self, sample):
         rng = np.random.default_rng(sum(f"{sample.query_label}{sample.sample_id}".encode()))

@@ -123,6 +123,13 @@ def test_examples_join_what_was_made_before(
     assert [n for n in report.figures if "example" in n] == [f"example_{n}" for n in (1, 2, 3, 4)]
     for name in ("example_1", "example_4"):
         assert (out / f"figures/{name}.png").stat().st_size > 10_000
+    assert "examples left out" not in report.facts
+
+    shutil.rmtree(videos)
+    without = report_experiment(manifest, out)
+    assert without.facts["examples left out"] == "4, whose videos are not here"
+    assert without.tables == report.tables
+    assert without.figures.keys() == {n for n in report.figures if "example" not in n}
 
 
 def test_a_folder_holds_one_experiment(run, settings, manifest, out, tmp_path) -> None:

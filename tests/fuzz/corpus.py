@@ -14,7 +14,8 @@ import torch
 from PIL import Image, features
 
 from stillseek.data.durations import write_durations
-from stillseek.data.manifest import Sample, write_manifest
+from stillseek.data.manifest import write_manifest
+from stillseek.data.sample import Sample
 from stillseek.evaluation.predictions import (
     Prediction,
     Predictions,

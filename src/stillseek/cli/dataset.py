@@ -67,6 +67,32 @@ def render(
 
 
 @dataset.command
+def upgrade(folder: Path, /, *, again: bool = False) -> None:
+    """Note hash and size of every file, so that training and evaluation need no video.
+
+    Only files that are here and not noted are read. Run it again when there are more, or if it was
+    stopped.
+
+    Args:
+        folder: Folder of the data set.
+        again: Hash files that are noted again: they were changed, and are right as they are.
+    """
+    from stillseek.data.manifest import add_file_hashes, read_manifest
+
+    before = read_manifest(folder)
+    with progress_bar("hashing") as advance:
+        manifest = add_file_hashes(before, again=again, on_progress=advance)
+    hashes = manifest.file_hashes
+    num_new = sum(before.file_hashes.get(file) != found for file, found in hashes.items())
+    num_left = len(manifest.files()) - len(hashes)
+    left = f"; {num_left} not noted, as {'it is' if num_left == 1 else 'they are'} not here"
+    print(
+        f"{folder}: {num_new} {'file' if num_new == 1 else 'files'} noted now, "
+        f"{len(hashes) - num_new} before{left if num_left else ''}"
+    )
+
+
+@dataset.command
 def sheet(folder: Path, /, *, out: Path, videos: int = 12, overwrite: bool = False) -> None:
     """Draw a contact sheet: queries of some videos, and frames over time with what happens.
 

@@ -118,15 +118,17 @@ def activity_ibal(
         "chosen_sha256": None if chosen_frames is None else content_hash(chosen_frames),
     }
     settings["counts"] = coverage | settings["counts"]
-    manifest = write_windows(
-        out,
-        made.samples,
-        source.videos,
-        source=SOURCE,
-        seed=config.seed,
-        settings=settings,
-        videos=videos,
-    )
+    with progress_bar("hashing") as advance:
+        manifest = write_windows(
+            out,
+            made.samples,
+            source.videos,
+            source=SOURCE,
+            seed=config.seed,
+            settings=settings,
+            videos=videos,
+            on_progress=advance,
+        )
     print_built(manifest)
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from stillseek.data.annotations import AnnotatedVideo
-    from stillseek.data.manifest import Split
+    from stillseek.data.sample import Split
 
 build = App(name="build")
 build.default(activity_ibal)
@@ -67,22 +67,24 @@ def video_reloc(
     samples = ask_windows(listed.windows, present, listed.split, source.taxonomy, config=config)
     counts |= {"parts of videos": len(listed.windows)}
     counts |= {"parts left out: video not there": listed.num_missing}
-    manifest = write_windows(
-        out,
-        samples,
-        present,
-        source=SOURCE,
-        seed=config.seed,
-        settings={
-            "annotations_sha256": source.sha256,
-            "taxonomy_sha256": source.taxonomy.sha256,
-            "files_sha256": listed.sha256,
-            "questions": asdict(config),
-            "class_split": {k: list(v) for k, v in listed.split.by_role().items()},
-            "counts": counts | query_counts(samples, len(listed.windows), config),
-        },
-        videos=videos,
-    )
+    with progress_bar("hashing") as advance:
+        manifest = write_windows(
+            out,
+            samples,
+            present,
+            source=SOURCE,
+            seed=config.seed,
+            settings={
+                "annotations_sha256": source.sha256,
+                "taxonomy_sha256": source.taxonomy.sha256,
+                "files_sha256": listed.sha256,
+                "questions": asdict(config),
+                "class_split": {k: list(v) for k, v in listed.split.by_role().items()},
+                "counts": counts | query_counts(samples, len(listed.windows), config),
+            },
+            videos=videos,
+            on_progress=advance,
+        )
     print_built(manifest)
 
 
@@ -114,19 +116,21 @@ def icq(
     present, counts = _present(read.videos, videos)
     samples, asked = ask_icq(read, present, pictures, out)
     used = sorted({Path(str(sample.query_image)).name for sample in samples})
-    manifest = write_windows(
-        out,
-        samples,
-        present,
-        source=SOURCE,
-        seed=0,
-        settings={
-            "annotations_sha256": read.sha256,
-            "images_sha256": {name: content_hash(images / name) for name in used},
-            "counts": counts | asked,
-        },
-        videos=videos,
-    )
+    with progress_bar("hashing") as advance:
+        manifest = write_windows(
+            out,
+            samples,
+            present,
+            source=SOURCE,
+            seed=0,
+            settings={
+                "annotations_sha256": read.sha256,
+                "images_sha256": {name: content_hash(images / name) for name in used},
+                "counts": counts | asked,
+            },
+            videos=videos,
+            on_progress=advance,
+        )
     print_built(manifest)
 
 
@@ -186,19 +190,21 @@ def vq2d(
     with progress_bar("crops") as advance:
         cut_crops(queries, videos, out, on_progress=advance)
     counts["query sets left out: not valid"] = sum(each.num_invalid for each in read.values())
-    manifest = write_windows(
-        out,
-        ask_vq2d(queries, splits),
-        present,
-        source=SOURCE,
-        seed=seed,
-        settings={
-            "annotations_sha256": {name: each.sha256 for name, each in read.items()},
-            "validation_share": validation_share,
-            "counts": counts,
-        },
-        videos=videos,
-    )
+    with progress_bar("hashing") as advance:
+        manifest = write_windows(
+            out,
+            ask_vq2d(queries, splits),
+            present,
+            source=SOURCE,
+            seed=seed,
+            settings={
+                "annotations_sha256": {name: each.sha256 for name, each in read.items()},
+                "validation_share": validation_share,
+                "counts": counts,
+            },
+            videos=videos,
+            on_progress=advance,
+        )
     print_built(manifest)
 
 

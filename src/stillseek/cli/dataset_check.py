@@ -1,6 +1,7 @@
 """``stillseek dataset check``: whether a data set is whole, and its features are in a store."""
 
 import re
+import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -28,6 +29,7 @@ _HASH = re.compile(r"(?<![0-9a-f])([0-9a-f]{16})[0-9a-f]{48}(?![0-9a-f])")
 # What is wrong, and of what: one, and several.
 _WORDS: "dict[ProblemKind, tuple[str, str, str]]" = {
     "file": ("not there", "file", "files"),
+    "changed": ("changed since the data set was made", "file", "files"),
     "video": ("cannot be read", "video", "videos"),
     "time": ("not inside the file", "time", "times"),
     "features": ("not in the store", "entry", "entries"),
@@ -46,7 +48,8 @@ def check(
 ) -> int:
     """Check that a data set is whole: files, lengths, and features in a store.
 
-    Exits with 1 where something is missing.
+    Exits with 1 where something is missing. Files whose hashes the data set has are compared with
+    them; with --store they need not be there, as training and evaluation do not open them.
 
     Args:
         folder: Folder of the data set.
@@ -86,7 +89,17 @@ def check(
     for line in _describe(report.problems):
         print(f"error: {shown_name(line)}", file=sys.stderr)
     found = f"{len(report.problems)} problems" if report.problems else "all there"
-    print(f"{folder}: {report.num_samples} samples, {report.num_files} files{entries}: {found}")
+    away = f" ({report.num_away} not here, and known by hash)" if report.num_away else ""
+    print(
+        f"{folder}: {report.num_samples} samples, {report.num_files} files{away}{entries}: {found}"
+    )
+    if any(each.kind == "changed" for each in report.problems):
+        command = f"stillseek dataset upgrade {shlex.quote(str(folder))} --again"
+        print(
+            "put the files back that the data set was made with; or, if those are right that are "
+            f"there, take their hashes with: {command}",
+            file=sys.stderr,
+        )
     if features is not None and any(each.kind == "features" for each in report.problems):
         others = ""
         if report.fingerprints:

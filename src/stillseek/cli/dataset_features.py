@@ -7,17 +7,11 @@ from stillseek.cli.recipe_options import describe_others, extract_command
 from stillseek.data.durations import read_durations
 from stillseek.data.example import FeatureSource
 from stillseek.data.hdf5 import Hdf5ClipFeatures, describe_clips
-from stillseek.data.manifest import Manifest, Sample
+from stillseek.data.manifest import Manifest
+from stillseek.data.sample import Sample
 from stillseek.data.stored import StoredFeatures
 from stillseek.errors import FeatureError
-from stillseek.features import (
-    FeatureStore,
-    QueryKey,
-    Recipe,
-    RecipeOptions,
-    VideoKey,
-    content_hash,
-)
+from stillseek.features import FeatureStore, QueryKey, Recipe, RecipeOptions, VideoKey
 from stillseek.features.recipes.recipe import CLIPS_OF_FILE, fingerprint_of
 from stillseek.features.store.content_address import entry_name
 
@@ -103,16 +97,14 @@ def check_store(
 
     Raises:
         FeatureError: The store does not have them; the message says what to do.
-        MediaError: The video file, or that of the query, is missing.
+        MediaError: The video file, or that of the query, is missing, and its hash is not known.
+        DatasetError: Such a file is not the one that the data set was made with.
     """
-    place, query = FeatureStore(store), manifest.query_path(sample)
-    fingerprint, seconds = recipe.fingerprint, sample.query_seconds
-    keys: dict[Path, VideoKey | QueryKey] = {
-        query: QueryKey(content=content_hash(query), fingerprint=fingerprint, frame_seconds=seconds)
-    }
+    place, fingerprint = FeatureStore(store), recipe.fingerprint
+    stored = StoredFeatures(manifest, place, fingerprint)
+    keys: dict[Path, VideoKey | QueryKey] = {manifest.query_path(sample): stored.query_key(sample)}
     if clip_file is None:
-        video = manifest.video_path(sample.video_id)
-        keys[video] = VideoKey(content=content_hash(video), fingerprint=fingerprint)
+        keys[manifest.video_path(sample.video_id)] = stored.video_key(sample.video_id)
     for path, key in keys.items():
         if place.files.exists(entry_name(key)):
             continue

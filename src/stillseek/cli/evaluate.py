@@ -8,7 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from stillseek.cli.recipe_options import RecipeBesideHead, files_of
-from stillseek.data.manifest import Split
+from stillseek.data.sample import Split
 from stillseek.errors import UsageError
 from stillseek.evaluation.predictions import scores_output
 from stillseek.outputs import check_outputs

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from stillseek.data.example import Example, FeatureSource
-    from stillseek.data.manifest import Manifest, Sample
+    from stillseek.data.manifest import Manifest
+    from stillseek.data.sample import Sample
     from stillseek.training.config import TrainResult
 
 # As the paper's tables call them.

@@ -12,7 +12,8 @@ from typing import Literal, get_args
 import numpy as np
 
 from stillseek.data.activitynet import read_activitynet
-from stillseek.data.manifest import Manifest, Sample, Split
+from stillseek.data.manifest import Manifest
+from stillseek.data.sample import Sample, Split
 from stillseek.errors import DatasetError
 from stillseek.records import (
     dump_record,

@@ -10,8 +10,8 @@ import numpy as np
 from stillseek.data.activitynet import ActivityNet
 from stillseek.data.annotations import AnnotatedVideo
 from stillseek.data.label_split import LabelRole, LabelSplit
-from stillseek.data.manifest import QueryKind, Sample
 from stillseek.data.query_frames import FrameChoice, middle_of
+from stillseek.data.sample import QueryKind, Sample
 from stillseek.data.taxonomy import Taxonomy
 from stillseek.data.windows import Window, WindowFilter, split_video, split_videos
 from stillseek.errors import DatasetError, UsageError

@@ -58,7 +58,7 @@ def _sorted_in_pools(order: np.ndarray, num_steps: np.ndarray, pool_size: int) -
 
 
 def num_steps_of(examples: Sequence[Example]) -> tuple[int, ...]:
-    """Length of every example; of an `ExampleSet` no query is loaded for it, of streams nothing."""
+    """Length of every example; of an `ExampleSet` or of streams no feature is loaded for it."""
     if isinstance(examples, DrawnStreams):
         return examples.num_steps
     if isinstance(examples, ExampleSet):

@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Literal
 
 from stillseek.data.activitynet import DURATION_TOLERANCE_SECONDS
-from stillseek.data.manifest import Manifest, Sample
+from stillseek.data.file_hashes import FileHash, FileName
+from stillseek.data.manifest import Manifest, query_file, video_file
+from stillseek.data.sample import Sample
 from stillseek.errors import CorruptFeaturesError, FeatureError, MediaError, TruncatedMediaWarning
 from stillseek.features import FeatureStore, QueryKey, VideoKey, content_hash
 from stillseek.features.store.content_address import entry_name
 from stillseek.media import probe
 
-ProblemKind = Literal["file", "video", "time", "features", "corrupt"]
+ProblemKind = Literal["file", "changed", "video", "time", "features", "corrupt"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,9 +23,10 @@ class Problem:
     """One thing that is missing or wrong.
 
     Attributes:
-        kind: ``file``: it is not there; ``video``: it cannot be read; ``time``: a sample asks for
-            a time that its video does not have; ``features``: the store has no entry; ``corrupt``:
-            the entry that it has is broken.
+        kind: ``file``: it is not there; ``changed``: it is not the file that the data set was made
+            with; ``video``: it cannot be read; ``time``: a sample asks for a time that its video
+            does not have; ``features``: the store has no entry; ``corrupt``: the entry that it has
+            is broken.
         path: The file concerned.
         message: What is wrong, for people.
     """
@@ -40,6 +43,7 @@ class DatasetReport:
     Attributes:
         num_samples: Samples of the manifest.
         num_files: Files that they search or take queries from.
+        num_away: Those that are not there and need not be, as their hashes are known.
         num_entries: Entries that they need in the store; 0 where none was checked.
         problems: In the order of the samples' files; empty where all is well.
         fingerprints: Beginnings of the fingerprints of other recipes whose features the store has
@@ -48,6 +52,7 @@ class DatasetReport:
 
     num_samples: int
     num_files: int
+    num_away: int
     num_entries: int
     problems: tuple[Problem, ...]
     fingerprints: tuple[str, ...] = ()
@@ -68,49 +73,67 @@ def check_dataset(
     features: tuple[FeatureStore, str] | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> DatasetReport:
-    """Checks that every file is there, long enough for its samples, and extracted.
+    """Checks that every file is there, unchanged, long enough for its samples, and extracted.
 
     Args:
         manifest: The data set.
-        features: The store, and the fingerprint of the recipe whose features it should have; None
-            checks the files only.
+        features: The store, and the fingerprint of the recipe whose features it should have: then
+            a file whose hash is known need not be there. None checks the files only.
         on_progress: Called with the files done and the files in total.
     """
     files = _files(manifest)
     problems: list[Problem] = []
     fingerprints: set[str] = set()
-    for done, (path, uses) in enumerate(files.items(), start=1):
-        if not path.is_file():
-            problems.append(Problem(kind="file", path=path, message="there is no such file"))
+    num_away = 0
+    for done, (file, uses) in enumerate(files.items(), start=1):
+        path, known = manifest.path(file), manifest.file_hashes.get(file)
+        content = None if known is None else known.sha256
+        if path.is_file():
+            if file.kind == "video":
+                problems += _video_problems(path, uses)
+            if known is not None or features is not None:
+                content, found = _hashed(path, known)
+                problems += found
+        elif content is not None and features is not None:
+            num_away += 1
         else:
-            problems += _file_problems(path, uses)
-            if features is not None:
-                problems += _feature_problems(path, uses, *features, fingerprints)
+            problems.append(Problem(kind="file", path=path, message="there is no such file"))
+        if content is not None and features is not None:
+            problems += _feature_problems(path, content, uses, *features, fingerprints)
         if on_progress is not None:
             on_progress(done, len(files))
     entries = sum(bool(uses.searched_by) + len(uses.queries) for uses in files.values())
     return DatasetReport(
         num_samples=len(manifest.samples),
         num_files=len(files),
+        num_away=num_away,
         num_entries=0 if features is None else entries,
         problems=tuple(problems),
         fingerprints=tuple(sorted(fingerprints)),
     )
 
 
-def _files(manifest: Manifest) -> dict[Path, _Uses]:
-    files: dict[Path, _Uses] = {}
+def _files(manifest: Manifest) -> dict[FileName, _Uses]:
+    files = {file: _Uses() for file in manifest.files()}
     for sample in manifest.samples:
-        searched = files.setdefault(manifest.video_path(sample.video_id), _Uses())
-        searched.searched_by.append(sample)
-        asked = files.setdefault(manifest.query_path(sample), _Uses())
-        asked.queries.setdefault(sample.query_seconds, sample)
+        files[video_file(sample)].searched_by.append(sample)
+        files[query_file(sample)].queries.setdefault(sample.query_seconds, sample)
     return files
 
 
-def _file_problems(path: Path, uses: _Uses) -> Iterator[Problem]:
-    if not uses.searched_by and None in uses.queries:
-        return  # an image
+def _hashed(path: Path, known: FileHash | None) -> tuple[str | None, list[Problem]]:
+    """The hash that features are looked for by: the known one, if any, also of a changed file."""
+    try:
+        content = content_hash(path)
+    except MediaError as error:
+        return None, [Problem(kind="file", path=path, message=str(error))]
+    if known is None or known.sha256 == content:
+        return content, []
+    message = f"hash {content} in place of {known.sha256}"
+    return known.sha256, [Problem(kind="changed", path=path, message=message)]
+
+
+def _video_problems(path: Path, uses: _Uses) -> Iterator[Problem]:
     try:
         with warnings.catch_warnings():
             # What a truncated file lacks matters where a sample asks for it.
@@ -149,13 +172,13 @@ def _by_end(samples: list[Sample]) -> dict[tuple[float, bool], list[Sample]]:
 
 
 def _feature_problems(
-    path: Path, uses: _Uses, store: FeatureStore, fingerprint: str, others: set[str]
+    path: Path,
+    content: str,
+    uses: _Uses,
+    store: FeatureStore,
+    fingerprint: str,
+    others: set[str],
 ) -> Iterator[Problem]:
-    try:
-        content = content_hash(path)
-    except MediaError as error:
-        yield Problem(kind="file", path=path, message=str(error))
-        return
     keys: list[VideoKey | QueryKey] = [
         QueryKey(content=content, fingerprint=fingerprint, frame_seconds=seconds)
         for seconds in uses.queries

@@ -13,7 +13,7 @@ from jaxtyping import Float
 
 from stillseek.data.absence import similar_classes
 from stillseek.data.example import Example, FeatureSource
-from stillseek.data.manifest import Sample
+from stillseek.data.sample import Sample
 from stillseek.errors import UsageError
 from stillseek.timeline import MAX_STEPS, ClipGrid, Segment
 

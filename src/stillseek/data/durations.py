@@ -2,13 +2,14 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from stillseek.data.annotations import AnnotatedVideo
-from stillseek.data.manifest import Manifest, Sample, write_manifest
+from stillseek.data.manifest import Manifest, write_manifest
 from stillseek.data.own_videos.annotated_files import relative_path
+from stillseek.data.sample import Sample
 from stillseek.errors import DatasetError
 from stillseek.records import parse_object, read_text, write_text_atomic
 
@@ -36,6 +37,7 @@ def write_windows(
     seed: int,
     settings: Mapping[str, Any],
     videos: Path | None,
+    on_progress: Callable[[int, int], None] | None = None,
 ) -> Manifest:
     """Writes a manifest whose samples ask about windows, and the lengths of their videos.
 
@@ -47,6 +49,7 @@ def write_windows(
         seed: Seed of the builder.
         settings: Everything else that decides the samples.
         videos: Folder of the videos, which stay where they are; None if they are not at hand.
+        on_progress: Called with the files hashed and the files to hash.
 
     Raises:
         DatasetError: There is no sample.
@@ -62,6 +65,7 @@ def write_windows(
         seed=seed,
         settings=dict(settings) | write_durations(folder, durations),
         videos="videos" if videos is None else relative_path(videos, folder),
+        on_progress=on_progress,
     )
 
 

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from stillseek.data.manifest import Sample
+from stillseek.data.sample import Sample
 from stillseek.errors import FeatureError
 from stillseek.features import QueryFeatures, VideoFeatures
 from stillseek.tensors import LocalizerInput, pool_steps
@@ -23,6 +23,10 @@ class FeatureSource(Protocol):
 
     def load_video_features(self, video_id: str, window: Segment | None) -> VideoFeatures:
         """Clip features of a video or window, and the grid whose clips they are."""
+        ...
+
+    def load_grid(self, video_id: str, window: Segment | None) -> ClipGrid:
+        """The grid of `load_video_features`, without the clips."""
         ...
 
     def load_query_features(self, sample: Sample) -> QueryFeatures:
@@ -146,9 +150,9 @@ class ExampleSet(Sequence[Example]):
         return dataclasses.replace(example, steps=pool_steps(example.steps, grid), grid=grid)
 
     def grid(self, index: int) -> ClipGrid:
-        """The time grid of an example, without its query."""
+        """The time grid of an example; no feature is loaded for it."""
         sample = self.samples[index]
-        grid = self._source.load_video_features(sample.video_id, sample.window).grid
+        grid = self._source.load_grid(sample.video_id, sample.window)
         return dataclasses.replace(grid, max_steps=self._max_steps)
 
 
@@ -162,7 +166,7 @@ def samples_of(examples: Sequence[Example]) -> tuple[Sample, ...]:
 class StepTargets(Sequence[tuple[int, int, int]]):
     """Start step, end step (included) and number of steps of examples, worked out when asked for.
 
-    Of an `ExampleSet` no query is loaded for them.
+    Of an `ExampleSet` no feature is loaded for them.
     """
 
     def __init__(self, examples: Sequence[Example]) -> None:

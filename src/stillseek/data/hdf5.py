@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from stillseek.data.example import FeatureSource
-from stillseek.data.manifest import Sample
+from stillseek.data.sample import Sample
 from stillseek.errors import FeatureError, InstallationError
 from stillseek.features import QueryFeatures, VideoFeatures
 from stillseek.timeline import ClipGrid, Segment
@@ -59,42 +59,55 @@ class Hdf5ClipFeatures:
             FeatureError: The file does not have them, or the video's length is not known.
             UsageError: The window starts after the video ends.
         """
-        if video_id not in self._durations:
-            raise FeatureError(
-                f"the length of video {video_id!r} is not known; make the data set again with "
-                "stillseek dataset build"
-            )
-        clips = self._read(video_id)
-        stride_seconds = self._durations[video_id] / len(clips)
-        grid = ClipGrid(
-            stride_seconds=stride_seconds,
-            length_seconds=2 * stride_seconds,
-            duration_seconds=self._durations[video_id],
-        )
+        with self._table(video_id) as table:
+            clips = np.asarray(table, dtype=np.float32)
+        if not np.isfinite(clips).all():
+            raise self._broken(video_id, clips.shape)
+        grid = self._grid(video_id, len(clips))
         if window is not None:
             inside, grid = grid.window(window)
             clips = clips[inside.start : inside.stop]
         return VideoFeatures(clips=clips, grid=grid, fingerprint=self._fingerprint)
 
+    def load_grid(self, video_id: str, window: Segment | None) -> ClipGrid:
+        """The grid of `load_video_features`, whose errors it raises; no clip is read."""
+        with self._table(video_id) as table:
+            grid = self._grid(video_id, len(table))
+        return grid if window is None else grid.window(window)[1]
+
     def load_query_features(self, sample: Sample) -> QueryFeatures:
         """Region features, boxes and global feature of a sample's query image."""
         return self._queries.load_query_features(sample)
 
-    def _read(self, video_id: str) -> np.ndarray:
-        """Opened for every video: a handle does not survive in another process."""
+    def _grid(self, video_id: str, num_clips: int) -> ClipGrid:
+        duration = self._durations[video_id]
+        stride = duration / num_clips
+        return ClipGrid(stride_seconds=stride, length_seconds=2 * stride, duration_seconds=duration)
+
+    @contextmanager
+    def _table(self, video_id: str) -> Iterator[Any]:
+        """The clips in the file, opened for every video: no handle survives in another process."""
+        if video_id not in self._durations:
+            raise FeatureError(
+                f"the length of video {video_id!r} is not known; make the data set again with "
+                "stillseek dataset build"
+            )
         with _open(self._path) as file:
-            clips = _table(file, f"v_{video_id}", video_id)
-        if clips is None:
-            raise FeatureError(
-                f"{self._path} has no features of video {video_id!r} (v_{video_id}/{_DATASET}); "
-                "leave the video out, or give the file that has it"
-            )
-        if clips.ndim != 2 or not clips.size or not np.isfinite(clips).all():
-            raise FeatureError(
-                f"{self._path} has broken features of video {video_id!r}: expected a finite table "
-                f"of clips x dimensions, got shape {clips.shape}; get the file again"
-            )
-        return clips
+            table = _table(file, f"v_{video_id}", video_id)
+            if table is None:
+                raise FeatureError(
+                    f"{self._path} has no features of video {video_id!r} "
+                    f"(v_{video_id}/{_DATASET}); leave the video out, or give the file that has it"
+                )
+            if table.ndim != 2 or not table.size:
+                raise self._broken(video_id, table.shape)
+            yield table
+
+    def _broken(self, video_id: str, shape: tuple[int, ...]) -> FeatureError:
+        return FeatureError(
+            f"{self._path} has broken features of video {video_id!r}: expected a finite table of "
+            f"clips x dimensions, got shape {shape}; get the file again"
+        )
 
 
 def describe_clips(path: Path) -> tuple[str, int]:
@@ -113,8 +126,9 @@ def describe_clips(path: Path) -> tuple[str, int]:
         names = sorted(file)
         digest.update("\n".join(names).encode())
         for name in names[:: max(1, -(-len(names) // _SAMPLED_VIDEOS))]:
-            clips = _table(file, name)
-            if clips is not None and clips.ndim == 2:
+            table = _table(file, name)
+            if table is not None and table.ndim == 2:
+                clips = np.asarray(table, dtype=np.float32)
                 digest.update(str(clips.shape).encode() + clips.astype("<f4").tobytes())
                 width = width or clips.shape[1]
     if not width:
@@ -142,10 +156,10 @@ def _open(path: Path) -> Iterator[Any]:
         ) from error
 
 
-def _table(file: Any, *names: str) -> np.ndarray | None:
-    """The features of the first of these groups that there is."""
+def _table(file: Any, *names: str) -> Any:
+    """The features of the first of these groups that there is, as the file has them, or None."""
     import h5py
 
     group = next((file[name] for name in names if name in file), None)
     dataset = group.get(_DATASET) if isinstance(group, h5py.Group) else None
-    return np.asarray(dataset, dtype=np.float32) if isinstance(dataset, h5py.Dataset) else None
+    return dataset if isinstance(dataset, h5py.Dataset) else None

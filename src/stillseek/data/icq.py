@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stillseek.data.annotations import Activity, AnnotatedVideo, RawActivity, clean
-from stillseek.data.manifest import Sample
 from stillseek.data.own_videos.annotated_files import relative_path
+from stillseek.data.sample import Sample
 from stillseek.data.windows import split_video
 from stillseek.errors import DatasetError
 from stillseek.files import IMAGE_SUFFIXES

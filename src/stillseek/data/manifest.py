@@ -2,13 +2,21 @@
 
 import hashlib
 import json
-import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
+from stillseek.data.file_hashes import (
+    HASHES_NAME,
+    FileHash,
+    FileName,
+    hash_files,
+    read_hashes,
+    refuse_changed,
+)
+from stillseek.data.sample import Sample, Split
 from stillseek.errors import DatasetError, UsageError
 from stillseek.files import refuse_url
 from stillseek.media.folder import find_video
@@ -21,7 +29,6 @@ from stillseek.records import (
     read_text,
     write_text_atomic,
 )
-from stillseek.timeline import Segment
 
 HEADER_NAME = "manifest.json"
 SAMPLES_NAME = "samples.jsonl"
@@ -33,92 +40,6 @@ _SIGNS = (
     ("query_frames.jsonl", '"fingerprint"'),
 )
 FORMAT_VERSION = 2
-
-Split = Literal["train", "seen", "validation", "test"]
-QueryKind = Literal["simple", "difficult"]
-
-# Durations are probed from containers and segments are annotated by hand: they may disagree by a
-# rounding of the last digit that annotations carry.
-_DURATION_SLACK_SECONDS = 0.01
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sample:
-    """One question: where in this video is the activity of this picture (section 5)?
-
-    Attributes:
-        sample_id: Unique in the manifest.
-        video_id: The video file: its path in the folder of videos, without suffix and with ``/``
-            between its parts; several samples may ask about it.
-        duration_seconds: Length of the window, or of the file where there is no window.
-        window: Part of the file that plays the untrimmed video; None for all of it.
-        segment: The answer, relative to the start of the window or file.
-        label: Class of the activity in the segment.
-        split: Where the class belongs; ``seen`` holds other videos of training classes.
-        query_kind: ``simple``: the image shows the same class; ``difficult``: a similar one.
-        query_label: Class of the query image.
-        query_video_id: Video that the query image is a frame of, never ``video_id``; None where
-            the query is an image file.
-        query_seconds: Time of the query frame in its video; None where there is no such video.
-        query_image: Image file, relative to the folder of the manifest or absolute; None where
-            the query is a frame of a video.
-        source_video_id: The original video; samples of one source are not independent.
-        pair_id: Shared by two samples of one video that ask for two different activities.
-        taxonomy_distance: Edges between ``label`` and ``query_label`` in the class tree; 0 for
-            the same class.
-
-    Raises:
-        UsageError: The fields contradict each other.
-    """
-
-    sample_id: str
-    video_id: str
-    duration_seconds: float
-    window: Segment | None
-    segment: Segment
-    label: str
-    split: Split
-    query_kind: QueryKind
-    query_label: str
-    query_video_id: str | None
-    query_seconds: float | None
-    query_image: str | None
-    source_video_id: str
-    pair_id: str | None
-    taxonomy_distance: int
-
-    def __post_init__(self) -> None:
-        """Refuses a sample that nobody could answer or that gives its answer away."""
-        if not (0 < self.duration_seconds < math.inf):
-            raise UsageError(f"duration_seconds must be positive, got {self.duration_seconds}")
-        if self.segment.end_seconds > self.duration_seconds + _DURATION_SLACK_SECONDS:
-            raise UsageError(
-                f"segment ends at {self.segment.end_seconds} s, after the video ends at "
-                f"{self.duration_seconds} s; check the annotation"
-            )
-        if self.window is not None and not math.isclose(
-            self.window.duration_seconds, self.duration_seconds, abs_tol=_DURATION_SLACK_SECONDS
-        ):
-            raise UsageError(
-                f"window lasts {self.window.duration_seconds} s but duration_seconds is "
-                f"{self.duration_seconds}"
-            )
-        is_frame = (self.query_video_id is not None, self.query_seconds is not None)
-        if is_frame != ((self.query_image is None,) * 2):
-            raise UsageError(
-                "a query is a frame of a video or an image file: give query_video_id and "
-                f"query_seconds, or query_image, got {self.query_video_id!r}, "
-                f"{self.query_seconds!r} and {self.query_image!r}"
-            )
-        if self.query_seconds is not None and not 0 <= self.query_seconds < math.inf:
-            raise UsageError(f"query_seconds must be at least 0, got {self.query_seconds}")
-        if (self.query_kind == "simple") != (self.query_label == self.label):
-            raise UsageError(
-                f"a {self.query_kind} query of class {self.query_label!r} contradicts the class "
-                f"{self.label!r}: simple means the same class, difficult another one"
-            )
-        if self.query_video_id == self.video_id:
-            raise UsageError(f"the query image comes from the video {self.video_id!r} it searches")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,14 +66,28 @@ class ManifestHeader:
     counts: dict[str, int]
     videos: str
 
+    @property
+    def hashes(self) -> dict[str, str]:
+        """What tells the manifest from those of other settings or samples."""
+        return {"settings_sha256": self.settings_sha256, "samples_sha256": self.samples_sha256}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """A dataset: its header, its samples and where its videos are."""
+    """A dataset: its header, its samples and where its videos are.
+
+    Attributes:
+        folder: Where it lies.
+        header: What it was made from.
+        samples: The questions.
+        file_hashes: Hash and size of videos and query images, as far as they are known; a file
+            that is need not be on this machine for its features to be found.
+    """
 
     folder: Path
     header: ManifestHeader
     samples: tuple[Sample, ...]
+    file_hashes: Mapping[FileName, FileHash] = field(default_factory=dict)
 
     def of_split(self, split: Split) -> tuple[Sample, ...]:
         """The samples of one split, in file order."""
@@ -164,10 +99,31 @@ class Manifest:
 
     def query_path(self, sample: Sample) -> Path:
         """The file of a sample's query: its image, or the video that it is a frame of."""
-        if sample.query_image is not None:
-            return self.folder / sample.query_image
-        assert sample.query_video_id is not None
-        return self.video_path(sample.query_video_id)
+        return self.path(query_file(sample))
+
+    def path(self, file: FileName) -> Path:
+        """Where a file of the data set is, or would be."""
+        return self.video_path(file.name) if file.kind == "video" else self.folder / file.name
+
+    def files(self) -> tuple[FileName, ...]:
+        """What the samples search and take queries from, each once, in the order of the samples."""
+        found: dict[FileName, None] = {}
+        for sample in self.samples:
+            found |= {video_file(sample): None, query_file(sample): None}
+        return tuple(found)
+
+
+def video_file(sample: Sample) -> FileName:
+    """The video that a sample searches."""
+    return FileName("video", sample.video_id)
+
+
+def query_file(sample: Sample) -> FileName:
+    """The image of a sample's query, or the video that it is a frame of."""
+    if sample.query_image is not None:
+        return FileName("image", sample.query_image)
+    assert sample.query_video_id is not None
+    return FileName("video", sample.query_video_id)
 
 
 def settings_sha256(settings: Mapping[str, Any]) -> str:
@@ -186,7 +142,7 @@ def dataset_output(path: Path, *, name: str = "out", holds: Sequence[str] = ()) 
     return Output(
         name=name,
         path=path,
-        holds=(HEADER_NAME, SAMPLES_NAME, *holds),
+        holds=(HEADER_NAME, SAMPLES_NAME, HASHES_NAME, *holds),
         signs=_SIGNS,
     )
 
@@ -221,10 +177,22 @@ def write_manifest(
     seed: int,
     settings: Mapping[str, Any],
     videos: str = "videos",
+    on_progress: Callable[[int, int], None] | None = None,
 ) -> Manifest:
-    """Writes ``samples.jsonl``, then ``manifest.json``; the same input gives the same bytes.
+    """Writes ``samples.jsonl``, ``manifest.json``, and hashes of the files that are here.
 
-    A kill between the two files is found by the next reader: the header holds the samples' hash.
+    The same input gives the same bytes. A kill between the first two files is found by the next
+    reader: the header holds the samples' hash. After that the data set can be used, and
+    `add_file_hashes` hashes what is left.
+
+    Args:
+        folder: Folder of the data set.
+        samples: The questions.
+        source: What they come from, for people.
+        seed: Seed of the builder.
+        settings: Everything that decides the samples; JSON values.
+        videos: Folder with the videos, relative to ``folder``, or absolute.
+        on_progress: Called with the files hashed and the files to hash.
 
     Raises:
         DatasetError: Two samples share an id.
@@ -244,12 +212,43 @@ def write_manifest(
         counts=_counts(rows),
         videos=videos,
     )
+    # Those of a data set that was here.
+    (folder / HASHES_NAME).unlink(missing_ok=True)
     write_text_atomic(folder / SAMPLES_NAME, text)
     header_text = json.dumps(
         dump_record(header), indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False
     )
     write_text_atomic(folder / HEADER_NAME, header_text + "\n")
-    return Manifest(folder=folder, header=header, samples=rows)
+    manifest = Manifest(folder=folder, header=header, samples=rows)
+    return add_file_hashes(manifest, on_progress=on_progress)
+
+
+def add_file_hashes(
+    manifest: Manifest,
+    *,
+    again: bool = False,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Manifest:
+    """Hashes the files that are here and not known, and keeps the hashes beside the manifest.
+
+    Args:
+        manifest: The data set.
+        again: Whether files that are known are hashed again, where they are here.
+        on_progress: Called with the files hashed and the files to hash.
+
+    Raises:
+        DatasetError: A file has another size than is known, and nothing is hashed again.
+    """
+    paths = {file: manifest.path(file) for file in manifest.files()}
+    known = manifest.file_hashes
+    if again:
+        known = {file: each for file, each in known.items() if not paths[file].is_file()}
+    for file, each in known.items():
+        refuse_changed(paths[file], each)
+    hashes = hash_files(
+        manifest.folder, manifest.header.hashes, paths, known, on_progress=on_progress
+    )
+    return replace(manifest, file_hashes=hashes)
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -288,7 +287,8 @@ def read_manifest(folder: Path) -> Manifest:
                 f"{header_path}: the {name} do not match the header ({stored} against {found}): "
                 "a file was edited or its writing was cut off; build the dataset again"
             )
-    return Manifest(folder=folder, header=header, samples=rows)
+    hashes = read_hashes(folder, header.hashes)
+    return Manifest(folder=folder, header=header, samples=rows, file_hashes=hashes)
 
 
 def _counts(samples: Iterable[Sample]) -> dict[str, int]:

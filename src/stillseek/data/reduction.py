@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from stillseek.data.example import FeatureSource
-from stillseek.data.manifest import Sample
+from stillseek.data.sample import Sample
 from stillseek.errors import UsageError
 from stillseek.features.recipes.pca_reduction import CovarianceAccumulator, Reduction
 

@@ -9,7 +9,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from stillseek.data.annotations import Activity
-from stillseek.data.manifest import Manifest, Sample
+from stillseek.data.manifest import Manifest
+from stillseek.data.sample import Sample
 from stillseek.errors import DatasetError, UsageError
 from stillseek.files import IMAGE_SUFFIXES
 from stillseek.media import frame_at, frames_at, read_image

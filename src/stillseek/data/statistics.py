@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from stillseek.data.absence import read_absent
-from stillseek.data.manifest import Manifest, Sample
+from stillseek.data.manifest import Manifest
+from stillseek.data.sample import Sample
 from stillseek.files import FIGURE_SUFFIXES
 from stillseek.media.lettering import lettering
 from stillseek.media.picture_files import save_figure

@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import UInt8
 
-from stillseek.data.manifest import Manifest, Sample
-from stillseek.errors import MediaError, UnusableFeaturesError, UsageError
+from stillseek.data.file_hashes import FileHash, FileName, hash_of, refuse_changed
+from stillseek.data.manifest import Manifest, query_file
+from stillseek.data.sample import Sample
+from stillseek.errors import DatasetError, MediaError, UnusableFeaturesError, UsageError
 from stillseek.features import (
     FeatureStore,
     QueryFeatures,
@@ -21,7 +23,7 @@ from stillseek.features import (
     content_hash,
 )
 from stillseek.media import frames_at, read_image
-from stillseek.timeline import Segment
+from stillseek.timeline import ClipGrid, Segment
 
 # About 100 kB a video of 200 clips and less a query: a few hundred megabytes at most.
 _CACHED_VIDEOS, _CACHED_QUERIES = 2048, 8192
@@ -30,8 +32,10 @@ _CACHED_VIDEOS, _CACHED_QUERIES = 2048, 8192
 class StoredFeatures:
     """Features of a manifest's videos and query frames, read from a store.
 
+    The store knows files by content: those whose hashes the manifest has need not be there.
+
     Args:
-        manifest: The data set; its video files must be there, as the store knows them by content.
+        manifest: The data set.
         store: Where the features are.
         fingerprint: Fingerprint of the recipe that made them.
     """
@@ -40,12 +44,13 @@ class StoredFeatures:
         self._manifest = manifest
         self._store = store
         self._fingerprint = fingerprint
-        self._contents: dict[Path, str] = {}
+        self._contents: dict[FileName, str] = {}
+        self._grids: dict[str, ClipGrid] = {}
         self._start_caches()
 
     def _start_caches(self) -> None:
         self._video = lru_cache(maxsize=_CACHED_VIDEOS)(self._read_video)
-        self._query = lru_cache(maxsize=_CACHED_QUERIES)(self._read_query)
+        self._query = lru_cache(maxsize=_CACHED_QUERIES)(self._store.get_query)
 
     def __getstate__(self) -> dict[str, Any]:
         """Another process takes the hashes of the files along, and reads features on its own."""
@@ -62,36 +67,53 @@ class StoredFeatures:
 
         Raises:
             FeatureError: The store does not have them.
-            MediaError: The video file is missing.
+            MediaError: The video file is missing, and its hash is not known.
+            DatasetError: The video file is not the one that the data set was made with.
             UsageError: The window starts after the video ends.
         """
         return self._video(video_id, window)
+
+    def load_grid(self, video_id: str, window: Segment | None) -> ClipGrid:
+        """The grid of `load_video_features`; no clip is read, and it raises the same."""
+        if video_id not in self._grids:
+            self._grids[video_id] = self._store.get_grid(self.video_key(video_id))
+        whole = self._grids[video_id]
+        return whole if window is None else whole.window(window)[1]
 
     def load_query_features(self, sample: Sample) -> QueryFeatures:
         """Region features, boxes and global feature of a sample's query image.
 
         Raises:
             FeatureError: The store does not have them.
-            MediaError: The image, or the video that it is a frame of, is missing.
+            MediaError: The image, or the video that it is a frame of, is missing, and its hash is
+                not known.
+            DatasetError: That file is not the one that the data set was made with.
         """
-        return self._query(self._manifest.query_path(sample), sample.query_seconds)
+        return self._query(self.query_key(sample))
 
-    def _content(self, path: Path) -> str:
-        if path not in self._contents:
-            self._contents[path] = content_hash(path)
-        return self._contents[path]
+    def video_key(self, video_id: str) -> VideoKey:
+        """Where a store has the features of a video."""
+        content = self._content(FileName("video", video_id))
+        return VideoKey(content=content, fingerprint=self._fingerprint)
+
+    def query_key(self, sample: Sample) -> QueryKey:
+        """Where a store has the features of a sample's query."""
+        return QueryKey(
+            content=self._content(query_file(sample)),
+            fingerprint=self._fingerprint,
+            frame_seconds=sample.query_seconds,
+        )
+
+    def _content(self, file: FileName) -> str:
+        if file not in self._contents:
+            known = self._manifest.file_hashes.get(file)
+            self._contents[file] = hash_of(self._manifest.path(file), known)
+        return self._contents[file]
 
     def _read_video(self, video_id: str, window: Segment | None) -> VideoFeatures:
-        content = self._content(self._manifest.video_path(video_id))
-        key = VideoKey(content=content, fingerprint=self._fingerprint)
+        key = self.video_key(video_id)
         # Of a long video only what the window shows is read and kept.
         return self._store.get(key) if window is None else self._store.get_window(key, window)
-
-    def _read_query(self, path: Path, seconds: float | None) -> QueryFeatures:
-        key = QueryKey(
-            content=self._content(path), fingerprint=self._fingerprint, frame_seconds=seconds
-        )
-        return self._store.get_query(key)
 
 
 def video_paths(manifest: Manifest) -> list[Path]:
@@ -146,8 +168,9 @@ def extract_queries(
         FeatureError: The store cannot be written.
     """
     wanted, outcomes = _query_files(manifest), []
-    for path, times in wanted.items():
-        outcomes.append(outcome := _extract_file(path, times, recipe, store))
+    for file, times in wanted.items():
+        path, known = manifest.path(file), manifest.file_hashes.get(file)
+        outcomes.append(outcome := _extract_file(path, known, times, recipe, store))
         if on_outcome is not None:
             on_outcome(outcome)
         if strict and outcome.error:
@@ -158,10 +181,15 @@ def extract_queries(
 
 
 def _extract_file(
-    path: Path, times: Sequence[float | None], recipe: Recipe, store: FeatureStore
+    path: Path,
+    known: FileHash | None,
+    times: Sequence[float | None],
+    recipe: Recipe,
+    store: FeatureStore,
 ) -> QueryOutcome:
     missing: list[QueryKey] = []
     try:
+        refuse_changed(path, known)
         content = content_hash(path)
         keys = [
             QueryKey(content=content, fingerprint=recipe.fingerprint, frame_seconds=time)
@@ -169,7 +197,7 @@ def _extract_file(
         ]
         missing = [key for key in keys if store.find_query(key) is None]
         images = _read_images(path, [key.frame_seconds for key in missing])
-    except MediaError as error:
+    except (MediaError, DatasetError) as error:
         num_failed = len(missing) or len(times)
         num_present = len(times) - num_failed
         return QueryOutcome(
@@ -204,9 +232,9 @@ def _read_images(
         ) from error
 
 
-def _query_files(manifest: Manifest) -> dict[Path, list[float | None]]:
+def _query_files(manifest: Manifest) -> dict[FileName, list[float | None]]:
     """The files that queries come from, each with the times of its frames; None for an image."""
-    times: dict[Path, set[float | None]] = {}
+    times: dict[FileName, set[float | None]] = {}
     for sample in manifest.samples:
-        times.setdefault(manifest.query_path(sample), set()).add(sample.query_seconds)
-    return {path: sorted(seconds, key=lambda time: time or 0.0) for path, seconds in times.items()}
+        times.setdefault(query_file(sample), set()).add(sample.query_seconds)
+    return {file: sorted(seconds, key=lambda time: time or 0.0) for file, seconds in times.items()}

@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 
 from stillseek.data.annotations import AnnotatedVideo
-from stillseek.data.manifest import Sample, Split
+from stillseek.data.sample import Sample, Split
 from stillseek.errors import DatasetError
 from stillseek.media import frames_at
 from stillseek.media.folder import find_video

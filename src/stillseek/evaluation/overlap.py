@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float
 
-from stillseek.data.manifest import Sample
+from stillseek.data.sample import Sample
 from stillseek.timeline import ClipGrid, Segment
 
 # Section 6.2 reports IoU@R for these R.

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from stillseek.data.manifest import Sample
+from stillseek.data.sample import Sample
 from stillseek.errors import DatasetError
 from stillseek.outputs import Output
 from stillseek.records import (

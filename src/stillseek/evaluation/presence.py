@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from stillseek.data.absence import Absence
-from stillseek.data.manifest import Sample
+from stillseek.data.sample import Sample
 from stillseek.errors import DatasetError
 from stillseek.evaluation.fit_calibration import (
     ReliabilityBin,

@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float
 
-from stillseek.data.manifest import Sample
+from stillseek.data.sample import Sample
 from stillseek.errors import UsageError
 from stillseek.evaluation.overlap import THRESHOLDS, segment_bounds, temporal_iou
 from stillseek.evaluation.predictions import Prediction, Predictions, PredictionsHeader

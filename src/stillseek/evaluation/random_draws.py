@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float
 
-from stillseek.data.manifest import Sample
+from stillseek.data.sample import Sample
 from stillseek.errors import UsageError
 from stillseek.evaluation.overlap import THRESHOLDS, temporal_iou
 from stillseek.evaluation.priors import relative_bounds

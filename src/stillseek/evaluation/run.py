@@ -13,7 +13,8 @@ from pathlib import Path
 
 from stillseek.data.absence import absent_of
 from stillseek.data.example import ExampleSet, FeatureSource
-from stillseek.data.manifest import Manifest, Sample, Split
+from stillseek.data.manifest import Manifest
+from stillseek.data.sample import Sample, Split
 from stillseek.errors import DatasetError, UsageError
 from stillseek.evaluation.inference import predict
 from stillseek.evaluation.predictions import (

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from stillseek.data.manifest import Sample, Split
+from stillseek.data.sample import Sample, Split
 from stillseek.errors import DatasetError, UsageError
 from stillseek.evaluation.overlap import (
     THRESHOLDS,

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from stillseek.data.manifest import Sample
+from stillseek.data.sample import Sample
 from stillseek.errors import DatasetError
 
 

@@ -5,7 +5,8 @@ from functools import partial
 from pathlib import Path
 
 from stillseek.data.example import FeatureSource
-from stillseek.data.manifest import Manifest, Split
+from stillseek.data.manifest import Manifest
+from stillseek.data.sample import Split
 from stillseek.evaluation.predictions import (
     PREDICTIONS_FOLDER,
     Predictions,

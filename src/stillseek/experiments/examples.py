@@ -11,7 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from stillseek.data.example import ExampleSet, FeatureSource, collate
-from stillseek.data.manifest import Manifest, Sample
+from stillseek.data.manifest import Manifest
+from stillseek.data.sample import Sample
 from stillseek.evaluation.overlap import segment_bounds, temporal_iou
 from stillseek.evaluation.predictions import Predictions
 from stillseek.experiments.places import ATTENTION_FILE

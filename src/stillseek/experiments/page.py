@@ -69,7 +69,8 @@ def write_reports(
 
     Args:
         out: Folder of the experiment.
-        manifest: The data set; its videos are read for the examples.
+        manifest: The data set; its videos are read for the examples, and those whose video or
+            picture is not here are left out.
         runs: What is shown.
         seeds: Seeds that are shown.
         profile: How heads were trained.
@@ -88,7 +89,8 @@ def write_reports(
         tables += of_split
         if split == "test":
             claims += claims_of(answers, of_split, seeds if "methods" in runs else ())
-    figures = _draw(out, manifest, tables, runs)
+    figures, num_away = _draw(out, manifest, tables, runs)
+    away = {"examples left out": f"{num_away}, whose videos are not here"} if num_away else {}
     report = Report(
         facts={
             "data set": manifest.header.source,
@@ -97,6 +99,7 @@ def write_reports(
             "recipe": recipe,
             "profile": profile,
             "seeds": ", ".join(map(str, seeds)),
+            **away,
         },
         tables=tuple(tables),
         claims=tuple(claims),
@@ -178,9 +181,10 @@ def _training_cells(record: TrainingRecord) -> list[str]:
 
 def _draw(
     out: Path, manifest: Manifest, tables: Sequence[Table], runs: Sequence[RunName]
-) -> dict[str, str]:
-    """Draws all figures; their captions by name."""
+) -> tuple[dict[str, str], int]:
+    """Draws all figures: their captions by name, and how many examples have no files here."""
     figures: dict[str, tuple[str, Figure]] = {}
+    num_away = 0
     for table in tables:
         if table.run == "layers":
             figures[table.name] = table.title, draw_layers(table)
@@ -197,11 +201,15 @@ def _draw(
             answers = answers_of_run(out, SAIL.name, attention.seed)
             if answers is None:
                 continue
+            paths = (manifest.video_path(sample.video_id), manifest.query_path(sample))
+            if not all(path.is_file() for path in paths):
+                num_away += 1
+                continue
             figure = draw_example(manifest, sample, answers, attention)
             figures[f"example_{number}"] = caption, figure
     for name, (_, figure) in figures.items():
         save_figure(figure, out / FIGURES_FOLDER / f"{name}.png", dpi=_DPI)
-    return {name: caption for name, (caption, _) in figures.items()}
+    return {name: caption for name, (caption, _) in figures.items()}, num_away
 
 
 def _html_of(report: Report, out: Path) -> str:

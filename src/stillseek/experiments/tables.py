@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from stillseek.data.manifest import Manifest, Split
+from stillseek.data.manifest import Manifest
+from stillseek.data.sample import Split
 from stillseek.evaluation.predictions import Predictions
 from stillseek.evaluation.run import by_model
 from stillseek.evaluation.score_tables import (

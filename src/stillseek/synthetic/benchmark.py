@@ -11,8 +11,9 @@ import numpy as np
 
 from stillseek.data.absence import ABSENT_NAME
 from stillseek.data.annotations import Activity
-from stillseek.data.manifest import Split, dataset_output, refuse_other_source
+from stillseek.data.manifest import dataset_output, refuse_other_source
 from stillseek.data.processes import map_in_processes
+from stillseek.data.sample import Split
 from stillseek.errors import UsageError
 from stillseek.outputs import Output
 from stillseek.records import write_text_atomic

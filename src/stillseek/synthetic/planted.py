@@ -15,7 +15,7 @@ from typing import Literal, overload
 import numpy as np
 
 from stillseek.data.example import Example
-from stillseek.data.manifest import Sample
+from stillseek.data.sample import Sample
 from stillseek.errors import UsageError
 from stillseek.timeline import ClipGrid, Segment
 

@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from stillseek.data.manifest import Split
 from stillseek.data.own_videos.queries import Picture, Pictures
 from stillseek.data.own_videos.targets import Target
+from stillseek.data.sample import Split
 from stillseek.data.taxonomy import taxonomy_of_groups
 from stillseek.timeline import Segment
 

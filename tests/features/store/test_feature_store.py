@@ -316,6 +316,9 @@ def test_window_reads_the_head_and_its_blocks(store: FeatureStore, monkeypatch: 
     monkeypatch.setattr(store.files, "read", counting)
     store.get_window(KEY, Segment(130.2, 131.9))
     assert sizes == [1 << 16, 256 * 5 * 2]
+    sizes.clear()
+    assert store.get_grid(KEY) == LONG_GRID
+    assert sizes == [1 << 16]
 
 
 def test_window_after_the_end_is_refused(store: FeatureStore):
@@ -337,6 +340,7 @@ def test_window_sees_damage_in_its_blocks_only(store: FeatureStore):
     store.put(KEY, long_video(), source="match.mp4")
     damage(store, -1)
     store.get_window(KEY, Segment(0.0, 300.0))
+    assert store.get_grid(KEY) == LONG_GRID
     for read in (
         lambda: store.get_window(KEY, Segment(390.0, 395.0)),
         lambda: store.get(KEY),
@@ -411,6 +415,9 @@ def test_entries_of_the_first_format_stay_readable(store: FeatureStore):
         part = store.get_window(KEY, window)
         np.testing.assert_array_equal(part.clips, whole.clips[rows.start : rows.stop])
         assert part.grid == grid
+    assert store.get_grid(KEY) == LONG_GRID
     damage(store, -1)
     with pytest.raises(FeatureError, match="corrupt"):
         store.get_window(KEY, Segment(0.0, 1.0))
+    with pytest.raises(FeatureError, match="corrupt"):
+        store.get_grid(KEY)

@@ -6,15 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from stillseek.data.annotations import Cleaning
-from stillseek.data.manifest import (
-    Manifest,
-    QueryKind,
-    Sample,
-    Split,
-    dataset_output,
-    refuse_other_source,
-    write_manifest,
-)
+from stillseek.data.manifest import Manifest, dataset_output, refuse_other_source, write_manifest
 from stillseek.data.own_videos.annotated_files import VideoFolder, images_of_labels, relative_path
 from stillseek.data.own_videos.hashes import input_hashes
 from stillseek.data.own_videos.queries import Picture, Pictures
@@ -22,6 +14,7 @@ from stillseek.data.own_videos.reading import read_annotations
 from stillseek.data.own_videos.splits import SplitBy, split_targets
 from stillseek.data.own_videos.table import DIGITS, Rows
 from stillseek.data.own_videos.targets import Found, Target, find_targets, image_error
+from stillseek.data.sample import QueryKind, Sample, Split
 from stillseek.data.taxonomy import SIBLINGS, Taxonomy, read_similar
 from stillseek.errors import DatasetError, UsageError
 from stillseek.outputs import check_outputs
@@ -134,7 +127,8 @@ def import_videos(
         config: Settings.
         images: Folder with a subfolder of query images a label.
         taxonomy: Which classes are similar, in a layout that `read_similar` knows.
-        on_progress: Called with the videos opened and the videos in total.
+        on_progress: Called with the videos opened and the videos in total, then with the files
+            hashed and the files to hash.
 
     Raises:
         BrokenAnnotationsError: Annotations are broken and ``skip_bad`` is off.
@@ -174,6 +168,7 @@ def import_videos(
         seed=config.seed,
         settings=asdict(config) | input_hashes(annotations, taxonomy, found.targets, label_images),
         videos=relative_path(videos, out),
+        on_progress=on_progress,
     )
     names = {question.target.name for question in questions}
     meant = {*splits.values(), *(each.split for each in found.targets)} - {None}

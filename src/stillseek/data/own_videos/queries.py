@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
-from stillseek.data.manifest import QueryKind, Split
 from stillseek.data.own_videos.table import DIGITS
 from stillseek.data.own_videos.targets import Target
+from stillseek.data.sample import QueryKind, Split
 from stillseek.data.taxonomy import SIBLINGS, Taxonomy
 
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
-from stillseek.data.manifest import Split
 from stillseek.data.own_videos.queries import lot
 from stillseek.data.own_videos.targets import Target
+from stillseek.data.sample import Split
 from stillseek.errors import DatasetError, UsageError
 
 SplitBy = Literal["class", "video"]

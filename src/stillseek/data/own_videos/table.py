@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import cast, get_args
 
 from stillseek.data.annotations import Cleaning
-from stillseek.data.manifest import Split
+from stillseek.data.sample import Split
 from stillseek.data.taxonomy import Taxonomy
 from stillseek.errors import DatasetError, UsageError
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from stillseek.data.annotations import Activity, merge_overlapping
-from stillseek.data.manifest import Split
 from stillseek.data.own_videos.annotated_files import VideoFolder
 from stillseek.data.own_videos.table import Row, Rows
+from stillseek.data.sample import Split
 from stillseek.errors import MediaError, UsageError
 from stillseek.media import probe, read_image
 from stillseek.timeline import Segment

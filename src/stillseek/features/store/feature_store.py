@@ -145,6 +145,27 @@ class FeatureStore:
             raise self._corrupt(name, error) from error
         return VideoFeatures(clips=clips, grid=grid, fingerprint=key.fingerprint)
 
+    def get_grid(self, key: VideoKey) -> ClipGrid:
+        """The grid of a video, without its features.
+
+        Only the head of the entry is read, and its checksum compared; of an entry without blocks,
+        written by an early version, everything.
+
+        Raises:
+            FeatureError: The entry is missing, corrupt in its head, or of another recipe.
+        """
+        name = self._existing(key)
+        try:
+            head = read_head(lambda start, stop: self.files.read(name, start, stop))
+            if not has_blocks(head):
+                return self.get(key).grid
+        except FileNotFoundError as error:
+            raise self._missing(key) from error
+        except CorruptEntryError as error:
+            raise self._corrupt(name, error) from error
+        self._check_recipe(name, head.header, key.fingerprint)
+        return ClipGrid(**head.header["grid"])
+
     def get_query(self, key: QueryKey) -> QueryFeatures:
         """Features of a query image.
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import cast
 
 from stillseek.data.label_split import LabelSplit, draw_label_split, read_label_split
-from stillseek.data.manifest import Split
+from stillseek.data.sample import Split
 from stillseek.data.taxonomy import SIBLINGS, Taxonomy, read_similar, taxonomy_of_groups
 from stillseek.errors import DatasetError, UsageError
 from stillseek.records import parse_object, read_text

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from stillseek.data.absence import freeze_absent
-from stillseek.data.manifest import Manifest, Split, write_manifest
+from stillseek.data.manifest import Manifest, write_manifest
 from stillseek.data.processes import check_workers
+from stillseek.data.sample import Split
 from stillseek.errors import UsageError
 from stillseek.files import replacing
 from stillseek.media import VideoWriter
@@ -122,7 +123,7 @@ def compose_dataset(
     Args:
         photographs: What is shown and what asks.
         folder: Gets ``videos/``, ``queries/`` (copies of photographs), ``annotations.json``,
-            ``samples.jsonl`` and ``manifest.json``.
+            ``samples.jsonl``, ``manifest.json`` and ``file_hashes.jsonl``.
         config: Settings.
         class_split: File with the split of the classes; see `read_classes`.
         taxonomy: File of similar classes, where not in the class split.

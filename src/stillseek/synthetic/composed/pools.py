@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from stillseek.data.label_split import LabelSplit
-from stillseek.data.manifest import Split
+from stillseek.data.sample import Split
 from stillseek.errors import DatasetError
 from stillseek.synthetic.composed.photographs import Photograph, PhotographFolder
 

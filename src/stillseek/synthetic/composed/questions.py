@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from stillseek.data.manifest import Sample, Split
+from stillseek.data.sample import Sample, Split
 from stillseek.data.taxonomy import SIBLINGS
 from stillseek.synthetic.composed.classes import Classes
 from stillseek.synthetic.composed.photographs import Photograph

@@ -11,8 +11,9 @@ import numpy as np
 
 from stillseek.data.absence import freeze_absent
 from stillseek.data.annotations import Activity as AnnotatedActivity
-from stillseek.data.manifest import Manifest, Sample, Split, write_manifest
+from stillseek.data.manifest import Manifest, write_manifest
 from stillseek.data.processes import check_workers
+from stillseek.data.sample import Sample, Split
 from stillseek.media import VideoWriter
 from stillseek.outputs import check_outputs
 from stillseek.records import write_text_atomic
@@ -211,7 +212,8 @@ def render_dataset(
     """Renders the benchmark; videos that are already there are kept, so it resumes.
 
     Args:
-        folder: Gets ``videos/``, ``annotations.json``, ``samples.jsonl`` and ``manifest.json``.
+        folder: Gets ``videos/``, ``annotations.json``, ``samples.jsonl``, ``manifest.json`` and
+            ``file_hashes.jsonl``.
         config: Settings.
         workers: Processes; None takes one a core.
         on_progress: Called with the videos done and the videos in all.

@@ -1,0 +1,223 @@
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from stillseek.data import file_hashes
+from stillseek.data.file_hashes import FileName
+from stillseek.data.manifest import Manifest, add_file_hashes, read_manifest, write_manifest
+from stillseek.data.sample import Sample
+from stillseek.errors import DatasetError
+from stillseek.features import content_hash
+from stillseek.timeline import Segment
+
+ONE, TWO, IMAGE = FileName("video", "one"), FileName("video", "day/two"), FileName("image", "q.png")
+SAMPLE = Sample(
+    sample_id="first",
+    video_id="one",
+    duration_seconds=7.0,
+    window=None,
+    segment=Segment(1.0, 2.0),
+    label="handball",
+    split="train",
+    query_kind="simple",
+    query_label="handball",
+    query_video_id="day/two",
+    query_seconds=3.5,
+    query_image=None,
+    source_video_id="one",
+    pair_id=None,
+    taxonomy_distance=0,
+)
+BY_IMAGE = replace(
+    SAMPLE, sample_id="second", query_video_id=None, query_seconds=None, query_image="q.png"
+)
+
+
+def write(folder: Path, **changes) -> Manifest:
+    settings = {"source": "test", "seed": 0, "settings": {"a": 1}} | changes
+    return write_manifest(folder, [SAMPLE, BY_IMAGE], **settings)
+
+
+def put(folder: Path, *names: str) -> None:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(name.encode() * 3)
+
+
+def refuse(path: Path) -> str:
+    raise AssertionError(f"{path} was hashed")
+
+
+def test_what_is_here_is_hashed_and_what_comes_later_is_added(tmp_path: Path, monkeypatch) -> None:
+    put(tmp_path, "videos/one.mkv")
+    written = write(tmp_path)
+    before = {name: (tmp_path / name).read_bytes() for name in ("manifest.json", "samples.jsonl")}
+    assert read_manifest(tmp_path) == written
+    assert {file: each.num_bytes for file, each in written.file_hashes.items()} == {ONE: 42}
+
+    put(tmp_path, "videos/day/two.mp4", "q.png")
+    seen: list[tuple[int, int]] = []
+    added = add_file_hashes(read_manifest(tmp_path), on_progress=lambda *at: seen.append(at))
+
+    assert seen == [(1, 2), (2, 2)]
+    assert read_manifest(tmp_path) == added
+    assert {file: each.sha256 for file, each in added.file_hashes.items()} == {
+        file: content_hash(added.path(file)) for file in (ONE, TWO, IMAGE)
+    }
+    content = (tmp_path / "file_hashes.jsonl").read_bytes()
+    monkeypatch.setattr(file_hashes, "content_hash", refuse)
+    (tmp_path / "videos/one.mkv").unlink()
+    assert add_file_hashes(read_manifest(tmp_path), again=False) == added
+    assert (tmp_path / "file_hashes.jsonl").read_bytes() == content
+    monkeypatch.undo()
+    assert write(tmp_path).header == added.header
+    assert before == {name: (tmp_path / name).read_bytes() for name in before}
+
+
+def test_the_same_files_give_the_same_bytes_in_whichever_order_they_came(tmp_path: Path) -> None:
+    names = ("videos/one.mp4", "videos/day/two.mp4", "q.png")
+    put(tmp_path / "at once", *names)
+    write(tmp_path / "at once")
+    write(tmp_path / "one by one")
+    for name in reversed(names):
+        put(tmp_path / "one by one", name)
+        add_file_hashes(read_manifest(tmp_path / "one by one"))
+
+    contents = {(path / "file_hashes.jsonl").read_bytes() for path in tmp_path.iterdir()}
+
+    assert len(contents) == 1
+    assert contents.pop().count(b"\n") == 1 + len(names)
+
+
+def test_a_data_set_without_files_has_no_hashes_and_no_file_of_them(tmp_path: Path) -> None:
+    assert write(tmp_path).file_hashes == {}
+    assert add_file_hashes(read_manifest(tmp_path)).file_hashes == {}
+    assert not (tmp_path / "file_hashes.jsonl").exists()
+
+
+def test_a_changed_file_is_refused_until_it_is_hashed_again(tmp_path: Path) -> None:
+    put(tmp_path, "videos/one.mp4", "q.png")
+    old = write(tmp_path)
+    (tmp_path / "videos/one.mp4").write_bytes(b"another")
+    (tmp_path / "q.png").unlink()
+
+    with pytest.raises(
+        DatasetError, match=r"one\.mp4 has 7 bytes, and had 42 .* upgrade .*--again"
+    ):
+        add_file_hashes(old)
+    new = add_file_hashes(old, again=True)
+
+    assert read_manifest(tmp_path) == new
+    assert new.file_hashes[ONE].sha256 == content_hash(tmp_path / "videos/one.mp4")
+    assert new.file_hashes[IMAGE] == old.file_hashes[IMAGE]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: text.replace('"num_bytes": 42', '"num_bytes": 43'),
+        lambda text: text[: text.rindex("{")],
+        lambda text: text[:-30],
+        lambda text: text.partition("\n")[2],
+        lambda text: "",
+        lambda text: "[]\n" + text,
+    ],
+)
+def test_hashes_that_were_edited_or_cut_are_refused(tmp_path: Path, change) -> None:
+    put(tmp_path, "videos/one.mp4", "q.png")
+    write(tmp_path)
+    path = tmp_path / "file_hashes.jsonl"
+    path.write_text(change(path.read_text()))
+
+    with pytest.raises(DatasetError, match=r"file_hashes\.jsonl"):
+        read_manifest(tmp_path)
+
+
+def test_hashes_of_another_data_set_are_refused(tmp_path: Path) -> None:
+    for name, settings in (("a", {"size": 1}), ("b", {"size": 2})):
+        put(tmp_path / name, "videos/one.mp4")
+        write(tmp_path / name, settings=settings)
+    (tmp_path / "a/file_hashes.jsonl").replace(tmp_path / "b/file_hashes.jsonl")
+
+    with pytest.raises(DatasetError, match=r"does not belong .* stillseek dataset upgrade .*b$"):
+        read_manifest(tmp_path / "b")
+
+
+def test_a_data_set_that_is_written_anew_keeps_no_old_hash(tmp_path: Path, monkeypatch) -> None:
+    put(tmp_path, "videos/one.mp4")
+    write(tmp_path)
+
+    def stop(path: Path) -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(file_hashes, "content_hash", stop)
+    with pytest.raises(KeyboardInterrupt):
+        write(tmp_path, settings={"a": 2})
+
+    assert read_manifest(tmp_path).file_hashes == {}
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from stillseek.data import file_hashes
+from stillseek.data.manifest import add_file_hashes, read_manifest
+
+real, left = file_hashes.content_hash, [2]
+
+def killed(path):
+    left[0] -= 1
+    if left[0] < 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return real(path)
+
+file_hashes.content_hash = killed
+file_hashes._SAVE_SECONDS = 0.0
+add_file_hashes(read_manifest(Path(sys.argv[1])))
+"""
+
+
+def test_a_kill_while_hashing_leaves_a_data_set_with_what_was_hashed(tmp_path: Path) -> None:
+    write(tmp_path)
+    put(tmp_path, "videos/one.mp4", "videos/day/two.mp4", "q.png")
+
+    done = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], check=False)
+
+    assert done.returncode == -9
+    manifest = read_manifest(tmp_path)
+    assert set(manifest.file_hashes) == {ONE, TWO}
+    seen: list[tuple[int, int]] = []
+    assert len(add_file_hashes(manifest, on_progress=lambda *at: seen.append(at)).file_hashes) == 3
+    assert seen == [(1, 1)]
+
+
+def test_a_file_that_cannot_be_read_stays_unknown(tmp_path: Path, monkeypatch) -> None:
+    put(tmp_path, "videos/one.mp4", "q.png")
+    real = content_hash
+
+    def fail(path: Path) -> str:
+        return real(path / "nothing" if path.suffix == ".mp4" else path)
+
+    monkeypatch.setattr(file_hashes, "content_hash", fail)
+
+    assert set(write(tmp_path).file_hashes) == {IMAGE}
+
+
+def test_a_line_says_what_it_is_of(tmp_path: Path) -> None:
+    put(tmp_path, "q.png")
+    header = write(tmp_path).header
+
+    head, line = (tmp_path / "file_hashes.jsonl").read_text().splitlines()
+
+    assert json.loads(head).keys() == {"settings_sha256", "samples_sha256", "files_sha256"}
+    assert json.loads(head)["samples_sha256"] == header.samples_sha256
+    assert json.loads(line) == {
+        "kind": "image",
+        "name": "q.png",
+        "num_bytes": 15,
+        "sha256": content_hash(tmp_path / "q.png"),
+    }
