@@ -4,16 +4,14 @@ Of two writers of one entry either may win: both hold the same features.
 """
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-from jaxtyping import Float32
 
-from stillseek.errors import CorruptFeaturesError, FeatureError, UnusableFeaturesError
+from stillseek.errors import CorruptFeaturesError
 from stillseek.features.recipes.recipe import QueryFeatures, Recipe, VideoFeatures
 from stillseek.features.store.content_address import (
     FINGERPRINT_DIGITS,
@@ -22,28 +20,14 @@ from stillseek.features.store.content_address import (
     content_hash,
     entry_name,
 )
-from stillseek.features.store.entry_format import (
-    CorruptEntryError,
-    halved,
-    has_blocks,
-    pack,
-    read_head,
-    read_rows,
-    unpack,
-)
-from stillseek.features.store.store_place import open_files
+from stillseek.features.store.entries import Entries, MissingFeaturesError, unless_too_large
+from stillseek.features.store.entry_format import halved, read_rows
 from stillseek.media import frame_at, read_image
 from stillseek.timeline import ClipGrid, Segment
-
-_VERSION = 1
 
 
 class CorruptFeaturesWarning(UserWarning):
     """An entry of the store is broken and is computed again."""
-
-
-class _MissingFeaturesError(FeatureError):
-    """There is no such entry."""
 
 
 _Key = TypeVar("_Key", VideoKey, QueryKey)
@@ -65,20 +49,10 @@ def as_stored(features: _Features, source: str) -> _Features:
         for field in fields(features)
         if isinstance(value := getattr(features, field.name), np.ndarray)
     }
-    with _told_of(source):
+    with unless_too_large(source):
         return replace(
             features, **{name: halved(array).astype(np.float32) for name, array in arrays.items()}
         )
-
-
-@contextmanager
-def _told_of(source: object) -> Iterator[None]:
-    try:
-        yield
-    except OverflowError as error:
-        raise UnusableFeaturesError(
-            f"features of {source} are {error}; check the recipe's weights"
-        ) from error
 
 
 class FeatureStore:
@@ -96,7 +70,8 @@ class FeatureStore:
     """
 
     def __init__(self, root: Path | str) -> None:
-        self.files = open_files(root)
+        self._entries = Entries(root)
+        self.files = self._entries.files
 
     @property
     def root(self) -> Path | str:
@@ -109,7 +84,7 @@ class FeatureStore:
         Raises:
             FeatureError: They are missing, corrupt, or of another recipe.
         """
-        header, arrays = self._read(key)
+        header, arrays = self._entries.read(key)
         return VideoFeatures(
             clips=arrays["clips"], grid=ClipGrid(**header["grid"]), fingerprint=key.fingerprint
         )
@@ -124,25 +99,14 @@ class FeatureStore:
             FeatureError: They are missing, corrupt where the window is, or of another recipe.
             UsageError: The window starts after the video ends.
         """
-        name = self._existing(key)
-
-        def read(start: int, stop: int) -> bytes:
-            return self.files.read(name, start, stop)
-
-        try:
-            head = read_head(read)
-            if has_blocks(head):
-                self._check_recipe(name, head.header, key.fingerprint)
+        with self._entries.opened(key) as (head, read):
+            if head is not None:
                 rows, grid = ClipGrid(**head.header["grid"]).window(window)
                 clips = read_rows(head, rows, read)
             else:
                 whole = self.get(key)
                 rows, grid = whole.grid.window(window)
                 clips = whole.clips[rows.start : rows.stop]
-        except FileNotFoundError as error:
-            raise self._missing(key) from error
-        except CorruptEntryError as error:
-            raise self._corrupt(name, error) from error
         return VideoFeatures(clips=clips, grid=grid, fingerprint=key.fingerprint)
 
     def get_grid(self, key: VideoKey) -> ClipGrid:
@@ -154,17 +118,8 @@ class FeatureStore:
         Raises:
             FeatureError: The entry is missing, corrupt in its head, or of another recipe.
         """
-        name = self._existing(key)
-        try:
-            head = read_head(lambda start, stop: self.files.read(name, start, stop))
-            if not has_blocks(head):
-                return self.get(key).grid
-        except FileNotFoundError as error:
-            raise self._missing(key) from error
-        except CorruptEntryError as error:
-            raise self._corrupt(name, error) from error
-        self._check_recipe(name, head.header, key.fingerprint)
-        return ClipGrid(**head.header["grid"])
+        with self._entries.opened(key) as (head, _):
+            return self.get(key).grid if head is None else ClipGrid(**head.header["grid"])
 
     def get_query(self, key: QueryKey) -> QueryFeatures:
         """Features of a query image.
@@ -172,7 +127,7 @@ class FeatureStore:
         Raises:
             FeatureError: They are missing, corrupt, or of another recipe.
         """
-        _, arrays = self._read(key)
+        _, arrays = self._entries.read(key)
         return QueryFeatures(**arrays, fingerprint=key.fingerprint)
 
     def put(
@@ -191,7 +146,7 @@ class FeatureStore:
                 precision, or the store cannot be written.
         """
         header = {"source": source, "recipe": recipe, "grid": asdict(features.grid)}
-        self._write(key, features.fingerprint, header, {"clips": features.clips})
+        self._entries.write(key, features.fingerprint, header, {"clips": features.clips})
 
     def put_query(
         self, key: QueryKey, features: QueryFeatures, *, source: str, recipe: str | None = None
@@ -203,7 +158,7 @@ class FeatureStore:
             "global_feature": features.global_feature,
         }
         header = {"source": source, "recipe": recipe}
-        self._write(key, features.fingerprint, header, arrays)
+        self._entries.write(key, features.fingerprint, header, arrays)
 
     def find(self, key: VideoKey) -> VideoFeatures | None:
         """Features of a video, or None if they have to be computed (a corrupt entry warns).
@@ -300,7 +255,7 @@ class FeatureStore:
             if self.files.exists(target):
                 continue
             try:
-                header, arrays = self._read_entry(name, old)
+                header, arrays = self._entries.read_entry(name, old)
             except FileNotFoundError:
                 continue
             kind = name.split("/")[0]
@@ -308,115 +263,27 @@ class FeatureStore:
                 grid = ClipGrid(**header["grid"])
                 features = VideoFeatures(clips=arrays["clips"], grid=grid, fingerprint=old)
                 arrays = {"clips": change(features).clips}
-            self._write_entry(target, header | {"fingerprint": new}, arrays)
+            self._entries.write_entry(target, header | {"fingerprint": new}, arrays)
             counts[kind] += 1
         return counts["videos"], counts["queries"]
 
     def other_fingerprints(self, key: VideoKey | QueryKey) -> list[str]:
         """Beginnings of the fingerprints of other recipes that the source was encoded with."""
-        own = key.fingerprint[:FINGERPRINT_DIGITS]
-        return [version for version in self.files.versions(key.stem) if version != own]
+        return self._entries.other_fingerprints(key)
 
     def check(self, name: str) -> dict[str, Any]:
-        """The header of an entry, after all its checksums were compared.
-
-        Raises:
-            CorruptFeaturesError: It is corrupt, or is not what its name says.
-            FeatureError: It cannot be read.
-            FileNotFoundError: There is no such entry.
-        """
-        try:
-            header, _ = unpack(self.files.read(name))
-        except CorruptEntryError as error:
-            raise self._corrupt(name, error) from error
-        digits = header["fingerprint"][:FINGERPRINT_DIGITS]
-        if digits != (named := name.split(".")[-2]):
-            raise CorruptFeaturesError(
-                f"features in {self.files.place(name)} are those of recipe fingerprint {digits}, "
-                f"not of {named}"
-            )
-        return header
+        """The header of an entry, after all its checksums were compared: `Entries.check`."""
+        return self._entries.check(name)
 
     def _unless_broken(self, key: _Key, get: Callable[[_Key], _Features]) -> _Features | None:
         if not self.files.exists(entry_name(key)):
             return None
         try:
             return get(key)
-        except _MissingFeaturesError:
+        except MissingFeaturesError:
             # A collector was faster.
             return None
         except CorruptFeaturesError as error:
             message = f"{error}; they are computed again"
             warnings.warn(message, CorruptFeaturesWarning, stacklevel=3)
             return None
-
-    def _existing(self, key: VideoKey | QueryKey) -> str:
-        name = entry_name(key)
-        if not self.files.exists(name):
-            raise self._missing(key)
-        return name
-
-    def _missing(self, key: VideoKey | QueryKey) -> FeatureError:
-        others = self.other_fingerprints(key)
-        there = f", only those of recipe fingerprint {', '.join(others)}" if others else ""
-        return _MissingFeaturesError(
-            f"the store {self.root} has no features of {key.stem.split('/')[-1]} for recipe "
-            f"fingerprint {key.fingerprint[:FINGERPRINT_DIGITS]}{there}; extract with this "
-            "recipe first"
-        )
-
-    def _read(
-        self, key: VideoKey | QueryKey
-    ) -> tuple[dict[str, Any], dict[str, Float32[np.ndarray, "..."]]]:
-        try:
-            return self._read_entry(self._existing(key), key.fingerprint)
-        except FileNotFoundError as error:
-            raise self._missing(key) from error
-
-    def _read_entry(
-        self, name: str, fingerprint: str
-    ) -> tuple[dict[str, Any], dict[str, Float32[np.ndarray, "..."]]]:
-        try:
-            header, arrays = unpack(self.files.read(name))
-        except CorruptEntryError as error:
-            raise self._corrupt(name, error) from error
-        self._check_recipe(name, header, fingerprint)
-        return header, arrays
-
-    def _corrupt(self, name: str, error: CorruptEntryError) -> CorruptFeaturesError:
-        return CorruptFeaturesError(f"features in {self.files.place(name)} are corrupt ({error})")
-
-    def _check_recipe(self, name: str, header: Mapping[str, Any], fingerprint: str) -> None:
-        if (header["version"], header["fingerprint"]) != (_VERSION, fingerprint):
-            there = header["fingerprint"][:FINGERPRINT_DIGITS]
-            raise CorruptFeaturesError(
-                f"features in {self.files.place(name)} have version {header['version']} and recipe "
-                f"fingerprint {there}, expected {_VERSION} and "
-                f"{fingerprint[:FINGERPRINT_DIGITS]}; extract again"
-            )
-
-    def _write(
-        self,
-        key: VideoKey | QueryKey,
-        fingerprint: str,
-        header: Mapping[str, object],
-        arrays: Mapping[str, Float32[np.ndarray, "..."]],
-    ) -> None:
-        if fingerprint != key.fingerprint:
-            raise FeatureError(
-                f"features of recipe fingerprint {fingerprint[:FINGERPRINT_DIGITS]} cannot be kept "
-                f"under {key.fingerprint[:FINGERPRINT_DIGITS]}; encode again with the recipe of "
-                "the key"
-            )
-        header = {"version": _VERSION, "fingerprint": fingerprint, **header}
-        self._write_entry(entry_name(key), header, arrays)
-
-    def _write_entry(
-        self,
-        name: str,
-        header: Mapping[str, object],
-        arrays: Mapping[str, Float32[np.ndarray, "..."]],
-    ) -> None:
-        with _told_of(header["source"]):
-            content = pack(header, arrays)
-        self.files.write(name, content)

@@ -1,0 +1,200 @@
+"""Entries of a store: headers and arrays by their keys, each checked as it is read."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float32
+
+from stillseek.errors import CorruptFeaturesError, FeatureError, UnusableFeaturesError
+from stillseek.features.store.content_address import (
+    FINGERPRINT_DIGITS,
+    QueryKey,
+    VideoKey,
+    entry_name,
+)
+from stillseek.features.store.entry_format import (
+    CorruptEntryError,
+    EntryHead,
+    has_blocks,
+    pack,
+    read_head,
+    unpack,
+)
+from stillseek.features.store.store_place import open_files
+
+ReadBytes = Callable[[int, int], bytes]
+
+_VERSION = 1
+
+
+class MissingFeaturesError(FeatureError):
+    """There is no such entry."""
+
+
+@contextmanager
+def unless_too_large(source: object) -> Iterator[None]:
+    """Says of what features are that do not fit half precision."""
+    try:
+        yield
+    except OverflowError as error:
+        raise UnusableFeaturesError(
+            f"features of {source} are {error}; check the recipe's weights"
+        ) from error
+
+
+class Entries:
+    """What a store holds, without what it means.
+
+    Args:
+        root: Folder or URL of the store.
+    """
+
+    def __init__(self, root: Path | str) -> None:
+        self.files = open_files(root)
+
+    def other_fingerprints(self, key: VideoKey | QueryKey) -> list[str]:
+        """Beginnings of the fingerprints of other recipes that the source was encoded with."""
+        own = key.fingerprint[:FINGERPRINT_DIGITS]
+        return [version for version in self.files.versions(key.stem) if version != own]
+
+    def check(self, name: str) -> dict[str, Any]:
+        """The header of an entry, after all its checksums were compared.
+
+        Raises:
+            CorruptFeaturesError: It is corrupt, or is not what its name says.
+            FeatureError: It cannot be read.
+            FileNotFoundError: There is no such entry.
+        """
+        try:
+            header, _ = unpack(self.files.read(name))
+        except CorruptEntryError as error:
+            raise self._corrupt(name, error) from error
+        digits = header["fingerprint"][:FINGERPRINT_DIGITS]
+        if digits != (named := name.split(".")[-2]):
+            raise CorruptFeaturesError(
+                f"features in {self.files.place(name)} are those of recipe fingerprint {digits}, "
+                f"not of {named}"
+            )
+        return header
+
+    @contextmanager
+    def opened(self, key: VideoKey | QueryKey) -> Iterator[tuple[EntryHead | None, ReadBytes]]:
+        """The head of an entry and what reads its bytes; None where it has no blocks to read.
+
+        Raises:
+            FeatureError: The entry is missing, corrupt where it is read, or of another recipe.
+        """
+        name = self.existing(key)
+
+        def read(start: int, stop: int) -> bytes:
+            return self.files.read(name, start, stop)
+
+        try:
+            head = read_head(read)
+            if has_blocks(head):
+                self._check_recipe(name, head.header, key.fingerprint)
+                yield head, read
+            else:
+                yield None, read
+        except FileNotFoundError as error:
+            raise self.missing(key) from error
+        except CorruptEntryError as error:
+            raise self._corrupt(name, error) from error
+
+    def existing(self, key: VideoKey | QueryKey) -> str:
+        """The name of an entry that is there.
+
+        Raises:
+            MissingFeaturesError: It is not.
+        """
+        name = entry_name(key)
+        if not self.files.exists(name):
+            raise self.missing(key)
+        return name
+
+    def missing(self, key: VideoKey | QueryKey) -> FeatureError:
+        """What to raise where an entry is not there."""
+        others = self.other_fingerprints(key)
+        there = f", only those of recipe fingerprint {', '.join(others)}" if others else ""
+        return MissingFeaturesError(
+            f"the store {self.files.root} has no features of {key.stem.split('/')[-1]} for recipe "
+            f"fingerprint {key.fingerprint[:FINGERPRINT_DIGITS]}{there}; extract with this "
+            "recipe first"
+        )
+
+    def read(
+        self, key: VideoKey | QueryKey
+    ) -> tuple[dict[str, Any], dict[str, Float32[np.ndarray, "..."]]]:
+        """The header and the arrays of an entry.
+
+        Raises:
+            FeatureError: It is missing, corrupt, or of another recipe.
+        """
+        try:
+            return self.read_entry(self.existing(key), key.fingerprint)
+        except FileNotFoundError as error:
+            raise self.missing(key) from error
+
+    def read_entry(
+        self, name: str, fingerprint: str
+    ) -> tuple[dict[str, Any], dict[str, Float32[np.ndarray, "..."]]]:
+        """The same by the name of an entry.
+
+        Raises:
+            FileNotFoundError: There is no such entry.
+            FeatureError: It is corrupt, or of another recipe.
+        """
+        try:
+            header, arrays = unpack(self.files.read(name))
+        except CorruptEntryError as error:
+            raise self._corrupt(name, error) from error
+        self._check_recipe(name, header, fingerprint)
+        return header, arrays
+
+    def _corrupt(self, name: str, error: CorruptEntryError) -> CorruptFeaturesError:
+        return CorruptFeaturesError(f"features in {self.files.place(name)} are corrupt ({error})")
+
+    def _check_recipe(self, name: str, header: Mapping[str, Any], fingerprint: str) -> None:
+        if (header["version"], header["fingerprint"]) != (_VERSION, fingerprint):
+            there = header["fingerprint"][:FINGERPRINT_DIGITS]
+            raise CorruptFeaturesError(
+                f"features in {self.files.place(name)} have version {header['version']} and recipe "
+                f"fingerprint {there}, expected {_VERSION} and "
+                f"{fingerprint[:FINGERPRINT_DIGITS]}; extract again"
+            )
+
+    def write(
+        self,
+        key: VideoKey | QueryKey,
+        fingerprint: str,
+        header: Mapping[str, object],
+        arrays: Mapping[str, Float32[np.ndarray, "..."]],
+    ) -> None:
+        """Makes or replaces an entry.
+
+        Raises:
+            FeatureError: The features are of another recipe, or do not fit half precision, or the
+                entry cannot be written.
+        """
+        if fingerprint != key.fingerprint:
+            raise FeatureError(
+                f"features of recipe fingerprint {fingerprint[:FINGERPRINT_DIGITS]} cannot be kept "
+                f"under {key.fingerprint[:FINGERPRINT_DIGITS]}; encode again with the recipe of "
+                "the key"
+            )
+        header = {"version": _VERSION, "fingerprint": fingerprint, **header}
+        self.write_entry(entry_name(key), header, arrays)
+
+    def write_entry(
+        self,
+        name: str,
+        header: Mapping[str, object],
+        arrays: Mapping[str, Float32[np.ndarray, "..."]],
+    ) -> None:
+        """The same by the name of an entry, with the whole header."""
+        with unless_too_large(header["source"]):
+            content = pack(header, arrays)
+        self.files.write(name, content)
