@@ -15,12 +15,12 @@ from stillseek.cli.app import app
 
 ROOT = Path(__file__).resolve().parent.parent
 WAYS_IN = ("README.md", "docs/index.md", "docs/find.md", "docs/many-videos.md", "docs/handoff.md")
-PAGES = (*WAYS_IN, "docs/train.md", "docs/add-an-encoder.md")
-# Their commands take long, or need what is not at hand.
+PAGES = (*WAYS_IN, "docs/train.md")
+# Their commands take long, or need what is not at hand; those of the design, what it adds.
 OTHER_PAGES = tuple(
     page
     for path in sorted((ROOT / "docs").rglob("*.md"))
-    if (page := path.relative_to(ROOT).as_posix()) not in PAGES
+    if (page := path.relative_to(ROOT).as_posix()) not in (*PAGES, "docs/design.md")
 )
 FENCE = re.compile(r"^```(\w+)[^\n]*\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 VIDEO = re.compile(r"[\w./-]+\.(?:mp4|mkv|mov|webm|avi)\b")
