@@ -82,6 +82,15 @@ def make_targets() -> set[str]:
     return set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 
 
+def test_navigation_has_at_most_seven_entries_and_two_levels() -> None:
+    settings = (ROOT / "mkdocs.yml").read_text()
+    entries = settings.partition("\nnav:\n")[2].partition("\nplugins:")[0].splitlines()
+    levels = [len(entry) - len(entry.lstrip()) for entry in entries]
+
+    assert set(levels) == {2, 6}
+    assert levels.count(2) <= 7
+
+
 @pytest.mark.parametrize("page", WAYS_IN)
 def test_page_shows_both_ways_in(page: str) -> None:
     assert any("locate" in command for command in commands(page))
