@@ -11,6 +11,7 @@ import sys
 from dataclasses import asdict, replace
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from pages import DOCS, fill, made_by
@@ -78,13 +79,25 @@ def write_page(out: Path) -> None:
         "",
         *markdown_trainings_of(report.trainings),
         "",
-        f"Matching: {len(sweep['trials'])} settings were tried on validation; the best is {best}.",
-        f"The defaults are {chosen}: growth is for longer videos, where",
-        "`benchmarks/long_search.py` shows what it does.",
+        *settings_text(len(sweep["trials"]), best, chosen),
     ]
     for table in report.tables:
         lines += ["", f"**{table.title}**", "", *markdown_table_of(table)]
     fill(DOCS / "models.md", "\n".join(lines))
+
+
+def settings_text(num_trials: int, best: dict[str, Any], chosen: dict[str, Any]) -> list[str]:
+    """The settings of matching that are best on validation, and those that are its defaults."""
+    said = [
+        f"{', '.join(f'{key} {trial[key]}' for key in SWEEP)}: {trial['validation_miou']:.1%}"
+        for trial in (best, chosen)
+    ]
+    return [
+        f"Matching: {num_trials} settings were tried on validation. The best mIoU is that of",
+        f"{said[0]}.",
+        f"The defaults are {said[1]};",
+        "growth is for longer videos, where `benchmarks/long_search.py` shows what it does.",
+    ]
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import date
@@ -524,8 +524,41 @@ def write_page(result: dict[str, Any]) -> None:
     record |= result | {"date": record.get("date", {}) | dict.fromkeys(result, str(date.today()))}
     record["date"] = {name: day for name, day in record["date"].items() if name in SECTIONS}
     RECORD.write_text(json.dumps(record, indent=2) + "\n")
-    lines = ["Made by `python benchmarks/model.py --page`.", "", "```", table(record), "```"]
-    fill(DOCS / "models" / "sail.md", "\n".join(lines), mark="speed")
+    fill(DOCS / "models" / "sail.md", page_text(record), mark="speed")
+
+
+def page_text(record: dict[str, Any]) -> str:
+    """Figures with what was asked of them, and the times of parts and steps."""
+    lines = [
+        f"Made by `python benchmarks/model.py --page` on {min(record['date'].values())}: torch",
+        f"{record['torch']}, {record['threads']} threads, {record['capability']}, medians of "
+        f"{record['rounds']} rounds. All times and memory are in [speed.json](speed.json).",
+        "",
+        "| figure | value | asked |",
+        "|---|---:|---|",
+    ]
+    for name, unit, figure in figures_of(record):
+        value = f"{figure['value']:,.{0 if figure['value'] > 100 else 2}f}{unit}"
+        asked = [f"{k.replace('_', ' ')} {v:,g}" for k, v in figure.items() if v and k != "value"]
+        lines.append(f"| {name} | {value} | {', '.join(asked)} |")
+    lines += ["", "| time | ms, median | range |", "|---|---:|---:|"]
+    for name, time_of in (record["parts"]["times"] | record["steps"]["times"]).items():
+        spread = f"{time_of['min_ms']:,.0f} to {time_of['max_ms']:,.0f}"
+        lines.append(f"| {name} | {time_of['ms']:,.0f} | {spread} |")
+    return "\n".join(lines)
+
+
+def figures_of(
+    values: dict[str, Any], name: str = "", unit: str = ""
+) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Name, unit and value of everything that something may be asked of."""
+    units = {"ratios": " times", "latency_ms": " ms", "total": " MB"}
+    for key, value in values.items():
+        if isinstance(value, dict) and "value" in value:
+            yield f"{name}{key}", unit, value
+        elif isinstance(value, dict):
+            inner = name if key in units else f"{name}{key}: "
+            yield from figures_of(value, inner, units.get(key, ""))
 
 
 def table(result: dict[str, Any]) -> str:

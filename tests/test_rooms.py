@@ -7,6 +7,9 @@ from pathlib import Path
 
 import grimp
 
+import stillseek
+from stillseek import errors
+
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "src" / "stillseek"
 # The command line documents itself with --help; its modules are no interface.
@@ -40,3 +43,10 @@ def test_every_room_is_in_the_api_reference() -> None:
     documented = re.findall(r"^::: stillseek\.(\w+)", (ROOT / "docs/api.md").read_text(), re.M)
 
     assert set(documented) == rooms - WITHOUT_REFERENCE
+
+
+def test_every_public_name_is_in_the_api_reference() -> None:
+    page = (ROOT / "docs/api.md").read_text()
+    names = set(stillseek.__all__) - set(vars(errors)) - {"__version__"}
+
+    assert not [name for name in sorted(names) if f"[`{name}`][stillseek." not in page]

@@ -27,13 +27,13 @@ def export(
     """Write a head as one ONNX file.
 
     Args:
-        checkpoint: Folder of a trained SAIL, FLP or matching head, or of the training run that
-            made it; the shipped head where not given.
+        checkpoint: Folder of a trained head (SAIL, FLP, similarity or matching), or of the training
+            run that made it; the shipped head where not given.
         out: The file to write (.onnx), for stillseek locate --checkpoint and other programs. Takes
             some ten seconds, and the packages of stillseek[onnx].
         recipe: Recipe whose shipped head is written; lite where not given.
         options: How that recipe is loaded.
-        model: The shipped SAIL head, or matching, as in stillseek locate.
+        model: The shipped SAIL head, similarity or matching, as in stillseek locate.
         overwrite: Replace a file that stillseek did not write.
     """
     output = Output(name="--out", path=out, suffixes=(".onnx",))
