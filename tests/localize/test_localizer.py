@@ -8,8 +8,7 @@ import torch
 
 from stillseek.errors import CheckpointError, MediaError, UsageError
 from stillseek.features import FeatureStore, RecipeOptions
-from stillseek.localize import Localizer
-from stillseek.localize import localizer as localizer_module
+from stillseek.localize import Localizer, encoding, head
 from stillseek.localize.arguments import check_choice
 from stillseek.localize.search import SearchMethod
 from stillseek.models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
@@ -415,12 +414,12 @@ def test_a_recipe_that_is_loaded_is_taken_as_it_is(small_recipe, small_head) -> 
 def test_one_device_places_head_and_recipe(small_recipe, monkeypatch) -> None:
     seen = []
     monkeypatch.setattr(
-        localizer_module,
+        head,
         "load_recipe",
         lambda name, options: seen.append((name, options)) or small_recipe,
     )
     # Stands for a GPU, which this machine may not have.
-    monkeypatch.setattr(localizer_module, "find_device", torch.device)
+    monkeypatch.setattr(encoding, "find_device", torch.device)
     options = RecipeOptions(precision="bf16")
 
     Localizer.load("other", recipe_options=options, model="matching", device="meta")
@@ -435,7 +434,7 @@ def test_one_device_places_head_and_recipe(small_recipe, monkeypatch) -> None:
 
 
 def test_a_cache_is_refused_before_anything_is_loaded(small_head, tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(localizer_module, "read_head", pytest.fail)
+    monkeypatch.setattr(encoding, "read_head", pytest.fail)
     (tmp_path / "notes").write_text("mine")
 
     for cache, message in (

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Self
+from typing import TypeVar
 
 import torch
 
@@ -55,6 +55,8 @@ from stillseek.models.inputs import HeadPrecision
 from stillseek.models.matching import Matching
 from stillseek.models.onnx_session import OnnxCheckpoint, OnnxModel
 from stillseek.models.similarity import Similarity
+
+_Encoder = TypeVar("_Encoder", bound="Encoder")
 
 # No processor has more; the system may refuse so many.
 _MOST_THREADS = 4096
@@ -112,7 +114,7 @@ class Encoder:
 
     @classmethod
     def load(
-        cls,
+        cls: type[_Encoder],
         recipe: str | Recipe | None = None,
         *,
         recipe_options: RecipeOptions | None = None,
@@ -123,7 +125,7 @@ class Encoder:
         precision: HeadPrecision = "fp32",
         threads: int | None = None,
         cache: Path | str | None = None,
-    ) -> Self:
+    ) -> _Encoder:
         """One from what is installed.
 
         Args:
