@@ -11,12 +11,12 @@ from cyclopts import App, Parameter
 
 from stillseek.cli.console import print_some, print_wrote, progress_bar
 from stillseek.cli.handoff_options import HandoffOptions
-from stillseek.cli.query_options import ImageQuery, Queries, check_pictures
+from stillseek.cli.query_options import Queries, check_pictures
 from stillseek.cli.ranking_table import print_ranking
 from stillseek.cli.recipe_options import RecipeBesideHead
+from stillseek.cli.search_outputs import SearchOutputs
 from stillseek.errors import UsageError
-from stillseek.files import REPORT_SUFFIXES, json_text, shown_name
-from stillseek.outputs import Output, check_outputs
+from stillseek.files import json_text, shown_name
 
 if TYPE_CHECKING:
     from stillseek.features import VideoOutcome
@@ -120,8 +120,8 @@ def search(
             "--image needs a picture: stillseek library search LIBRARY --image PICTURE"
         )
     check_pictures(queries)
-    outputs = handoff.outputs(None, top)
-    _check_outputs(outputs, folder, queries, csv=csv, report=report, overwrite=overwrite)
+    outputs = SearchOutputs(report=report, handoff=handoff, csv=csv, overwrite=overwrite)
+    outputs.check(None, top, inputs=[folder, *(query.file for query in queries)])
     if fast and (checkpoint is not None or model is not None):
         raise UsageError(
             "--fast leaves the head out; leave --checkpoint and --model out, or --fast"
@@ -141,8 +141,7 @@ def search(
         localizer=None if fast else _localizer(place, checkpoint, model),
     )
     code = _print_found(found, json=json)
-    written = handoff.write(found, overwrite=overwrite)
-    for path, remark in written + _write(found, csv=csv, report=report, overwrite=overwrite):
+    for path, remark in outputs.write(found):
         if not json:
             print_wrote(f"{path}{remark}")
     return code
@@ -386,47 +385,3 @@ def _print_found(found: "Ranking", *, json: bool) -> int:
         print_ranking(found)
     print_some("error", [failure.error for failure in found.failures])
     return 1 if found.failures and not found.results else 0
-
-
-def _check_outputs(
-    outputs: list[Output],
-    folder: Path,
-    queries: Sequence[ImageQuery],
-    *,
-    csv: Path | None,
-    report: Path | None,
-    overwrite: bool,
-) -> None:
-    """Refuses what may not be written, before the search."""
-    if csv is not None:
-        from stillseek.localize.ranking import table_output
-
-        outputs.append(table_output(csv, name="--csv"))
-    if report is not None:
-        outputs.append(Output(name="--report", path=report, suffixes=REPORT_SUFFIXES))
-    inputs = [folder, *(query.file for query in queries)]
-    check_outputs(outputs, inputs=inputs, overwrite=overwrite)
-
-
-def _write(
-    found: "Ranking",
-    *,
-    csv: Path | None,
-    report: Path | None,
-    overwrite: bool,
-) -> list[tuple[Path, str]]:
-    """Writes what was asked for beside what is printed; returns the paths, without a remark."""
-    written: list[tuple[Path, str]] = []
-    if not found.results:
-        return written
-    if csv is not None:
-        from stillseek.localize.ranking import write_ranking
-
-        write_ranking(found, csv, overwrite=overwrite)
-        written.append((csv, ""))
-    if report is not None:
-        from stillseek.localize.report import write_ranking_report
-
-        write_ranking_report(found, report, overwrite=overwrite)
-        written.append((report, ""))
-    return written
