@@ -10,7 +10,8 @@ from stillseek.features.recipes.c3d import C3D
 from stillseek.features.recipes.c3d_vgg16 import C3dVgg16Recipe
 from stillseek.features.recipes.clip_encoder import ARCHITECTURES, build_clip_encoder, clip_pixels
 from stillseek.features.recipes.frame_recipe import FrameRecipe
-from stillseek.features.recipes.hub import HubEncoder, Preprocessing
+from stillseek.features.recipes.hub import HubEncoder
+from stillseek.features.recipes.hub_files import Preprocessing
 from stillseek.features.recipes.precision import choose_dtype, find_device
 from stillseek.features.recipes.region_detector import RegionDetector
 from stillseek.features.recipes.torchvision_recipe import DETECTORS, TorchvisionRecipe

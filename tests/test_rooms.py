@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "src" / "stillseek"
 # The command line documents itself with --help; its modules are no interface.
 WITHOUT_REFERENCE = {"cli", "__init__", "__main__"}
+MOST_LINES, MOST_OF_ALL = 350, 0.25
 
 
 def test_every_folder_of_modules_is_a_package() -> None:
@@ -34,6 +35,17 @@ def test_the_name_of_a_file_is_used_once() -> None:
     names = Counter(path.name for path in PACKAGE.rglob("*.py") if path.stem != "__init__")
 
     assert not [name for name, number in names.items() if number > 1]
+
+
+def test_no_file_and_no_room_is_too_large() -> None:
+    lines, rooms = Counter[str](), Counter[str]()
+    for path in PACKAGE.rglob("*.py"):
+        place = path.relative_to(PACKAGE)
+        lines[place.as_posix()] = number = len(path.read_text().splitlines())
+        rooms[place.parts[0]] += number
+
+    assert not [name for name, number in lines.items() if number > MOST_LINES]
+    assert max(rooms.values()) <= MOST_OF_ALL * rooms.total()
 
 
 def test_every_room_is_in_the_api_reference() -> None:

@@ -9,7 +9,7 @@ from stillseek.cli.app import main
 @pytest.fixture(autouse=True)
 def use_recipe(small_recipe, monkeypatch) -> None:
     monkeypatch.setattr(
-        "stillseek.library.saved_library.load_recipe", lambda name, options=None: small_recipe
+        "stillseek.library.searching.load_recipe", lambda name, options=None: small_recipe
     )
     small_recipe.name = "small"
 

@@ -90,7 +90,7 @@ def test_numbers_of_a_search_in_a_library(
     library = Library.open(tmp_path / "library", recipe=recipe)
     found = library.search(media / "query.png", localizer=localizer).to_json_dict()
     words = ["library", "search", str(tmp_path / "library"), "--image", str(media / "query.png")]
-    monkeypatch.setattr("stillseek.library.saved_library.load_recipe", lambda name, options: recipe)
+    monkeypatch.setattr("stillseek.library.searching.load_recipe", lambda name, options: recipe)
     from_cli = printed(capsys, *words, "--model", "matching")
     assert len(from_rest["results"]) == 2
     assert from_rest["ranked_by"] == from_cli["ranked_by"] == found["ranked_by"]

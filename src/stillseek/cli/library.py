@@ -2,21 +2,21 @@
 
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
 
-from stillseek.cli.console import print_some, print_wrote, progress_bar
+from stillseek.cli.console import print_some, print_wrote
 from stillseek.cli.handoff_options import HandoffOptions
-from stillseek.cli.query_options import ImageQuery, Queries, check_pictures
+from stillseek.cli.library_upkeep import list_, migrate, remove, stats, verify
+from stillseek.cli.query_options import Queries, check_pictures
 from stillseek.cli.ranking_table import print_ranking
 from stillseek.cli.recipe_options import RecipeBesideHead
+from stillseek.cli.search_outputs import SearchOutputs
 from stillseek.errors import UsageError
-from stillseek.files import REPORT_SUFFIXES, json_text, shown_name
-from stillseek.outputs import Output, check_outputs
+from stillseek.files import json_text, shown_name
 
 if TYPE_CHECKING:
     from stillseek.features import VideoOutcome
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from stillseek.localize.ranking import Ranking
 
 library = App(name="library")
+library.command(list_, name="list")
+for _verb in (remove, stats, verify, migrate):
+    library.command(_verb)
 
 _RECIPE = RecipeBesideHead()
 _HANDOFF = HandoffOptions()
@@ -120,8 +123,8 @@ def search(
             "--image needs a picture: stillseek library search LIBRARY --image PICTURE"
         )
     check_pictures(queries)
-    outputs = handoff.outputs(None, top)
-    _check_outputs(outputs, folder, queries, csv=csv, report=report, overwrite=overwrite)
+    outputs = SearchOutputs(report=report, handoff=handoff, csv=csv, overwrite=overwrite)
+    outputs.check(None, top, inputs=[folder, *(query.file for query in queries)])
     if fast and (checkpoint is not None or model is not None):
         raise UsageError(
             "--fast leaves the head out; leave --checkpoint and --model out, or --fast"
@@ -141,8 +144,7 @@ def search(
         localizer=None if fast else _localizer(place, checkpoint, model),
     )
     code = _print_found(found, json=json)
-    written = handoff.write(found, overwrite=overwrite)
-    for path, remark in written + _write(found, csv=csv, report=report, overwrite=overwrite):
+    for path, remark in outputs.write(found):
         if not json:
             print_wrote(f"{path}{remark}")
     return code
@@ -178,124 +180,6 @@ def similar(
     head = None if fast else _localizer(place)
     found = place.similar(*parsed, top=top, moments=moments, fast=fast, localizer=head)
     return _print_found(found, json=json)
-
-
-@library.command(name="list")
-def list_(folder: Path, /, *, failed: bool = False, json: bool = False) -> None:
-    """List the videos of a library.
-
-    Args:
-        folder: Folder of the library.
-        failed: Only those that could not be read, with the reason.
-        json: Print one JSON object.
-    """
-    place = _open(folder)
-    videos = [video for video in place.videos() if video.error or not failed]
-    if json:
-        print(json_text({"videos": [asdict(v) | {"path": str(place.path(v))} for v in videos]}))
-        return
-    for video in videos:
-        length = "failed" if video.error else str(timedelta(seconds=round(video.duration_seconds)))
-        why = f"  {shown_name(video.error)}" if failed else ""
-        print(f"{length:>10}  {shown_name(video.name)}{why}")
-
-
-@library.command
-def remove(folder: Path, /, *names: str) -> None:
-    """Remove videos from a library, with their features; no video file is touched.
-
-    Args:
-        folder: Folder of the library.
-        names: Paths of files or folders, names as library list shows them, or patterns of either.
-    """
-    if not names:
-        raise UsageError("nothing to remove; give paths, names or patterns")
-    removed = _open(folder).remove(*names)
-    print(f"removed: {len(removed)} video{'s' * (len(removed) != 1)}")
-
-
-@library.command
-def stats(folder: Path, /, *, json: bool = False) -> None:
-    """Show how much a library holds.
-
-    Args:
-        folder: Folder of the library.
-        json: Print one JSON object.
-    """
-    found = _open(folder).stats()
-    if json:
-        roots = {name: str(path) for name, path in found.roots.items()}
-        print(json_text(asdict(found) | {"roots": roots}))
-        return
-    hours = found.seconds / 3600
-    size = (found.index_bytes + found.feature_bytes) / 1e6
-    each = f", {size / hours:.2f} MB an hour" if hours else ""
-    print(f"videos   {found.videos} ({timedelta(seconds=round(found.seconds))})")
-    print(f"failed   {found.failed}")
-    print(f"recipe   {found.recipe}, fingerprint {found.fingerprint[:16]}")
-    print(f"rows     {found.rows} of {found.clips} clips")
-    print(f"index    {found.index}: every row is compared, agreement 1")
-    print(f"size     {size:.1f} MB{each}")
-    for name, path in found.roots.items():
-        print(f"root     {shown_name(name)}: {shown_name(str(path))}")
-
-
-@library.command
-def verify(folder: Path, /, *, json: bool = False) -> int:
-    """Compare all checksums, rows and files with what the library says.
-
-    Exits with 1 where something is wrong with the library.
-
-    Args:
-        folder: Folder of the library.
-        json: Print one JSON object.
-    """
-    with progress_bar("videos") as advance:
-        found = _open(folder).verify(on_progress=advance)
-    if json:
-        print(json_text(asdict(found) | {"changed": [str(path) for path in found.changed]}))
-    else:
-        print(
-            f"videos: {found.intact} intact, {len(found.problems)} problems, "
-            f"{len(found.changed)} files gone or changed since"
-        )
-        print_some("error", found.problems)
-        print_some("changed", [str(path) for path in found.changed])
-    return 1 if found.problems else 0
-
-
-@library.command
-def migrate(
-    folder: Path,
-    /,
-    *,
-    recipe: str | None = None,
-    recipe_options: Annotated[RecipeBesideHead, Parameter(name="*")] = _RECIPE,
-    workers: int | None = None,
-    engine: Literal["local", "ray"] = "local",
-) -> None:
-    """Make the index of a library anew by another recipe, while the old one answers.
-
-    It may be killed at any moment: run the same command again to go on.
-
-    Args:
-        folder: Folder of the library.
-        recipe: The recipe; where not given, that of the library, as after an update of stillseek.
-        recipe_options: How the recipe is loaded.
-        workers: As for library add.
-        engine: As for library add.
-    """
-    from stillseek.cli.extraction_log import show_progress
-
-    if recipe is None and recipe_options != _RECIPE:
-        raise UsageError("options of a recipe need --recipe NAME; give it, or leave them out")
-    options = None if recipe is None else recipe_options.options()
-    place = _open(folder)
-    with show_progress() as show:
-        place.migrate(
-            recipe, recipe_options=options, workers=workers, engine=engine, on_progress=show
-        )
-    print(f"the library {shown_name(str(folder))} is of recipe {place.stats().recipe}")
 
 
 @library.command
@@ -386,47 +270,3 @@ def _print_found(found: "Ranking", *, json: bool) -> int:
         print_ranking(found)
     print_some("error", [failure.error for failure in found.failures])
     return 1 if found.failures and not found.results else 0
-
-
-def _check_outputs(
-    outputs: list[Output],
-    folder: Path,
-    queries: Sequence[ImageQuery],
-    *,
-    csv: Path | None,
-    report: Path | None,
-    overwrite: bool,
-) -> None:
-    """Refuses what may not be written, before the search."""
-    if csv is not None:
-        from stillseek.localize.ranking import table_output
-
-        outputs.append(table_output(csv, name="--csv"))
-    if report is not None:
-        outputs.append(Output(name="--report", path=report, suffixes=REPORT_SUFFIXES))
-    inputs = [folder, *(query.file for query in queries)]
-    check_outputs(outputs, inputs=inputs, overwrite=overwrite)
-
-
-def _write(
-    found: "Ranking",
-    *,
-    csv: Path | None,
-    report: Path | None,
-    overwrite: bool,
-) -> list[tuple[Path, str]]:
-    """Writes what was asked for beside what is printed; returns the paths, without a remark."""
-    written: list[tuple[Path, str]] = []
-    if not found.results:
-        return written
-    if csv is not None:
-        from stillseek.localize.ranking import write_ranking
-
-        write_ranking(found, csv, overwrite=overwrite)
-        written.append((csv, ""))
-    if report is not None:
-        from stillseek.localize.report import write_ranking_report
-
-        write_ranking_report(found, report, overwrite=overwrite)
-        written.append((report, ""))
-    return written

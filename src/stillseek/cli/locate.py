@@ -3,7 +3,6 @@
 import shlex
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -14,18 +13,16 @@ from stillseek.cli.handoff_options import HandoffOptions
 from stillseek.cli.query_options import ImageQuery, Queries, check_pictures
 from stillseek.cli.ranking_table import print_ranking
 from stillseek.cli.recipe_options import RecipeBesideHead, files_of
+from stillseek.cli.search_outputs import AnnotationFormat, SearchOutputs
 from stillseek.errors import UsageError
-from stillseek.files import FIGURE_SUFFIXES, REPORT_SUFFIXES, json_text, shown_name
-from stillseek.outputs import Output, check_outputs
+from stillseek.files import json_text, shown_name
 
 if TYPE_CHECKING:
     from stillseek.localize.localization import Localization
-    from stillseek.localize.localizer import Localizer
     from stillseek.localize.ranking import Ranking
 
 _RECIPE = RecipeBesideHead()
 _HANDOFF = HandoffOptions()
-AnnotationFormat = Literal["elan", "boris", "label-studio", "cvat", "via", "activitynet", "csv"]
 
 
 def locate(
@@ -102,7 +99,7 @@ def locate(
         overwrite: Replace files that stillseek did not write.
     """
     places, queries = _split(videos, queries)
-    outputs = _Outputs(
+    outputs = SearchOutputs(
         plot=plot,
         report=report,
         explain=explain,
@@ -119,7 +116,8 @@ def locate(
     if not is_one:
         outputs.refuse_those_of_one()
     pictures = [query.file for query in queries]
-    outputs.check(files, cache, inputs=[*places, *pictures, checkpoint, *files_of(recipe_options)])
+    inputs = [*places, *pictures, checkpoint, *files_of(recipe_options)]
+    outputs.check(files, len(files), inputs=inputs, cache=cache)
     from stillseek.models.checkpoint_header import find_checkpoint
 
     if checkpoint is not None and checkpoint.suffix != ".onnx":
@@ -165,7 +163,7 @@ def locate(
         _print_moments(ranking.results[0])
     else:
         print_ranking(ranking)
-    for path, remark in outputs.write(ranking, localizer, is_many=not is_one):
+    for path, remark in outputs.write(ranking, localizer_of_one=localizer if is_one else None):
         if not json:
             print_wrote(f"{path}{remark}")
     print_some("error", [failure.error for failure in ranking.failures])
@@ -247,122 +245,3 @@ def _print_moments(found: "Localization") -> None:
         print(f"  {format_span(moment.segment)}{score}")
     if found.uncalibrated is not None:
         print(f"  no probabilities: {found.uncalibrated}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Outputs:
-    """The files that are asked for beside what is printed."""
-
-    plot: Path | None
-    report: Path | None
-    explain: Path | None
-    handoff: HandoffOptions
-    csv: Path | None
-    annotations: Path | None
-    annotation_format: AnnotationFormat | None
-    overwrite: bool
-
-    def refuse_those_of_one(self) -> None:
-        """Refuses, where there are many videos, what shows one."""
-        for name, path in (
-            ("plot", self.plot),
-            ("explain", self.explain),
-        ):
-            if path is not None:
-                raise UsageError(
-                    f"--{name} shows one video; leave it out, or give one video file (--csv, "
-                    "--clips, --export and --report take many)"
-                )
-
-    def check(self, videos: list[Path], cache: Path | None, *, inputs: list[Path | None]) -> None:
-        """Refuses what cannot or may not be written, before any work."""
-        outputs = [
-            Output(name=name, path=path, suffixes=suffixes)
-            for name, path, suffixes in (
-                ("--plot", self.plot, FIGURE_SUFFIXES),
-                ("--report", self.report, REPORT_SUFFIXES),
-                ("--explain", self.explain, FIGURE_SUFFIXES),
-                ("--cache", cache, None),
-            )
-            if path is not None
-        ]
-        outputs += self.handoff.outputs(videos, len(videos))
-        if self.csv is not None:
-            from stillseek.localize.ranking import table_output
-
-            outputs.append(table_output(self.csv, name="--csv"))
-        if self.annotations is not None:
-            from stillseek.handoff.annotation_files import annotations_output, check_num_videos
-
-            place = annotations_output(
-                self.annotations, self.annotation_format, name="--annotations"
-            )
-            check_num_videos(self.annotations, self.annotation_format, len(videos))
-            outputs.append(place)
-        elif self.annotation_format is not None:
-            raise UsageError(
-                "--annotation-format has no effect without --annotations FILE; give one, or leave "
-                "it out"
-            )
-        check_outputs(outputs, inputs=[*videos, *inputs], overwrite=self.overwrite)
-
-    def check_recipe(self, localizer: "Localizer") -> None:
-        """Refuses what the recipe cannot give, before the video is read."""
-        if self.explain is not None:
-            from stillseek.localize.explanation import check_explainable
-
-            check_explainable(localizer.recipe)
-
-    def write(
-        self, ranking: "Ranking", localizer: "Localizer", *, is_many: bool
-    ) -> list[tuple[Path, str]]:
-        """Writes them; returns their paths, each with a remark."""
-        written = self.handoff.write(ranking, overwrite=self.overwrite)
-        others = []
-        for found in ranking.results:
-            others += self._write_one(found, localizer, is_many=is_many)
-        # An empty table would take the place of the last good one.
-        if self.report is not None and is_many and ranking.results:
-            from stillseek.localize.report import write_ranking_report
-
-            write_ranking_report(ranking, self.report, overwrite=self.overwrite)
-            others.append(self.report)
-        if self.csv is not None and ranking.results:
-            from stillseek.localize.ranking import write_ranking
-
-            write_ranking(ranking, self.csv, overwrite=self.overwrite)
-            others.append(self.csv)
-        if self.annotations is not None and any(found.moments for found in ranking.results):
-            from stillseek.handoff.annotation_files import write_annotations
-            from stillseek.handoff.selection import selections_of
-
-            items = selections_of(ranking.results)
-            write_annotations(
-                items, self.annotations, self.annotation_format, overwrite=self.overwrite
-            )
-            others.append(self.annotations)
-        elif self.annotations is not None and ranking.results:
-            print_some("warning", [f"there is no moment, so {self.annotations} is not written"])
-        return written + [(path, "") for path in others]
-
-    def _write_one(
-        self, found: "Localization", localizer: "Localizer", *, is_many: bool
-    ) -> list[Path]:
-        # Drawing and pages take seconds to import: only who asks for them pays.
-        written = []
-        if self.plot is not None:
-            from stillseek.localize.plot import plot_localization
-
-            plot_localization(found, self.plot, overwrite=self.overwrite)
-            written.append(self.plot)
-        if self.report is not None and not is_many:
-            from stillseek.localize.report import write_report
-
-            write_report(found, self.report, overwrite=self.overwrite)
-            written.append(self.report)
-        if self.explain is not None:
-            from stillseek.localize.plot_explanation import plot_explanation
-
-            plot_explanation(localizer.explain(found), self.explain, overwrite=self.overwrite)
-            written.append(self.explain)
-        return written

@@ -70,7 +70,7 @@ class LibraryCheck:
 
 def stats(settings: Settings) -> LibraryStats:
     """How much there is of what."""
-    index = Index(settings.folder, settings.index, settings.recipe.fingerprint)
+    index = Index.of(settings)
     videos = index.tables.videos().values()
     once = {video.content: video for video in videos if video.content}
     return LibraryStats(
@@ -97,7 +97,7 @@ def verify(
         settings: Of the library.
         on_progress: Called with the videos done and the videos in total.
     """
-    index = Index(settings.folder, settings.index, settings.recipe.fingerprint)
+    index = Index.of(settings)
     videos, rows = index.tables.videos(), index.tables.rows()
     problems, changed, checked = [], [], dict[str, str]()
     if damage := index.tables.damage():
@@ -129,7 +129,7 @@ def remove(settings: Settings, patterns: Sequence[str]) -> tuple[str, ...]:
     Raises:
         UsageError: A pattern fits nothing.
     """
-    index = Index(settings.folder, settings.index, settings.recipe.fingerprint)
+    index = Index.of(settings)
     videos, names = index.tables.videos(), list[str]()
     for pattern in patterns:
         path = settings.name(Path(pattern))
@@ -169,7 +169,7 @@ def migrate(
     Raises:
         LibraryError: A video is not there, or cannot be read any more.
     """
-    old = Index(settings.folder, settings.index, settings.recipe.fingerprint)
+    old = Index.of(settings)
     name = make_index(settings.folder, recipe)
     new = Index(settings.folder, name, recipe.fingerprint)
     if name != settings.index:

@@ -44,6 +44,11 @@ class Index:
         self.tables = Tables(folder / _TABLES, dim=self.space.dim)
         self.store = FeatureStore(library / FEATURES)
 
+    @classmethod
+    def of(cls, settings: Settings) -> "Index":
+        """The index that answers."""
+        return cls(settings.folder, settings.index, settings.recipe.fingerprint)
+
     def features(self, video: IndexedVideo) -> VideoFeatures:
         """The clips of a video.
 

@@ -29,7 +29,7 @@ from stillseek.records import write_text_atomic
 from stillseek.training.average import WeightAverage
 from stillseek.training.config import EpochRecord, TrainConfig, TrainResult
 from stillseek.training.losses import Loss, loss_for
-from stillseek.training.progress import TrainingProgress, describe_size
+from stillseek.training.progress import COLLAPSED, TrainingProgress, describe_size
 from stillseek.training.state import (
     STATE_FILE,
     load_state,
@@ -43,11 +43,6 @@ from stillseek.training.validation import Validation
 
 EPOCHS_FILE = "epochs.jsonl"
 BEST_FILE = "best.safetensors"
-
-_COLLAPSED = (
-    "gives the same answer to different pictures, as a prior does that looks at none; if it stays "
-    "so, train with more classes, with Difficult queries, or with a lower learning rate"
-)
 
 
 def train(
@@ -209,7 +204,7 @@ class _Run:
             ignores_query=self.validation.ignores_query(),
         )
         self.records.append(record)
-        self._tell(record)
+        self.progress.tell(self.records)
         values = {
             name: float(value)
             for name, value in asdict(record).items()
@@ -225,7 +220,7 @@ class _Run:
         weights = self.folder / BEST_FILE
         load_weights(self.model, safetensors.torch.load_file(weights))
         if self.best.ignores_query:
-            self.progress.say(f"warning: the epoch that is kept, {self.best.epoch}, {_COLLAPSED}")
+            self.progress.say(f"warning: the epoch that is kept, {self.best.epoch}, {COLLAPSED}")
         return TrainResult(
             best_epoch=self.best.epoch,
             best_miou=self.best.validation_miou,
@@ -303,17 +298,6 @@ class _Run:
 
     def _validate(self) -> tuple[float, float | None]:
         return self.validation.score(self.accelerator.device, self.progress.validate)
-
-    def _tell(self, record: EpochRecord) -> None:
-        """One line about an epoch, and a warning when the head begins to ignore the picture."""
-        prior = f"{self.validation.prior}, {self.validation.prior_miou:.2%}"
-        self.progress.say(
-            f"epoch {record.epoch}: loss {record.train_loss:.3f}, validation mIoU "
-            f"{record.validation_miou:.2%} (best prior: {prior}), {record.seconds:.0f} s"
-        )
-        before = self.records[-2].ignores_query if len(self.records) > 1 else False
-        if record.ignores_query and not before:
-            self.progress.say(f"warning: epoch {record.epoch} {_COLLAPSED}")
 
     def _share(self, indices: list[int]) -> list[int]:
         """This process's equal part of a batch; what cannot be divided is left out."""

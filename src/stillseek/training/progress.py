@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import timedelta
 from types import TracebackType
@@ -10,11 +11,16 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from stillseek.models.catalog import LocalizerModel
+from stillseek.training.config import EpochRecord
 
 # Between two lines about the steps of an epoch, where no terminal shows a bar.
 _LINE_SECONDS = 30.0
 # What decides how many parameters a model has, besides the features.
 _SIZES = ("num_layers", "num_heads", "projection_dim", "ffn_dim", "hidden_dim")
+COLLAPSED = (
+    "gives the same answer to different pictures, as a prior does that looks at none; if it stays "
+    "so, train with more classes, with Difficult queries, or with a lower learning rate"
+)
 
 
 class TrainingProgress:
@@ -77,6 +83,17 @@ class TrainingProgress:
         description = f"epoch {self._epoch}, validation"
         self._bar.update(self._task, description=description, completed=done, total=total)
         self._say_now_and_then(f"{done} of {total} validated")
+
+    def tell(self, records: Sequence[EpochRecord]) -> None:
+        """One line about the last epoch, and a warning when the head begins to ignore pictures."""
+        record = records[-1]
+        self.say(
+            f"epoch {record.epoch}: loss {record.train_loss:.3f}, validation mIoU "
+            f"{record.validation_miou:.2%} (best prior: {record.prior}, {record.prior_miou:.2%}), "
+            f"{record.seconds:.0f} s"
+        )
+        if record.ignores_query and not any(before.ignores_query for before in records[-2:-1]):
+            self.say(f"warning: epoch {record.epoch} {COLLAPSED}")
 
     def _say_now_and_then(self, words: str) -> None:
         if not self._has_bar and time.perf_counter() - self._last_line >= _LINE_SECONDS:

@@ -12,9 +12,10 @@ from huggingface_hub.errors import GatedRepoError, LocalEntryNotFoundError
 from torch import nn
 
 from stillseek.errors import FeatureError, InstallationError, UsageError
-from stillseek.features.recipes import hub
+from stillseek.features.recipes import hub_files
 from stillseek.features.recipes.frame_recipe import FrameRecipe
-from stillseek.features.recipes.hub import SHORT_NAMES, load_hub
+from stillseek.features.recipes.hub import HubEncoder, load_hub
+from stillseek.features.recipes.hub_files import SHORT_NAMES, Preprocessing
 from stillseek.features.recipes.options import Precision, RecipeOptions
 
 SIDE, PATCH = 35, 7
@@ -195,7 +196,7 @@ def test_fingerprint_is_the_same_in_another_version_of_transformers(save: Callab
     # parameters that have moved: another order, other names
     old = dict(reversed([(f"vision_model.{k}", v) for k, v in network.state_dict().items()]))
     network.state_dict = lambda: old
-    renamed = hub.HubEncoder(network, hub.Preprocessing(**encoder.settings["preprocessing"]))
+    renamed = HubEncoder(network, Preprocessing(**encoder.settings["preprocessing"]))
     assert FrameRecipe("hub:old", renamed).fingerprint == first.fingerprint
 
 
@@ -398,7 +399,7 @@ def test_missing_package_says_what_to_install(
 ):
     folder = save("dinov2")
     with monkeypatch.context() as context:
-        context.setitem(hub._CLASSES, "dinov2", "Dinov99Model")
+        context.setitem(hub_files._CLASSES, "dinov2", "Dinov99Model")
         with pytest.raises(InstallationError, match=r"no Dinov99Model; .*--upgrade transformers"):
             load(folder)
     monkeypatch.setitem(sys.modules, "transformers", None)

@@ -3,8 +3,9 @@ import pytest
 
 from stillseek.synthetic.rendered.activities import ACTIVITIES
 from stillseek.synthetic.rendered.figure import Placement, Pose, joints, pose_at
+from stillseek.synthetic.rendered.look import HEIGHT, WIDTH, draw_look
 from stillseek.synthetic.rendered.poses import both, pose
-from stillseek.synthetic.rendered.scene import HEIGHT, WIDTH, draw_look, draw_shot
+from stillseek.synthetic.rendered.scene import draw_shot
 
 
 @pytest.mark.parametrize(

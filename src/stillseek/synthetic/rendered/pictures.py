@@ -8,7 +8,8 @@ from jaxtyping import Int64, UInt8
 
 from stillseek.data.processes import map_in_processes
 from stillseek.synthetic.rendered.activity import Activity
-from stillseek.synthetic.rendered.scene import draw_look, draw_shot
+from stillseek.synthetic.rendered.look import draw_look
+from stillseek.synthetic.rendered.scene import draw_shot
 
 _PICTURES_A_LOOK = 2
 _LOOKS_A_JOB = 100

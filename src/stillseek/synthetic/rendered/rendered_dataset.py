@@ -30,7 +30,7 @@ from stillseek.synthetic.benchmark import (
 )
 from stillseek.synthetic.rendered.activities import ACTIVITIES
 from stillseek.synthetic.rendered.activity import Activity
-from stillseek.synthetic.rendered.scene import HEIGHT, WIDTH
+from stillseek.synthetic.rendered.look import HEIGHT, WIDTH
 from stillseek.synthetic.rendered.streams import Stream, class_split, draw_stream
 
 FRAMES_PER_SECOND = 10

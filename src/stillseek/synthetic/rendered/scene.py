@@ -1,6 +1,5 @@
 """What a rendered picture shows: the place, the people, the camera, and one activity."""
 
-import colorsys
 import math
 from dataclasses import dataclass
 
@@ -11,7 +10,6 @@ from stillseek.synthetic.rendered.activity import Activity
 from stillseek.synthetic.rendered.figure import (
     Body,
     Colour,
-    Number,
     Placement,
     Pose,
     draw_far_limbs,
@@ -20,161 +18,9 @@ from stillseek.synthetic.rendered.figure import (
     joints,
     pose_at,
 )
+from stillseek.synthetic.rendered.look import HEIGHT, MARGIN, WIDTH, Look
 from stillseek.synthetic.rendered.poses import IDLE
-from stillseek.synthetic.rendered.props import COLOURS, Prop, draw_prop
-
-WIDTH, HEIGHT = 320, 240
-_MARGIN = 40  # the place is painted larger than the picture, so that the camera can move
-_SKINS = ((246, 214, 184), (224, 172, 132), (188, 130, 92), (134, 88, 60), (88, 58, 44))
-_HAIR = ((28, 22, 20), (70, 46, 30), (140, 96, 50), (206, 170, 96), (150, 150, 150), (120, 52, 30))
-
-
-def _hsv(rng: np.random.Generator, low: float, high: float, value: float) -> Colour:
-    saturation = rng.uniform(low, high)
-    red, green, blue = colorsys.hsv_to_rgb(rng.uniform(), saturation, value)
-    return int(red * 255), int(green * 255), int(blue * 255)
-
-
-def _jitter(rng: np.random.Generator, colour: Colour, amount: Number = 22) -> Colour:
-    shade = np.clip(
-        np.array(colour) * rng.uniform(0.82, 1.12) + rng.normal(0, amount / 2, 3), 0, 255
-    )
-    return int(shade[0]), int(shade[1]), int(shade[2])
-
-
-def _pick(rng: np.random.Generator, options: tuple[Colour, ...]) -> Colour:
-    return _jitter(rng, options[rng.integers(len(options))], 10)
-
-
-def draw_body(rng: np.random.Generator) -> Body:
-    """A random person."""
-    return Body(
-        skin=_pick(rng, _SKINS),
-        hair=_pick(rng, _HAIR),
-        shirt=_hsv(rng, 0.1, 0.9, rng.uniform(0.35, 0.98)),
-        trousers=_hsv(rng, 0.1, 0.7, rng.uniform(0.2, 0.85)),
-        shoes=_hsv(rng, 0.0, 0.8, rng.uniform(0.15, 0.95)),
-        girth=float(rng.uniform(0.85, 1.3)),
-        long_sleeves=bool(rng.random() < 0.5),
-        long_trousers=bool(rng.random() < 0.6),
-        long_hair=bool(rng.random() < 0.4),
-        hat=_hsv(rng, 0.3, 0.9, rng.uniform(0.3, 0.9)) if rng.random() < 0.22 else None,
-    )
-
-
-def draw_palette(rng: np.random.Generator) -> dict[str, Colour]:
-    """Object colours of one video: natural ones a little off, the accents free."""
-    palette = {name: _jitter(rng, colour) for name, colour in COLOURS.items()}
-    palette["accent"] = _hsv(rng, 0.4, 0.95, rng.uniform(0.45, 0.95))
-    palette["accent2"] = _hsv(rng, 0.4, 0.95, rng.uniform(0.45, 0.95))
-    return palette
-
-
-def _gradient(image: np.ndarray, top: int, bottom: int, first: Colour, last: Colour) -> None:
-    weight = np.linspace(0, 1, max(1, bottom - top))[:, None, None]
-    band = np.array(first) * (1 - weight) + np.array(last) * weight
-    image[top:bottom] = np.broadcast_to(band, (bottom - top, image.shape[1], 3)).astype(np.uint8)
-
-
-def _outdoors(rng: np.random.Generator, image: np.ndarray, horizon: int) -> None:
-    height, width = image.shape[:2]
-    sky = _jitter(rng, (142, 188, 232), 30)
-    _gradient(image, 0, horizon, sky, _jitter(rng, (226, 232, 236), 16))
-    for _ in range(rng.integers(0, 4)):
-        centre = (int(rng.integers(width)), int(rng.integers(horizon // 2 + 1)))
-        cv2.ellipse(
-            image,
-            centre,
-            (int(rng.integers(18, 50)), int(rng.integers(6, 14))),
-            0,
-            0,
-            360,
-            (244, 246, 248),
-            cv2.FILLED,
-            cv2.LINE_AA,
-        )
-    for _ in range(rng.integers(0, 4)):
-        x, rise = int(rng.integers(width)), int(rng.integers(20, 90))
-        spread = int(rng.integers(60, 200))
-        hill = np.array([[x - spread, horizon], [x, horizon - rise], [x + spread, horizon]])
-        shades = ((92, 128, 96), (120, 124, 140), (150, 140, 110))
-        cv2.fillPoly(image, [hill.astype(np.int32)], _pick(rng, shades), cv2.LINE_AA)
-    grounds = ((98, 148, 78), (206, 186, 136), (228, 234, 240), (128, 122, 116), (150, 112, 80))
-    ground = _pick(rng, grounds)
-    _gradient(image, horizon, height, ground, _jitter(rng, ground, 14))
-    for _ in range(rng.integers(0, 5)):
-        x, tall = int(rng.integers(width)), int(rng.integers(40, 110))
-        foot = horizon + int(rng.integers(0, 16))
-        if rng.random() < 0.6:
-            cv2.line(image, (x, foot), (x, foot - tall // 2), _pick(rng, ((96, 68, 46),)), 5)
-            cv2.circle(
-                image,
-                (x, foot - int(tall * 0.7)),
-                tall // 3,
-                _pick(rng, ((62, 112, 58), (96, 134, 62), (176, 120, 52))),
-                cv2.FILLED,
-                cv2.LINE_AA,
-            )
-        else:
-            wall = _hsv(rng, 0.05, 0.4, rng.uniform(0.45, 0.85))
-            wide = int(rng.integers(30, 80))
-            cv2.rectangle(image, (x, foot - tall), (x + wide, foot), wall, cv2.FILLED)
-            for row in range(foot - tall + 8, foot - 10, 18):
-                for column in range(x + 6, x + wide - 8, 14):
-                    cv2.rectangle(
-                        image, (column, row), (column + 7, row + 9), (86, 96, 116), cv2.FILLED
-                    )
-
-
-def _indoors(rng: np.random.Generator, image: np.ndarray, horizon: int) -> None:
-    height, width = image.shape[:2]
-    wall = _hsv(rng, 0.02, 0.4, rng.uniform(0.5, 0.95))
-    _gradient(image, 0, horizon, wall, _jitter(rng, wall, 10))
-    floor = _pick(
-        rng, ((170, 128, 84), (122, 118, 114), (196, 190, 180), (110, 78, 56), (88, 100, 128))
-    )
-    _gradient(image, horizon, height, floor, _jitter(rng, floor, 14))
-    cv2.line(image, (0, horizon), (width, horizon), _jitter(rng, (110, 100, 92)), 3)
-    if rng.random() < 0.4:
-        for x in range(int(rng.integers(20)), width, int(rng.integers(16, 44))):
-            cv2.line(image, (x, 0), (x, horizon), _jitter(rng, wall, 12), int(rng.integers(1, 8)))
-    for _ in range(rng.integers(0, 5)):
-        x, y = int(rng.integers(width)), int(rng.integers(6, max(7, horizon - 60)))
-        wide, tall = int(rng.integers(18, 70)), int(rng.integers(18, 60))
-        cv2.rectangle(
-            image,
-            (x - 3, y - 3),
-            (x + wide + 3, y + tall + 3),
-            _jitter(rng, (120, 96, 70), 50),
-            cv2.FILLED,
-        )
-        _gradient(
-            image[:, x : x + wide],
-            y,
-            min(y + tall, horizon),
-            _hsv(rng, 0.1, 0.8, 0.8),
-            _hsv(rng, 0.1, 0.8, 0.7),
-        )
-    for _ in range(rng.integers(0, 4)):
-        x, tall = int(rng.integers(width)), int(rng.integers(20, 80))
-        wide = int(rng.integers(24, 80))
-        cv2.rectangle(
-            image,
-            (x, horizon + 6 - tall),
-            (x + wide, horizon + 8),
-            _hsv(rng, 0.1, 0.6, rng.uniform(0.3, 0.8)),
-            cv2.FILLED,
-        )
-
-
-def draw_place(rng: np.random.Generator) -> np.ndarray:
-    """A background, indoors or outdoors, that says nothing about the activity."""
-    image = np.zeros((HEIGHT + 2 * _MARGIN, WIDTH + 2 * _MARGIN, 3), np.uint8)
-    horizon = int(image.shape[0] * rng.uniform(0.5, 0.72))
-    (_outdoors if rng.random() < 0.55 else _indoors)(rng, image, horizon)
-    grain = rng.normal(0, rng.uniform(1, 6), (image.shape[0] // 2, image.shape[1] // 2, 1))
-    grain = cv2.resize(grain.astype(np.float32), (image.shape[1], image.shape[0]))
-    return np.clip(image + grain[..., None], 0, 255).astype(np.uint8)
+from stillseek.synthetic.rendered.props import Prop, draw_prop
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,18 +52,15 @@ class Performer:
         phase = seconds / self.period_seconds + self.phase
         pose = pose_at(self.keys, phase)
         wobble = self.limp * math.sin(2 * math.pi * (0.37 * phase + self.phase))
-        pose = pose.blend(
-            Pose(
-                pose.torso + wobble,
-                pose.head - wobble,
-                (pose.near_arm[0] + self.limp, pose.near_arm[1] - wobble),
-                (pose.far_arm[0] - wobble, pose.far_arm[1] + self.limp),
-                (pose.near_leg[0] + wobble / 2, pose.near_leg[1]),
-                (pose.far_leg[0] - wobble / 2, pose.far_leg[1]),
-                pose.lift,
-                pose.shift,
-            ),
-            1.0,
+        pose = Pose(
+            pose.torso + wobble,
+            pose.head - wobble,
+            (pose.near_arm[0] + self.limp, pose.near_arm[1] - wobble),
+            (pose.far_arm[0] - wobble, pose.far_arm[1] + self.limp),
+            (pose.near_leg[0] + wobble / 2, pose.near_leg[1]),
+            (pose.far_leg[0] - wobble / 2, pose.far_leg[1]),
+            pose.lift,
+            pose.shift,
         )
         at = self.at
         if self.drift:
@@ -264,7 +107,7 @@ class Shot:
         for performer in self.performers:
             performer.draw(canvas, seconds, self.palette)
         # The camera swings back and forth, so that long shots stay in the place.
-        reach = _MARGIN * 0.6
+        reach = MARGIN * 0.6
         dx = reach * math.sin(self.pan[0] * seconds / reach) + self.shake * math.sin(7.3 * seconds)
         dy = reach * 0.4 * math.sin(self.pan[1] * seconds / reach) + self.shake * math.sin(
             9.1 * seconds + 1
@@ -283,30 +126,10 @@ class Shot:
         return cv2.convertScaleAbs(picture, alpha=self.gain)
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
-    """What stays the same through one video: its people, colours and places."""
-
-    bodies: tuple[Body, ...]
-    palette: dict[str, Colour]
-    places: tuple[np.ndarray, ...]
-    gain: float
-
-
-def draw_look(rng: np.random.Generator) -> Look:
-    """A random cast, palette and one or two places."""
-    return Look(
-        bodies=tuple(draw_body(rng) for _ in range(4)),
-        palette=draw_palette(rng),
-        places=tuple(draw_place(rng) for _ in range(1 + int(rng.random() < 0.5))),
-        gain=float(rng.uniform(0.78, 1.15)),
-    )
-
-
 def _placement(rng: np.random.Generator, scale: float, x: float | None = None) -> Placement:
     return Placement(
-        x=_MARGIN + WIDTH * (rng.uniform(0.34, 0.66) if x is None else x),
-        y=_MARGIN + HEIGHT * float(np.clip(0.56 + scale / 560 + rng.normal(0, 0.04), 0.6, 0.97)),
+        x=MARGIN + WIDTH * (rng.uniform(0.34, 0.66) if x is None else x),
+        y=MARGIN + HEIGHT * float(np.clip(0.56 + scale / 560 + rng.normal(0, 0.04), 0.6, 0.97)),
         scale=scale,
         facing=1 if rng.random() < 0.5 else -1,
     )
@@ -336,7 +159,7 @@ def draw_shot(rng: np.random.Generator, look: Look, activity: Activity | None) -
     if activity is None:
         if rng.random() < 0.85:
             crowd.append(_bystander(rng, look.bodies[0], float(rng.uniform(90, 175))))
-        people = crowd
+        people = sorted(crowd, key=lambda p: p.at.y)
     else:
         pace = activity.period_seconds * float(rng.uniform(0.75, 1.35))
         scale = float(rng.uniform(88, 150))
@@ -359,7 +182,6 @@ def draw_shot(rng: np.random.Generator, look: Look, activity: Activity | None) -
                 )
             )
         people = crowd + leads
-    people = sorted(people, key=lambda p: p.at.y) if activity is None else people
     return Shot(
         place=look.places[rng.integers(len(look.places))],
         performers=tuple(people),

@@ -7,7 +7,8 @@ import numpy as np
 
 from stillseek.synthetic.rendered.activities import ACTIVITIES
 from stillseek.synthetic.rendered.activity import Activity
-from stillseek.synthetic.rendered.scene import Shot, draw_look, draw_shot
+from stillseek.synthetic.rendered.look import draw_look
+from stillseek.synthetic.rendered.scene import Shot, draw_shot
 from stillseek.timeline import Segment
 
 GROUPS: tuple[str, ...] = tuple(dict.fromkeys(activity.group for activity in ACTIVITIES))

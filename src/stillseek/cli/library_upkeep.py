@@ -1,0 +1,137 @@
+"""``stillseek library``: verbs that look after a library."""
+
+from dataclasses import asdict
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+
+from stillseek.cli.console import print_some, progress_bar
+from stillseek.cli.recipe_options import RecipeBesideHead
+from stillseek.errors import UsageError
+from stillseek.files import json_text, shown_name
+
+if TYPE_CHECKING:
+    from stillseek.library.saved_library import Library
+
+_RECIPE = RecipeBesideHead()
+
+
+def list_(folder: Path, /, *, failed: bool = False, json: bool = False) -> None:
+    """List the videos of a library.
+
+    Args:
+        folder: Folder of the library.
+        failed: Only those that could not be read, with the reason.
+        json: Print one JSON object.
+    """
+    place = _open(folder)
+    videos = [video for video in place.videos() if video.error or not failed]
+    if json:
+        print(json_text({"videos": [asdict(v) | {"path": str(place.path(v))} for v in videos]}))
+        return
+    for video in videos:
+        length = "failed" if video.error else str(timedelta(seconds=round(video.duration_seconds)))
+        why = f"  {shown_name(video.error)}" if failed else ""
+        print(f"{length:>10}  {shown_name(video.name)}{why}")
+
+
+def remove(folder: Path, /, *names: str) -> None:
+    """Remove videos from a library, with their features; no video file is touched.
+
+    Args:
+        folder: Folder of the library.
+        names: Paths of files or folders, names as library list shows them, or patterns of either.
+    """
+    if not names:
+        raise UsageError("nothing to remove; give paths, names or patterns")
+    removed = _open(folder).remove(*names)
+    print(f"removed: {len(removed)} video{'s' * (len(removed) != 1)}")
+
+
+def stats(folder: Path, /, *, json: bool = False) -> None:
+    """Show how much a library holds.
+
+    Args:
+        folder: Folder of the library.
+        json: Print one JSON object.
+    """
+    found = _open(folder).stats()
+    if json:
+        roots = {name: str(path) for name, path in found.roots.items()}
+        print(json_text(asdict(found) | {"roots": roots}))
+        return
+    hours = found.seconds / 3600
+    size = (found.index_bytes + found.feature_bytes) / 1e6
+    each = f", {size / hours:.2f} MB an hour" if hours else ""
+    print(f"videos   {found.videos} ({timedelta(seconds=round(found.seconds))})")
+    print(f"failed   {found.failed}")
+    print(f"recipe   {found.recipe}, fingerprint {found.fingerprint[:16]}")
+    print(f"rows     {found.rows} of {found.clips} clips")
+    print(f"index    {found.index}: every row is compared, agreement 1")
+    print(f"size     {size:.1f} MB{each}")
+    for name, path in found.roots.items():
+        print(f"root     {shown_name(name)}: {shown_name(str(path))}")
+
+
+def verify(folder: Path, /, *, json: bool = False) -> int:
+    """Compare all checksums, rows and files with what the library says.
+
+    Exits with 1 where something is wrong with the library.
+
+    Args:
+        folder: Folder of the library.
+        json: Print one JSON object.
+    """
+    with progress_bar("videos") as advance:
+        found = _open(folder).verify(on_progress=advance)
+    if json:
+        print(json_text(asdict(found) | {"changed": [str(path) for path in found.changed]}))
+    else:
+        print(
+            f"videos: {found.intact} intact, {len(found.problems)} problems, "
+            f"{len(found.changed)} files gone or changed since"
+        )
+        print_some("error", found.problems)
+        print_some("changed", [str(path) for path in found.changed])
+    return 1 if found.problems else 0
+
+
+def migrate(
+    folder: Path,
+    /,
+    *,
+    recipe: str | None = None,
+    recipe_options: Annotated[RecipeBesideHead, Parameter(name="*")] = _RECIPE,
+    workers: int | None = None,
+    engine: Literal["local", "ray"] = "local",
+) -> None:
+    """Make the index of a library anew by another recipe, while the old one answers.
+
+    It may be killed at any moment: run the same command again to go on.
+
+    Args:
+        folder: Folder of the library.
+        recipe: The recipe; where not given, that of the library, as after an update of stillseek.
+        recipe_options: How the recipe is loaded.
+        workers: As for library add.
+        engine: As for library add.
+    """
+    from stillseek.cli.extraction_log import show_progress
+
+    if recipe is None and recipe_options != _RECIPE:
+        raise UsageError("options of a recipe need --recipe NAME; give it, or leave them out")
+    options = None if recipe is None else recipe_options.options()
+    place = _open(folder)
+    with show_progress() as show:
+        place.migrate(
+            recipe, recipe_options=options, workers=workers, engine=engine, on_progress=show
+        )
+    print(f"the library {shown_name(str(folder))} is of recipe {place.stats().recipe}")
+
+
+def _open(folder: Path) -> "Library":
+    from stillseek.library.saved_library import Library
+
+    return Library.open(folder)

@@ -1,0 +1,168 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from stillseek.errors import CheckpointError, UsageError
+from stillseek.features import FeatureStore, RecipeOptions
+from stillseek.localize import Localizer, encoding, head
+from stillseek.models.checkpoint import load_checkpoint
+
+pytestmark = pytest.mark.usefixtures("use_small_recipe")
+
+
+def test_matching_has_no_products_for_bf16() -> None:
+    with pytest.raises(UsageError, match="matching compares in fp32 alone"):
+        Localizer.load(model="matching", precision="bf16")
+
+
+def test_an_encoded_query_belongs_to_its_localizer(small_head, write_picture) -> None:
+    query = Localizer.load(checkpoint=small_head).encode_query(write_picture())
+    other = Localizer.load(checkpoint=small_head)
+
+    with pytest.raises(UsageError, match="encode the images again with this localizer"):
+        other.locate("not even looked for.mp4", query)
+
+
+def test_cache_is_used_the_second_time(
+    small_head, small_recipe, write_clip, write_picture, tmp_path, monkeypatch
+) -> None:
+    video, image, cache = write_clip(), write_picture(), tmp_path / "cache"
+    first = Localizer.load(checkpoint=small_head, cache=cache).locate(video, image)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("encoded again")
+
+    monkeypatch.setattr(small_recipe, "encode_video", refuse)
+    monkeypatch.setattr(small_recipe, "encode_pixels", refuse)
+    second = Localizer.load(checkpoint=small_head, cache=cache).locate(video, image)
+
+    assert second.best == first.best
+    assert np.array_equal(second.start_probabilities, first.start_probabilities)
+
+
+def test_head_of_another_recipe_is_refused(small_head, small_recipe, monkeypatch) -> None:
+    head = load_checkpoint(small_head, recipe_fingerprint=None)
+    monkeypatch.setattr(small_recipe, "fingerprint", "e" * 64)
+
+    with pytest.raises(CheckpointError, match="with fingerprint"):
+        Localizer.load(checkpoint=small_head)
+    with pytest.raises(CheckpointError, match=r"head 'x' was trained on features of .* e{16}; use"):
+        Localizer(recipe=small_recipe, checkpoint=head, name="x")
+
+
+def test_recipe_without_a_head_gets_matching(
+    small_recipe, write_clip, write_picture, monkeypatch
+) -> None:
+    monkeypatch.setattr(small_recipe, "name", "other")
+
+    found = Localizer.load("other").locate(write_clip(), write_picture())
+
+    assert found.model == "matching:other"
+    assert len(found.moments) == 1
+
+
+def test_matching_can_be_asked_for(small_recipe, write_clip, write_picture, monkeypatch) -> None:
+    found = Localizer.load(model="matching").locate(write_clip(), write_picture())
+
+    assert found.model == "matching:pocket"
+    # Widths that are the same by chance are no common space.
+    monkeypatch.setattr(small_recipe, "one_space", False)
+    refused = r"recipe 'pocket' encodes clips and pictures with different .*--checkpoint"
+    with pytest.raises(UsageError, match=refused):
+        Localizer.load(model="matching")
+
+
+def test_recipe_without_any_head_is_refused(small_recipe, monkeypatch) -> None:
+    refused = r"no head is shipped for recipe 'other'; train one .*--checkpoint"
+    monkeypatch.setattr(small_recipe, "name", "other")
+
+    with pytest.raises(CheckpointError, match=refused):
+        Localizer.load("other", model="sail")
+    monkeypatch.setattr(small_recipe, "one_space", False)
+    with pytest.raises(CheckpointError, match=refused):
+        Localizer.load("other")
+
+
+def test_a_checkpoint_and_a_model_are_too_many(small_head) -> None:
+    with pytest.raises(UsageError, match=r"small-head\) and a model \(sail\) were given; give one"):
+        Localizer.load(checkpoint=small_head, model="sail")
+
+
+@pytest.mark.parametrize("device", ["tpu-9", "cuda:97"])
+def test_missing_device_is_refused(device: str) -> None:
+    with pytest.raises(UsageError, match=f"device '{device}'"):
+        Localizer.load(device=device)
+
+
+def test_threads_are_set(small_head) -> None:
+    before = torch.get_num_threads()
+    try:
+        Localizer.load(checkpoint=small_head, threads=1)
+        assert torch.get_num_threads() == 1
+    finally:
+        torch.set_num_threads(before)
+    with pytest.raises(UsageError, match="threads must be at least 1, at most 4096, got 0"):
+        Localizer.load(checkpoint=small_head, threads=0)
+
+
+def test_store_is_filled_by_content(
+    small_head, small_recipe, write_clip, write_picture, tmp_path
+) -> None:
+    Localizer.load(checkpoint=small_head, cache=tmp_path / "cache").locate(
+        write_clip(), write_picture()
+    )
+
+    store = FeatureStore(tmp_path / "cache")
+    features = store.get_or_encode(small_recipe, tmp_path / "match.mp4")
+    assert features.grid.num_clips == 9
+
+
+def test_a_recipe_that_is_loaded_is_taken_as_it_is(small_recipe, small_head) -> None:
+    assert Localizer.load(small_recipe, checkpoint=small_head).recipe is small_recipe
+    assert Localizer.load(small_recipe, model="matching").name == "matching:pocket"
+    with pytest.raises(UsageError, match="'pocket' is loaded already; leave its options out"):
+        Localizer.load(small_recipe, recipe_options=RecipeOptions(precision="fp32"))
+
+
+def test_one_device_places_head_and_recipe(small_recipe, monkeypatch) -> None:
+    seen = []
+    monkeypatch.setattr(
+        head,
+        "load_recipe",
+        lambda name, options: seen.append((name, options)) or small_recipe,
+    )
+    # Stands for a GPU, which this machine may not have.
+    monkeypatch.setattr(encoding, "find_device", torch.device)
+    options = RecipeOptions(precision="bf16")
+
+    Localizer.load("other", recipe_options=options, model="matching", device="meta")
+    Localizer.load("mobilenet", model="matching", device="meta")
+
+    assert seen == [
+        ("other", replace(options, device="meta")),
+        ("mobilenet", RecipeOptions()),
+    ]
+    with pytest.raises(UsageError, match="recipe on 'cuda', the device is 'cpu'; give one device"):
+        Localizer.load("other", recipe_options=RecipeOptions(device="cuda"))
+
+
+def test_a_cache_is_refused_before_anything_is_loaded(small_head, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(encoding, "read_head", pytest.fail)
+    (tmp_path / "notes").write_text("mine")
+
+    for cache, message in (
+        (tmp_path / "notes", f"^cache {tmp_path}/notes needs a folder where the file "),
+        (f"{tmp_path}/notes/features", f" needs a folder where the file {tmp_path}/notes is; "),
+        (small_head, f"^cache {small_head} would overwrite the input {small_head}; "),
+        (small_head / "kept", f"^cache {small_head}/kept lies in the input folder {small_head}; "),
+        ("s3://bucket/kept", "^cache s3://bucket/kept is a URL; give a path on this machine"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            Localizer.load(checkpoint=small_head, cache=cache)
+    with pytest.raises(UsageError, match=r"^cache .* lies in the input folder "):
+        Localizer.load(
+            "pocket", recipe_options=RecipeOptions(weights=tmp_path), cache=tmp_path / "kept"
+        )
+    assert (tmp_path / "notes").read_text() == "mine"
