@@ -90,6 +90,22 @@ def test_cheap_checks_need_no_torch(
     assert done.stderr.startswith(f"error: {message}")
 
 
+@pytest.mark.parametrize(
+    ("words", "end"),
+    [
+        (["locate"], "exits with 1"),
+        (["dataset", "import"], "ActivityNet"),
+        (["library", "verify"], "Exits with 1"),
+    ],
+)
+def test_help_tells_more_than_the_list_of_verbs(words, end, capsys) -> None:
+    assert cli.main([*words, "--help"]) == 0
+
+    told = " ".join(capsys.readouterr().out.partition("╭")[0].split())
+    assert len(told.split(". ")) > 1, told
+    assert end in told
+
+
 def test_root_help_names_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main([]) == 0
 

@@ -136,6 +136,8 @@ def main(tokens: Sequence[str] | None = None) -> int:
         warnings.showwarning = _show_any_warning if verbose else _show_warning
         try:
             _refuse_empty(words)
+            if set(words) & set(app.help_flags):
+                _tell_all(words)
             with _ended_as_when_interrupted():
                 code = app(
                     words,
@@ -158,6 +160,17 @@ def main(tokens: Sequence[str] | None = None) -> int:
         except KeyboardInterrupt as error:
             return _fail(str(error) or "interrupted", EXIT_INTERRUPTED)
     return code or EXIT_DONE
+
+
+def _tell_all(words: Sequence[str]) -> None:
+    """Lets the help of a verb be all that it says, not the one line of the list of verbs."""
+    verb = app
+    for word in takewhile(lambda word: not word.startswith("-"), words):
+        if word not in verb:
+            return
+        verb = verb[word]
+        if verb.default_command is not None:
+            verb.help = None
 
 
 @contextmanager
