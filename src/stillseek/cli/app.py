@@ -136,7 +136,7 @@ def main(tokens: Sequence[str] | None = None) -> int:
         warnings.showwarning = _show_any_warning if verbose else _show_warning
         try:
             _refuse_empty(words)
-            if set(words) & set(app.help_flags):
+            if not {"--help", "-h"}.isdisjoint(words):
                 _tell_all(words)
             with _ended_as_when_interrupted():
                 code = app(
