@@ -7,6 +7,9 @@ INSTALL := $(BIN)/python -m pip install -c constraints.txt
 BASE := $(VENV)/.stamp-base
 DEV := $(VENV)/.stamp-dev
 MARKERS := not gpu and not compiled and not web
+# Compiled files are kept: most of the time of a short process goes into making them.
+PYTEST := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+WORKERS ?= 2
 
 .PHONY: help setup demo test test-slow test-compiled test-gpu test-web fuzz check lint types imports docs bench clean
 .DEFAULT_GOAL := help
@@ -30,8 +33,8 @@ $(DEV): pyproject.toml constraints.txt | $(BIN)/pip
 demo: $(BASE)  ## find an unseen activity in a freshly rendered video
 	$(BIN)/stillseek demo
 
-test: $(DEV)  ## run the fast tests
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow and $(MARKERS)"
+test: $(DEV)  ## run the fast tests, in WORKERS (2) processes
+	$(PYTEST) -n $(WORKERS) --dist worksteal -m "not slow and $(MARKERS)"
 	$(MAKE) test-compiled
 
 test-slow: $(DEV)  ## run the tests that train models or take long
