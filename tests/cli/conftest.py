@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+from samples import make_sample
 
 from stillseek.data.manifest import Sample, Split, write_manifest
 from stillseek.timeline import Segment
@@ -11,20 +12,13 @@ def sample(split: Split, number: int, label: str, video: str, query: str, **fiel
         "sample_id": f"{split}-{number}",
         "video_id": f"{split}-{video}",
         "duration_seconds": 7.0,
-        "window": None,
-        "segment": Segment(1.0, 4.0),
         "label": f"{split} {label}",
         "split": split,
-        "query_kind": "simple",
-        "query_label": f"{split} {label}",
         "query_video_id": f"{split}-{query}",
         "query_seconds": 2.5,
-        "query_image": None,
-        "source_video_id": f"{split}-{video}",
-        "pair_id": None,
-        "taxonomy_distance": 0,
+        "segment": Segment(1.0, 4.0),
     }
-    return Sample(**values | fields)
+    return make_sample(**values | fields)
 
 
 @pytest.fixture
