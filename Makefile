@@ -11,7 +11,7 @@ MARKERS := not gpu and not compiled and not web
 PYTEST := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 WORKERS ?= 2
 
-.PHONY: help setup demo test test-slow test-compiled test-gpu test-web fuzz check lint types imports docs bench clean
+.PHONY: help setup demo test test-slow test-compiled test-gpu test-web fuzz mutate check lint types imports docs bench clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -55,6 +55,9 @@ test-web: $(DEV)  ## run the tests of the page in Chromium; root gets one by apt
 
 fuzz: $(DEV)  ## break 3,000 small files and read them; bad inputs are kept in runs/fuzz/
 	$(BIN)/python tests/fuzz
+
+mutate: $(DEV)  ## break the code in 40 places a file, and list in tests/mutation what no test notices
+	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python tests/mutation 40
 
 check: lint types imports docs  ## run every static check and build the documentation
 
