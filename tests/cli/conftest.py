@@ -22,6 +22,18 @@ def sample(split: Split, number: int, label: str, video: str, query: str, **fiel
 
 
 @pytest.fixture
+def search(write_clip, write_picture) -> list[str]:
+    """The command that searches a video of nine seconds."""
+    return ["locate", str(write_clip()), "--image", str(write_picture())]
+
+
+@pytest.fixture
+def command(search: list[str], small_head: Path) -> list[str]:
+    """The same with a small head."""
+    return [*search, "--checkpoint", str(small_head)]
+
+
+@pytest.fixture
 def dataset(write_clip, tmp_path: Path) -> Path:
     """Four videos a split: two of each of two classes; the first asks for both of them."""
     folder = tmp_path / "dataset"

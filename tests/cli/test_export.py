@@ -17,11 +17,6 @@ pytestmark = pytest.mark.usefixtures("use_small_recipe")
 WIDTHS = {"clip_dim": 17, "region_dim": 17, "global_dim": 17}
 
 
-@pytest.fixture
-def search(write_clip, write_picture) -> list[str]:
-    return ["locate", str(write_clip()), "--image", str(write_picture())]
-
-
 def moments(command: list[str], capsys) -> tuple[str, list[dict]]:
     assert main([*command, "--top", "2", "--json"]) == 0
     captured = capsys.readouterr()

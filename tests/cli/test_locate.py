@@ -12,18 +12,6 @@ from stillseek.files import safe_name
 pytestmark = pytest.mark.usefixtures("use_small_recipe")
 
 
-@pytest.fixture
-def command(small_head: Path, write_clip, write_picture) -> list[str]:
-    return [
-        "locate",
-        str(write_clip()),
-        "--image",
-        str(write_picture()),
-        "--checkpoint",
-        str(small_head),
-    ]
-
-
 def test_json_is_one_object_and_nothing_else(command: list[str], capsys) -> None:
     assert main([*command, "--json"]) == 0
 

@@ -84,11 +84,6 @@ def places(dataset: Path, store: Path) -> list[str]:
 
 
 @pytest.fixture
-def search(write_clip, write_picture) -> list[str]:
-    return ["locate", str(write_clip()), "--image", str(write_picture())]
-
-
-@pytest.fixture
 def head(places: list[str], tmp_path: Path, capsys) -> str:
     command = ["train", *places, "--recipe", NAME, "--out", str(tmp_path / "run"), *SMALL]
     assert main(command) == 0

@@ -75,7 +75,7 @@ def changes(node: ast.AST) -> Iterator[tuple[str, object]]:
             yield "id", NAMES[name]
         case ast.Attribute(attr=name) if name in NAMES:
             yield "attr", NAMES[name]
-        case ast.Return(value=ast.expr()):
+        case ast.Return(value=ast.expr() as returned) if ast.unparse(returned) != "None":
             yield "value", ast.Constant(None)
 
 
