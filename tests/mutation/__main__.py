@@ -24,22 +24,27 @@ from hypothesis import HealthCheck, Phase, settings
 
 TESTS = Path(__file__).parents[1]
 PACKAGE = TESTS.parent / "src" / "stillseek"
-EVALUATION = "collapse fit_calibration metrics overlap presence priors random_draws score_tables"
-FILES = ["timeline.py", "models/decoding.py", "localize/search.py"]
-FILES += [f"evaluation/{name}.py" for name in (*EVALUATION.split(), "shuffling")]
+FILES = """
+timeline models/decoding localize/search evaluation/collapse evaluation/fit_calibration
+evaluation/metrics evaluation/overlap evaluation/presence evaluation/priors evaluation/random_draws
+evaluation/score_tables evaluation/shuffling
+"""
 # A change that loops for ever is noticed, too.
 MOST_SECONDS = 60
-SWAPS: dict[type, type] = {ast.FloorDiv: ast.Mult, ast.Mod: ast.Mult, ast.Pow: ast.Mult}
-SWAPS |= {ast.USub: ast.UAdd, ast.Invert: ast.UAdd, ast.MatMult: ast.Add}
-NAMES: dict[str, str] = {}
-for one, other in (
-    *((ast.Lt, ast.LtE), (ast.Gt, ast.GtE), (ast.Eq, ast.NotEq), (ast.Is, ast.IsNot)),
-    *((ast.In, ast.NotIn), (ast.And, ast.Or), (ast.BitAnd, ast.BitOr)),
-    *((ast.Add, ast.Sub), (ast.Mult, ast.Div)),
-):
+PAIRS = """
+Lt LtE, Gt GtE, Eq NotEq, Is IsNot, In NotIn, And Or, BitAnd BitOr, Add Sub, Mult Div, min max,
+minimum maximum, any all, floor ceil
+"""
+SWAPS = {"FloorDiv": "Mult", "Mod": "Mult", "Pow": "Mult", "MatMult": "Add"}
+SWAPS |= {"USub": "UAdd", "Invert": "UAdd"}
+for pair in PAIRS.split(","):
+    one, other = pair.split()
     SWAPS |= {one: other, other: one}
-for pair in (("min", "max"), ("minimum", "maximum"), ("any", "all"), ("floor", "ceil")):
-    NAMES |= {pair[0]: pair[1], pair[1]: pair[0]}
+
+
+def swapped(op: ast.AST) -> ast.AST:
+    """Another operator."""
+    return getattr(ast, SWAPS[type(op).__name__])()
 
 
 def inside(node: ast.AST) -> Iterator[ast.AST]:
@@ -62,19 +67,15 @@ def changes(node: ast.AST) -> Iterator[tuple[str, object]]:
     match node:
         case ast.Compare(ops=ops):
             for place, op in enumerate(ops):
-                yield "ops", [*ops[:place], SWAPS[type(op)](), *ops[place + 1 :]]
+                yield "ops", [*ops[:place], swapped(op), *ops[place + 1 :]]
         case ast.UnaryOp(op=ast.Not()):
             yield "operand", ast.UnaryOp(ast.Not(), node.operand)
         case ast.BinOp(op=op) | ast.BoolOp(op=op) | ast.AugAssign(op=op) | ast.UnaryOp(op=op):
-            yield "op", SWAPS[type(op)]()
-        case ast.Constant(value=bool(value)):
-            yield "value", not value
+            yield "op", swapped(op)
         case ast.Constant(value=int(value) | float(value)):
-            yield "value", value + 1
-        case ast.Name(id=name) if name in NAMES:
-            yield "id", NAMES[name]
-        case ast.Attribute(attr=name) if name in NAMES:
-            yield "attr", NAMES[name]
+            yield "value", not value if isinstance(value, bool) else value + 1
+        case ast.Name(id=name) | ast.Attribute(attr=name) if name in SWAPS:
+            yield "id" if isinstance(node, ast.Name) else "attr", SWAPS[name]
         case ast.Return(value=ast.expr() as returned) if ast.unparse(returned) != "None":
             yield "value", ast.Constant(None)
 
@@ -99,17 +100,18 @@ def passes(mutant: tuple[str, str, str]) -> bool:
     signal.alarm(MOST_SECONDS)
     for stream in (1, 2):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
-    get_data, path_stats = SourceFileLoader.get_data, SourceFileLoader.path_stats
-
-    def stats(loader: SourceFileLoader, name: str) -> object:
-        if Path(name) == path:
-            raise OSError  # so that nothing compiled is taken, or kept
-        return path_stats(loader, name)
-
-    SourceFileLoader.path_stats = stats
+    get_data = SourceFileLoader.get_data
     SourceFileLoader.get_data = lambda loader, name: (
         source.encode() if Path(name) == path else get_data(loader, name)
     )
+    path_stats = SourceFileLoader.path_stats
+
+    def undated(loader: SourceFileLoader, name: str) -> object:
+        if Path(name) == path:
+            raise OSError  # so that nothing compiled is taken for it, or kept
+        return path_stats(loader, name)
+
+    SourceFileLoader.path_stats = undated
     tests = TESTS / Path(file).parent / f"test_{path.name}"
     options = ["-x", "-p", "no:cacheprovider", "-W", "ignore:Module already imported"]
     options += ["--hypothesis-profile=mutate", "-m", "not slow"]
@@ -126,7 +128,7 @@ def main() -> None:
     words = sys.argv[1:]
     most = int(words.pop(0)) if words and words[0].isdigit() else sys.maxsize
     lines = [f"{date.today()}: {' '.join(['python tests/mutation', *sys.argv[1:]])}"]
-    for file in words or FILES:
+    for file in words or [f"{name}.py" for name in FILES.split()]:
         if not passes((file, "", (PACKAGE / file).read_text())):
             sys.exit(f"the tests of {file} fail, or there are none")
         every = list(mutants(file))
