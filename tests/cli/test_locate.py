@@ -439,15 +439,6 @@ def test_own_outputs_are_replaced_and_others_are_not(
     assert made[0].read_bytes() != b"mine"
 
 
-@pytest.mark.parametrize("suffix", [".png", ".jpg", ".jpeg", ".webp", ".svg", ".pdf"])
-def test_a_plot_of_every_format_is_known_as_own(
-    command: list[str], suffix: str, tmp_path: Path
-) -> None:
-    words = ["--plot", str(tmp_path / f"p{suffix}")]
-
-    assert main([*command, *words]) == main([*command, *words]) == 0
-
-
 def test_independent_decoding_can_find_nothing(command: list[str], monkeypatch, capsys) -> None:
     import stillseek.localize.localizer as localizer
 

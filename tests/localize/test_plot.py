@@ -200,6 +200,20 @@ def test_time_axis_reads_minutes_and_seconds(found: Localization) -> None:
     assert curve.get_xlim() == (0.0, 9.0)
 
 
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".jpeg", ".webp", ".svg", ".pdf"])
+def test_a_plot_of_every_format_is_known_as_own(
+    found: Localization, suffix: str, tmp_path: Path
+) -> None:
+    path = tmp_path / f"p{suffix}"
+
+    plot_localization(found, path)
+    plot_localization(found, path)
+
+    path.write_bytes(b"mine")
+    with pytest.raises(UsageError, match="stillseek did not write it"):
+        plot_localization(found, path)
+
+
 def test_unknown_suffix_is_refused_before_any_work(found: Localization) -> None:
     with pytest.raises(
         UsageError, match=r"plot\.doc has a name of another format; it must end in \.png, \.jpg"

@@ -90,12 +90,12 @@ def test_workers_change_no_bit(tmp_path):
     config = dataclasses.replace(CONFIG, max_epochs=2, augmentation=Augmentation(crop=0.5))
     (one, first), (two, second) = (
         run(tmp_path / str(workers), dataclasses.replace(config, num_workers=workers))
-        for workers in (0, 2)
+        for workers in (0, 1)
     )
     assert without_seconds(first) == without_seconds(second)
     assert same_weights(one, two)
     # A run may be resumed with another number of them.
-    run(tmp_path / "2", config, resume=True)
+    run(tmp_path / "1", config, resume=True)
 
 
 def test_augmentation_changes_training_and_not_validation(tmp_path):
