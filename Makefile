@@ -7,8 +7,11 @@ INSTALL := $(BIN)/python -m pip install -c constraints.txt
 BASE := $(VENV)/.stamp-base
 DEV := $(VENV)/.stamp-dev
 MARKERS := not gpu and not compiled and not web
+# Compiled files are kept: most of the time of a short process goes into making them.
+PYTEST := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+WORKERS ?= 2
 
-.PHONY: help setup demo test test-slow test-compiled test-gpu test-web fuzz check lint types imports docs bench clean
+.PHONY: help setup demo test test-slow test-compiled test-gpu test-web fuzz mutate check lint types imports docs bench clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -30,8 +33,8 @@ $(DEV): pyproject.toml constraints.txt | $(BIN)/pip
 demo: $(BASE)  ## find an unseen activity in a freshly rendered video
 	$(BIN)/stillseek demo
 
-test: $(DEV)  ## run the fast tests
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow and $(MARKERS)"
+test: $(DEV)  ## run the fast tests, in WORKERS (2) processes
+	$(PYTEST) -n $(WORKERS) --dist worksteal -m "not slow and $(MARKERS)"
 	$(MAKE) test-compiled
 
 test-slow: $(DEV)  ## run the tests that train models or take long
@@ -52,6 +55,9 @@ test-web: $(DEV)  ## run the tests of the page in Chromium; root gets one by apt
 
 fuzz: $(DEV)  ## break 3,000 small files and read them; bad inputs are kept in runs/fuzz/
 	$(BIN)/python tests/fuzz
+
+mutate: $(DEV)  ## break the code in 40 places a file, and list in tests/mutation what no test notices
+	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python tests/mutation 40
 
 check: lint types imports docs  ## run every static check and build the documentation
 

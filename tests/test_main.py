@@ -2,6 +2,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.metadata import entry_points
 
 import pytest
 
@@ -28,6 +29,12 @@ def test_interrupt_before_the_command_line_can_say_it(monkeypatch, capsys) -> No
 
     assert exit_.value.code == cli.EXIT_INTERRUPTED
     assert capsys.readouterr() == ("", "error: interrupted\n")
+
+
+def test_the_installed_command_is_this_one() -> None:
+    (command,) = entry_points(group="console_scripts", name="stillseek")
+
+    assert command.load() is main
 
 
 def test_second_interrupt_ends_the_process_without_a_traceback() -> None:

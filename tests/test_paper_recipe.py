@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from samples import make_sample
 from torch import Tensor
 
 from stillseek.data.example import ExampleSet, collate
 from stillseek.data.manifest import write_manifest
-from stillseek.data.sample import Sample
 from stillseek.data.stored import StoredFeatures, extract_queries, video_paths
 from stillseek.features import FeatureStore, Recipe, RecipeOptions, extract, load_recipe
 from stillseek.features.recipes.c3d import C3D
@@ -94,22 +94,8 @@ def test_sizes_are_the_papers(recipe: Recipe) -> None:
 def test_a_video_trains_sail_for_a_step(recipe: Recipe, write_clip, tmp_path: Path) -> None:
     for name, seed in (("long", 0), ("other", 3)):
         write_clip(name=f"set/videos/{name}.mp4", seconds=3.0, rate=10, seed=seed)
-    sample = Sample(
-        sample_id="first",
-        video_id="long",
-        duration_seconds=3.0,
-        window=None,
-        segment=Segment(1.0, 2.0),
-        label="handball",
-        split="train",
-        query_kind="simple",
-        query_label="handball",
-        query_video_id="other",
-        query_seconds=1.5,
-        query_image=None,
-        source_video_id="long",
-        pair_id=None,
-        taxonomy_distance=0,
+    sample = make_sample(
+        sample_id="first", video_id="long", duration_seconds=3.0, query_seconds=1.5
     )
     samples = [sample, replace(sample, sample_id="second", segment=Segment(0.0, 0.5))]
     manifest = write_manifest(tmp_path / "set", samples, source="test", seed=0, settings={})

@@ -65,11 +65,10 @@ def test_reading_a_checkpoint_needs_no_compiler() -> None:
     assert imported_by(source, HEAVY) == ("imported", "")
 
 
-@pytest.mark.parametrize(
-    "verb", [(), ("locate",), ("demo",), ("export",), ("store",), ("library",), ("doctor",)]
-)
-def test_help_needs_neither_numpy_nor_ffmpeg(verb: tuple[str, ...]) -> None:
-    source = f"from stillseek.cli.app import main\nassert main({[*verb, '--help']}) == 0"
+def test_help_needs_neither_numpy_nor_ffmpeg() -> None:
+    verbs = ((), ("locate",), ("demo",), ("export",), ("store",), ("library",), ("doctor",))
+    helps = [f"assert main({[*verb, '--help']}) == 0" for verb in verbs]
+    source = "\n".join(["from stillseek.cli.app import main", *helps])
 
     assert imported_by(source, ("numpy", "torch", "av", "PIL")) == ("imported", "")
 

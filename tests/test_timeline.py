@@ -266,6 +266,17 @@ def test_windows_by_hand(
     assert part == make_grid(duration, steps=5, offset=float(offset))
 
 
+def test_rounding_opens_no_clip_at_the_end_of_a_window() -> None:
+    # A microsecond after the last clip's end: less than a clip, and more than one from elsewhere.
+    grid = make_grid(31.000001, stride=1.0, length=2.0)
+
+    clips, part = grid.window(seconds(22.9999991, 40))
+
+    assert grid.num_clips == 31
+    assert clips == range(23, 31)
+    assert part.num_clips == len(clips)
+
+
 def test_a_window_after_the_end_is_refused() -> None:
     with pytest.raises(UsageError, match=r"window \[56.0, 60.0\) starts after the video ends"):
         make_grid(56.0).window(seconds(56, 60))

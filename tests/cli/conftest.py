@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+from samples import make_sample
 
 from stillseek.data.manifest import write_manifest
 from stillseek.data.sample import Sample, Split
@@ -12,20 +13,25 @@ def sample(split: Split, number: int, label: str, video: str, query: str, **fiel
         "sample_id": f"{split}-{number}",
         "video_id": f"{split}-{video}",
         "duration_seconds": 7.0,
-        "window": None,
-        "segment": Segment(1.0, 4.0),
         "label": f"{split} {label}",
         "split": split,
-        "query_kind": "simple",
-        "query_label": f"{split} {label}",
         "query_video_id": f"{split}-{query}",
         "query_seconds": 2.5,
-        "query_image": None,
-        "source_video_id": f"{split}-{video}",
-        "pair_id": None,
-        "taxonomy_distance": 0,
+        "segment": Segment(1.0, 4.0),
     }
-    return Sample(**values | fields)
+    return make_sample(**values | fields)
+
+
+@pytest.fixture
+def search(write_clip, write_picture) -> list[str]:
+    """The command that searches a video of nine seconds."""
+    return ["locate", str(write_clip()), "--image", str(write_picture())]
+
+
+@pytest.fixture
+def command(search: list[str], small_head: Path) -> list[str]:
+    """The same with a small head."""
+    return [*search, "--checkpoint", str(small_head)]
 
 
 @pytest.fixture

@@ -12,18 +12,6 @@ from stillseek.timeline import Segment
 pytestmark = pytest.mark.usefixtures("use_small_recipe")
 
 
-@pytest.fixture
-def command(small_head: Path, write_clip, write_picture) -> list[str]:
-    return [
-        "locate",
-        str(write_clip()),
-        "--image",
-        str(write_picture()),
-        "--checkpoint",
-        str(small_head),
-    ]
-
-
 def test_moments_of_every_format_and_python_are_the_same(
     command: list[str], tmp_path: Path, capsys
 ) -> None:

@@ -12,18 +12,6 @@ from stillseek.files import safe_name
 pytestmark = pytest.mark.usefixtures("use_small_recipe")
 
 
-@pytest.fixture
-def command(small_head: Path, write_clip, write_picture) -> list[str]:
-    return [
-        "locate",
-        str(write_clip()),
-        "--image",
-        str(write_picture()),
-        "--checkpoint",
-        str(small_head),
-    ]
-
-
 def test_json_is_one_object_and_nothing_else(command: list[str], capsys) -> None:
     assert main([*command, "--json"]) == 0
 
@@ -449,15 +437,6 @@ def test_own_outputs_are_replaced_and_others_are_not(
     made[0].write_bytes(b"mine")
     assert main([*command, *outputs, "--overwrite"]) == 0
     assert made[0].read_bytes() != b"mine"
-
-
-@pytest.mark.parametrize("suffix", [".png", ".jpg", ".jpeg", ".webp", ".svg", ".pdf"])
-def test_a_plot_of_every_format_is_known_as_own(
-    command: list[str], suffix: str, tmp_path: Path
-) -> None:
-    words = ["--plot", str(tmp_path / f"p{suffix}")]
-
-    assert main([*command, *words]) == main([*command, *words]) == 0
 
 
 def test_independent_decoding_can_find_nothing(command: list[str], monkeypatch, capsys) -> None:

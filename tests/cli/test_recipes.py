@@ -84,11 +84,6 @@ def places(dataset: Path, store: Path) -> list[str]:
 
 
 @pytest.fixture
-def search(write_clip, write_picture) -> list[str]:
-    return ["locate", str(write_clip()), "--image", str(write_picture())]
-
-
-@pytest.fixture
 def head(places: list[str], tmp_path: Path, capsys) -> str:
     command = ["train", *places, "--recipe", NAME, "--out", str(tmp_path / "run"), *SMALL]
     assert main(command) == 0
@@ -208,8 +203,6 @@ def test_a_head_of_unequal_widths_is_trained_scored_and_used(
     assert f"recipe {NAME}, model sail:run)" in capsys.readouterr().out
 
     assert main(["dataset", "check", places[1], *places[2:], "--recipe", NAME]) == 0
-    assert main(["export", head, "--out", str(tmp_path / "head.onnx")]) == 0
-    assert capsys.readouterr().out.endswith(f"for features of recipe {NAME}\n")
 
 
 def test_a_run_finds_its_head_its_recipe_and_the_options_by_itself(
@@ -233,6 +226,7 @@ def test_a_run_finds_its_head_its_recipe_and_the_options_by_itself(
     assert main([*search, "--checkpoint", run]) == 0
     assert f"recipe {NAME}, model sail:run)" in capsys.readouterr().out
     assert main(["export", run, "--out", "head.onnx"]) == 0
+    assert capsys.readouterr().out.endswith(f"for features of recipe {NAME}\n")
     assert main([*search, "--checkpoint", "head.onnx", "--weights", str(weights)]) == 0
     assert f"recipe {NAME}, model sail:head)" in capsys.readouterr().out
 

@@ -2,6 +2,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from samples import make_sample
 
 from stillseek.data.absence import (
     AbsentQuestion,
@@ -14,16 +15,12 @@ from stillseek.data.absence import (
 from stillseek.data.manifest import Manifest, write_manifest
 from stillseek.data.sample import Sample
 from stillseek.errors import DatasetError
-from stillseek.timeline import Segment
 
 
-def make_sample(number: int, label: str, *, query: str | None = None, split="test") -> Sample:
-    return Sample(
+def question(number: int, label: str, *, query: str | None = None, split="test") -> Sample:
+    return make_sample(
         sample_id=f"{split} {number} {query or label}",
         video_id=f"{split} video {number}",
-        duration_seconds=30.0,
-        window=None,
-        segment=Segment(1.0, 9.0),
         label=label,
         split=split,
         query_kind="difficult" if query else "simple",
@@ -31,20 +28,18 @@ def make_sample(number: int, label: str, *, query: str | None = None, split="tes
         query_video_id=None,
         query_seconds=None,
         query_image=f"{query or label}{number}.jpg",
-        source_video_id=f"{split} video {number}",
-        pair_id=None,
         taxonomy_distance=2 if query else 0,
     )
 
 
 def asked(*, seed: int = 0) -> dict[str, Sequence[Sample]]:
     test = [
-        make_sample(0, "tennis"),
-        make_sample(0, "tennis", query="badminton"),
-        make_sample(1, "chess"),
-        make_sample(2, "rowing"),
+        question(0, "tennis"),
+        question(0, "tennis", query="badminton"),
+        question(1, "chess"),
+        question(2, "rowing"),
     ]
-    train = [make_sample(7, "skiing", split="train"), make_sample(8, "chess", split="train")]
+    train = [question(7, "skiing", split="train"), question(8, "chess", split="train")]
     labels = {s.video_id: {s.label} for s in [*test, *train]}
     labels["test video 2"].add("chess")  # a distractor
     return absent_questions(test, [*test, *train], labels, seed=seed)
@@ -85,14 +80,14 @@ def test_the_same_seed_asks_the_same():
 
 SIMILAR = {"tennis": {"badminton", "squash"}}
 SAMPLES = (
-    make_sample(0, "tennis"),
-    make_sample(1, "chess"),
-    make_sample(2, "chess"),
-    make_sample(3, "rowing", split="train"),
-    make_sample(4, "skiing", split="train"),
-    make_sample(5, "skiing", split="train"),
-    make_sample(6, "golf", split="validation"),
-    make_sample(7, "judo", split="validation"),
+    question(0, "tennis"),
+    question(1, "chess"),
+    question(2, "chess"),
+    question(3, "rowing", split="train"),
+    question(4, "skiing", split="train"),
+    question(5, "skiing", split="train"),
+    question(6, "golf", split="validation"),
+    question(7, "judo", split="validation"),
 )
 LABELS = {sample.video_id: {sample.label} for sample in SAMPLES}
 
@@ -104,7 +99,7 @@ def freeze(folder: Path, *, number: int = 2, seed: int = 4) -> Manifest:
 
 def test_several_questions_of_a_kind_show_different_pictures():
     train = [sample for sample in SAMPLES if sample.split == "train"]
-    twin = make_sample(9, "skiing", split="train")
+    twin = question(9, "skiing", split="train")
     # Two samples with one picture.
     twin = Sample(**{f: getattr(twin, f) for f in twin.__slots__} | {"query_image": "skiing4.jpg"})
     drawn = draw_absent(train[:1], [*train, twin], LABELS, {}, seed=1, number=5)
@@ -116,7 +111,7 @@ def test_several_questions_of_a_kind_show_different_pictures():
 
 
 def test_similar_classes_are_those_that_are_told():
-    squash = make_sample(8, "squash")
+    squash = question(8, "squash")
     labels = {**LABELS, squash.video_id: {"squash"}}
     told = draw_absent(SAMPLES[:1], [squash], labels, SIMILAR, seed=1)
     assert [question.kind for question in told] == ["sibling"]

@@ -3,36 +3,16 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from samples import make_sample
 
 from stillseek.data.augmentation import Augmentation, augment
 from stillseek.data.batching import BatchLoader
 from stillseek.data.example import Example, ExampleSet
-from stillseek.data.sample import Sample
 from stillseek.errors import UsageError
 from stillseek.features import QueryFeatures, VideoFeatures
 from stillseek.timeline import ClipGrid, Segment
 
 NUM_CLIPS = 401
-
-
-def make_sample(window: Segment | None = None) -> Sample:
-    return Sample(
-        sample_id="s",
-        video_id="v",
-        duration_seconds=NUM_CLIPS * 0.5 if window is None else window.duration_seconds,
-        window=window,
-        segment=Segment(60.25, 97.5),
-        label="violin",
-        split="train",
-        query_kind="simple",
-        query_label="violin",
-        query_video_id="q",
-        query_seconds=3.0,
-        query_image=None,
-        source_video_id="v",
-        pair_id=None,
-        taxonomy_distance=0,
-    )
 
 
 class Source:
@@ -55,7 +35,9 @@ class Source:
 
 
 def examples(window: Segment | None = None) -> ExampleSet:
-    return ExampleSet([make_sample(window)], Source())
+    seconds = NUM_CLIPS * 0.5 if window is None else window.duration_seconds
+    sample = make_sample(duration_seconds=seconds, window=window, segment=Segment(60.25, 97.5))
+    return ExampleSet([sample], Source())
 
 
 def test_an_augmentation_that_is_off_changes_nothing() -> None:

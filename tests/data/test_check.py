@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from samples import make_sample
 
 from stillseek.data.check import check_dataset
 from stillseek.data.manifest import Manifest, write_manifest
@@ -20,23 +21,7 @@ from stillseek.features import (
 from stillseek.timeline import ClipGrid, Segment
 
 FINGERPRINT, OTHER = "a" * 64, "b" * 64
-SAMPLE = Sample(
-    sample_id="first",
-    video_id="long",
-    duration_seconds=7.0,
-    window=None,
-    segment=Segment(1.0, 2.0),
-    label="handball",
-    split="train",
-    query_kind="simple",
-    query_label="handball",
-    query_video_id="other",
-    query_seconds=3.5,
-    query_image=None,
-    source_video_id="long",
-    pair_id=None,
-    taxonomy_distance=0,
-)
+SAMPLE = make_sample(sample_id="first", video_id="long", duration_seconds=7.0)
 BY_IMAGE = {"query_video_id": None, "query_seconds": None, "query_image": "handball.png"}
 
 

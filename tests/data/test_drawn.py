@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from samples import make_sample
 
 from stillseek.data import drawn
 from stillseek.data.augmentation import Augmentation
@@ -158,29 +159,26 @@ class Source:
         )
 
 
-def make_sample(name: str, label: str, query_label: str) -> Sample:
-    return Sample(
+def question(name: str, label: str, query_label: str) -> Sample:
+    return make_sample(
         sample_id=name,
         video_id=f"video {label}",
         duration_seconds=5.0,
-        window=None,
         segment=Segment(1.0, 2.5),
         label=label,
-        split="train",
         query_kind="simple" if label == query_label else "difficult",
         query_label=query_label,
         query_video_id=None,
         query_seconds=None,
         query_image=f"{query_label}.png",
         source_video_id=f"source {label}",
-        pair_id=None,
         taxonomy_distance=0 if label == query_label else 2,
     )
 
 
 def test_banks_from_samples_have_targets_queries_and_what_is_alike():
     asked = [("dance", "dance"), ("dive", "dive"), ("dance", "dive"), ("dance", "dance")]
-    samples = [make_sample(str(k), *each) for k, each in enumerate(asked)]
+    samples = [question(str(k), *each) for k, each in enumerate(asked)]
     bank = FeatureBank.of_samples(samples, Source())
     assert bank.classes == ("dance", "dive")
     assert bank.similar == {"dance": frozenset({"dive"}), "dive": frozenset({"dance"})}
@@ -193,9 +191,9 @@ def test_banks_from_samples_have_targets_queries_and_what_is_alike():
 
 
 def test_a_picture_and_a_shot_of_one_source_are_of_one_source():
-    target, asking = make_sample("0", "dance", "dance"), make_sample("1", "dive", "dance")
+    target, asking = question("0", "dance", "dance"), question("1", "dive", "dance")
     asking = replace(asking, query_image=None, query_video_id="video dance", query_seconds=1.0)
-    bank = FeatureBank.of_samples([target, asking, make_sample("2", "dive", "dive")], Source())
+    bank = FeatureBank.of_samples([target, asking, question("2", "dive", "dive")], Source())
     frames = [each for each in bank.pictures["dance"] if each.source != "dance.png"]
     assert [each.source for each in frames] == ["source dance"] == [bank.shots["dance"][0].source]
 

@@ -2,30 +2,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from samples import make_sample
 
 from stillseek.data.durations import read_durations, write_durations
 from stillseek.data.manifest import Manifest, write_manifest
-from stillseek.data.sample import Sample
 from stillseek.errors import DatasetError
 from stillseek.timeline import Segment
 
-WHOLE = Sample(
-    sample_id="whole",
-    video_id="a",
-    duration_seconds=7.5,
-    window=None,
-    segment=Segment(1.0, 2.0),
-    label="harp",
-    split="train",
-    query_kind="simple",
-    query_label="harp",
-    query_video_id="other",
-    query_seconds=1.0,
-    query_image=None,
-    source_video_id="a",
-    pair_id=None,
-    taxonomy_distance=0,
-)
+WHOLE = make_sample(sample_id="whole", video_id="a", duration_seconds=7.5)
 WINDOW = replace(
     WHOLE, sample_id="window", video_id="b", duration_seconds=5.0, window=Segment(3.0, 8.0)
 )

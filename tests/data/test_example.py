@@ -3,6 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from samples import make_sample
 
 from stillseek.data.example import (
     Example,
@@ -18,30 +19,19 @@ from stillseek.timeline import ClipGrid, Segment
 CLIP_DIM, REGION_DIM, GLOBAL_DIM = 5, 7, 3
 
 
-def make_sample(number: int, duration_seconds: float) -> Sample:
-    return Sample(
+def question(number: int, duration_seconds: float) -> Sample:
+    return make_sample(
         sample_id=f"s{number}",
-        video_id=f"v{number}",
         duration_seconds=duration_seconds,
-        window=None,
         segment=Segment(1.0, 2.5),
-        label="violin",
-        split="train",
-        query_kind="simple",
-        query_label="violin",
-        query_video_id="q",
         query_seconds=float(number),
-        query_image=None,
-        source_video_id=f"v{number}",
-        pair_id=None,
-        taxonomy_distance=0,
     )
 
 
 def make_example(number: int, num_steps: int, num_regions: int) -> Example:
     rng = np.random.default_rng(number)
     return Example(
-        sample=make_sample(number, num_steps * 0.5),
+        sample=question(number, num_steps * 0.5),
         steps=rng.standard_normal((num_steps, CLIP_DIM)).astype(np.float16),
         grid=ClipGrid(stride_seconds=0.5, length_seconds=1.0, duration_seconds=num_steps * 0.5),
         regions=rng.standard_normal((num_regions, REGION_DIM)).astype(np.float32),
@@ -111,7 +101,7 @@ def test_a_query_without_regions_is_refused():
 
 
 def test_an_example_set_downsamples_overlong_videos_to_the_papers_200_steps():
-    data = ExampleSet([make_sample(3, 500 * 0.5)], Source(500))
+    data = ExampleSet([question(3, 500 * 0.5)], Source(500))
     example = data[0]
     assert example.steps.shape == (200, CLIP_DIM)
     assert example.grid.num_steps == 200
@@ -135,7 +125,7 @@ def test_targets_are_labels_and_number_of_steps():
 
 
 def test_targets_of_a_set_load_no_feature(monkeypatch):
-    examples = ExampleSet([make_sample(0, 3.5), make_sample(1, 3.5)], Source(7), max_steps=3)
+    examples = ExampleSet([question(0, 3.5), question(1, 3.5)], Source(7), max_steps=3)
     expected = [(*example.labels, 3) for example in examples]
 
     def refuse(*_: object) -> None:

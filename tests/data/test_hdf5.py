@@ -5,10 +5,10 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from samples import make_sample
 
 from stillseek.data.example import ExampleSet, collate
 from stillseek.data.hdf5 import Hdf5ClipFeatures, describe_clips
-from stillseek.data.sample import Sample
 from stillseek.errors import FeatureError, InstallationError
 from stillseek.features import QueryFeatures
 from stillseek.timeline import Segment
@@ -89,23 +89,7 @@ def test_a_window_takes_its_clips(source: Hdf5ClipFeatures) -> None:
 
 
 def test_examples_are_made_without_any_video(source: Hdf5ClipFeatures) -> None:
-    sample = Sample(
-        sample_id="a",
-        video_id="sJFgo9H6zNo",
-        duration_seconds=14.0,
-        window=None,
-        segment=Segment(3.0, 9.0),
-        label="handball",
-        split="train",
-        query_kind="simple",
-        query_label="handball",
-        query_video_id="other",
-        query_seconds=3.5,
-        query_image=None,
-        source_video_id="sJFgo9H6zNo",
-        pair_id=None,
-        taxonomy_distance=0,
-    )
+    sample = make_sample(video_id="sJFgo9H6zNo", duration_seconds=14.0, segment=Segment(3.0, 9.0))
 
     batch = collate([ExampleSet([sample], source)[0]])
 

@@ -3,6 +3,7 @@ import json
 from pathlib import Path
 
 import pytest
+from samples import make_sample
 
 from stillseek.data.manifest import Manifest, read_manifest, settings_sha256, write_manifest
 from stillseek.data.sample import Sample
@@ -10,30 +11,15 @@ from stillseek.errors import DatasetError, UsageError
 from stillseek.timeline import Segment
 
 
-def make_sample(**changes) -> Sample:
-    values = {
-        "sample_id": "s1",
-        "video_id": "v1",
-        "duration_seconds": 61.25,
-        "window": None,
-        "segment": Segment(10.0, 31.5),
-        "label": "violin",
-        "split": "train",
-        "query_kind": "simple",
-        "query_label": "violin",
-        "query_video_id": "v2",
-        "query_seconds": 3.5,
-        "query_image": None,
-        "source_video_id": "source1",
-        "pair_id": None,
-        "taxonomy_distance": 0,
-    }
-    return Sample(**values | changes)
+def question(**changes) -> Sample:
+    values = {"sample_id": "s1", "video_id": "v1", "duration_seconds": 61.25}
+    values |= {"segment": Segment(10.0, 31.5), "source_video_id": "source1"}
+    return make_sample(**values | changes)
 
 
 SAMPLES = (
-    make_sample(),
-    make_sample(
+    question(),
+    question(
         sample_id="s2\u2028é",
         window=Segment(100.0, 161.25),
         split="test",
@@ -84,7 +70,7 @@ def test_the_settings_hash_ignores_the_order_of_keys():
 
 def test_a_repeated_id_is_refused_with_both_lines(tmp_path):
     with pytest.raises(DatasetError, match=r"samples\.jsonl, line 2: sample_id 's1' .* line 1"):
-        write(tmp_path, samples=(make_sample(), make_sample()))
+        write(tmp_path, samples=(question(), question()))
 
 
 @pytest.mark.parametrize(
@@ -104,7 +90,7 @@ def test_a_repeated_id_is_refused_with_both_lines(tmp_path):
 )
 def test_a_sample_that_contradicts_itself_is_refused(change, message):
     with pytest.raises(UsageError, match=message):
-        make_sample(**change)
+        question(**change)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from samples import make_sample
 
 from stillseek.data.reduction import fit_reduction
 from stillseek.data.sample import Sample
@@ -10,25 +11,10 @@ from stillseek.features import VideoFeatures
 from stillseek.timeline import ClipGrid, Segment
 
 
-def make_sample(name: str, video: str, label: str = "handball", **fields) -> Sample:
-    values = {
-        "sample_id": name,
-        "video_id": video,
-        "duration_seconds": 29.0,
-        "window": None,
-        "segment": Segment(1.0, 2.0),
-        "label": label,
-        "split": "train",
-        "query_kind": "simple",
-        "query_label": label,
-        "query_video_id": "query",
-        "query_seconds": 3.5,
-        "query_image": None,
-        "source_video_id": video,
-        "pair_id": None,
-        "taxonomy_distance": 0,
-    }
-    return Sample(**values | fields)
+def question(name: str, video: str, label: str = "handball", **fields) -> Sample:
+    return make_sample(
+        sample_id=name, video_id=video, label=label, **{"duration_seconds": 29.0} | fields
+    )
 
 
 class StubSource:
@@ -57,10 +43,10 @@ def test_every_training_video_or_window_counts_once() -> None:
     source, seen = StubSource(), []
     window = Segment(3.0, 10.0)
     samples = [
-        make_sample("1", "a"),
-        make_sample("2", "a"),
-        make_sample("3", "bb", "archery"),
-        make_sample("4", "ccc", "archery", window=window, duration_seconds=7.0),
+        question("1", "a"),
+        question("2", "a"),
+        question("3", "bb", "archery"),
+        question("4", "ccc", "archery", window=window, duration_seconds=7.0),
     ]
 
     reduction = fit_reduction(
@@ -88,7 +74,7 @@ def test_every_training_video_or_window_counts_once() -> None:
 @pytest.mark.parametrize("split", ["test", "validation", "seen"])
 def test_other_splits_are_refused_before_anything_is_read(split) -> None:
     source = StubSource()
-    samples = [make_sample("1", "a"), replace(make_sample("2", "b"), split=split)]
+    samples = [question("1", "a"), replace(question("2", "b"), split=split)]
 
     with pytest.raises(UsageError, match=f"sample '2' is of split '{split}'.*'train' only"):
         fit_reduction(samples, source, num_components=3, origin={})
@@ -99,6 +85,6 @@ def test_no_sample_and_too_few_clips_are_refused() -> None:
     with pytest.raises(UsageError, match="there are none"):
         fit_reduction([], StubSource(), num_components=3, origin={})
     window = Segment(0.0, 3.0)
-    sample = make_sample("1", "a", window=window, duration_seconds=3.0)
+    sample = question("1", "a", window=window, duration_seconds=3.0)
     with pytest.raises(UsageError, match="need more than as many clips, got 3"):
         fit_reduction([sample], StubSource(), num_components=3, origin={})

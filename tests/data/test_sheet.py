@@ -4,9 +4,9 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from PIL import Image
+from samples import make_sample
 
 from stillseek.data.manifest import write_manifest
-from stillseek.data.sample import Sample
 from stillseek.data.sheet import write_sheet
 from stillseek.errors import DatasetError, UsageError
 from stillseek.media import VideoWriter, read_image
@@ -37,7 +37,7 @@ def make_dataset(tmp_path):
             database = {f"v{number}": {"annotations": activities} for number in range(videos)}
             (folder / "annotations.json").write_text(json.dumps({"database": database}))
         samples = [
-            Sample(
+            make_sample(
                 sample_id=f"{number}",
                 video_id=f"v{number}",
                 duration_seconds=10.0 if window is None else window.duration_seconds,
@@ -45,14 +45,9 @@ def make_dataset(tmp_path):
                 segment=Segment(0.0, 5.0) if window is None else Segment(0.0, 1.0),
                 label="red",
                 split="test",
-                query_kind="simple",
-                query_label="red",
                 query_video_id=None,
                 query_seconds=None,
                 query_image="query.png",
-                source_video_id=f"v{number}",
-                pair_id=None,
-                taxonomy_distance=0,
             )
             for number in range(videos)
         ]

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from samples import make_sample
 
 from stillseek.data.manifest import write_manifest
 from stillseek.data.sample import Sample
@@ -16,24 +17,12 @@ from stillseek.timeline import Segment
 
 
 def sample(number: int, split, label: str, seconds: float, target: float, **changes) -> Sample:
-    values = {
-        "sample_id": f"s{number}",
-        "video_id": f"v{number}",
-        "duration_seconds": seconds,
-        "window": None,
-        "segment": Segment(1.0, 1.0 + target),
-        "label": label,
-        "split": split,
-        "query_kind": "simple",
-        "query_label": label,
-        "query_video_id": "q",
-        "query_seconds": 1.0,
-        "query_image": None,
-        "source_video_id": f"v{number}",
-        "pair_id": None,
-        "taxonomy_distance": 0,
-    }
-    return Sample(**values | changes)
+    return make_sample(
+        **{"sample_id": f"s{number}", "video_id": f"v{number}", "query_video_id": "q"}
+        | {"duration_seconds": seconds, "segment": Segment(1.0, 1.0 + target)}
+        | {"label": label, "split": split, "source_video_id": f"v{number}"}
+        | changes
+    )
 
 
 DIFFICULT = {"query_kind": "difficult", "taxonomy_distance": 4}

@@ -7,11 +7,11 @@ from shutil import rmtree
 import numpy as np
 import pytest
 from PIL import Image
+from samples import make_sample
 
 from stillseek.data.batching import BatchLoader
 from stillseek.data.example import Example, ExampleSet
 from stillseek.data.manifest import Manifest, read_manifest, write_manifest
-from stillseek.data.sample import Sample
 from stillseek.data.stored import QueryOutcome, StoredFeatures, extract_queries, video_paths
 from stillseek.errors import DatasetError, FeatureError, MediaError
 from stillseek.features import (
@@ -56,23 +56,7 @@ class StubRecipe(Recipe):
 def manifest(write_clip, tmp_path: Path) -> Manifest:
     write_clip(name="set/videos/long.mp4", seconds=7.0, rate=4)
     write_clip(name="set/videos/other.mp4", seconds=5.0, rate=4, seed=3)
-    sample = Sample(
-        sample_id="first",
-        video_id="long",
-        duration_seconds=7.0,
-        window=None,
-        segment=Segment(1.0, 2.0),
-        label="handball",
-        split="train",
-        query_kind="simple",
-        query_label="handball",
-        query_video_id="other",
-        query_seconds=3.5,
-        query_image=None,
-        source_video_id="long",
-        pair_id=None,
-        taxonomy_distance=0,
-    )
+    sample = make_sample(sample_id="first", video_id="long", duration_seconds=7.0)
     picture = np.full((6, 8, 3), 128, np.uint8)
     Image.fromarray(picture).save(tmp_path / "set" / "handball.png")
     image = {"query_video_id": None, "query_seconds": None, "query_image": "handball.png"}

@@ -1,4 +1,5 @@
 import pytest
+import samples
 
 from stillseek.data.sample import Sample
 from stillseek.evaluation.predictions import Prediction, Predictions, PredictionsHeader
@@ -12,20 +13,13 @@ def make_sample():
             "sample_id": f"s{number}",
             "video_id": f"v{number}",
             "duration_seconds": duration,
-            "window": None,
             "segment": Segment(start, end),
-            "label": "violin",
             "split": "test",
-            "query_kind": "simple",
-            "query_label": changes.get("label", "violin"),
             "query_video_id": f"q{number}",
             "query_seconds": 1.0,
-            "query_image": None,
             "source_video_id": f"v{number}",
-            "pair_id": None,
-            "taxonomy_distance": 0,
         }
-        return Sample(**values | changes)
+        return samples.make_sample(**values | changes)
 
     return make
 

@@ -52,6 +52,13 @@ def test_no_sample_is_refused_not_nan():
         metric.compute()
 
 
-def test_a_threshold_outside_is_refused():
-    with pytest.raises(UsageError, match=r"\[0, 1\), got 30.0"):
-        TemporalIoUAbove(30.0)
+@pytest.mark.parametrize("threshold", [1.0, 30.0, -0.1])
+def test_a_threshold_outside_is_refused(threshold):
+    with pytest.raises(UsageError, match=rf"\[0, 1\), got {threshold}"):
+        TemporalIoUAbove(threshold)
+
+
+def test_above_nothing_is_any_overlap():
+    metric = TemporalIoUAbove(0.0)
+    metric.update(PREDICTED, TARGET)
+    assert metric.compute().item() == 4 / 5

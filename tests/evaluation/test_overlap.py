@@ -3,6 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stillseek.evaluation.overlap import (
+    THRESHOLDS,
     oracle_ious,
     overlap_seconds,
     segment_bounds,
@@ -26,6 +27,10 @@ def test_hand_computed_values():
     target = np.tile([10.0, 30.0], (7, 1))
     assert temporal_iou(predicted, target).tolist() == [1.0, 1 / 3, 0.0, 1 / 3, 0.0, 0.0, 0.25]
     assert overlap_seconds(predicted, target).tolist() == [20.0, 10.0, 0.0, 20.0, 0.0, 0.0, 5.0]
+
+
+def test_the_thresholds_are_those_of_the_paper():
+    assert THRESHOLDS == (0.3, 0.5, 0.7)
 
 
 def test_float32_times_are_scored_in_float64():

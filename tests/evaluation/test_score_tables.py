@@ -127,6 +127,16 @@ def test_swap_accuracy(pairs, make_run):
     assert swap.strict.value == 1 / 3
 
 
+def test_swap_accuracy_is_averaged_over_seeds(pairs, make_run):
+    early, late = (5.0, 25.0), (35.0, 55.0)
+    runs = [make_run({"s0": early, "s1": end}, seed=seed) for seed, end in enumerate((late, early))]
+
+    swap = swap_accuracy(pairs[:2], runs, split="test")
+
+    assert swap is not None
+    assert (swap.num_pairs, swap.per_query.value, swap.strict.value) == (1, 0.75, 0.5)
+
+
 def test_an_answer_that_ignores_the_query_gets_at_most_half(pairs, make_run):
     for answer in ((5.0, 25.0), (0.0, 60.0), (10.0, 50.0)):
         swap = swap_accuracy(pairs, [make_run({f"s{i}": answer for i in range(6)})], split="test")

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from samples import make_sample
 
 from stillseek.data.manifest import Manifest, write_manifest
 from stillseek.data.sample import Sample
@@ -34,20 +35,16 @@ def _sample(split: str, number: int, label: str, query: str, video: str, **field
         "sample_id": f"{split}-{number}",
         "video_id": f"{split}-{video}",
         "duration_seconds": SECONDS,
-        "window": None,
-        "segment": Segment(1.0, 4.0),
         "label": label,
         "split": split,
         "query_kind": "simple" if query == label else "difficult",
         "query_label": query,
         "query_video_id": f"{split}-q{number}",
         "query_seconds": 2.5,
-        "query_image": None,
-        "source_video_id": f"{split}-{video}",
-        "pair_id": None,
         "taxonomy_distance": 0 if query == label else 2,
+        "segment": Segment(1.0, 4.0),
     }
-    return Sample(**values | fields)
+    return make_sample(**values | fields)
 
 
 @pytest.fixture(scope="session")

@@ -6,11 +6,14 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from pympi.Elan import Eaf
 
 from stillseek.data.own_videos.annotated_files import VideoFolder
 from stillseek.data.own_videos.reading import read_annotations
 from stillseek.errors import MediaError, UsageError
+from stillseek.files import spreadsheet_cell
 from stillseek.handoff.annotation_files import (
     AnnotationFormat,
     annotation_format,
@@ -18,6 +21,7 @@ from stillseek.handoff.annotation_files import (
     check_num_videos,
     write_annotations,
 )
+from stillseek.handoff.layers import label_of
 from stillseek.handoff.selection import Selection
 from stillseek.timeline import Segment
 
@@ -101,6 +105,37 @@ def test_moments_that_overlap_or_end_with_the_video_come_back(
 
     assert read(path, tmp_path) == [("monday/fête & co", *each, "Jump") for each in sorted(times)]
     assert str(tmp_path) not in path.read_text("utf-8")
+
+
+@pytest.mark.parametrize("format", FILES)
+@given(
+    found=st.lists(
+        st.tuples(st.integers(0, 89), st.integers(1, 90), st.text(max_size=9)),
+        min_size=1,
+        max_size=4,
+        unique_by=lambda each: each[0],
+    )
+)
+@settings(max_examples=25, suppress_health_check=list(HealthCheck))
+def test_any_moments_with_any_names_come_back(
+    format: AnnotationFormat, found: list[tuple[int, int, str]], videos, tmp_path: Path
+) -> None:
+    video = videos["monday/fête & co.mp4"]  # of 10 frames a second
+    items = [
+        moment(video, start / 10, min(start + length, 90) / 10, name)
+        for start, length, name in found
+    ]
+
+    path = written(items, tmp_path, format)
+
+    labels = [label_of(item) for item in items]
+    if format == "csv":
+        labels = [spreadsheet_cell(label) for label in labels]
+    expected = [
+        ("monday/fête & co", item.segment.start_seconds, item.segment.end_seconds, label)
+        for item, label in zip(items, labels, strict=True)
+    ]
+    assert read(path, tmp_path) == sorted(expected)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from localizations import make_localization
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
@@ -20,26 +21,19 @@ VALUES = np.array([0.1, 0.2, 0.7, 0.95, 0.6, 0.3, 0.125, 0.4, 0.05])
 
 @pytest.fixture
 def found(write_clip: Callable[..., Path], write_picture: Callable[..., Path]) -> Localization:
-    return Localization(
+    return make_localization(
         video=write_clip(),
         images=(write_picture(),),
         boxes=((5, 7, 31, 23),),
         recipe="pocket",
-        fingerprint="f" * 64,
         model="sail:pocket",
-        duration_seconds=9.0,
         presence=0.95,
         threshold=0.625,
-        uncalibrated=None,
         similarity=Similarity(
             times_seconds=np.arange(9) + 0.5,
             values=VALUES,
             threshold=0.625,
         ),
-        moments=(Moment(2.0, 5.0, 0.5),),
-        steps=tuple(Segment(float(k), k + 1.0) for k in range(9)),
-        start_probabilities=np.eye(9)[2],
-        end_probabilities=np.eye(9)[4],
     )
 
 
@@ -204,6 +198,20 @@ def test_time_axis_reads_minutes_and_seconds(found: Localization) -> None:
 
     assert curve.xaxis.get_major_formatter()(7.0, 0) == "0:07"
     assert curve.get_xlim() == (0.0, 9.0)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".jpeg", ".webp", ".svg", ".pdf"])
+def test_a_plot_of_every_format_is_known_as_own(
+    found: Localization, suffix: str, tmp_path: Path
+) -> None:
+    path = tmp_path / f"p{suffix}"
+
+    plot_localization(found, path)
+    plot_localization(found, path)
+
+    path.write_bytes(b"mine")
+    with pytest.raises(UsageError, match="stillseek did not write it"):
+        plot_localization(found, path)
 
 
 def test_unknown_suffix_is_refused_before_any_work(found: Localization) -> None:

@@ -4,15 +4,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from localizations import make_localization
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from PIL import Image
 
 from stillseek.errors import UsageError
 from stillseek.localize.explanation import Explanation, FrameMatch, PixelBox, RegionPair
-from stillseek.localize.localization import Localization, Similarity
 from stillseek.localize.plot_explanation import draw_explanation, plot_explanation
-from stillseek.timeline import Moment, Segment
+from stillseek.timeline import Moment
 
 PAIRS = (
     RegionPair(
@@ -26,24 +26,11 @@ PAIRS = (
 
 @pytest.fixture
 def explanation(write_clip: Callable[..., Path], write_picture: Callable[..., Path]) -> Explanation:
-    found = Localization(
+    found = make_localization(
         video=write_clip(),
         images=(write_picture("first.png"), write_picture("second.png", seed=3)),
-        boxes=(None, None),
-        recipe="lite",
-        fingerprint="f" * 64,
         model="matching:lite",
-        duration_seconds=9.0,
-        presence=0.875,
-        threshold=0.5,
-        uncalibrated=None,
-        similarity=Similarity(
-            times_seconds=np.arange(9) + 0.5, values=np.arange(9) / 10, threshold=0.5
-        ),
         moments=(Moment(2.0, 5.0, 0.5), Moment(7.0, 8.0, 0.25)),
-        steps=tuple(Segment(float(k), k + 1.0) for k in range(9)),
-        start_probabilities=np.eye(9)[2],
-        end_probabilities=np.eye(9)[4],
         centre=np.zeros(128, np.float32),
     )
     return Explanation(

@@ -10,6 +10,7 @@ from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
+from localizations import make_localization
 from PIL import Image
 
 from stillseek.localize import page_chart, report
@@ -22,24 +23,13 @@ from stillseek.timeline import Moment, Segment
 
 @pytest.fixture
 def found(write_clip: Callable[..., Path], write_picture: Callable[..., Path]) -> Localization:
-    return Localization(
+    return make_localization(
         video=write_clip(name="a <b> & c.mp4"),
         images=(write_picture("first.png"), write_picture("second.png", seed=3)),
         boxes=(None, (5, 7, 31, 23)),
         recipe="pocket",
-        fingerprint="0123456789abcdef" * 4,
         model="sail:pocket",
-        duration_seconds=9.0,
-        presence=0.875,
         threshold=0.625,
-        uncalibrated=None,
-        similarity=Similarity(
-            times_seconds=np.arange(9) + 0.5, values=np.arange(9) / 10, threshold=0.625
-        ),
-        moments=(Moment(2.0, 5.0, 0.5),),
-        steps=tuple(Segment(float(k), k + 1.0) for k in range(9)),
-        start_probabilities=np.eye(9)[2],
-        end_probabilities=np.eye(9)[4],
     )
 
 

@@ -5,12 +5,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
+from localizations import make_localization
 
-from stillseek.localize.localization import Localization, Similarity
 from stillseek.localize.report import write_report
-from stillseek.timeline import Moment, Segment
+from stillseek.timeline import Moment
 
 pytestmark = pytest.mark.web
 CHROMIUM = shutil.which("chromium")
@@ -32,23 +31,10 @@ def browser() -> Iterator[Any]:
 def report(
     write_clip: Callable[..., Path], write_picture: Callable[..., Path], tmp_path: Path
 ) -> Path:
-    found = Localization(
+    found = make_localization(
         video=write_clip(name=f"{'a very long name ' * 9}.mp4"),
         images=(write_picture(f"{'picture' * 20}.png"),),
-        boxes=(None,),
-        recipe="lite",
-        fingerprint="0123456789abcdef" * 4,
-        model="similarity:lite",
-        duration_seconds=9.0,
-        presence=0.875,
-        threshold=0.5,
-        similarity=Similarity(
-            times_seconds=np.arange(9) + 0.5, values=np.arange(9) / 10, threshold=0.5
-        ),
         moments=tuple(Moment(start, start + 1.5, 0.5) for start in (2.0, 4.0, 6.0)),
-        steps=tuple(Segment(float(k), k + 1.0) for k in range(9)),
-        start_probabilities=np.eye(9)[2],
-        end_probabilities=np.eye(9)[4],
     )
     path = tmp_path / "report.html"
     write_report(found, path)

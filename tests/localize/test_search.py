@@ -283,3 +283,204 @@ def test_a_long_video_that_shows_nothing_has_a_moment_all_the_same() -> None:
     _, found = find_moments(likeness, clips, grid, certainty=np.full(503, -np.inf))
 
     assert [bounds(moment) for moment in found] == [(300.0, 319 + STRIDE)]
+
+
+class Shown:
+    """A head that writes down the windows it is shown, as first and last clip of each."""
+
+    def __init__(self, head) -> None:
+        self.head = head
+        self.windows: list[tuple[int, int]] = []
+
+    def __call__(self, clips: torch.Tensor, mask: torch.Tensor) -> LocalizerOutput:
+        self.windows += [(int(row[0, 2]), int(row[-1, 2])) for row in clips]
+        return self.head(clips, mask)
+
+
+def numbered(num_clips: int, *moments: range) -> tuple[np.ndarray, ClipGrid]:
+    """A video whose clips know their numbers."""
+    clips, grid = video(num_clips, *moments)
+    clips[:, 2] = np.arange(num_clips)
+    return clips, grid
+
+
+@pytest.mark.parametrize(
+    ("moment", "window"),
+    [
+        (range(611, 633), (592, 651)),  # 60 s with the moment in their middle
+        (range(3), (0, 59)),
+        (range(998, 1003), (943, 1002)),
+        (range(300, 350), (275, 374)),  # twice as long as it
+        (range(700), (2, 999)),  # all of it, in 200 steps of about five clips
+    ],
+)
+def test_a_closer_look_is_at_a_minute_around_the_place(moment, window) -> None:
+    clips, grid = numbered(1003, moment)
+    head = Shown(Boundaries())
+
+    find_moments(head, clips, grid, similar=likeness)
+
+    assert head.windows[1:] == [window]
+
+
+@pytest.mark.parametrize(("stride", "num_clips"), [(0.7, 86), (0.1, 200), (2.0, 30)])
+def test_a_minute_has_more_clips_where_they_are_denser(stride, num_clips) -> None:
+    clips, _ = numbered(1003, range(611, 633))
+    grid = ClipGrid(stride_seconds=stride, length_seconds=2.0, duration_seconds=1003 * stride)
+    head = Shown(Boundaries())
+
+    find_moments(head, clips, grid, similar=likeness)
+
+    ((first, last),) = head.windows[1:]
+    assert last - first + 1 == max(num_clips, 44)  # twice the moment
+
+
+def sees(*moments: range):
+    """A head that is sure of moments in clips of their numbers, the first ones more."""
+
+    def score(clips: torch.Tensor, mask: torch.Tensor) -> LocalizerOutput:
+        numbers = clips[..., 2].round()
+        start, end = torch.zeros(2, *numbers.shape)
+        for place, moment in enumerate(moments):
+            start[numbers == moment.start] = 40.0 - place
+            end[numbers == moment.stop - 1] = 40.0 - place
+        return LocalizerOutput(start_logits=start, end_logits=end)
+
+    return score
+
+
+@pytest.mark.parametrize(
+    ("seen", "is_same"),
+    [
+        (range(604, 624), True),  # a tIoU of 6 / 24 with the place
+        (range(605, 625), False),  # of 5 / 25, exactly the limit
+    ],
+)
+def test_boundaries_are_those_that_the_head_sees_nearby(seen, is_same) -> None:
+    clips, grid = numbered(1003, range(600, 610))
+
+    _, (found,) = find_moments(sees(seen), clips, grid, similar=likeness)
+
+    assert bounds(found) == ((seen.start, seen.stop) if is_same else (600, 610))
+
+
+@pytest.mark.parametrize(("place", "is_seen"), [(3, True), (4, False)])
+def test_four_moments_of_a_closer_look_are_compared_with_the_place(place, is_seen) -> None:
+    clips, grid = numbered(1003, range(600, 606))
+    others = [range(first, first + 4) for first in (580, 588, 614, 621)]
+    looks = [*others[:place], range(600, 605)]
+
+    _, (found,) = find_moments(sees(*looks), clips, grid, similar=likeness)
+
+    assert bounds(found) == (600, 605 if is_seen else 606)
+
+
+def test_certainty_is_for_heads_that_score_clips() -> None:
+    clips, grid = numbered(1003, range(611, 633))
+    head = Shown(Boundaries())
+
+    find_moments(head, clips, grid, similar=likeness, certainty=surest({100: 3.0}, 1003))
+
+    assert head.windows[1:] == [(592, 651)]
+
+
+def test_exhaustive_windows_come_sixteen_at_a_time_each_half_over_the_next() -> None:
+    clips, grid = numbered(2003)
+    head, sizes = Shown(Boundaries()), []
+
+    def score(clips: torch.Tensor, mask: torch.Tensor) -> LocalizerOutput:
+        sizes.append(len(clips))
+        return head(clips, mask)
+
+    find_moments(score, clips, grid, search="exhaustive")
+
+    assert sizes == [1, 16, 4]
+    firsts = [*range(0, 1803, 100), 1803]
+    assert head.windows[1:] == [(first, first + 199) for first in firsts]
+
+
+NOTHING = float("-inf")
+
+
+@pytest.mark.parametrize(
+    ("moment", "certain", "windows"),
+    [
+        # The first and the last clip of what one moment takes up, and those beside them.
+        (range(612, 633), {620: 9.0, 608: 8.0, 636: 7.0}, [(590, 649)]),
+        (range(612, 633), {620: 9.0, 607: 8.0}, [(590, 649), (578, 637)]),
+        (range(612, 633), {620: 9.0, 637: 8.0}, [(590, 649), (608, 667)]),
+        (range(20), {2: 9.0, 0: 8.0}, [(0, 59)]),
+        # A peak beside the moment counts as part of it.
+        (range(612, 633), {637: 9.0, 641: 8.0}, [(608, 667)]),
+        (range(612, 633), {637: 9.0, 642: 8.0}, [(608, 667), (612, 671)]),
+        (range(612, 633), {607: 9.0, 603: 8.0}, [(578, 637)]),
+        (range(612, 633), {607: 9.0, 602: 8.0}, [(578, 637), (572, 631)]),
+        # Once where the window is twice as long as the moment, again from farther where not.
+        (range(605, 635), {620: 9.0}, [(590, 649)]),
+        (range(605, 636), {620: 9.0}, [(590, 649), (590, 651)]),
+        # Four places for a moment.
+        (range(0), {100 * place: 9.0 - place for place in range(1, 8)}, None),
+    ],
+)
+def test_places_near_the_surest_clips(moment, certain, windows) -> None:
+    clips, grid = numbered(1007, moment)
+    head = Shown(likeness)
+    certainty = np.full(1007, NOTHING)
+    certainty[list(certain)] = list(certain.values())
+
+    find_moments(head, clips, grid, certainty=certainty)
+
+    around = [(100 * place - 30, 100 * place + 29) for place in range(1, 5)]
+    assert head.windows[1:] == (windows or around)
+
+
+def test_a_moment_of_more_than_half_the_video_is_looked_at_from_farthest() -> None:
+    clips, grid = video(2003, range(500, 1600))
+
+    _, (found,) = find_moments(likeness, clips, grid, certainty=surest({700: 2.0}, 2003))
+
+    assert bounds(found) == (500.0, 1599 + STRIDE)
+
+
+@pytest.mark.parametrize(("peak", "expected"), [(612, (612.0, 620.0)), (620, (635.0, 648.0))])
+def test_the_moment_that_holds_the_surest_clip_comes_before_a_better_one(peak, expected) -> None:
+    clips, grid = video(1007, range(635, 648), range(612, 620))
+    certainty = np.full(1007, NOTHING)
+    certainty[peak] = 0.5
+
+    _, found = find_moments(likeness, clips, grid, certainty=certainty)
+
+    assert [bounds(moment) for moment in found] == [expected]
+
+
+def test_a_certainty_of_zero_is_less_than_a_half() -> None:
+    clips, grid = video(1007, range(100, 120), range(612, 633))
+
+    _, found = find_moments(
+        likeness, clips, grid, certainty=surest({620: 0.5, 110: 0.0}, 1007), top=2
+    )
+
+    assert [bounds(moment)[0] for moment in found] == [612.0, 100.0]
+
+
+def test_a_moment_that_ends_where_it_starts_is_none() -> None:
+    clips, grid = video(7)
+
+    def touching(clips: torch.Tensor, mask: torch.Tensor) -> LocalizerOutput:
+        start, end = torch.zeros(2, 1, 7)
+        start[0, 5] = end[0, 4] = 9.0
+        return LocalizerOutput(start_logits=start, end_logits=end)
+
+    assert find_moments(touching, clips, grid, method="independent")[1] == ()
+
+
+def test_moments_with_a_tiou_on_the_limit_are_both_kept() -> None:
+    clips, grid = video(40)
+    segments, logits = torch.tensor([[[10.0, 23.0], [17.0, 30.0]]]), torch.tensor([[2.0, 1.0]])
+
+    def score(clips: torch.Tensor, mask: torch.Tensor) -> LocalizerOutput:
+        return segment_scores_output((SegmentScores(segments=segments, logits=logits),), mask)
+
+    _, found = find_moments(score, clips, grid, top=2)
+
+    assert [bounds(moment) for moment in found] == [(10.0, 23.0), (17.0, 30.0)]  # 6 of 20 s

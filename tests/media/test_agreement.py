@@ -112,16 +112,17 @@ def test_every_shape_of_a_file(shape, make_bars, read_bars):
 
 
 @pytest.mark.parametrize(
-    ("name", "codec"),
+    ("name", "codec", "lengths"),
     [
-        ("v.ts", "libx264"),
-        ("v.ts", "mpeg2video"),
-        ("v.ts", "libx265"),
-        ("v.mpg", "mpeg2video"),
-        ("v.vob", "mpeg1video"),
+        ("v.ts", "libx264", (100, 60)),
+        ("v.ts", "libx264", (40, 110)),
+        ("v.ts", "libx264", (30, 60, 50)),
+        ("v.ts", "mpeg2video", (40, 110)),
+        ("v.ts", "libx265", (30, 60, 50)),
+        ("v.mpg", "mpeg2video", (30, 60, 50)),
+        ("v.vob", "mpeg1video", (40, 110)),
     ],
 )
-@pytest.mark.parametrize("lengths", [(100, 60), (40, 110), (30, 60, 50)])
 def test_joined_files_have_one_time_line(name, codec, lengths, make_bars, read_bars):
     path, number = joined(name, codec, lengths, make_bars), sum(lengths)
     assert_agreement(path, read_bars, list(range(number)))

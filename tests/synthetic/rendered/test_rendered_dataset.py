@@ -8,6 +8,7 @@ from stillseek.data.absence import absent_of
 from stillseek.data.manifest import read_manifest
 from stillseek.errors import UsageError
 from stillseek.media import probe
+from stillseek.synthetic.rendered import streams as scripts
 from stillseek.synthetic.rendered.activities import ACTIVITIES
 from stillseek.synthetic.rendered.rendered_dataset import (
     RenderedConfig,
@@ -103,10 +104,24 @@ def test_annotations_are_in_the_layout_of_activitynet(benchmark):
 
 
 _SMALL = RenderedConfig(
-    seed=5, train_videos=2, seen_videos=0, validation_videos=0, test_videos=1, difficult_queries=0
+    seed=5,
+    train_videos=2,
+    seen_videos=0,
+    validation_videos=0,
+    test_videos=1,
+    difficult_queries=0,
+    two_targets_share=0.0,  # short videos have room for one
 )
 
 
+@pytest.fixture
+def _short_videos(monkeypatch):
+    """Videos of a few seconds: each frame is drawn alike."""
+    monkeypatch.setattr(scripts, "_SHORTEST_VIDEO", 14.0)
+    monkeypatch.setattr(scripts, "_LONGEST_VIDEO", 14.0)
+
+
+@pytest.mark.usefixtures("_short_videos")
 def test_rendering_writes_playable_videos_and_the_same_manifest_again(tmp_path):
     calls = []
     first = render_dataset(tmp_path / "a", _SMALL, on_progress=lambda *n: calls.append(n))
@@ -125,6 +140,7 @@ def test_rendering_writes_playable_videos_and_the_same_manifest_again(tmp_path):
     assert read_manifest(tmp_path / "a").samples == first.samples
 
 
+@pytest.mark.usefixtures("_short_videos")
 def test_rendering_again_keeps_the_videos_that_are_there(tmp_path):
     manifest = render_dataset(tmp_path, _SMALL)
     kept, lost = manifest.video_path("train_0000"), manifest.video_path("train_0001")

@@ -1,0 +1,81 @@
+import pytest
+
+from stillseek.errors import DatasetError
+from stillseek.evaluation.predictions import Prediction, Predictions, PredictionsHeader
+from stillseek.evaluation.presence import presence_table, report_presence
+
+# Of each simple question: the answer to [10, 30), its score and its presence.
+ANSWERS = (
+    (10.0, 30.0, 0.9, 0.9),
+    (0.0, 20.0, 0.7, 0.6),  # half of it is the activity, and no more
+    (29.8, 30.1, 0.3, 0.5),
+)
+
+
+def answered(*rows: tuple[float, float, float, float | None]) -> Predictions:
+    return Predictions(
+        header=PredictionsHeader(model="sail", checkpoint="c", decode="joint", seed=0),
+        rows=tuple(
+            Prediction(
+                sample_id=f"s{number}",
+                start_seconds=start,
+                end_seconds=end,
+                score=score,
+                presence=presence,
+            )
+            for number, (start, end, score, presence) in enumerate(rows)
+        ),
+    )
+
+
+def absent(*rows: tuple[float, float]) -> Predictions:
+    """Answers of these scores and presences."""
+    return answered(*((0.0, 5.0, score, presence) for score, presence in rows))
+
+
+ABSENT = {"other": absent((0.1, 0.6), (0.2, 0.2), (0.4, 0.55)), "sibling": absent((0.8, 0.95))}
+
+
+def test_presence_by_hand(make_sample):
+    hard = {"query_kind": "difficult", "query_label": "cello", "taxonomy_distance": 2}
+    samples = [*map(make_sample, range(3)), make_sample(3, **hard), make_sample(4, **hard)]
+    answers = answered(*ANSWERS, (0.0, 5.0, 0.5, 0.6), (0.0, 5.0, 0.5, 0.1))
+
+    report = report_presence(samples, answers, ABSENT, threshold=0.6)
+
+    assert (report.threshold, report.num_present) == (0.6, 3)
+    # Presence on the threshold reaches it.
+    assert (report.accepted, report.accepted_difficult) == (2 / 3, 0.5)
+    rows = [(row.kind, row.num_questions, row.rejected) for row in report.absences]
+    assert rows == [("other", 3, 2 / 3), ("sibling", 1, 0.0), ("all", 4, 0.5)]
+    # Of nine pairs six are in order and one is a tie; nothing is below 0.95.
+    areas = [row.auroc for row in report.absences]
+    assert areas == pytest.approx([6.5 / 9, 0.0, 6.5 / 12])
+    # By tenth: twice 0.425, 0.1 and 0.025 off, and once 0.2.
+    assert report.presence_error == pytest.approx((0.85 + 0.2 + 0.05 + 0.2) / 7)
+    # The first and the third answer are right.
+    assert report.score_error == pytest.approx((0.1 + 0.7 + 0.7 + 0.1 + 0.2 + 0.4 + 0.8) / 7)
+    assert presence_table({"lite": report}).splitlines()[2:] == [
+        "| lite | Simple | 3 | | 66.7 | 0.186 (score 0.429) |",
+        "| lite | Difficult | | | 50.0 | |",
+        "| lite | absent: other | 3 | 0.722 | 33.3 | |",
+        "| lite | absent: sibling | 1 | 0.000 | 100.0 | |",
+        "| lite | absent: all | 4 | 0.542 | 50.0 | |",
+    ]
+
+
+def test_without_difficult_and_absent_questions(make_sample):
+    report = report_presence([*map(make_sample, range(3))], answered(*ANSWERS), {}, threshold=0.5)
+
+    assert (report.accepted, report.accepted_difficult, report.absences) == (1.0, None, ())
+    table = presence_table({"lite": report})
+    assert table.endswith(
+        f"| lite | Simple | 3 | | 100.0 | {report.presence_error:.3f} ("
+        f"score {report.score_error:.3f}) |\n"
+    )
+    assert "Difficult" not in table
+
+
+def test_an_answer_without_presence_is_refused(make_sample):
+    with pytest.raises(DatasetError, match="the answer to 's0' has no presence; give those of a"):
+        report_presence([make_sample()], answered((0.0, 5.0, 0.5, None)), {}, threshold=0.5)
