@@ -31,7 +31,7 @@ from lite_domains import (
 )
 from lite_projection import photographs_of, views
 
-from stillseek.data.drawn import DrawnStreams, FeatureBank, Picture, Shot
+from stillseek.data.drawn_streams import DrawnStreams, FeatureBank, Picture, Shot
 from stillseek.data.example import Example
 from stillseek.data.sample import Sample
 from stillseek.evaluation.fit_calibration import auroc, fit_logistic

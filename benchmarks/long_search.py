@@ -25,7 +25,7 @@ from stillseek.features import FeatureStore, QueryFeatures, Recipe, load_recipe
 from stillseek.localize import Localizer
 from stillseek.localize.judgement import judge
 from stillseek.localize.query import encode
-from stillseek.localize.search import SearchMethod, find_moments
+from stillseek.localize.window_search import SearchMethod, find_moments
 from stillseek.models.matching import Matching, MatchingConfig
 from stillseek.models.similarity import Similarity
 from stillseek.timeline import ClipGrid, Segment

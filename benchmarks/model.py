@@ -35,10 +35,10 @@ from torch.utils.flop_counter import FlopCounterMode
 from stillseek.features import QueryFeatures
 from stillseek.localize import Localizer
 from stillseek.localize.query import encode
-from stillseek.localize.search import find_moments
+from stillseek.localize.window_search import find_moments
 from stillseek.models import plain
+from stillseek.models.additive_attention import additive_context, pair_engine
 from stillseek.models.matching import Matching, MatchingConfig
-from stillseek.models.pairs import additive_context, pair_engine
 from stillseek.models.sail import Sail, SailConfig
 from stillseek.tensors import LocalizerInput, LocalizerOutput
 from stillseek.timeline import ClipGrid

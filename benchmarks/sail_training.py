@@ -34,8 +34,8 @@ from stillseek.evaluation.overlap import segment_bounds, temporal_iou
 from stillseek.evaluation.score_tables import bootstrap_means
 from stillseek.features import FeatureStore, load_recipe
 from stillseek.files import replacing
+from stillseek.models.additive_attention import pair_engine
 from stillseek.models.local_transformer import Fusion
-from stillseek.models.pairs import pair_engine
 from stillseek.models.sail import Sail, SailConfig
 from stillseek.training.config import TrainConfig
 from stillseek.training.loop import train

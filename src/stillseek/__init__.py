@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     )
     from stillseek.features import RecipeOptions
     from stillseek.handoff.clips import cut_moments, cut_selections
-    from stillseek.handoff.handing_off import write_handoff, write_selections
+    from stillseek.handoff.formats import write_handoff, write_selections
     from stillseek.handoff.selection import Selection
     from stillseek.library import Library
     from stillseek.localize.explanation import Explanation
@@ -95,10 +95,10 @@ _PLACES = {
     "cut_selections": "handoff.clips",
     "plot_explanation": "localize.plot_explanation",
     "plot_localization": "localize.plot",
-    "write_handoff": "handoff.handing_off",
+    "write_handoff": "handoff.formats",
     "write_ranking": "localize.ranking",
     "write_report": "localize.report",
-    "write_selections": "handoff.handing_off",
+    "write_selections": "handoff.formats",
 }
 
 

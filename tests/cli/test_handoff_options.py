@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from stillseek.cli.app import main
-from stillseek.handoff.handing_off import write_selections
+from stillseek.handoff.formats import write_selections
 from stillseek.handoff.selection import Selection
 from stillseek.timeline import Segment
 

@@ -51,7 +51,7 @@ class NarrowRecipe(Recipe):
 
 
 def replace_load_recipe(monkeypatch: pytest.MonkeyPatch, load) -> None:
-    for module in ("features", "features.recipes.loading", "localize.head"):
+    for module in ("features", "features.recipes.registry", "localize.head"):
         monkeypatch.setattr(f"stillseek.{module}.load_recipe", load)
 
 

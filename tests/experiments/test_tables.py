@@ -5,7 +5,7 @@ import pytest
 from stillseek.evaluation.predictions import Prediction, Predictions, PredictionsHeader
 from stillseek.evaluation.score_tables import Estimate
 from stillseek.experiments.claims import claims_of, in_points, verdict_of
-from stillseek.experiments.plan import LAYERS, PROFILES, RunName
+from stillseek.experiments.methods import LAYERS, PROFILES, RunName
 from stillseek.experiments.tables import SplitAnswers, tables_of
 
 TRAINED = (

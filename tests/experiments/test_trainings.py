@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from stillseek.errors import StillseekError
-from stillseek.experiments.plan import PROFILES, trainings_of
+from stillseek.experiments.methods import PROFILES, trainings_of
 from stillseek.experiments.trainings import read_records, run_trainings
 
 QUICK = PROFILES["quick"]

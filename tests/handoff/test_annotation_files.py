@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pympi.Elan import Eaf
 
 from stillseek.data.own_videos.annotated_files import VideoFolder
-from stillseek.data.own_videos.reading import read_annotations
+from stillseek.data.own_videos.annotation_formats import read_annotations
 from stillseek.errors import MediaError, UsageError
 from stillseek.files import spreadsheet_cell
 from stillseek.handoff.annotation_files import (

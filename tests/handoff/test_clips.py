@@ -6,7 +6,7 @@ import pytest
 
 from stillseek.errors import UsageError
 from stillseek.handoff.clips import cut_moments, cut_selections
-from stillseek.handoff.handing_off import write_handoff
+from stillseek.handoff.formats import write_handoff
 from stillseek.handoff.selection import Selection
 from stillseek.localize.localization import Localization
 from stillseek.localize.plot import plot_localization

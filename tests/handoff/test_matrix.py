@@ -19,7 +19,7 @@ import pytest
 import webvtt
 from opentimelineio.opentime import RationalTime, from_timecode
 
-from stillseek.handoff.handing_off import write_selections
+from stillseek.handoff.formats import write_selections
 from stillseek.handoff.selection import Selection
 from stillseek.timeline import Segment
 

@@ -9,7 +9,7 @@ import torch
 from stillseek.errors import MediaError, UsageError
 from stillseek.localize import Localizer
 from stillseek.localize.arguments import check_choice
-from stillseek.localize.search import SearchMethod
+from stillseek.localize.window_search import SearchMethod
 from stillseek.models.checkpoint import Checkpoint, save_checkpoint
 from stillseek.models.flp import Flp, FlpConfig
 from stillseek.models.matching import Matching, MatchingConfig

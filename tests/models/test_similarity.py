@@ -5,8 +5,8 @@ import torch
 
 from stillseek.errors import UsageError
 from stillseek.models.decoding import decode
-from stillseek.models.similarities import similarity_channels, steadiness
 from stillseek.models.similarity import Similarity, SimilarityConfig
+from stillseek.models.similarity_channels import similarity_channels, steadiness
 from stillseek.tensors import LocalizerInput
 from stillseek.training.losses import loss_for
 

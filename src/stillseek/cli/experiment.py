@@ -9,8 +9,8 @@ from cyclopts import Parameter
 from stillseek.cli.console import one_line, print_wrote
 from stillseek.cli.recipe_options import RecipeBesideHead, files_of, train_arguments
 from stillseek.errors import UsageError
+from stillseek.experiments.methods import RUNS, ProfileName, RunName
 from stillseek.experiments.places import experiment_output
-from stillseek.experiments.plan import RUNS, ProfileName, RunName
 from stillseek.features import DEFAULT_RECIPE
 from stillseek.outputs import check_outputs
 

@@ -49,7 +49,7 @@ class HandoffOptions:
         if self == HandoffOptions():
             return []
         from stillseek.handoff.clips import clips_output
-        from stillseek.handoff.handing_off import check_pad, handoff_output
+        from stillseek.handoff.formats import check_pad, handoff_output
 
         check_pad(self.pad)
         self._check_together()
@@ -79,7 +79,7 @@ class HandoffOptions:
                     start, end = (format_time(seconds, decimals=3) for seconds in bounds)
                     written.append((clip.path, f"  ({start} to {end})" if self.copy else ""))
         for path in self.export:
-            from stillseek.handoff.handing_off import write_handoff
+            from stillseek.handoff.formats import write_handoff
 
             write_handoff(
                 ranking.results,
@@ -92,7 +92,7 @@ class HandoffOptions:
         return written
 
     def _check_together(self) -> None:
-        from stillseek.handoff.handing_off import has_reel, has_timecode
+        from stillseek.handoff.formats import has_reel, has_timecode
 
         if self.copy and self.clips is None:
             raise UsageError("--copy says how --clips cuts; give --clips DIR, or leave it out")
@@ -111,7 +111,7 @@ class HandoffOptions:
 
     def _of(self, path: Path) -> "_OfOneList":
         """What takes effect in one of several lists."""
-        from stillseek.handoff.handing_off import has_reel, has_timecode
+        from stillseek.handoff.formats import has_reel, has_timecode
 
         return {
             "start_at_zero": self.start_at_zero and has_timecode(path),

@@ -148,7 +148,7 @@ def _examples(
     samples: "Sequence[Sample]", source: "FeatureSource", drawn_streams: int, config: TrainConfig
 ) -> "Sequence[Example]":
     """The training examples: the samples, or streams drawn from their features."""
-    from stillseek.data.drawn import DrawnStreams, FeatureBank
+    from stillseek.data.drawn_streams import DrawnStreams, FeatureBank
     from stillseek.data.example import ExampleSet
 
     if not drawn_streams:

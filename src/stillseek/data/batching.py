@@ -10,7 +10,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from stillseek.data.augmentation import Augmentation, augment
-from stillseek.data.drawn import DrawnStreams
+from stillseek.data.drawn_streams import DrawnStreams
 from stillseek.data.example import Batch, Example, ExampleSet, collate
 from stillseek.errors import StillseekError
 

@@ -16,8 +16,8 @@ from stillseek.evaluation.predictions import (
     write_predictions,
 )
 from stillseek.evaluation.run import Head, answers_of, answers_that_look_at_nothing
+from stillseek.experiments.methods import METHODS, Training
 from stillseek.experiments.places import STEPS_FOLDER
-from stillseek.experiments.plan import METHODS, Training
 from stillseek.experiments.trainings import head_path
 from stillseek.files import replacing
 from stillseek.models.checkpoint import Checkpoint, load_checkpoint

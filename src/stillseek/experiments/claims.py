@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import Literal
 
 from stillseek.evaluation.score_tables import Estimate
-from stillseek.experiments.plan import ABLATIONS, BLIND, LAYERS, PAPER_LAYERS, SAIL
+from stillseek.experiments.methods import ABLATIONS, BLIND, LAYERS, PAPER_LAYERS, SAIL
 from stillseek.experiments.tables import SplitAnswers, Table
 
 Verdict = Literal["holds", "does not hold", "open"]

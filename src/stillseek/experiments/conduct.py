@@ -14,9 +14,7 @@ from stillseek.experiments.examples import (
     read_attention,
     write_attention,
 )
-from stillseek.experiments.page import Report, write_reports
-from stillseek.experiments.places import SETTINGS_FILE
-from stillseek.experiments.plan import (
+from stillseek.experiments.methods import (
     PROFILES,
     RUNS,
     SAIL,
@@ -26,6 +24,8 @@ from stillseek.experiments.plan import (
     seeds_of,
     trainings_of,
 )
+from stillseek.experiments.page import Report, write_reports
+from stillseek.experiments.places import SETTINGS_FILE
 from stillseek.experiments.trainings import (
     StartCommand,
     head_path,

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from stillseek.evaluation.overlap import THRESHOLDS
 from stillseek.evaluation.score_tables import Estimate
-from stillseek.experiments.plan import BLIND, LAYERS, Kind
+from stillseek.experiments.methods import BLIND, LAYERS, Kind
 from stillseek.experiments.tables import Row, Table
 from stillseek.localize.panels import BLUE, FAINT, GREEN, INK, VERMILION
 

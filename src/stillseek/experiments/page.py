@@ -16,8 +16,8 @@ from stillseek.experiments.ask_heads import answers_of_run, read_answers, splits
 from stillseek.experiments.claims import Claim, claims_of, in_points
 from stillseek.experiments.examples import draw_example, read_attention
 from stillseek.experiments.figures import draw_layers, draw_methods, label_of
+from stillseek.experiments.methods import PROFILES, SAIL, ProfileName, RunName, trainings_of
 from stillseek.experiments.places import FIGURES_FOLDER
-from stillseek.experiments.plan import PROFILES, SAIL, ProfileName, RunName, trainings_of
 from stillseek.experiments.tables import Row, SplitAnswers, Table, tables_of
 from stillseek.experiments.trainings import TrainingRecord, read_records
 from stillseek.files import MADE_BY, replacing

@@ -14,7 +14,7 @@ from stillseek.evaluation.score_tables import (
     score_rows,
     swap_accuracy,
 )
-from stillseek.experiments.plan import (
+from stillseek.experiments.methods import (
     ABLATIONS,
     BLIND,
     LAYERS,

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Protocol
 
 from stillseek.errors import StillseekError
+from stillseek.experiments.methods import Profile, Training
 from stillseek.experiments.places import HEADS_FOLDER, STEPS_FOLDER
-from stillseek.experiments.plan import Profile, Training
 from stillseek.files import replacing
 from stillseek.models.checkpoint import load_checkpoint
 from stillseek.models.checkpoint_header import HEAD_FOLDER

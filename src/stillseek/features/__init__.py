@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     )
     from stillseek.features.extraction.local_extraction import extract, shard_of
     from stillseek.features.extraction.ray_engine import extract_with_ray
-    from stillseek.features.recipes.loading import RECIPE_NAMES, load_recipe, precision_of
     from stillseek.features.recipes.options import DEFAULT_RECIPE, Precision, RecipeOptions
     from stillseek.features.recipes.recipe import QueryFeatures, Recipe, UnitStream, VideoFeatures
+    from stillseek.features.recipes.registry import RECIPE_NAMES, load_recipe, precision_of
     from stillseek.features.store.content_address import QueryKey, VideoKey, content_hash
     from stillseek.features.store.feature_store import CorruptFeaturesWarning, FeatureStore
 
@@ -45,7 +45,7 @@ _HOMES = {
     "extraction.extraction_report": ("ExtractionProgress", "ExtractionReport", "VideoOutcome"),
     "extraction.local_extraction": ("extract", "shard_of"),
     "extraction.ray_engine": ("extract_with_ray",),
-    "recipes.loading": ("RECIPE_NAMES", "load_recipe", "precision_of"),
+    "recipes.registry": ("RECIPE_NAMES", "load_recipe", "precision_of"),
     "recipes.options": ("DEFAULT_RECIPE", "Precision", "RecipeOptions"),
     "recipes.recipe": ("QueryFeatures", "Recipe", "UnitStream", "VideoFeatures"),
     "store.content_address": ("QueryKey", "VideoKey", "content_hash"),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from stillseek.errors import UsageError
 from stillseek.files import safe_name
-from stillseek.handoff.handing_off import check_pad
+from stillseek.handoff.formats import check_pad
 from stillseek.handoff.selection import Selection, padded, selections_of
 from stillseek.localize.arguments import check_localization, check_type, checked_output
 from stillseek.localize.localization import Localization

@@ -16,7 +16,7 @@ from stillseek.features import (
     RecipeOptions,
     VideoFeatures,
 )
-from stillseek.features.recipes.drawn_video import warn_unless_drawn
+from stillseek.features.recipes.looks_drawn import warn_unless_drawn
 from stillseek.features.recipes.precision import find_device
 from stillseek.features.store.feature_store import as_stored
 from stillseek.files import as_path

@@ -9,8 +9,8 @@ import torch
 from jaxtyping import Float
 
 from stillseek.localize.localization import Similarity
-from stillseek.localize.search import Scorer
 from stillseek.localize.unlike import likeness_logits
+from stillseek.localize.window_search import Scorer
 from stillseek.models.calibration import Calibration, penalties, sigmoid
 from stillseek.timeline import ClipGrid, Moment
 

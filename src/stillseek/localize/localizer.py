@@ -28,8 +28,8 @@ from stillseek.localize.query_image import (
     Picture,
 )
 from stillseek.localize.ranking import Ranking, search_each
-from stillseek.localize.search import SearchMethod, checked_search, find_moments
 from stillseek.localize.unlike import likeness_logits, with_penalty
+from stillseek.localize.window_search import SearchMethod, checked_search, find_moments
 from stillseek.media.folder import find_videos
 from stillseek.models.calibration import penalties
 from stillseek.models.decoding import (

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from stillseek.features import QueryFeatures
 from stillseek.localize.query_image import Box, QueryImage
-from stillseek.localize.search import Scorer
+from stillseek.localize.window_search import Scorer
 from stillseek.models.catalog import LocalizerModel
 from stillseek.models.head_outputs import (
     at_least_float32,

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from stillseek.localize.search import Scorer
+from stillseek.localize.window_search import Scorer
 from stillseek.models.head_outputs import segment_scores_output
 from stillseek.tensors import LocalizerOutput
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from stillseek.media import faults
-from stillseek.media.clocked import ClockedReader
 from stillseek.media.container import open_video, packets_of
 from stillseek.media.pixels import clockwise_degrees, displayed_size, is_hdr
 from stillseek.media.source import VideoSource
+from stillseek.media.unindexed import ClockedReader
 
 # Frames whose times tell whether they come evenly, where a file has no list of all.
 _NUM_TIMED = 600

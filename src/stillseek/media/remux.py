@@ -14,7 +14,6 @@ from av.error import FFmpegError
 from stillseek.errors import UsageError
 from stillseek.files import MADE_BY, replacing
 from stillseek.media import faults
-from stillseek.media.clocked import ClockedReader
 from stillseek.media.container import (
     FALLBACK_RATE,
     SNAP_SECONDS,
@@ -23,6 +22,7 @@ from stillseek.media.container import (
     packets_of,
 )
 from stillseek.media.source import VideoSource
+from stillseek.media.unindexed import ClockedReader
 from stillseek.media.write import failures_name
 from stillseek.timeline import Segment
 

@@ -13,9 +13,9 @@ from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 from av.error import FFmpegError
 
-from stillseek.media.clocked import ClockedReader
 from stillseek.media.container import open_container, packets_of
 from stillseek.media.indexed import IndexedReader
+from stillseek.media.unindexed import ClockedReader
 from stillseek.media.write import AudioFormat
 from stillseek.timeline import Segment
 

@@ -10,7 +10,6 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from stillseek.media import faults
-from stillseek.media.clocked import ClockedReader, has_display_times
 from stillseek.media.container import (
     FALLBACK_RATE,
     Extent,
@@ -21,6 +20,7 @@ from stillseek.media.container import (
 )
 from stillseek.media.indexed import IndexedReader
 from stillseek.media.joined import LONGEST_SILENCE_SECONDS
+from stillseek.media.unindexed import ClockedReader, has_display_times
 
 # A container whose length is rounded, or that counts a frame more, is not truncated.
 _TOLERANCE_SECONDS = 0.5

@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from stillseek.models.pairs import Direction, additive_context
+from stillseek.models.additive_attention import Direction, additive_context
 
 
 @dataclass(frozen=True, slots=True)

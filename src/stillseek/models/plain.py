@@ -12,11 +12,11 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from stillseek.models.additive_attention import Direction
 from stillseek.models.attention import AdditiveAttention, MultiHead
 from stillseek.models.inputs import check_inputs
 from stillseek.models.local_transformer import Fusion, LocalTransformer, LocalTransformerLayer
 from stillseek.models.order_sensitive_localizer import BoundaryScorer, OrderSensitiveLocalizer
-from stillseek.models.pairs import Direction
 from stillseek.models.region_encoder import RegionEncoder, RegionSelfAttention
 from stillseek.models.sail import Sail
 from stillseek.tensors import LocalizerInput, LocalizerOutput

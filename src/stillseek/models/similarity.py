@@ -13,7 +13,7 @@ from stillseek.models.decoding import DecodeMethod
 from stillseek.models.head_outputs import clip_scores_output
 from stillseek.models.inputs import check_config, check_inputs
 from stillseek.models.matching import Matching, MatchingConfig
-from stillseek.models.similarities import NUM_CHANNELS, similarity_channels, steadiness
+from stillseek.models.similarity_channels import NUM_CHANNELS, similarity_channels, steadiness
 from stillseek.tensors import LocalizerInput, LocalizerOutput
 
 _KERNEL = 5

@@ -12,7 +12,7 @@ from typing import Any
 from stillseek.errors import StillseekError
 from stillseek.files import replacing, safe_name
 from stillseek.handoff.clips import CutClip, cut_selections
-from stillseek.handoff.handing_off import HandoffFormat, write_selections
+from stillseek.handoff.formats import HandoffFormat, write_selections
 from stillseek.handoff.selection import Selection
 from stillseek.timeline import Segment
 from stillseek.web.refusals import RefusedError, refusal_of

@@ -11,11 +11,11 @@ from filelock import FileLock, Timeout
 from stillseek.errors import UsageError
 from stillseek.localize.localizer import Localizer
 from stillseek.web.beside import Beside
-from stillseek.web.catalogue import Catalogue
 from stillseek.web.database import Database
 from stillseek.web.jobs import Jobs
 from stillseek.web.kept_features import KeptFeatures
 from stillseek.web.labels import Labels
+from stillseek.web.library_views import Catalogue
 from stillseek.web.previews import Previews
 from stillseek.web.prometheus_metrics import Metrics
 from stillseek.web.service_settings import ServiceSettings

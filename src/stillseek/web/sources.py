@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 
 from stillseek.files import IMAGE_SUFFIXES, shown_name
 from stillseek.media.folder import is_video_name
-from stillseek.web.catalogue import Catalogue
+from stillseek.web.library_views import Catalogue
 from stillseek.web.refusals import RefusedError
 from stillseek.web.uploads import Uploads
 

@@ -12,9 +12,9 @@ from stillseek.localize.localization import Localization
 from stillseek.localize.localizer import Localizer
 from stillseek.localize.query_image import Box, Picture, VideoFrame
 from stillseek.localize.ranking import Ranking
-from stillseek.web.catalogue import Catalogue
 from stillseek.web.exports import cut_to_zip
 from stillseek.web.jobs import Report
+from stillseek.web.library_views import Catalogue
 from stillseek.web.previews import Previews
 from stillseek.web.refusals import RefusedError, refusal_of
 from stillseek.web.sources import Sources

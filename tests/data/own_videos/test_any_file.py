@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from stillseek.data.activitynet import read_activitynet
 from stillseek.data.own_videos.annotated_files import VideoFolder
-from stillseek.data.own_videos.reading import read_annotations
+from stillseek.data.own_videos.annotation_formats import read_annotations
 from stillseek.data.own_videos.table import Rows
 from stillseek.errors import StillseekError
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from stillseek.data.own_videos import reading
+from stillseek.data.own_videos import annotation_formats as reading
 from stillseek.data.own_videos.annotated_files import VideoFolder
 from stillseek.data.own_videos.table import Row, Rows, parse_seconds
 from stillseek.errors import DatasetError, UsageError

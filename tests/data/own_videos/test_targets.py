@@ -4,7 +4,7 @@ import pytest
 from PIL import Image
 
 from stillseek.data.own_videos.annotated_files import VideoFolder
-from stillseek.data.own_videos.reading import read_annotations
+from stillseek.data.own_videos.annotation_formats import read_annotations
 from stillseek.data.own_videos.targets import Found, find_targets
 from stillseek.timeline import Segment
 

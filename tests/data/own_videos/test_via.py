@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from stillseek.data.own_videos import reading
+from stillseek.data.own_videos import annotation_formats as reading
 from stillseek.data.own_videos.annotated_files import VideoFolder
 from stillseek.data.own_videos.table import Rows
 from stillseek.errors import DatasetError

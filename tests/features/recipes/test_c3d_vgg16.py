@@ -12,10 +12,10 @@ from torchvision.ops import MultiScaleRoIAlign
 from stillseek.errors import FeatureError, UsageError
 from stillseek.features.recipes.c3d import C3D
 from stillseek.features.recipes.c3d_vgg16 import C3dVgg16Recipe
-from stillseek.features.recipes.loading import load_recipe
 from stillseek.features.recipes.options import RecipeOptions
 from stillseek.features.recipes.pca_reduction import Reduction
 from stillseek.features.recipes.region_detector import RegionDetector
+from stillseek.features.recipes.registry import load_recipe
 
 
 class TinyC3D(C3D):

@@ -166,6 +166,6 @@ def test_precision_of_a_fingerprint_is_found(monkeypatch: pytest.MonkeyPatch, st
         stub.fingerprint = made[options.precision]
         return stub
 
-    monkeypatch.setattr("stillseek.features.recipes.loading.load_recipe", load)
+    monkeypatch.setattr("stillseek.features.recipes.registry.load_recipe", load)
     assert precision_of("b" * 64, "stub", RecipeOptions()) == "bf16"
     assert precision_of("f" * 16, "stub", RecipeOptions(precision="bf16")) == "fp32"

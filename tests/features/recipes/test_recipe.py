@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 
 from stillseek.errors import FeatureError, UsageError
-from stillseek.features.recipes.loading import load_recipe
 from stillseek.features.recipes.recipe import (
     QueryFeatures,
     VideoFeatures,
     crop_to_box,
     fingerprint_of,
 )
+from stillseek.features.recipes.registry import load_recipe
 from stillseek.timeline import ClipGrid
 
 IMAGE = np.arange(31 * 53 * 3, dtype=np.uint32).astype(np.uint8).reshape(31, 53, 3)

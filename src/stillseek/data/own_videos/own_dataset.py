@@ -8,9 +8,9 @@ from pathlib import Path
 from stillseek.data.annotations import Cleaning
 from stillseek.data.manifest import Manifest, dataset_output, refuse_other_source, write_manifest
 from stillseek.data.own_videos.annotated_files import VideoFolder, images_of_labels, relative_path
+from stillseek.data.own_videos.annotation_formats import read_annotations
 from stillseek.data.own_videos.hashes import input_hashes
 from stillseek.data.own_videos.queries import Picture, Pictures
-from stillseek.data.own_videos.reading import read_annotations
 from stillseek.data.own_videos.splits import SplitBy, split_targets
 from stillseek.data.own_videos.table import DIGITS, Rows
 from stillseek.data.own_videos.targets import Found, Target, find_targets, image_error

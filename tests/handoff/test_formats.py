@@ -14,7 +14,7 @@ import webvtt
 
 from stillseek.errors import MediaError, UsageError
 from stillseek.handoff.clips import cut_selections
-from stillseek.handoff.handing_off import HandoffFormat, write_handoff, write_selections
+from stillseek.handoff.formats import HandoffFormat, write_handoff, write_selections
 from stillseek.handoff.selection import Selection
 from stillseek.media import cut, probe
 from stillseek.timeline import Moment, Segment

@@ -3,7 +3,7 @@ import pytest
 
 from stillseek.errors import NotDrawnWarning
 from stillseek.features import load_recipe
-from stillseek.features.recipes.drawn_video import looks_drawn, warn_unless_drawn
+from stillseek.features.recipes.looks_drawn import looks_drawn, warn_unless_drawn
 from stillseek.features.recipes.pocket import PocketRecipe
 
 

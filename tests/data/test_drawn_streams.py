@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from samples import make_sample
 
-from stillseek.data import drawn
+from stillseek.data import drawn_streams as drawn
 from stillseek.data.augmentation import Augmentation
 from stillseek.data.batching import BatchLoader, batch_indices, num_steps_of
-from stillseek.data.drawn import DrawnStreams, FeatureBank, Picture, Shot
+from stillseek.data.drawn_streams import DrawnStreams, FeatureBank, Picture, Shot
 from stillseek.data.example import ExampleSet
 from stillseek.data.sample import Sample
 from stillseek.errors import UsageError

@@ -1,7 +1,7 @@
 import pytest
 
 from stillseek.errors import UsageError
-from stillseek.experiments.plan import LAYERS, PROFILES, RUNS, seeds_of, trainings_of
+from stillseek.experiments.methods import LAYERS, PROFILES, RUNS, seeds_of, trainings_of
 
 QUICK, FULL = PROFILES["quick"], PROFILES["full"]
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stillseek.errors import FeatureError
-from stillseek.localize.search import SearchMethod, find_moments
+from stillseek.localize.window_search import SearchMethod, find_moments
 from stillseek.models.head_outputs import clip_scores_output, segment_scores_output
 from stillseek.tensors import LocalizerOutput, SegmentScores
 from stillseek.timeline import ClipGrid

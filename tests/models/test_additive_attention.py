@@ -3,8 +3,8 @@ import math
 import pytest
 import torch
 
-from stillseek.models import pairs
-from stillseek.models.pairs import additive_context, pair_engine
+from stillseek.models import additive_attention as pairs
+from stillseek.models.additive_attention import additive_context, pair_engine
 from stillseek.models.plain import masked_softmax, order_visibility
 
 DIRECTIONS = ["forward", "backward"]
