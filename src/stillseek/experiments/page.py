@@ -20,8 +20,9 @@ from stillseek.experiments.places import FIGURES_FOLDER
 from stillseek.experiments.plan import PROFILES, SAIL, ProfileName, RunName, trainings_of
 from stillseek.experiments.tables import Row, SplitAnswers, Table, tables_of
 from stillseek.experiments.trainings import TrainingRecord, read_records
-from stillseek.files import MADE_BY, replacing
+from stillseek.files import MADE_BY
 from stillseek.media.picture_files import save_figure
+from stillseek.records import write_text_atomic
 
 _DPI = 120
 _TRAINING_HEADER = ("method", "seed", "weights", "epochs", "kept", "validation mIoU")
@@ -103,9 +104,9 @@ def write_reports(
         trainings=read_records(out, trainings_of(runs, seeds, chosen)),
         figures=figures,
     )
-    _write(out / "report.json", json.dumps(asdict(report), indent=2) + "\n")
-    _write(out / "report.md", markdown_of(report))
-    _write(out / "report.html", _html_of(report, out))
+    write_text_atomic(out / "report.json", json.dumps(asdict(report), indent=2) + "\n")
+    write_text_atomic(out / "report.md", markdown_of(report))
+    write_text_atomic(out / "report.html", _html_of(report, out))
     return report
 
 
@@ -233,8 +234,3 @@ def _html_of(report: Report, out: Path) -> str:
         notes=_NOTES,
         made_by=MADE_BY,
     )
-
-
-def _write(path: Path, text: str) -> None:
-    with replacing(path) as place:
-        place.write_text(text, encoding="utf-8")

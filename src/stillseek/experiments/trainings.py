@@ -15,10 +15,9 @@ from typing import Protocol
 from stillseek.errors import StillseekError
 from stillseek.experiments.places import HEADS_FOLDER, STEPS_FOLDER
 from stillseek.experiments.plan import Profile, Training
-from stillseek.files import replacing
 from stillseek.models.checkpoint import load_checkpoint
 from stillseek.models.checkpoint_header import HEAD_FOLDER
-from stillseek.records import parse_object, parse_record, read_text
+from stillseek.records import parse_object, parse_record, read_text, write_text_atomic
 
 # Enough to see at a glance what happened last.
 _WAIT_SECONDS = 0.2
@@ -125,8 +124,8 @@ def run_trainings(
                     raise StillseekError(_failure(training, code, out))
                 command = _command(training, data, out, profile)
                 record = _record(training, command, out, time.perf_counter() - began)
-                with replacing(record_path(out, training)) as place:
-                    place.write_text(json.dumps(asdict(record), indent=2) + "\n", "utf-8")
+                text = json.dumps(asdict(record), indent=2) + "\n"
+                write_text_atomic(record_path(out, training), text)
                 done += 1
                 score = f"validation mIoU {record.best_validation_miou:.2%}"
                 on_event(f"{done} of {total}: {record.name}, seed {record.seed}: {score}")
