@@ -6,7 +6,8 @@ images 1.1" keeps of a video (https://docs.cvat.ai/docs/manual/advanced/xml_form
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -60,13 +61,10 @@ def read_cvat(path: Path, videos: VideoFolder) -> Rows:
         for place in ("task", "project", "job")
         for name in root.iterfind(f"meta/{place}/labels/label/name")
     }
-    entries: list[tuple[str, object]] = []
-    for run in (*_of_tracks(root, tasks, path), *_of_tags(root, tasks, path)):
-        try:
-            entries.append((run.where, _values(run, tasks, labels, videos)))
-        except UsageError as error:
-            entries.append((run.where, error))
-    return replace(collect(entries), elsewhere=True)
+    runs = (*_of_tracks(root, tasks, path), *_of_tags(root, tasks, path))
+    return collect(
+        ((run.where, partial(_values, run, tasks, labels, videos)) for run in runs), elsewhere=True
+    )
 
 
 def _values(

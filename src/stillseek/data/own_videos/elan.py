@@ -5,14 +5,14 @@ schema is EAF 3.0 (https://www.mpi.nl/tools/elan/EAFv3.0.xsd), which older files
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from stillseek.data.own_videos.annotated_files import file_name
 from stillseek.data.own_videos.markup import attribute_of, read_xml
 from stillseek.data.own_videos.table import Rows, collect
-from stillseek.errors import DatasetError, UsageError
+from stillseek.errors import DatasetError
 
 
 def read_elan(path: Path, tier: str | None) -> Rows:
@@ -50,21 +50,20 @@ def read_elan(path: Path, tier: str | None) -> Rows:
     if tier is not None and tier not in tiers:
         names = ", ".join(map(repr, tiers)) or "none"
         raise DatasetError(f"{path}: there is no tier {tier!r}; it has {names}")
-    entries: list[tuple[str, object]] = []
-    for name in tiers if tier is None else [tier]:
-        for where, annotation in _aligned(tiers[name], path):
-            try:
-                start, end = (
-                    _seconds(annotation, f"TIME_SLOT_REF{number}", slots, origin)
-                    for number in (1, 2)
-                )
-            except DatasetError as error:
-                entries.append((where, UsageError(str(error))))
-                continue
-            label = (annotation.findtext("ANNOTATION_VALUE") or "").strip() or name
-            values = {"video": file_name(video), "start": start, "end": end, "label": label}
-            entries.append((where, values))
-    return replace(collect(entries), elsewhere=True)
+
+    def values(annotation: ET.Element, name: str) -> dict[str, object]:
+        start, end = (
+            _seconds(annotation, f"TIME_SLOT_REF{number}", slots, origin) for number in (1, 2)
+        )
+        label = (annotation.findtext("ANNOTATION_VALUE") or "").strip() or name
+        return {"video": file_name(video), "start": start, "end": end, "label": label}
+
+    entries = (
+        (where, partial(values, annotation, name))
+        for name in (tiers if tier is None else [tier])
+        for where, annotation in _aligned(tiers[name], path)
+    )
+    return collect(entries, elsewhere=True)
 
 
 def _aligned(tier: ET.Element, path: Path) -> Iterator[tuple[str, ET.Element]]:

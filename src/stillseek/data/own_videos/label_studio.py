@@ -7,7 +7,6 @@ as those of ``Labels`` on sound that plays with a video.
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -64,7 +63,7 @@ def read_label_studio(
     if tag is not None and tag not in names:
         listed = ", ".join(map(repr, sorted(names))) or "none"
         raise DatasetError(f"{path}: no region is of a control tag {tag!r}; it has {listed}")
-    return replace(collect(entries), elsewhere=True)
+    return collect(entries, elsewhere=True)
 
 
 def _results(task: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

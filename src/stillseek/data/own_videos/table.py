@@ -110,20 +110,21 @@ def read_entries(entries: Sequence[object], path: Path) -> Rows:
     return replace(read, unread=tuple(sorted(keys - known)))
 
 
-def collect(entries: Iterable[tuple[str, object]]) -> Rows:
+def collect(entries: Iterable[tuple[str, object]], *, elsewhere: bool = False) -> Rows:
     """Entries as rows; of each one that is broken, what is wrong with it.
 
     Args:
         entries: File and line or entry, and the values under the names of the columns; or, in
-            place of the values, the error that they gave.
+            place of the values, what gives them, or the error that they gave.
+        elsewhere: As of `Rows`.
     """
     rows, problems = [], []
     for where, values in entries:
         try:
-            rows.append(_parse_row(values, where))
-        except UsageError as error:
+            rows.append(_parse_row(values() if callable(values) else values, where))
+        except (DatasetError, UsageError) as error:
             problems.append(f"{where}: {error}")
-    return Rows(rows=tuple(rows), problems=tuple(problems))
+    return Rows(rows=tuple(rows), problems=tuple(problems), elsewhere=elsewhere)
 
 
 def parse_seconds(value: object, name: str) -> float:
