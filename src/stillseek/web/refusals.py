@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from stillseek.errors import LibraryError, MediaError, StillseekError, UsageError
+from stillseek.errors import LibraryError, StillseekError, UsageError
 
 ErrorType = Literal[
     "usage",
@@ -66,12 +66,10 @@ def refusal_of(error: Exception) -> RefusedError:
             return error
         case UsageError():
             return RefusedError("usage", str(error))
-        case MediaError():
-            return RefusedError("media", str(error))
         case LibraryError():
             return RefusedError("conflict", str(error))
         case StillseekError():
-            # Features that cannot be used, and the like: of what was asked for, not of the service.
+            # Files, features that cannot be used, and the like: of what was asked for.
             return RefusedError("media", str(error))
         case _:
             return RefusedError(
