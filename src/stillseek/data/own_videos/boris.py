@@ -43,12 +43,7 @@ class _Media:
     offset_seconds: float = 0.0
 
     def place(self, start: object, stop: object, label: object) -> Mapping[str, object]:
-        """A state in the time of the video that shows it.
-
-        Raises:
-            UsageError: A time is none, the state runs from one video to the next, or nothing says
-                in which it is.
-        """
+        """A state in the time of the video that shows it."""
         begin, end = (
             parse_seconds(time, name) - self.offset_seconds
             for time, name in ((start, "start"), (stop, "stop"))

@@ -10,9 +10,11 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from stillseek.data.own_videos.annotated_files import file_name
-from stillseek.data.own_videos.markup import attribute_of, read_xml
+from stillseek.data.own_videos.markup import attribute_of, read_xml, whole_number
 from stillseek.data.own_videos.table import Rows, collect
 from stillseek.errors import DatasetError
+
+_UNIT = "whole number of milliseconds"
 
 
 def read_elan(path: Path, tier: str | None) -> Rows:
@@ -41,7 +43,7 @@ def read_elan(path: Path, tier: str | None) -> Rows:
     if media is None:
         raise DatasetError(f"{path} names no video; link one in ELAN (Edit > Linked Files)")
     video = media.get("RELATIVE_MEDIA_URL") or attribute_of(media, "MEDIA_URL", str(path))
-    origin = _milliseconds(media.get("TIME_ORIGIN", "0"), f"{path}, TIME_ORIGIN")
+    origin = whole_number(media.get("TIME_ORIGIN", "0"), f"{path}, TIME_ORIGIN", what=_UNIT)
     slots = {
         attribute_of(slot, "TIME_SLOT_ID", str(path)): slot.get("TIME_VALUE")
         for slot in root.iterfind("TIME_ORDER/TIME_SLOT")
@@ -79,11 +81,4 @@ def _seconds(
     slot = attribute_of(annotation, reference, reference)
     if (value := slots.get(slot)) is None:
         raise DatasetError(f"{reference} is {slot!r}, which has no time; align it in ELAN")
-    return (_milliseconds(value, f"time slot {slot!r}") + origin) / 1000
-
-
-def _milliseconds(text: str, where: str) -> int:
-    try:
-        return int(text)
-    except ValueError as error:
-        raise DatasetError(f"{where}: {text!r} is no whole number of milliseconds") from error
+    return (whole_number(value, f"time slot {slot!r}", what=_UNIT) + origin) / 1000

@@ -7,7 +7,6 @@ as those of ``Labels`` on sound that plays with a video.
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -107,20 +106,13 @@ def _times(
         return
     rate = videos.frame_rate(video)
     for each in value["ranges"]:
-        yield _seconds(each["start"], each["end"], rate)
-
-
-def _seconds(first: object, last: object, rate: Fraction) -> tuple[float, float]:
-    """The time that frames of a range are shown.
-
-    Raises:
-        UsageError: A frame is no whole number of at least 0.
-    """
-    match first, last:
-        case int(), int() if not isinstance(first, bool) and 0 <= first <= last:
-            return float(max(0, first - 1) / rate), float(last / rate)
-        case _:
-            raise UsageError(f"a range from {first!r} to {last!r}, expected numbers of frames")
+        match each["start"], each["end"]:
+            case int() as first, int() as last if (
+                not isinstance(first, bool) and 0 <= first <= last
+            ):
+                yield float(max(0, first - 1) / rate), float(last / rate)
+            case first, last:
+                raise UsageError(f"a range from {first!r} to {last!r}, expected numbers of frames")
 
 
 def _video(data: Mapping[str, Any]) -> str | None:
