@@ -138,7 +138,8 @@ class Training:
     @property
     def place(self) -> str:
         """Its name for files: letters, digits and dashes."""
-        return f"{file_name(self.method.name)}_{self.seed}"
+        name = "".join(c if c.isalnum() or c in "+" else "-" for c in self.method.name)
+        return f"{name}_{self.seed}"
 
     def arguments(self, profile: Profile) -> tuple[str, ...]:
         """What ``stillseek train`` takes for it, data set and folder apart."""
@@ -146,11 +147,6 @@ class Training:
         own = (*profile.sizes.get(method.model, ()), *method.arguments)
         named = ("--model", method.model, "--name", method.name, "--seed", str(self.seed))
         return (*named, *profile.schedule, *own)
-
-
-def file_name(name: str) -> str:
-    """A name of a table as one for files."""
-    return "".join(c if c.isalnum() or c in "+" else "-" for c in name)
 
 
 def seeds_of(run: RunName, seeds: Sequence[int], profile: Profile) -> tuple[int, ...]:

@@ -19,7 +19,6 @@ from stillseek.models.checkpoint import load_checkpoint
 from stillseek.models.checkpoint_header import HEAD_FOLDER
 from stillseek.records import parse_object, parse_record, read_text, write_text_atomic
 
-# Enough to see at a glance what happened last.
 _WAIT_SECONDS = 0.2
 
 
