@@ -17,7 +17,7 @@ from stillseek.experiments.claims import Claim, claims_of, in_points
 from stillseek.experiments.examples import draw_example, read_attention
 from stillseek.experiments.figures import draw_layers, draw_methods, label_of
 from stillseek.experiments.places import FIGURES_FOLDER
-from stillseek.experiments.plan import PROFILES, SAIL, ProfileName, RunName, trainings_of
+from stillseek.experiments.plan import PROFILES, SAIL, RunName, Settings, trainings_of
 from stillseek.experiments.tables import Row, SplitAnswers, Table, tables_of
 from stillseek.experiments.trainings import TrainingRecord, read_records
 from stillseek.files import MADE_BY
@@ -57,35 +57,24 @@ class Report:
     figures: Mapping[str, str]
 
 
-def write_reports(
-    out: Path,
-    manifest: Manifest,
-    *,
-    runs: Sequence[RunName],
-    seeds: Sequence[int],
-    profile: ProfileName,
-    recipe: str,
-) -> Report:
+def write_reports(out: Path, manifest: Manifest, settings: Settings) -> Report:
     """Makes report and figures from what is in the folder: predictions, and records.
 
     Args:
         out: Folder of the experiment.
         manifest: The data set; its videos are read for the examples.
-        runs: What is shown.
-        seeds: Seeds that are shown.
-        profile: How heads were trained.
-        recipe: Recipe of the features, for people.
+        settings: What is shown.
 
     Raises:
         DatasetError: A file is broken.
         MediaError: A video of an example cannot be read.
     """
-    chosen = PROFILES[profile]
+    runs, seeds, profile = settings.runs, settings.seeds, PROFILES[settings.profile]
     tables: list[Table] = []
     claims: list[Claim] = []
     for split in splits_of(manifest):
         answers = SplitAnswers.of(manifest, split, read_answers(out, split))
-        of_split = list(tables_of(answers, runs, seeds, chosen))
+        of_split = list(tables_of(answers, runs, seeds, profile))
         tables += of_split
         if split == "test":
             claims += claims_of(answers, of_split, seeds if "methods" in runs else ())
@@ -95,13 +84,13 @@ def write_reports(
             "data set": manifest.header.source,
             "samples": manifest.header.samples_sha256[:16],
             "settings": manifest.header.settings_sha256[:16],
-            "recipe": recipe,
-            "profile": profile,
+            "recipe": settings.recipe,
+            "profile": settings.profile,
             "seeds": ", ".join(map(str, seeds)),
         },
         tables=tuple(tables),
         claims=tuple(claims),
-        trainings=read_records(out, trainings_of(runs, seeds, chosen)),
+        trainings=read_records(out, trainings_of(runs, seeds, profile)),
         figures=figures,
     )
     write_text_atomic(out / "report.json", json.dumps(asdict(report), indent=2) + "\n")

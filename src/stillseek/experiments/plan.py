@@ -123,6 +123,27 @@ PROFILES: Mapping[ProfileName, Profile] = {
 }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What a folder's heads and answers belong to, and all that it was asked for.
+
+    Attributes:
+        samples_sha256: Hash of the data set's samples.
+        recipe: Recipe of the features.
+        fingerprint: Its fingerprint.
+        profile: How heads are trained.
+        runs: What is shown.
+        seeds: Seeds that are shown.
+    """
+
+    samples_sha256: str
+    recipe: str
+    fingerprint: str
+    profile: ProfileName
+    runs: tuple[RunName, ...]
+    seeds: tuple[int, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Training:
     """A method with a seed.

@@ -10,7 +10,6 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Protocol
 
 from stillseek.errors import StillseekError
 from stillseek.experiments.places import HEADS_FOLDER, STEPS_FOLDER
@@ -22,23 +21,7 @@ from stillseek.records import parse_object, parse_record, read_text, write_text_
 _WAIT_SECONDS = 0.2
 
 
-class Process(Protocol):
-    """What `subprocess.Popen` is here."""
-
-    def poll(self) -> int | None:
-        """The exit status; None while it runs."""
-        ...
-
-    def terminate(self) -> None:
-        """Asks it to end."""
-        ...
-
-    def wait(self) -> int:
-        """Waits for its end."""
-        ...
-
-
-StartCommand = Callable[[Sequence[str], Path], Process]
+StartCommand = Callable[[Sequence[str], Path], subprocess.Popen[bytes]]
 """Starts ``stillseek`` with arguments; what it says goes to a file."""
 
 
@@ -106,7 +89,7 @@ def run_trainings(
         StillseekError: A training failed; the others are stopped, and resume another time.
     """
     waiting = deque(t for t in trainings if not record_path(out, t).exists())
-    running: dict[Training, tuple[Process, float]] = {}
+    running: dict[Training, tuple[subprocess.Popen[bytes], float]] = {}
     done, total = len(trainings) - len(waiting), len(trainings)
     try:
         while waiting or running:
