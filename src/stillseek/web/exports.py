@@ -10,7 +10,7 @@ from typing import Any
 
 from stillseek.errors import StillseekError
 from stillseek.files import replacing, safe_name
-from stillseek.handoff.clips import CutClip, cut_selections, short_stem
+from stillseek.handoff.clips import cut_selections, short_stem
 from stillseek.handoff.handing_off import HandoffFormat, write_selections
 from stillseek.handoff.selection import Selection
 from stillseek.timeline import Segment
@@ -92,7 +92,12 @@ def cut_to_zip(
                 # Video does not get smaller.
                 archive.write(clip.path, clip.path.name, zipfile.ZIP_STORED)
     return [
-        _told(clip, moment["source"])
+        {
+            "name": clip.path.name,
+            "source": moment["source"],
+            "start_seconds": clip.segment.start_seconds,
+            "end_seconds": clip.segment.end_seconds,
+        }
         for clip, moment in zip(clips, request["moments"], strict=True)
     ]
 
@@ -106,15 +111,6 @@ def _told_without(place: str) -> Iterator[None]:
         refusal = refusal_of(error)
         message = re.sub(rf"{re.escape(place)}/(\w+/)?", "", refusal.message)
         raise RefusedError(refusal.kind, message, status=refusal.status) from error
-
-
-def _told(clip: CutClip, source: str) -> dict[str, object]:
-    return {
-        "name": clip.path.name,
-        "source": source,
-        "start_seconds": clip.segment.start_seconds,
-        "end_seconds": clip.segment.end_seconds,
-    }
 
 
 def _selections(

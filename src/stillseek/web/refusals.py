@@ -18,7 +18,7 @@ ErrorType = Literal[
     "failed",
 ]
 
-_STATUS: dict[ErrorType, int] = {
+STATUS: dict[ErrorType, int] = {
     "usage": 400,
     "media": 422,
     "not_found": 404,
@@ -51,7 +51,7 @@ class RefusedError(StillseekError):
         super().__init__(message)
         self.kind: ErrorType = kind
         self.message = message
-        self.status = status or _STATUS[kind]
+        self.status = status or STATUS[kind]
 
     @property
     def headers(self) -> dict[str, str]:
