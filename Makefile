@@ -75,7 +75,7 @@ docs: $(DEV)  ## build the documentation into site/
 	$(BIN)/mkdocs build --strict
 
 # These need data of your own, are no scripts, or draw.
-NO_BENCH := $(addprefix benchmarks/,activity_ibal.py library_composed.py photographs.py pages.py picture.py random_recipes.py rooms.py reproduce.py)
+NO_BENCH := $(addprefix benchmarks/,activity_ibal.py library_composed.py photographs.py pages.py picture.py random_draws.py random_recipes.py rooms.py reproduce.py)
 NO_BENCH += $(addprefix benchmarks/lite_,domains.py engines.py head.py projection.py sizes.py)
 
 bench: $(DEV)  ## run every benchmark that needs no outside data; trains for hours

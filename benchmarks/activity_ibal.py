@@ -23,6 +23,7 @@ from pathlib import Path
 
 import numpy as np
 from pages import DOCS, fill
+from random_draws import Scores, drawn_scores, grid_pairs, mean_scores, training_lengths
 
 from stillseek.data.activity_ibal import (
     CLASS_SPLIT_SEED,
@@ -41,13 +42,6 @@ from stillseek.evaluation.priors import (
     fit_centre_length,
     random_prior,
     whole_video_prior,
-)
-from stillseek.evaluation.random_draws import (
-    Scores,
-    drawn_scores,
-    grid_pairs,
-    mean_scores,
-    training_lengths,
 )
 from stillseek.synthetic.composed.lengths import LEVELS
 
@@ -239,6 +233,9 @@ def random_rows(samples: tuple[Sample, ...]) -> list[str]:
         for name, exact, drawn in ways(chosen, train):
             lines.append(f"| {queries} | {name}, exact | {cells(exact)} |")
             if drawn is not None:
+                # Five standard errors: among some thirty figures chance does not reach them.
+                error_of_mean = drawn.std(0, ddof=1) / len(drawn) ** 0.5
+                assert (abs(drawn.mean(0) - exact) <= 5 * error_of_mean).all(), name
                 spread = [
                     f"{a:.2f} [{b:.2f}]" for a, b in zip(drawn.mean(0), drawn.std(0), strict=True)
                 ]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from stillseek.errors import UsageError
-from stillseek.evaluation.metrics import MeanTemporalIoU, TemporalIoUAbove
+from stillseek.evaluation.metrics import MeanTemporalIoU
 
 TARGET = np.tile([0.0, 10.0], (5, 1))
 # IoU 1, 0.5, 0.3, 0 (reversed), 0.7
@@ -15,13 +15,6 @@ def test_miou_is_the_mean_over_samples():
     metric = MeanTemporalIoU()
     metric.update(PREDICTED, TARGET)
     assert metric.compute().item() == (1 + 0.5 + 0.3 + 0 + 0.7) / 5
-
-
-@pytest.mark.parametrize(("threshold", "share"), [(0.3, 3 / 5), (0.5, 2 / 5), (0.7, 1 / 5)])
-def test_an_iou_equal_to_the_threshold_does_not_count(threshold, share):
-    metric = TemporalIoUAbove(threshold)
-    metric.update(PREDICTED, TARGET)
-    assert metric.compute().item() == share
 
 
 def test_batches_and_processes_add_up():
@@ -50,15 +43,3 @@ def test_no_sample_is_refused_not_nan():
     metric.update(PREDICTED[:0], TARGET[:0])
     with pytest.raises(UsageError, match="no sample"):
         metric.compute()
-
-
-@pytest.mark.parametrize("threshold", [1.0, 30.0, -0.1])
-def test_a_threshold_outside_is_refused(threshold):
-    with pytest.raises(UsageError, match=rf"\[0, 1\), got {threshold}"):
-        TemporalIoUAbove(threshold)
-
-
-def test_above_nothing_is_any_overlap():
-    metric = TemporalIoUAbove(0.0)
-    metric.update(PREDICTED, TARGET)
-    assert metric.compute().item() == 4 / 5

@@ -2,14 +2,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stillseek.evaluation.overlap import (
-    THRESHOLDS,
-    oracle_ious,
-    overlap_seconds,
-    segment_bounds,
-    temporal_iou,
-)
-from stillseek.timeline import ClipGrid, Segment
+from stillseek.evaluation.overlap import THRESHOLDS, overlap_seconds, segment_bounds, temporal_iou
+from stillseek.timeline import Segment
 
 
 def test_hand_computed_values():
@@ -56,11 +50,3 @@ def test_agrees_with_the_segments_own_iou(first, second):
     # Two orders of the same few float64 operations.
     assert abs(found - one.iou(two)) < 1e-12
     assert 0 <= found <= 1
-
-
-def test_the_oracle_is_what_the_grid_allows():
-    fine = ClipGrid(stride_seconds=1.0, length_seconds=1.0, duration_seconds=60.0)
-    coarse = ClipGrid(stride_seconds=8.0, length_seconds=16.0, duration_seconds=60.0)
-    segment = Segment(11.0, 30.0)
-    # Coarse: steps 1 to 3, whose time is [8, 32).
-    assert oracle_ious([fine, coarse], [segment, segment]).tolist() == [1.0, 19 / 24]

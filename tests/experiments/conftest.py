@@ -1,6 +1,6 @@
 """A small data set with features in memory, and trainings that end at once."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
@@ -12,6 +12,7 @@ from samples import make_sample
 
 from stillseek.data.manifest import Manifest, write_manifest
 from stillseek.data.sample import Sample
+from stillseek.evaluation.predictions import Prediction, Predictions, PredictionsHeader
 from stillseek.features import QueryFeatures, VideoFeatures
 from stillseek.models.catalog import MODELS
 from stillseek.models.checkpoint import Checkpoint, save_checkpoint
@@ -64,6 +65,23 @@ def manifest(tmp_path_factory: pytest.TempPathFactory) -> Manifest:
     return write_manifest(
         tmp_path_factory.mktemp("own") / "dataset", samples, source="test", seed=0, settings={}
     )
+
+
+@pytest.fixture(scope="session")
+def answers_of() -> Callable[..., Predictions]:
+    """Answers that begin right and have a share of the right length: their IoU."""
+
+    def make(samples, share_of, model="sail", *, checkpoint="c", decode="joint", seed=0):
+        header = PredictionsHeader(model=model, checkpoint=checkpoint, decode=decode, seed=seed)
+        rows = []
+        for number, sample in enumerate(samples):
+            start, length = sample.segment.start_seconds, sample.segment.duration_seconds
+            end = start + share_of(number, sample) * length
+            times = {"start_seconds": start, "end_seconds": end}
+            rows.append(Prediction(sample_id=sample.sample_id, score=1.0, **times))
+        return Predictions(header=header, rows=tuple(rows))
+
+    return make
 
 
 class RandomFeatures:

@@ -1,6 +1,5 @@
 import numpy as np
 
-from stillseek.evaluation.predictions import Prediction, Predictions, PredictionsHeader
 from stillseek.experiments.examples import Attention, choose_samples, heat_of
 
 
@@ -22,19 +21,12 @@ def test_heat_is_the_mean_of_the_regions_over_a_pixel() -> None:
     np.testing.assert_allclose(heat, [expected[0], expected[1], expected[1], expected[0]])
 
 
-def test_samples_are_chosen_by_a_rule(manifest) -> None:
+def test_samples_are_chosen_by_a_rule(manifest, answers_of) -> None:
     samples = manifest.of_split("test")
-    header = PredictionsHeader(model="sail", checkpoint="c", decode="joint", seed=0)
-    rows = []
-    for number, sample in enumerate(samples):
-        start = sample.segment.start_seconds
-        # The later in the list, the better.
-        end = start + sample.segment.duration_seconds * (number + 1) / len(samples)
-        rows.append(
-            Prediction(sample_id=sample.sample_id, start_seconds=start, end_seconds=end, score=1.0)
-        )
+    # The later in the list, the better.
+    answers = answers_of(samples, lambda number, _: (number + 1) / len(samples))
 
-    chosen = choose_samples(samples, Predictions(header=header, rows=tuple(rows)))
+    chosen = choose_samples(samples, answers)
 
     # Simple ones are 0, 1, 3, 4 of videos a, a, c, d: the best but for a tenth, then the middle of
     # those of other videos, then the worst of the rest; then of the Difficult ones, 2 and 5 of b

@@ -2,7 +2,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from stillseek.evaluation.predictions import Prediction, Predictions, PredictionsHeader
+from stillseek.evaluation.predictions import Predictions
 from stillseek.evaluation.score_tables import Estimate
 from stillseek.experiments.claims import claims_of, in_points, verdict_of
 from stillseek.experiments.methods import LAYERS, PROFILES, RunName
@@ -16,23 +16,14 @@ TRAINED = (
 
 
 @pytest.fixture
-def make_run(manifest):
-    def make(model, *, seed=0, decode="joint", share=1.0, trained=True, hard=None) -> Predictions:
-        """Answers that begin right and have a share of the right length: their IoU."""
-        rows = []
-        for sample in manifest.of_split("test"):
-            start, length = sample.segment.start_seconds, sample.segment.duration_seconds
-            part = hard if hard is not None and sample.query_kind == "difficult" else share
-            end = start + part * length
-            rows.append(
-                Prediction(
-                    sample_id=sample.sample_id, start_seconds=start, end_seconds=end, score=1.0
-                )
-            )
-        header = PredictionsHeader(
-            model=model, checkpoint="c" if trained else None, decode=decode, seed=seed
-        )
-        return Predictions(header=header, rows=tuple(rows))
+def make_run(manifest, answers_of):
+    def make(model, *, share=1.0, trained=True, hard=None, **of_header) -> Predictions:
+        def share_of(_, sample) -> float:
+            return hard if hard is not None and sample.query_kind == "difficult" else share
+
+        checkpoint = "c" if trained else None
+        samples = manifest.of_split("test")
+        return answers_of(samples, share_of, model, checkpoint=checkpoint, **of_header)
 
     return make
 

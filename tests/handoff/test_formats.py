@@ -8,6 +8,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import av
+import numpy as np
 import opentimelineio
 import pytest
 import webvtt
@@ -239,9 +240,6 @@ def test_a_list_says_where_sources_count_otherwise(long_video: LongVideo, tmp_pa
 
 
 def test_sound_is_handed_off_where_there_is_some(write_clip: LongVideo, tmp_path: Path) -> None:
-    import av
-    import numpy as np
-
     silent = write_clip(seconds=1.0, rate=25)
     video = tmp_path / "sound.mp4"
     with av.open(str(silent)) as source, av.open(str(video), "w") as made:
@@ -347,8 +345,6 @@ def test_a_rate_without_a_name_keeps_its_frames_in_final_cut(
 
 
 def test_frames_are_counted_from_the_first_one_shown(tmp_path: Path, long_video: LongVideo) -> None:
-    import av
-
     plain = long_video(tmp_path / "plain.mov", rate=Fraction(25), seconds=2.0)
     late = tmp_path / "late.mkv"
     with av.open(str(plain)) as source, av.open(str(late), "w") as made:

@@ -9,7 +9,7 @@ by OpenTimelineIO.
 
 import csv
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from xml.etree import ElementTree
@@ -98,26 +98,40 @@ def bounds_of(case: Case) -> list[tuple[int, int]]:
 def export(
     case: Case, video: Path, name: str, *, start_at_zero: bool = False
 ) -> tuple[Path, list[tuple[int, int]]]:
-    """A file with a selection for each of the bounds, and the source frames that it is to have."""
+    """A file with a selection for each of the bounds, and these bounds."""
     path, bounds = video.with_name(name), bounds_of(case)
     selections = [
         Selection(video=video, segment=Segment(float(first / case.exact), float(last / case.exact)))
         for first, last in bounds
     ]
     write_selections(selections, path, start_at_zero=start_at_zero)
-    first = 0 if start_at_zero else case.first
-    return path, [(first + start, first + end) for start, end in bounds]
+    return path, bounds
+
+
+@pytest.fixture(params=[False, True], ids=["source", "zero"])
+def exported(case_and_video: tuple[Case, Path], request: pytest.FixtureRequest):
+    """Writes a file; gives how its frames are to be counted, it, and the frames it is to have."""
+    case, video = case_and_video
+    counted = replace(case, timecode=None) if request.param else case
+
+    def write(name: str) -> tuple[Case, Path, list[tuple[int, int]]]:
+        path, bounds = export(case, video, name, start_at_zero=request.param)
+        return counted, path, [(counted.first + a, counted.first + b) for a, b in bounds]
+
+    return write
+
+
+def uri_of(path: Path) -> str:
+    """Of the video beside a file."""
+    return path.with_name("match.mov").as_uri()
 
 
 def number_of(timecode: str, rate: Fraction) -> int:
     return int(from_timecode(timecode, float(rate)).value)
 
 
-@pytest.mark.parametrize("start_at_zero", [False, True])
-def test_edl(case_and_video: tuple[Case, Path], start_at_zero: bool) -> None:
-    case, video = case_and_video
-
-    path, expected = export(case, video, "found.edl", start_at_zero=start_at_zero)
+def test_edl(exported) -> None:
+    case, path, expected = exported("found.edl")
 
     timeline = opentimelineio.adapters.read_from_file(str(path), rate=float(case.exact))
     (track,) = timeline.tracks
@@ -129,23 +143,18 @@ def test_edl(case_and_video: tuple[Case, Path], start_at_zero: bool) -> None:
     lengths = [end - start for start, end in expected]
     assert [r.start_time.value for r in record] == [sum(lengths[:i]) for i in range(len(lengths))]
     modes = [line for line in path.read_text().splitlines() if line.startswith("FCM")]
-    is_drop = case.is_drop and not start_at_zero
-    assert modes == ["FCM: DROP FRAME" if is_drop else "FCM: NON-DROP FRAME"]
+    assert modes == ["FCM: DROP FRAME" if case.is_drop else "FCM: NON-DROP FRAME"]
 
 
-@pytest.mark.parametrize("start_at_zero", [False, True])
-def test_fcpxml(case_and_video: tuple[Case, Path], start_at_zero: bool) -> None:
-    case, video = case_and_video
-
-    path, expected = export(case, video, "found.fcpxml", start_at_zero=start_at_zero)
+def test_fcpxml(exported) -> None:
+    case, path, expected = exported("found.fcpxml")
 
     root = ElementTree.parse(path).getroot()
     (asset,), (sequence,) = root.iter("asset"), root.iter("sequence")
     formats = {made.get("id"): seconds(made, "frameDuration") for made in root.iter("format")}
     frame, record = formats[asset.get("format")], formats[sequence.get("format")]
     assert (1 / frame, 1 / record) == (case.exact, case.exact)
-    first = 0 if start_at_zero else case.first
-    assert seconds(asset, "start") / frame == first
+    assert seconds(asset, "start") / frame == case.first
     assert seconds(asset, "duration") / frame == round(SECONDS * case.exact)
     read, offset = [], Fraction()
     for clip in root.iter("asset-clip"):
@@ -153,13 +162,12 @@ def test_fcpxml(case_and_video: tuple[Case, Path], start_at_zero: bool) -> None:
         read.append((start, start + length))
         assert seconds(clip, "offset") == offset
         offset += seconds(clip, "duration")
-        is_drop = case.is_drop and not start_at_zero
-        assert clip.get("tcFormat") == sequence.get("tcFormat") == ("DF" if is_drop else "NDF")
+        assert clip.get("tcFormat") == sequence.get("tcFormat") == ("DF" if case.is_drop else "NDF")
     assert read == expected
     assert seconds(sequence, "duration") == offset
     (timeline,) = opentimelineio.adapters.read_from_file(str(path))
     clips = timeline.find_clips()
-    assert [clip.media_reference.target_url for clip in clips] == [video.as_uri()] * len(expected)
+    assert [clip.media_reference.target_url for clip in clips] == [uri_of(path)] * len(expected)
 
 
 def seconds(element: ElementTree.Element, name: str) -> Fraction:
@@ -169,11 +177,8 @@ def seconds(element: ElementTree.Element, name: str) -> Fraction:
     return Fraction(text.removesuffix("s"))
 
 
-@pytest.mark.parametrize("start_at_zero", [False, True])
-def test_otio(case_and_video: tuple[Case, Path], start_at_zero: bool) -> None:
-    case, video = case_and_video
-
-    path, expected = export(case, video, "found.otio", start_at_zero=start_at_zero)
+def test_otio(exported) -> None:
+    case, path, expected = exported("found.otio")
 
     timeline = opentimelineio.adapters.read_from_file(str(path))
     clips = timeline.find_clips()
@@ -181,20 +186,16 @@ def test_otio(case_and_video: tuple[Case, Path], start_at_zero: bool) -> None:
     ranges = [clip.source_range for clip in clips]
     assert [(r.start_time.value, r.end_time_exclusive().value) for r in ranges] == expected
     assert {r.start_time.rate for r in ranges} == {r.duration.rate for r in ranges} == {rate}
-    first = 0 if start_at_zero else case.first
     for clip in clips:
         whole = clip.available_range()
-        assert whole.start_time == RationalTime(first, rate)
+        assert whole.start_time == RationalTime(case.first, rate)
         assert whole.duration == RationalTime(round(SECONDS * case.exact), rate)
-        assert clip.media_reference.target_url == video.as_uri()
+        assert clip.media_reference.target_url == uri_of(path)
     assert timeline.duration().value == sum(end - start for start, end in expected)
 
 
-@pytest.mark.parametrize("start_at_zero", [False, True])
-def test_premiere_markers(case_and_video: tuple[Case, Path], start_at_zero: bool) -> None:
-    case, video = case_and_video
-
-    path, expected = export(case, video, "found.premiere.csv", start_at_zero=start_at_zero)
+def test_premiere_markers(exported) -> None:
+    case, path, expected = exported("found.premiere.csv")
 
     with path.open(encoding="utf-16", newline="") as file:
         rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
@@ -202,11 +203,8 @@ def test_premiere_markers(case_and_video: tuple[Case, Path], start_at_zero: bool
     assert [number_of(row["Duration"], case.exact) for row in rows] == [b - a for a, b in expected]
 
 
-@pytest.mark.parametrize("start_at_zero", [False, True])
-def test_resolve_markers(case_and_video: tuple[Case, Path], start_at_zero: bool) -> None:
-    case, video = case_and_video
-
-    path, expected = export(case, video, "found.resolve.csv", start_at_zero=start_at_zero)
+def test_resolve_markers(exported) -> None:
+    case, path, expected = exported("found.resolve.csv")
 
     rows = read_table(path)
     for sides in ("Source", "Record"):
@@ -214,11 +212,8 @@ def test_resolve_markers(case_and_video: tuple[Case, Path], start_at_zero: bool)
     assert [number_of(row["Dur"], case.exact) for row in rows] == [b - a for a, b in expected]
 
 
-@pytest.mark.parametrize("start_at_zero", [False, True])
-def test_table(case_and_video: tuple[Case, Path], start_at_zero: bool) -> None:
-    case, video = case_and_video
-
-    path, expected = export(case, video, "found.csv", start_at_zero=start_at_zero)
+def test_table(exported) -> None:
+    case, path, expected = exported("found.csv")
 
     rows = read_table(path)
     assert read_back(rows, ("start_timecode", "end_timecode"), case.exact) == expected

@@ -10,13 +10,17 @@ from stillseek.media import VideoWriter, decode, probe
 from stillseek.media.write import AudioFormat
 
 
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "a.mp4"
+
+
 def _grey(level, height=34, width=62):
     return np.full((height, width, 3), level, np.uint8)
 
 
 @pytest.mark.parametrize("rate", [Fraction(30), Fraction(30000, 1001), Fraction(24000, 1001)])
-def test_frames_and_rate_come_back(rate, tmp_path, indices):
-    path = tmp_path / "a.mp4"
+def test_frames_and_rate_come_back(rate, path, indices):
     with VideoWriter(str(path), frame_rate=rate, preset="veryfast") as writer:
         for i in range(31):
             writer.write(_grey(30 + 6 * i))
@@ -28,8 +32,7 @@ def test_frames_and_rate_come_back(rate, tmp_path, indices):
     assert [f.seconds for f in frames] == pytest.approx([float(i / rate) for i in range(31)])
 
 
-def test_colours_come_back(tmp_path):
-    path = tmp_path / "a.mp4"
+def test_colours_come_back(path):
     colours = [(220, 30, 30), (30, 200, 40), (40, 50, 210), (255, 255, 255), (0, 0, 0)]
     with VideoWriter(path, frame_rate=Fraction(5), crf=1, preset="veryfast") as writer:
         for colour in colours:
@@ -39,8 +42,7 @@ def test_colours_come_back(tmp_path):
         np.testing.assert_allclose(frame.pixels[9, 9].astype(int), colour, atol=4)
 
 
-def test_odd_sides_repeat_the_last_pixel(tmp_path):
-    path = tmp_path / "a.mp4"
+def test_odd_sides_repeat_the_last_pixel(path):
     with VideoWriter(path, frame_rate=Fraction(5), crf=1, preset="veryfast") as writer:
         writer.write(_grey(90, height=33, width=61))
     (frame,) = decode(path)
@@ -48,16 +50,14 @@ def test_odd_sides_repeat_the_last_pixel(tmp_path):
     np.testing.assert_allclose(frame.pixels, 90, atol=2)
 
 
-def test_the_index_comes_first(tmp_path):
-    path = tmp_path / "a.mp4"
+def test_the_index_comes_first(path):
     with VideoWriter(path, frame_rate=Fraction(5)) as writer:
         writer.write(_grey(90))
     data = path.read_bytes()
     assert 0 < data.index(b"moov") < data.index(b"mdat")
 
 
-def test_frames_may_have_their_own_duration(tmp_path):
-    path = tmp_path / "a.mp4"
+def test_frames_may_have_their_own_duration(path):
     with VideoWriter(path, frame_rate=Fraction(10)) as writer:
         for seconds in (0.05, 1.2, None, 0.3):
             writer.write(_grey(90), duration_seconds=seconds)
@@ -65,8 +65,7 @@ def test_frames_may_have_their_own_duration(tmp_path):
     assert probe(path).duration_seconds == pytest.approx(1.65, abs=1e-3)
 
 
-def test_nothing_appears_before_the_end_or_after_an_error(tmp_path):
-    path = tmp_path / "a.mp4"
+def test_nothing_appears_before_the_end_or_after_an_error(path, tmp_path):
     path.write_bytes(b"the old file")
 
     def fail():
@@ -82,8 +81,7 @@ def test_nothing_appears_before_the_end_or_after_an_error(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_finished_file_replaces_the_old_one_alone(tmp_path):
-    path = tmp_path / "a.mp4"
+def test_a_finished_file_replaces_the_old_one_alone(path, tmp_path):
     path.write_bytes(b"the old file")
     with VideoWriter(path, frame_rate=Fraction(10)) as writer:
         writer.write(_grey(90))
@@ -91,16 +89,14 @@ def test_a_finished_file_replaces_the_old_one_alone(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_no_frames_is_an_error(tmp_path):
-    path = tmp_path / "a.mp4"
+def test_no_frames_is_an_error(path, tmp_path):
     with pytest.raises(UsageError) as failure, VideoWriter(path, frame_rate=Fraction(10)):
         pass
     assert str(failure.value) == f"no frame was written to {path}; a video needs at least one"
     assert list(tmp_path.iterdir()) == []
 
 
-def test_sizes_must_agree(tmp_path):
-    path = tmp_path / "a.mp4"
+def test_sizes_must_agree(path):
     writer = VideoWriter(path, frame_rate=Fraction(10))
 
     def fail():
@@ -145,8 +141,7 @@ def test_unwritable_places_are_named(name, reason, tmp_path):
     )
 
 
-def test_frames_larger_than_h264_holds_do_not_blame_the_folder(tmp_path):
-    path = tmp_path / "a.mp4"
+def test_frames_larger_than_h264_holds_do_not_blame_the_folder(path, tmp_path):
     with pytest.raises(MediaError) as failure, VideoWriter(path, frame_rate=Fraction(10)) as writer:
         writer.write(_grey(90, height=34, width=17_000))
     assert str(failure.value) == (
@@ -156,8 +151,7 @@ def test_frames_larger_than_h264_holds_do_not_blame_the_folder(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_the_encoder_refuses_does_not_blame_the_folder(tmp_path):
-    path = tmp_path / "a.mp4"
+def test_what_the_encoder_refuses_does_not_blame_the_folder(path, tmp_path):
     sound = AudioFormat(sample_rate=6001, layout="mono")
     with (
         pytest.raises(MediaError) as failure,

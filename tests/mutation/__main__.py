@@ -25,7 +25,7 @@ from hypothesis import HealthCheck, Phase, settings
 TESTS = Path(__file__).parents[1]
 PACKAGE = TESTS.parent / "src" / "stillseek"
 FILES = """
-timeline models/decoding localize/search evaluation/collapse evaluation/fit_calibration
+timeline models/decoding localize/window_search evaluation/collapse evaluation/fit_calibration
 evaluation/metrics evaluation/overlap evaluation/presence evaluation/priors evaluation/random_draws
 evaluation/score_tables evaluation/shuffling
 """

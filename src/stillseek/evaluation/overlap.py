@@ -1,4 +1,4 @@
-"""Temporal IoU of many segments at once, and the best that a time grid allows."""
+"""Temporal IoU of many segments at once."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,6 @@ import numpy as np
 from jaxtyping import Float
 
 from stillseek.data.sample import Sample
-from stillseek.timeline import ClipGrid, Segment
 
 # Section 6.2 reports IoU@R for these R.
 THRESHOLDS = (0.3, 0.5, 0.7)
@@ -40,16 +39,3 @@ def temporal_iou(
     lengths = np.maximum(predicted[..., 1] - predicted[..., 0], 0.0)
     # In this order rounding cannot push an IoU above 1.
     return overlap / (lengths + (target[..., 1] - target[..., 0]) - overlap)
-
-
-def oracle_ious(
-    grids: Sequence[ClipGrid], segments: Sequence[Segment]
-) -> Float[np.ndarray, " sample"]:
-    """IoU of each segment with its own labels on the grid: what a perfect model would score."""
-    return np.array(
-        [
-            grid.segment(*grid.labels(segment)).iou(segment)
-            for grid, segment in zip(grids, segments, strict=True)
-        ],
-        dtype=np.float64,
-    )

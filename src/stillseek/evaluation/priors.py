@@ -28,19 +28,13 @@ def random_prior(samples: Sequence[Sample], *, seed: int, ordered: bool = True) 
     if ordered:
         ends = np.sort(ends, axis=1)
     name = "random" if ordered else "random-ends"
-    return _predictions(
-        samples, ends, PredictionsHeader(model=name, checkpoint=None, decode="uniform", seed=seed)
-    )
+    return _predictions(samples, ends, name, "uniform", seed=seed)
 
 
 def whole_video_prior(samples: Sequence[Sample]) -> Predictions:
     """The whole video."""
     ends = np.tile([0.0, 1.0], (len(samples), 1))
-    return _predictions(
-        samples,
-        ends,
-        PredictionsHeader(model="whole-video", checkpoint=None, decode="whole", seed=0),
-    )
+    return _predictions(samples, ends, "whole-video", "whole")
 
 
 def centre_prior(samples: Sequence[Sample], *, relative_length: float) -> Predictions:
@@ -48,13 +42,7 @@ def centre_prior(samples: Sequence[Sample], *, relative_length: float) -> Predic
     if not 0 < relative_length <= 1:
         raise UsageError(f"relative_length must lie in (0, 1], got {relative_length}")
     ends = np.tile([0.5 - relative_length / 2, 0.5 + relative_length / 2], (len(samples), 1))
-    return _predictions(
-        samples,
-        ends,
-        PredictionsHeader(
-            model="centre", checkpoint=None, decode=f"length {relative_length:g}", seed=0
-        ),
-    )
+    return _predictions(samples, ends, "centre", f"length {relative_length:g}")
 
 
 def fit_centre_length(samples: Sequence[Sample]) -> float:
@@ -178,7 +166,12 @@ def relative_bounds(samples: Sequence[Sample]) -> Float[np.ndarray, "sample 2"]:
 
 
 def _predictions(
-    samples: Sequence[Sample], ends: Float[np.ndarray, "sample 2"], header: PredictionsHeader
+    samples: Sequence[Sample],
+    ends: Float[np.ndarray, "sample 2"],
+    model: str,
+    decode: str,
+    *,
+    seed: int = 0,
 ) -> Predictions:
     rows = tuple(
         Prediction(
@@ -189,4 +182,5 @@ def _predictions(
         )
         for sample, (start, end) in zip(samples, ends, strict=True)
     )
+    header = PredictionsHeader(model=model, checkpoint=None, decode=decode, seed=seed)
     return Predictions(header=header, rows=rows)

@@ -219,10 +219,7 @@ def markdown_table(rows: Sequence[ScoreRow]) -> str:
             [
                 *(row.model, row.decode, row.split, row.queries),
                 *(str(row.num_samples), str(row.num_videos), str(row.num_seeds)),
-                *(
-                    f"{100 * e.value:.2f} [{100 * e.low:.2f}, {100 * e.high:.2f}]"
-                    for e in estimates
-                ),
+                *map(_percent, estimates),
             ]
         )
     return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
@@ -232,12 +229,14 @@ def swap_table(swaps: Mapping[str, SwapAccuracy]) -> str:
     """Swap accuracy by model as a Markdown table in percent, intervals in brackets."""
     lines = ["| model | pairs | swap accuracy | both right |", "| --- | ---: | ---: | ---: |"]
     for name, swap in swaps.items():
-        cells = [
-            f"{100 * e.value:.2f} [{100 * e.low:.2f}, {100 * e.high:.2f}]"
-            for e in (swap.per_query, swap.strict)
-        ]
-        lines.append(f"| {name} | {swap.num_pairs} | {cells[0]} | {cells[1]} |")
+        shares = f"{_percent(swap.per_query)} | {_percent(swap.strict)}"
+        lines.append(f"| {name} | {swap.num_pairs} | {shares} |")
     return "\n".join(lines) + "\n"
+
+
+def _percent(estimate: Estimate) -> str:
+    ends = estimate.value, estimate.low, estimate.high
+    return "{:.2f} [{:.2f}, {:.2f}]".format(*(100 * share for share in ends))
 
 
 def _draw_counts(num_videos: int, seed: int) -> Int[np.ndarray, "resample video"]:

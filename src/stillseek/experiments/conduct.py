@@ -1,7 +1,7 @@
 """An experiment from trainings to the report; stopped anywhere, it goes on from there."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from stillseek.data.example import FeatureSource
@@ -18,8 +18,7 @@ from stillseek.experiments.methods import (
     PROFILES,
     RUNS,
     SAIL,
-    ProfileName,
-    RunName,
+    Settings,
     Training,
     seeds_of,
     trainings_of,
@@ -38,27 +37,6 @@ from stillseek.models.checkpoint_header import HEAD_FOLDER
 from stillseek.models.sail import Sail
 from stillseek.records import parse_object, parse_record, read_text, write_text_atomic
 from stillseek.timeline import Segment
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """What a folder's heads and answers belong to, and all that it was asked for.
-
-    Attributes:
-        samples_sha256: Hash of the data set's samples.
-        recipe: Recipe of the features.
-        fingerprint: Its fingerprint.
-        profile: How heads are trained.
-        runs: What is shown.
-        seeds: Seeds that are shown.
-    """
-
-    samples_sha256: str
-    recipe: str
-    fingerprint: str
-    profile: ProfileName
-    runs: tuple[RunName, ...]
-    seeds: tuple[int, ...]
 
 
 def read_settings(out: Path) -> Settings:
@@ -129,14 +107,7 @@ def report_experiment(manifest: Manifest, out: Path) -> Report:
             f"the experiment in {out} is of other samples than those of {manifest.folder}; give "
             "the data set that it was made with"
         )
-    return write_reports(
-        out,
-        manifest,
-        runs=settings.runs,
-        seeds=settings.seeds,
-        profile=settings.profile,
-        recipe=settings.recipe,
-    )
+    return write_reports(out, manifest, settings)
 
 
 def _joined(settings: Settings, out: Path) -> Settings:

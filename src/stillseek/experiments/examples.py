@@ -16,7 +16,6 @@ from stillseek.data.sample import Sample
 from stillseek.evaluation.overlap import segment_bounds, temporal_iou
 from stillseek.evaluation.predictions import Predictions
 from stillseek.experiments.places import ATTENTION_FILE
-from stillseek.files import replacing
 from stillseek.localize.filmstrip import filmstrip
 from stillseek.localize.localization import format_span
 from stillseek.localize.panels import (
@@ -34,7 +33,7 @@ from stillseek.localize.panels import (
 from stillseek.media import frames_at, read_image
 from stillseek.models.attention_weights import attention_weights
 from stillseek.models.sail import Sail
-from stillseek.records import parse_object, parse_record, read_text
+from stillseek.records import parse_object, parse_record, read_text, write_text_atomic
 from stillseek.timeline import Segment
 
 # Of Simple queries a good, a middling and a bad answer, of Difficult ones a middling one: places
@@ -118,9 +117,8 @@ def attend(
 
 def write_attention(out: Path, attention: Sequence[Attention]) -> None:
     """Keeps the weights: the figures are drawn from them."""
-    with replacing(out / ATTENTION_FILE) as place:
-        values = {each.sample_id: asdict(each) for each in attention}
-        place.write_text(json.dumps(values) + "\n", encoding="utf-8")
+    values = {each.sample_id: asdict(each) for each in attention}
+    write_text_atomic(out / ATTENTION_FILE, json.dumps(values) + "\n")
 
 
 def read_attention(out: Path) -> tuple[Attention, ...]:

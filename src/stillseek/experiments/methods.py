@@ -123,6 +123,27 @@ PROFILES: Mapping[ProfileName, Profile] = {
 }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What a folder's heads and answers belong to, and all that it was asked for.
+
+    Attributes:
+        samples_sha256: Hash of the data set's samples.
+        recipe: Recipe of the features.
+        fingerprint: Its fingerprint.
+        profile: How heads are trained.
+        runs: What is shown.
+        seeds: Seeds that are shown.
+    """
+
+    samples_sha256: str
+    recipe: str
+    fingerprint: str
+    profile: ProfileName
+    runs: tuple[RunName, ...]
+    seeds: tuple[int, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Training:
     """A method with a seed.
@@ -138,7 +159,8 @@ class Training:
     @property
     def place(self) -> str:
         """Its name for files: letters, digits and dashes."""
-        return f"{file_name(self.method.name)}_{self.seed}"
+        name = "".join(c if c.isalnum() or c in "+" else "-" for c in self.method.name)
+        return f"{name}_{self.seed}"
 
     def arguments(self, profile: Profile) -> tuple[str, ...]:
         """What ``stillseek train`` takes for it, data set and folder apart."""
@@ -146,11 +168,6 @@ class Training:
         own = (*profile.sizes.get(method.model, ()), *method.arguments)
         named = ("--model", method.model, "--name", method.name, "--seed", str(self.seed))
         return (*named, *profile.schedule, *own)
-
-
-def file_name(name: str) -> str:
-    """A name of a table as one for files."""
-    return "".join(c if c.isalnum() or c in "+" else "-" for c in name)
 
 
 def seeds_of(run: RunName, seeds: Sequence[int], profile: Profile) -> tuple[int, ...]:

@@ -16,12 +16,13 @@ from stillseek.experiments.ask_heads import answers_of_run, read_answers, splits
 from stillseek.experiments.claims import Claim, claims_of, in_points
 from stillseek.experiments.examples import draw_example, read_attention
 from stillseek.experiments.figures import draw_layers, draw_methods, label_of
-from stillseek.experiments.methods import PROFILES, SAIL, ProfileName, RunName, trainings_of
+from stillseek.experiments.methods import PROFILES, SAIL, RunName, Settings, trainings_of
 from stillseek.experiments.places import FIGURES_FOLDER
 from stillseek.experiments.tables import Row, SplitAnswers, Table, tables_of
 from stillseek.experiments.trainings import TrainingRecord, read_records
-from stillseek.files import MADE_BY, replacing
+from stillseek.files import MADE_BY
 from stillseek.media.picture_files import save_figure
+from stillseek.records import write_text_atomic
 
 _DPI = 120
 _TRAINING_HEADER = ("method", "seed", "weights", "epochs", "kept", "validation mIoU")
@@ -56,36 +57,25 @@ class Report:
     figures: Mapping[str, str]
 
 
-def write_reports(
-    out: Path,
-    manifest: Manifest,
-    *,
-    runs: Sequence[RunName],
-    seeds: Sequence[int],
-    profile: ProfileName,
-    recipe: str,
-) -> Report:
+def write_reports(out: Path, manifest: Manifest, settings: Settings) -> Report:
     """Makes report and figures from what is in the folder: predictions, and records.
 
     Args:
         out: Folder of the experiment.
         manifest: The data set; its videos are read for the examples, and those whose video or
             picture is not here are left out.
-        runs: What is shown.
-        seeds: Seeds that are shown.
-        profile: How heads were trained.
-        recipe: Recipe of the features, for people.
+        settings: What is shown.
 
     Raises:
         DatasetError: A file is broken.
         MediaError: A video of an example cannot be read.
     """
-    chosen = PROFILES[profile]
+    runs, seeds, profile = settings.runs, settings.seeds, PROFILES[settings.profile]
     tables: list[Table] = []
     claims: list[Claim] = []
     for split in splits_of(manifest):
         answers = SplitAnswers.of(manifest, split, read_answers(out, split))
-        of_split = list(tables_of(answers, runs, seeds, chosen))
+        of_split = list(tables_of(answers, runs, seeds, profile))
         tables += of_split
         if split == "test":
             claims += claims_of(answers, of_split, seeds if "methods" in runs else ())
@@ -96,19 +86,19 @@ def write_reports(
             "data set": manifest.header.source,
             "samples": manifest.header.samples_sha256[:16],
             "settings": manifest.header.settings_sha256[:16],
-            "recipe": recipe,
-            "profile": profile,
+            "recipe": settings.recipe,
+            "profile": settings.profile,
             "seeds": ", ".join(map(str, seeds)),
             **away,
         },
         tables=tuple(tables),
         claims=tuple(claims),
-        trainings=read_records(out, trainings_of(runs, seeds, chosen)),
+        trainings=read_records(out, trainings_of(runs, seeds, profile)),
         figures=figures,
     )
-    _write(out / "report.json", json.dumps(asdict(report), indent=2) + "\n")
-    _write(out / "report.md", markdown_of(report))
-    _write(out / "report.html", _html_of(report, out))
+    write_text_atomic(out / "report.json", json.dumps(asdict(report), indent=2) + "\n")
+    write_text_atomic(out / "report.md", markdown_of(report))
+    write_text_atomic(out / "report.html", _html_of(report, out))
     return report
 
 
@@ -241,8 +231,3 @@ def _html_of(report: Report, out: Path) -> str:
         notes=_NOTES,
         made_by=MADE_BY,
     )
-
-
-def _write(path: Path, text: str) -> None:
-    with replacing(path) as place:
-        place.write_text(text, encoding="utf-8")

@@ -218,9 +218,14 @@ def tables_of(
     joint = [(model, decode) for model, decode in answers.models if decode == "joint"]
     priors = [key for name in _NOTHING_SEEN for key in answers.models if key[0] == name]
     for run in runs:
-        used = seeds_of(run, seeds, profile)
+        references: tuple[str, ...] = (SAIL.name,)
         match run:
             case "methods":
+                shown = (
+                    ("table2", "Table 2: all methods", "all"),
+                    ("table3", "Table 3: Difficult queries only", "difficult"),
+                    ("simple", "Simple queries only", "simple"),
+                )
                 wanted = [
                     *priors,
                     *((method.name, "joint") for method in METHODS),
@@ -228,49 +233,20 @@ def tables_of(
                     *((name, "joint") for name in OURS_WITHOUT_TRAINING),
                     *(key for key in joint if key[0].endswith(SHUFFLED)),
                 ]
-                made = [
-                    answers.table(
-                        name,
-                        run,
-                        title,
-                        queries,
-                        wanted,
-                        references=(SAIL.name, *OURS_WITHOUT_TRAINING),
-                        seeds=used,
-                    )
-                    for name, title, queries in (
-                        ("table2", "Table 2: all methods", "all"),
-                        ("table3", "Table 3: Difficult queries only", "difficult"),
-                        ("simple", "Simple queries only", "simple"),
-                    )
-                ]
+                references += OURS_WITHOUT_TRAINING
             case "ablations":
+                shown = (("table4", "Table 4: SAIL without one of its parts", "all"),)
                 names = [method.name for method in ABLATIONS]
                 wanted = [(SAIL.name, "independent"), *((name, "joint") for name in names)]
-                made = [
-                    answers.table(
-                        "table4",
-                        run,
-                        "Table 4: SAIL without one of its parts",
-                        "all",
-                        wanted,
-                        references=(SAIL.name,),
-                        seeds=used,
-                    )
-                ]
             case "layers":
-                names = [method.name for method in (*LAYERS.values(), BLIND)]
-                made = [
-                    answers.table(
-                        "layers",
-                        run,
-                        "Figure 4: number of layers",
-                        "all",
-                        [(name, "joint") for name in names],
-                        references=(SAIL.name,),
-                        seeds=used,
-                    )
-                ]
+                shown = (("layers", "Figure 4: number of layers", "all"),)
+                wanted = [(method.name, "joint") for method in (*LAYERS.values(), BLIND)]
             case "examples":
-                made = []
-        yield from (table for table in made if table is not None)
+                continue
+        used = seeds_of(run, seeds, profile)
+        for name, title, queries in shown:
+            table = answers.table(
+                name, run, title, queries, wanted, references=references, seeds=used
+            )
+            if table is not None:
+                yield table

@@ -10,37 +10,18 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Protocol
 
 from stillseek.errors import StillseekError
 from stillseek.experiments.methods import Profile, Training
 from stillseek.experiments.places import HEADS_FOLDER, STEPS_FOLDER
-from stillseek.files import replacing
 from stillseek.models.checkpoint import load_checkpoint
 from stillseek.models.checkpoint_header import HEAD_FOLDER
-from stillseek.records import parse_object, parse_record, read_text
+from stillseek.records import parse_object, parse_record, read_text, write_text_atomic
 
-# Enough to see at a glance what happened last.
 _WAIT_SECONDS = 0.2
 
 
-class Process(Protocol):
-    """What `subprocess.Popen` is here."""
-
-    def poll(self) -> int | None:
-        """The exit status; None while it runs."""
-        ...
-
-    def terminate(self) -> None:
-        """Asks it to end."""
-        ...
-
-    def wait(self) -> int:
-        """Waits for its end."""
-        ...
-
-
-StartCommand = Callable[[Sequence[str], Path], Process]
+StartCommand = Callable[[Sequence[str], Path], subprocess.Popen[bytes]]
 """Starts ``stillseek`` with arguments; what it says goes to a file."""
 
 
@@ -108,7 +89,7 @@ def run_trainings(
         StillseekError: A training failed; the others are stopped, and resume another time.
     """
     waiting = deque(t for t in trainings if not record_path(out, t).exists())
-    running: dict[Training, tuple[Process, float]] = {}
+    running: dict[Training, tuple[subprocess.Popen[bytes], float]] = {}
     done, total = len(trainings) - len(waiting), len(trainings)
     try:
         while waiting or running:
@@ -125,8 +106,8 @@ def run_trainings(
                     raise StillseekError(_failure(training, code, out))
                 command = _command(training, data, out, profile)
                 record = _record(training, command, out, time.perf_counter() - began)
-                with replacing(record_path(out, training)) as place:
-                    place.write_text(json.dumps(asdict(record), indent=2) + "\n", "utf-8")
+                text = json.dumps(asdict(record), indent=2) + "\n"
+                write_text_atomic(record_path(out, training), text)
                 done += 1
                 score = f"validation mIoU {record.best_validation_miou:.2%}"
                 on_event(f"{done} of {total}: {record.name}, seed {record.seed}: {score}")

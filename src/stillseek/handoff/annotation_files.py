@@ -12,14 +12,15 @@ from typing import Literal, get_args
 from urllib.parse import quote
 
 from stillseek.errors import UsageError
-from stillseek.files import MADE_BY, json_text, names_below, replacing, shown_name, spreadsheet_cell
+from stillseek.files import MADE_BY, json_text, names_below, shown_name, spreadsheet_cell
 from stillseek.handoff.annotation_markup import cvat_text, elan_text
 from stillseek.handoff.annotation_projects import boris_text, via_text
-from stillseek.handoff.layers import label_of
+from stillseek.handoff.layers import DIGITS, bounds_of, label_of
 from stillseek.handoff.selection import Selection
 from stillseek.localize.arguments import check_choice, check_type, checked_output
 from stillseek.media import probe
 from stillseek.outputs import Output
+from stillseek.records import write_text_atomic
 
 AnnotationFormat = Literal["elan", "boris", "label-studio", "cvat", "via", "activitynet", "csv"]
 """The tools whose files can be written; ``csv`` is the table of `stillseek dataset import`."""
@@ -35,7 +36,6 @@ _SUFFIXES: dict[AnnotationFormat, tuple[str, ...]] = {
 }
 _COLUMNS = ("video", "start", "end", "label", "score")
 _OF_ONE_VIDEO = ("elan", "cvat")
-_DIGITS = 6
 
 
 def annotations_output(
@@ -136,9 +136,7 @@ def write_annotations(
         "activitynet": lambda: _activitynet_text(of_video),
         "csv": lambda: _csv_text(of_video),
     }
-    text = writers[known]()
-    with replacing(path) as place:
-        place.write_text(text, encoding="utf-8", newline="\n")
+    write_text_atomic(path, writers[known]())
 
 
 def _beside(video: Path, path: Path) -> str:
@@ -189,16 +187,10 @@ def _activitynet_text(of_video: dict[Path, list[Selection]]) -> str:
     ids = stems if len(set(stems.values())) == len(stems) else names
     database = {
         ids[video]: {
-            "duration": round(probe(video).duration_seconds, _DIGITS),
+            "duration": round(probe(video).duration_seconds, DIGITS),
             "subset": "testing",
             "annotations": [
-                {
-                    "segment": [
-                        round(item.segment.start_seconds, _DIGITS),
-                        round(item.segment.end_seconds, _DIGITS),
-                    ],
-                    "label": label_of(item),
-                }
+                {"segment": bounds_of(item), "label": label_of(item)}
                 | ({} if item.score is None else {"score": item.score})
                 for item in items
             ],
@@ -219,14 +211,6 @@ def _csv_text(of_video: dict[Path, list[Selection]]) -> str:
         # A way, which readers take as the same, and spreadsheets for no formula.
         name = name if spreadsheet_cell(name) == name else f"./{name}"
         for item in items:
-            segment = item.segment
-            table.writerow(
-                (
-                    name,
-                    round(segment.start_seconds, _DIGITS),
-                    round(segment.end_seconds, _DIGITS),
-                    spreadsheet_cell(label_of(item)),
-                    item.score,
-                )
-            )
+            label = spreadsheet_cell(label_of(item))
+            table.writerow((name, *bounds_of(item), label, item.score))
     return buffer.getvalue()

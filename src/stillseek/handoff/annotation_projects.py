@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from stillseek.files import MADE_BY, json_text
-from stillseek.handoff.layers import label_of, layers_of
+from stillseek.handoff.layers import bounds_of, label_of, layers_of
 from stillseek.handoff.selection import Selection
 from stillseek.media import VideoInfo, probe
 
@@ -12,7 +12,6 @@ from stillseek.media import VideoInfo, probe
 # file the annotator picks, as no page may open one by itself.
 _SEGMENT_ANCHOR, _SELECT, _VIDEO, _LOCAL = "FILE1_Z2_XY0", 4, 4, 1
 _PLAYERS = 8
-_DIGITS = 6
 
 
 def via_text(of_video: Mapping[str, Sequence[Selection]]) -> str:
@@ -64,10 +63,7 @@ def via_text(of_video: Mapping[str, Sequence[Selection]]) -> str:
             f"{fids[name]}_{number}": {
                 "vid": fids[name],
                 "flg": 0,
-                "z": [
-                    round(item.segment.start_seconds, _DIGITS),
-                    round(item.segment.end_seconds, _DIGITS),
-                ],
+                "z": bounds_of(item),
                 "xy": [],
                 "av": {"1": option_of[label_of(item)]},
             }

@@ -41,7 +41,7 @@ def clips_output(videos: Sequence[Path], directory: Path, *, name: str = "clips"
     """
     stems: dict[str, Path] = {}
     for video in videos:
-        if (other := stems.setdefault(_short_stem(video), video)) is not video:
+        if (other := stems.setdefault(short_stem(video), video)) is not video:
             raise UsageError(
                 f"{name}: the clips of {other} and {video} would have one name; search these two "
                 "apart, each with a folder of its own"
@@ -154,7 +154,7 @@ def _cut(
         ranks[video] += 1
         wanted = segment.duration_seconds
         times = f"{segment.start_seconds:.1f}-{segment.end_seconds:.1f}s"
-        path = directory / f"{_short_stem(video)}_{ranks[video]:02d}_{times}{suffixes[video]}"
+        path = directory / f"{short_stem(video)}_{ranks[video]:02d}_{times}{suffixes[video]}"
         if copy:
             segment = copy_cut(video, segment, path)
         else:
@@ -170,7 +170,7 @@ def _cut(
     return clips
 
 
-def _short_stem(video: Path) -> str:
+def short_stem(video: Path) -> str:
     """The name of a video without suffix, as text in one line, cut to leave room for more."""
     stem = safe_name(video.stem)
     if len(os.fsencode(stem)) <= _LONGEST_STEM_BYTES:

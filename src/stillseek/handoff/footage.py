@@ -6,7 +6,13 @@ from fractions import Fraction
 from pathlib import Path
 
 from stillseek.errors import UsageError
-from stillseek.handoff.timecode import STANDARD_RATES, base_of, parse_timecode, standard_rate
+from stillseek.handoff.timecode import (
+    STANDARD_RATES,
+    base_of,
+    parse_timecode,
+    standard_rate,
+    timecode,
+)
 from stillseek.media import VideoInfo, probe
 from stillseek.timeline import Segment
 
@@ -63,6 +69,10 @@ class Footage:
     def seconds_of(self, frame: int) -> float:
         """Instant of the file at which a frame begins."""
         return self.start_seconds + float(frame / self.frames_per_second)
+
+    def timecode(self, number: int) -> str:
+        """How a frame number is written."""
+        return timecode(number, self.rate, is_drop=self.is_drop)
 
     def check_countable(self, what: str) -> None:
         """Refuses a rate that editing programs cannot count.

@@ -151,16 +151,8 @@ def write_selections(
     check_type("selections", selections, Sequence, "a sequence of Selection")
     for selection in selections:
         check_type("a selection", selection, Selection, "a Selection")
-    _write(
-        selections,
-        path,
-        format=format,
-        pad_seconds=pad_seconds,
-        start_at_zero=start_at_zero,
-        reel=reel,
-        overwrite=overwrite,
-        inputs=[selection.video for selection in selections],
-    )
+    inputs = [selection.video for selection in selections]
+    _write(selections, path, format, pad_seconds, start_at_zero, reel, overwrite, inputs=inputs)
 
 
 def write_handoff(
@@ -192,16 +184,9 @@ def write_handoff(
     check_type("results", results, Sequence, "a sequence of Localization")
     for found in results:
         check_localization("a result", found)
-    _write(
-        selections_of(results),
-        path,
-        format=format,
-        pad_seconds=pad_seconds,
-        start_at_zero=start_at_zero,
-        reel=reel,
-        overwrite=overwrite,
-        inputs=[file for found in results for file in found.files],
-    )
+    selections = selections_of(results)
+    inputs = [file for found in results for file in found.files]
+    _write(selections, path, format, pad_seconds, start_at_zero, reel, overwrite, inputs=inputs)
 
 
 def check_pad(pad_seconds: object) -> None:
@@ -217,12 +202,12 @@ def check_pad(pad_seconds: object) -> None:
 def _write(
     selections: Sequence[Selection],
     path: Path | str,
-    *,
     format: HandoffFormat | None,
     pad_seconds: float,
     start_at_zero: bool,
     reel: str | None,
     overwrite: bool,
+    *,
     inputs: Iterable[Path],
 ) -> None:
     check_choice("format", format, HandoffFormat)

@@ -6,11 +6,19 @@ from stillseek.files import shown_name
 from stillseek.handoff.selection import Selection
 
 _UNNAMED = "moment"
+# A microsecond, far below any frame.
+DIGITS = 6
 
 
 def label_of(item: Selection) -> str:
     """What a moment is annotated with, as text in one line."""
     return shown_name(item.name or "").strip() or _UNNAMED
+
+
+def bounds_of(item: Selection) -> list[float]:
+    """Start and end of a moment in seconds, without the noise of float arithmetic."""
+    segment = item.segment
+    return [round(segment.start_seconds, DIGITS), round(segment.end_seconds, DIGITS)]
 
 
 def layers_of(items: Sequence[Selection]) -> list[list[Selection]]:

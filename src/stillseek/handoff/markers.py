@@ -10,7 +10,6 @@ from io import StringIO
 
 from stillseek.files import MADE_BY, spreadsheet_cell
 from stillseek.handoff.selection import Edit
-from stillseek.handoff.timecode import timecode
 
 _PREMIERE = ("Marker Name", "Description", "In", "Out", "Duration", "Marker Type")
 _RESOLVE = (
@@ -33,7 +32,7 @@ def premiere_text(title: str, edits: Sequence[Edit]) -> str:
             edit.label,
             f"{edit.clip_name}, {MADE_BY}",
             *edit.timecodes,
-            timecode(len(edit.frames), edit.footage.rate, is_drop=edit.footage.is_drop),
+            edit.footage.timecode(len(edit.frames)),
             "Comment",
         )
         for edit in _checked(edits)
@@ -53,24 +52,22 @@ def resolve_text(title: str, edits: Sequence[Edit]) -> str:
     table.writeheader()
     for number, edit in enumerate(_checked(edits), start=1):
         footage, (start, end) = edit.footage, edit.timecodes
-        first, rate, is_drop = footage.first_number, footage.rate, footage.is_drop
-        length = timecode(len(edit.frames), rate, is_drop=is_drop)
         row = {
             "#": str(number),
             "Reel": edit.reel,
             "V": "V1",
             "C": "C",
-            "Dur": length,
+            "Dur": footage.timecode(len(edit.frames)),
             "Source In": start,
             "Source Out": end,
             "Record In": start,
             "Record Out": end,
             "Name": edit.label,
             "Comments": MADE_BY,
-            "Source Start": timecode(first, rate, is_drop=is_drop),
-            "Source End": timecode(first + footage.num_frames, rate, is_drop=is_drop),
-            "Source Duration": timecode(footage.num_frames, rate, is_drop=is_drop),
-            "Source FPS": f"{float(rate):.3f}",
+            "Source Start": footage.timecode(footage.first_number),
+            "Source End": footage.timecode(footage.first_number + footage.num_frames),
+            "Source Duration": footage.timecode(footage.num_frames),
+            "Source FPS": f"{float(footage.rate):.3f}",
             "Resolution": f"{footage.width}x{footage.height}",
             "Color": _COLOUR,
             "Notes": edit.label,

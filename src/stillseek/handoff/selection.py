@@ -8,7 +8,6 @@ from pathlib import Path
 from stillseek.errors import UsageError
 from stillseek.files import shown_name
 from stillseek.handoff.footage import Footage, footage_of
-from stillseek.handoff.timecode import timecode
 from stillseek.localize.arguments import check_type
 from stillseek.localize.localization import Localization, format_score
 from stillseek.localize.query_image import source_of
@@ -80,9 +79,7 @@ class Edit:
     @property
     def timecodes(self) -> tuple[str, str]:
         """Source time code of the first frame, and of the first one after it."""
-        rate, is_drop = self.footage.rate, self.footage.is_drop
-        start, stop = self.source.start, self.source.stop
-        return timecode(start, rate, is_drop=is_drop), timecode(stop, rate, is_drop=is_drop)
+        return self.footage.timecode(self.source.start), self.footage.timecode(self.source.stop)
 
     @property
     def bounds_seconds(self) -> tuple[float, float]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from av import VideoFrame
 
 from stillseek.errors import UsageError
+from stillseek.media import faults
 from stillseek.media.container import FALLBACK_RATE, SNAP_SECONDS, TimedFrame
 from stillseek.media.pixels import PixelConverter, is_hdr, is_yuv, stored_matrix
 from stillseek.media.sound import Sound
@@ -67,12 +68,7 @@ def _write_clip(
     on_progress: Callable[[float], None] | None,
 ) -> None:
     shown = shown_in(source, segment)
-    first = next(shown, None)
-    if first is None:
-        raise UsageError(
-            f"{source.path} ends before the segment starts at {segment.start_seconds} seconds; "
-            "choose an earlier one"
-        )
+    first = next(shown)
     audio = iter(()) if sound is None else sound.frames()
     waiting = next(audio, None)
     with VideoWriter(
@@ -122,7 +118,11 @@ def _look_of(frame: VideoFrame, source: VideoSource) -> Look | None:
 
 
 def shown_in(source: VideoSource, segment: Segment) -> Iterator[tuple[TimedFrame, float]]:
-    """Frames that are on display during a segment, and for how many seconds of it."""
+    """Frames that are on display during a segment, and for how many seconds of it.
+
+    Raises:
+        UsageError: The segment starts after the video ends.
+    """
     begin, end = segment.start_seconds, segment.end_seconds
     shown: TimedFrame | None = None
     for timed in source.frames(begin):
@@ -137,3 +137,5 @@ def shown_in(source: VideoSource, segment: Segment) -> Iterator[tuple[TimedFrame
         shown = timed
     if shown is not None and shown.end_seconds > begin + SNAP_SECONDS:
         yield shown, min(end, shown.end_seconds) - begin
+    elif begin == segment.start_seconds:
+        raise faults.ends_before(source.path, segment)

@@ -8,8 +8,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
-from stillseek.errors import MediaError, TruncatedMediaWarning
+from stillseek.errors import MediaError, TruncatedMediaWarning, UsageError
 from stillseek.files import shown_url
+from stillseek.timeline import Segment
 
 _ANIMATIONS = "MP4, MKV, WebM, MOV, AVI, GIF or the like"
 _PICTURES = "JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF"
@@ -172,36 +173,42 @@ def cannot_write(path: Path, reason: str) -> MediaError:
     )
 
 
+def ends_before(path: Path, segment: Segment) -> UsageError:
+    """Nothing of the video is in a segment."""
+    return UsageError(
+        f"{path} ends before the segment starts at {segment.start_seconds} seconds; "
+        "choose an earlier one"
+    )
+
+
 def warn_truncated(path: Path, decoded_seconds: float, announced_seconds: float | None) -> None:
     """Warns that a file ends early; None when it does not say how long it should be."""
     found = f"{decoded_seconds:.1f}"
     of = "" if announced_seconds is None else f" of {announced_seconds:.1f}"
-    warnings.warn(
+    _warn(
         f"{path} ends early: {found}{of} seconds can be decoded and are used; "
-        "copy or download it again for the rest",
-        TruncatedMediaWarning,
-        # Attributed to this line on purpose: several readers of one broken file then warn once.
-        stacklevel=1,
+        "copy or download it again for the rest"
     )
 
 
 def warn_damaged_times(path: Path, left_out_seconds: float) -> None:
     """Warns that times of a file jump ahead by so much that they cannot be meant."""
-    warnings.warn(
+    _warn(
         f"{path} has times that jump {left_out_seconds / 60:.0f} minutes ahead, with no picture or "
         "sound between; they are damaged and the jump is left out, but players may keep it: "
-        "convert the video to MP4 for times that agree",
-        TruncatedMediaWarning,
-        stacklevel=1,
+        "convert the video to MP4 for times that agree"
     )
 
 
 def warn_unread(path: Path, decoded_seconds: float, unread_share: float) -> None:
     """Warns that nothing is found in a large part of a file at its end."""
-    warnings.warn(
+    _warn(
         f"{path} is read up to {decoded_seconds:.1f} seconds, which leaves {unread_share:.0%} of "
         "the file; it is damaged there or was joined of several files: join them with a program "
-        "for videos, or convert it to MP4",
-        TruncatedMediaWarning,
-        stacklevel=1,
+        "for videos, or convert it to MP4"
     )
+
+
+def _warn(text: str) -> None:
+    # Attributed to this line on purpose: several readers of one broken file then warn once.
+    warnings.warn(text, TruncatedMediaWarning, stacklevel=1)

@@ -4,7 +4,6 @@ from fractions import Fraction
 from itertools import chain
 from pathlib import Path
 
-from stillseek.errors import UsageError
 from stillseek.media.container import FALLBACK_RATE, TimedFrame
 from stillseek.media.cut import shown_in
 from stillseek.media.pixels import PixelConverter, displayed_size
@@ -32,12 +31,7 @@ def write_preview(path: Path, segment: Segment, out: Path, *, side_pixels: int) 
     """
     with VideoSource(path) as source:
         shown = shown_in(source, segment)
-        first = next(shown, None)
-        if first is None:
-            raise UsageError(
-                f"{path} ends before the segment starts at {segment.start_seconds} seconds; "
-                "choose an earlier one"
-            )
+        first = next(shown)
         rate = min(source.frame_rate or FALLBACK_RATE, Fraction(_MOST_FRAMES_A_SECOND))
         convert = PixelConverter(_size(first[0], source, side_pixels), source.pixel_aspect)
         with VideoWriter(out, frame_rate=rate, crf=_CRF, preset="veryfast") as writer:

@@ -76,10 +76,7 @@ def copy_cut(path: Path, segment: Segment, out: Path) -> Segment:
                 f"{path} has no key frame that a clip could begin with; cut it without copying"
             )
         if plan.end_seconds <= segment.start_seconds:
-            raise UsageError(
-                f"{path} ends before the segment starts at {segment.start_seconds} seconds; "
-                "choose an earlier one"
-            )
+            raise faults.ends_before(path, segment)
         _write(plan, source, out)
         return Segment(max(0.0, plan.begin_seconds), plan.end_seconds)
 

@@ -14,20 +14,13 @@ from stillseek.errors import StillseekError
 from stillseek.files import shown_name
 from stillseek.web import file_routes, job_routes, library_routes, media_routes
 from stillseek.web.guard import Guard, answer_of
-from stillseek.web.refusals import ErrorType, RefusedError, refusal_of
+from stillseek.web.refusals import STATUS, ErrorType, RefusedError, refusal_of
 from stillseek.web.route_parts import FAILURES, ServiceOf
 from stillseek.web.schemas import Health
 from stillseek.web.service import Service
 
 _STATIC = Path(__file__).with_name("static")
-_KIND_OF_STATUS: dict[int, ErrorType] = {
-    401: "unauthorized",
-    403: "forbidden",
-    404: "not_found",
-    405: "usage",
-    413: "too_large",
-    416: "usage",
-}
+_KIND_OF_STATUS: dict[int, ErrorType] = {status: kind for kind, status in STATUS.items()}
 # Of anything else, clients could make up as many as they like.
 _METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
 _PREFIX = "/api/v1"

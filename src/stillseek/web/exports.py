@@ -1,6 +1,5 @@
 """Moments that people chose, as files for other programs: lists and clips."""
 
-import os
 import re
 import tempfile
 import zipfile
@@ -11,7 +10,7 @@ from typing import Any
 
 from stillseek.errors import StillseekError
 from stillseek.files import replacing, safe_name
-from stillseek.handoff.clips import CutClip, cut_selections
+from stillseek.handoff.clips import cut_selections, short_stem
 from stillseek.handoff.formats import HandoffFormat, write_selections
 from stillseek.handoff.selection import Selection
 from stillseek.timeline import Segment
@@ -19,8 +18,6 @@ from stillseek.web.refusals import RefusedError, refusal_of
 from stillseek.web.sources import Sources
 
 _FORMATS: dict[str, HandoffFormat] = {"premiere.csv": "premiere", "resolve.csv": "resolve"}
-# Names of files have at most 255 bytes, and clips add their number and times.
-_LONGEST_STEM_BYTES = 150
 # Of what Windows refuses in names.
 _NO_NAME = str.maketrans(dict.fromkeys('<>:"/\\|?*', "_"))
 
@@ -95,7 +92,12 @@ def cut_to_zip(
                 # Video does not get smaller.
                 archive.write(clip.path, clip.path.name, zipfile.ZIP_STORED)
     return [
-        _told(clip, moment["source"])
+        {
+            "name": clip.path.name,
+            "source": moment["source"],
+            "start_seconds": clip.segment.start_seconds,
+            "end_seconds": clip.segment.end_seconds,
+        }
         for clip, moment in zip(clips, request["moments"], strict=True)
     ]
 
@@ -109,15 +111,6 @@ def _told_without(place: str) -> Iterator[None]:
         refusal = refusal_of(error)
         message = re.sub(rf"{re.escape(place)}/(\w+/)?", "", refusal.message)
         raise RefusedError(refusal.kind, message, status=refusal.status) from error
-
-
-def _told(clip: CutClip, source: str) -> dict[str, object]:
-    return {
-        "name": clip.path.name,
-        "source": source,
-        "start_seconds": clip.segment.start_seconds,
-        "end_seconds": clip.segment.end_seconds,
-    }
 
 
 def _selections(
@@ -144,7 +137,7 @@ def _selections(
 def _free(folder: Path, name: str) -> Path:
     """A name in a folder that no other video has, not even but for its suffix."""
     named = Path(safe_name(name).translate(_NO_NAME))
-    stem = os.fsencode(named.stem)[:_LONGEST_STEM_BYTES].decode(errors="ignore") or "video"
+    stem = short_stem(named) or "video"
     suffix, count, free = named.suffix[:16], 1, stem
     taken = {path.stem for path in folder.iterdir()}
     while free in taken:

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 
 from stillseek.files import shown_name
+from stillseek.web.guard import announced_bytes
 from stillseek.web.refusals import RefusedError
 from stillseek.web.route_parts import ServiceOf
 from stillseek.web.schemas import Entries, UploadOut
@@ -32,12 +33,8 @@ async def upload(
     name: Annotated[str, Query(min_length=1, max_length=500, examples=["match.mp4"])],
 ) -> dict[str, Any]:
     """Send a video or picture as it is; it is known by its content and removed after a time."""
-    announced = request.headers.get("content-length", "")
-    kept = await service.uploads.receive(
-        name,
-        request.stream(),
-        int(announced) if announced.isascii() and announced.isdigit() else None,
-    )
+    announced = announced_bytes(request.headers)
+    kept = await service.uploads.receive(name, request.stream(), announced)
     service.metrics.count_upload(kept.size_bytes)
     response.headers["Location"] = f"/api/v1/uploads/{kept.id}"
     return kept.to_json_dict()

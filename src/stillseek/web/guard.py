@@ -121,15 +121,17 @@ def answer_of(refusal: RefusedError) -> JSONResponse:
     )
 
 
-async def _with_body(receive: Receive, headers: Mapping[str, str]) -> Receive:
-    """Takes the whole body of a request, as long as it is small and fast enough.
+def announced_bytes(headers: Mapping[str, str]) -> int | None:
+    """How many bytes a request says that its body has; None where it says none."""
+    length = headers.get("content-length", "")
+    return int(length) if length.isascii() and length.isdigit() else None
 
-    Raises:
-        RefusedError: It is neither.
-    """
+
+async def _with_body(receive: Receive, headers: Mapping[str, str]) -> Receive:
+    """Takes the whole body of a request, as long as it is small and fast enough."""
     messages: list[Message] = []
-    announced, size = headers.get("content-length", ""), 0
-    if announced.isascii() and announced.isdigit() and int(announced) > _BODY_BYTES:
+    size = 0
+    if (announced_bytes(headers) or 0) > _BODY_BYTES:
         raise _too_large()
     try:
         async with asyncio.timeout(_BODY_SECONDS):

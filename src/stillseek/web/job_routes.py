@@ -1,7 +1,7 @@
 """Routes of jobs."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -118,24 +118,15 @@ def _check(body: JobIn, service: Service) -> None:
         service.catalogue.check()
     if body.kind == "add":
         service.sources.inside(body.folder, body.path)
-    for source in _sources_of(asked):
+    of_job = [asked[name] for name in ("video", "source") if name in asked]
+    moments = {each["source"]: None for each in asked.get("moments", ())}
+    queries = asked.get("queries", ())
+    for source in (*of_job, *dict.fromkeys(each["source"] for each in queries), *moments):
         service.sources.path(source)
-    for source in _videos_of(asked):
+    frames = (each["source"] for each in queries if each["seconds"] is not None)
+    for source in (*of_job, *moments, *frames):
         if service.sources.kind(source) == "image":
             raise RefusedError(
                 "media",
                 f"{service.sources.name(source)} is a picture, not a video; name a video there",
             )
-
-
-def _videos_of(asked: dict[str, Any]) -> Iterator[str]:
-    """The sources that have to be videos."""
-    yield from (asked[name] for name in ("video", "source") if name in asked)
-    yield from {each["source"]: None for each in asked.get("moments", ())}
-    yield from (each["source"] for each in asked.get("queries", ()) if each["seconds"] is not None)
-
-
-def _sources_of(asked: dict[str, Any]) -> Iterator[str]:
-    yield from (asked[name] for name in ("video", "source") if name in asked)
-    for part in ("queries", "moments"):
-        yield from {each["source"]: None for each in asked.get(part, ())}

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from dataclasses import asdict
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -101,17 +102,8 @@ class Catalogue:
                 "seconds": 0.0,
             } | dict.fromkeys(numbers, 0)
         found = self.library.stats()
-        return {
-            "recipe": found.recipe,
-            "roots": [shown_name(name) for name in found.roots],
-            "videos": found.videos,
-            "failed": found.failed,
-            "seconds": found.seconds,
-            "clips": found.clips,
-            "rows": found.rows,
-            "index_bytes": found.index_bytes,
-            "feature_bytes": found.feature_bytes,
-        }
+        # Of these the schema takes what clients may know.
+        return asdict(found) | {"roots": [shown_name(name) for name in found.roots]}
 
     def forget(self) -> None:
         """Reads everything again when it is asked for: the library has changed."""

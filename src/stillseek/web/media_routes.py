@@ -17,7 +17,6 @@ from stillseek.web.service import Service
 router = APIRouter(prefix="/media", tags=["media"])
 
 _KEPT = {"Cache-Control": "private, max-age=600"}
-_UNKNOWN_TYPE = "application/octet-stream"
 # Browsers play QuickTime under the name of its successor.
 _TYPES = {
     **dict.fromkeys((".mp4", ".m4v", ".mov", ".qt", ".f4v", ".3gp", ".3g2"), "video/mp4"),
@@ -36,7 +35,8 @@ def media(source: SourceQuery, service: ServiceOf) -> FileResponse:
     path = service.sources.path(source)
     return FileResponse(
         path,
-        media_type=media_type(path),
+        # Never what browsers would run.
+        media_type=_TYPES.get(path.suffix.lower(), "application/octet-stream"),
         headers=_KEPT,
         filename=service.sources.name(source),
         content_disposition_type="inline",
@@ -108,11 +108,6 @@ async def strip(
         return strip_jpeg(path, start_seconds, end_seconds, count=count, height=height)
 
     return _jpeg(await service.beside.run(draw))
-
-
-def media_type(path: Path) -> str:
-    """What browsers are told that a file is; never what they would run."""
-    return _TYPES.get(path.suffix.lower(), _UNKNOWN_TYPE)
 
 
 def _jpeg(content: bytes) -> Response:

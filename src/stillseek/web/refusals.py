@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from stillseek.errors import LibraryError, MediaError, StillseekError, UsageError
+from stillseek.errors import LibraryError, StillseekError, UsageError
 
 ErrorType = Literal[
     "usage",
@@ -18,7 +18,7 @@ ErrorType = Literal[
     "failed",
 ]
 
-_STATUS: dict[ErrorType, int] = {
+STATUS: dict[ErrorType, int] = {
     "usage": 400,
     "media": 422,
     "not_found": 404,
@@ -51,7 +51,7 @@ class RefusedError(StillseekError):
         super().__init__(message)
         self.kind: ErrorType = kind
         self.message = message
-        self.status = status or _STATUS[kind]
+        self.status = status or STATUS[kind]
 
     @property
     def headers(self) -> dict[str, str]:
@@ -66,12 +66,10 @@ def refusal_of(error: Exception) -> RefusedError:
             return error
         case UsageError():
             return RefusedError("usage", str(error))
-        case MediaError():
-            return RefusedError("media", str(error))
         case LibraryError():
             return RefusedError("conflict", str(error))
         case StillseekError():
-            # Features that cannot be used, and the like: of what was asked for, not of the service.
+            # Files, features that cannot be used, and the like: of what was asked for.
             return RefusedError("media", str(error))
         case _:
             return RefusedError(

@@ -18,6 +18,7 @@ from stillseek.web.labels import Labels
 from stillseek.web.library_views import Catalogue
 from stillseek.web.previews import Previews
 from stillseek.web.prometheus_metrics import Metrics
+from stillseek.web.schemas import Limits
 from stillseek.web.service_settings import ServiceSettings
 from stillseek.web.sources import Sources
 from stillseek.web.uploads import Uploads
@@ -112,13 +113,7 @@ class Service:
             "is_calibrated": self.localizer.calibration is not None,
             "has_library": self.has_library,
             "folders": list(settings.folders),
-            "limits": {
-                "max_upload_bytes": settings.max_upload_bytes,
-                "max_queries": settings.max_queries,
-                "max_top": settings.max_top,
-                "keep_hours": settings.keep_hours,
-                "queue": settings.queue,
-            },
+            "limits": {name: getattr(settings, name) for name in Limits.model_fields},
         }
 
     def sweep(self) -> None:

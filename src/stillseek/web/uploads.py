@@ -15,7 +15,7 @@ from typing import Literal
 from stillseek.errors import MediaError
 from stillseek.features.store.content_address import content_hash
 from stillseek.files import remove_left_over, replacing, shown_name
-from stillseek.media import VideoInfo, probe, read_image
+from stillseek.media import probe, read_image
 from stillseek.media.container import is_list_of_files
 from stillseek.media.faults import not_a_video
 from stillseek.media.folder import VIDEO_SUFFIXES
@@ -268,14 +268,13 @@ class Uploads:
         )
 
     def _look(self, place: Path, upload_id: str, suffix: str, name: str, size: int) -> Upload:
-        """What a file is, by its content.
-
-        Raises:
-            RefusedError: It is neither a video nor a picture.
-        """
+        """What a file is, by its content."""
         kind: Literal["video", "image"] = "video"
         try:
-            info = _probe_alone(place)
+            # A list of other files would show what the sender may not see.
+            if is_list_of_files(place):
+                raise not_a_video(place)
+            info = probe(place)
             width, height, duration = info.width, info.height, info.duration_seconds
         except MediaError as no_video:
             try:
@@ -310,14 +309,3 @@ class Uploads:
 
 def _full() -> RefusedError:
     return RefusedError("too_large", "the service's disk is full; ask whoever runs it to make room")
-
-
-def _probe_alone(path: Path) -> VideoInfo:
-    """Facts about a video that holds all of itself.
-
-    Raises:
-        MediaError: It is none.
-    """
-    if is_list_of_files(path):
-        raise not_a_video(path)
-    return probe(path)

@@ -5,6 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from stillseek.data.own_videos import annotation_formats as reading
+from stillseek.data.own_videos.annotated_files import VideoFolder
+from stillseek.data.own_videos.table import Rows
+
 SECONDS = {"a.mp4": 7, "day one/b é.mkv": 7, "c.mov": 7, "short.mp4": 3}
 
 
@@ -26,3 +30,14 @@ def write_table(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return write
+
+
+def read_annotations(path: Path, **options) -> Rows:
+    """Reads a file whose videos nobody looks at."""
+    (path.parent / "any.mp4").touch()
+    return reading.read_annotations(path, VideoFolder(path.parent), **options)
+
+
+def found(rows: Rows) -> list[tuple[str, float, float, str]]:
+    """Video, start, end and label of every row."""
+    return [(row.video, row.start_seconds, row.end_seconds, row.label) for row in rows.rows]

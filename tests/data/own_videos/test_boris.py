@@ -10,6 +10,8 @@ from stillseek.data.own_videos.boris import find_boris_table, read_boris_project
 from stillseek.data.own_videos.table import Rows
 from stillseek.errors import DatasetError
 
+from .conftest import found
+
 EVENTS = [
     [0.5, "", "groom", "", "", 12],
     [2.25, "Kim", "groom", "", "", 56],
@@ -54,10 +56,6 @@ def read(**changes) -> Rows:
     project = copy.deepcopy(PROJECT)
     project["observations"]["first"] |= changes
     return read_boris_project(json.loads(json.dumps(project)), Path("p.boris"))
-
-
-def found(rows: Rows) -> list[tuple[str, float, float, str]]:
-    return [(row.video, row.start_seconds, row.end_seconds, row.label) for row in rows.rows]
 
 
 def test_state_events_of_a_project_are_paired_by_subject_and_modifiers() -> None:

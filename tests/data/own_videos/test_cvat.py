@@ -6,8 +6,9 @@ import pytest
 
 from stillseek.data.own_videos.annotated_files import VideoFolder
 from stillseek.data.own_videos.cvat import read_cvat
-from stillseek.data.own_videos.table import Rows
 from stillseek.errors import DatasetError
+
+from .conftest import found
 
 TASK = """<task>
   <id>5</id><name>interpolation</name><size>70</size><mode>interpolation</mode>
@@ -53,10 +54,6 @@ def write(folder: Path, body: str = TRACKS, meta: str = TASK) -> Path:
         encoding="utf-8",
     )
     return path
-
-
-def found(read: Rows) -> list[tuple[str, float, float, str]]:
-    return [(row.video, row.start_seconds, row.end_seconds, row.label) for row in read.rows]
 
 
 def test_visible_parts_of_tracks_are_activities(videos: VideoFolder, tmp_path: Path) -> None:

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from stillseek.data.own_videos.elan import read_elan
-from stillseek.data.own_videos.table import Rows
 from stillseek.errors import DatasetError
+
+from .conftest import found
 
 DOCUMENT = """<?xml version="1.0" encoding="UTF-8"?>
 <ANNOTATION_DOCUMENT AUTHOR="" DATE="2024-03-05T10:11:12+01:00" FORMAT="3.0" VERSION="3.0"
@@ -64,10 +65,6 @@ def write(folder: Path, *, media: str = MEDIA, end: str = "ts5", last: str = "90
     path = folder / "talk.eaf"
     path.write_text(DOCUMENT.format(media=media, end=end, last=last), encoding="utf-8")
     return path
-
-
-def found(read: Rows) -> list[tuple[str, float, float, str]]:
-    return [(row.video, row.start_seconds, row.end_seconds, row.label) for row in read.rows]
 
 
 def test_aligned_annotations_of_all_tiers_are_activities(tmp_path: Path) -> None:

@@ -10,6 +10,8 @@ from stillseek.data.own_videos.label_studio import is_label_studio, read_label_s
 from stillseek.data.own_videos.table import Rows
 from stillseek.errors import DatasetError
 
+from .conftest import found
+
 
 def region(first: object, last: object, *labels: str, name: str = "videoLabels") -> dict:
     return {
@@ -42,10 +44,6 @@ def read(videos: VideoFolder):
         return read_label_studio(value, Path("export.json"), videos, tag)
 
     return read
-
-
-def found(rows: Rows) -> list[tuple[str, float, float, str]]:
-    return [(row.video, row.start_seconds, row.end_seconds, row.label) for row in rows.rows]
 
 
 def test_ranges_count_frames_from_one_with_the_last_one_included(read) -> None:

@@ -2,16 +2,10 @@ from pathlib import Path
 
 import pytest
 
-from stillseek.data.own_videos import annotation_formats as reading
-from stillseek.data.own_videos.annotated_files import VideoFolder
-from stillseek.data.own_videos.table import Row, Rows, parse_seconds
+from stillseek.data.own_videos.table import Row, parse_seconds
 from stillseek.errors import DatasetError, UsageError
 
-
-def read_annotations(path: Path, **options) -> Rows:
-    (path.parent / "any.mp4").touch()
-    return reading.read_annotations(path, VideoFolder(path.parent), **options)
-
+from .conftest import read_annotations
 
 HEADER = "video,start,end,label\n"
 

@@ -7,16 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from stillseek.data.own_videos import annotation_formats as reading
-from stillseek.data.own_videos.annotated_files import VideoFolder
-from stillseek.data.own_videos.table import Rows
 from stillseek.errors import DatasetError
 
-
-def read_annotations(path: Path, **options) -> Rows:
-    (path.parent / "any.mp4").touch()
-    return reading.read_annotations(path, VideoFolder(path.parent), **options)
-
+from .conftest import found, read_annotations
 
 ATTRIBUTES = {
     "1": {
@@ -142,10 +135,6 @@ def write_segments_csv(folder: Path, metadata=METADATA, attributes=ATTRIBUTES) -
     path = folder / "Default-Project28Oct2024_14h05m00s_export.csv"
     path.write_text("\n".join(lines), encoding="utf-8")
     return path
-
-
-def found(read: Rows) -> list[tuple[str, float, float, str]]:
-    return [(row.video, row.start_seconds, row.end_seconds, row.label) for row in read.rows]
 
 
 SEGMENTS = [

@@ -11,7 +11,8 @@ import csv
 import io
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -42,12 +43,7 @@ class _Media:
     offset_seconds: float = 0.0
 
     def place(self, start: object, stop: object, label: object) -> Mapping[str, object]:
-        """A state in the time of the video that shows it.
-
-        Raises:
-            UsageError: A time is none, the state runs from one video to the next, or nothing says
-                in which it is.
-        """
+        """A state in the time of the video that shows it."""
         begin, end = (
             parse_seconds(time, name) - self.offset_seconds
             for time, name in ((start, "start"), (stop, "stop"))
@@ -63,9 +59,11 @@ class _Media:
             if begin < length:
                 if end > length:
                     raise UsageError(f"it runs over the end of {file}, into the next video")
-                return _values(file, begin, end, label)
+                break
             begin, end = begin - length, end - length
-        return _values(self.files[-1], begin, end, label)
+        else:
+            file = self.files[-1]
+        return {"video": file_name(file), "start": begin, "end": end, "label": label}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +116,7 @@ def read_boris_project(project: Mapping[str, Any], path: Path) -> Rows:
         raise DatasetError(
             f"{path} has not the layout of a BORIS project ({error!r}); save it with BORIS 7 or 8"
         ) from error
-    return replace(collect((*problems, *_paired(marks))), elsewhere=True)
+    return collect((*problems, *_paired(marks)), elsewhere=True)
 
 
 def _media_of(observation: Mapping[str, Any]) -> _Media:
@@ -166,11 +164,8 @@ def read_boris_table(text: str, header: int, delimiter: str, path: Path) -> Rows
         name, label = row.get("Observation id", ""), row.get("Behavior")
         status = next((row[column] for column in _STATUS if row.get(column)), "")
         if status == "STATE":
-            try:
-                of_row = media[name].place(row.get("Start (s)"), row.get("Stop (s)"), label)
-                entries.append((where, of_row))
-            except UsageError as error:
-                entries.append((where, error))
+            times = row.get("Start (s)"), row.get("Stop (s)")
+            entries.append((where, partial(media[name].place, *times, label)))
         elif status in ("START", "STOP"):
             modifiers = [value for column, value in row.items() if column.startswith("Modifier")]
             key = name, row.get("Subject"), label, *modifiers
@@ -187,7 +182,7 @@ def read_boris_table(text: str, header: int, delimiter: str, path: Path) -> Rows
         elif status != "POINT":
             what = f"the behavior type is {status!r}, expected STATE, START, STOP or POINT"
             entries.append((where, UsageError(what)))
-    return replace(collect((*entries, *_paired(marks))), elsewhere=True)
+    return collect((*entries, *_paired(marks)), elsewhere=True)
 
 
 def _media_of_rows(rows: Iterable[Mapping[str, str]]) -> dict[str, _Media]:
@@ -224,25 +219,16 @@ def _numbers(text: str) -> list[float]:
 def _paired(marks: Iterable[_Mark]) -> Iterator[_Entry]:
     """Every start with its stop: the next mark of the same behavior, subject and modifiers."""
     opened: dict[tuple[object, ...], _Mark] = {}
+    endless = UsageError("the state starts and does not stop; mend it in BORIS")
     for mark in marks:
         start = opened.pop(mark.key, None)
         if mark.status == "START" or (mark.status is None and start is None):
             if start is not None:
-                yield (
-                    start.where,
-                    UsageError("the state starts and does not stop; mend it in BORIS"),
-                )
+                yield start.where, endless
             opened[mark.key] = mark
         elif start is None:
             yield mark.where, UsageError("the state stops and did not start; mend it in BORIS")
         else:
-            try:
-                yield start.where, mark.media.place(start.time, mark.time, mark.label)
-            except UsageError as error:
-                yield start.where, error
+            yield start.where, partial(mark.media.place, start.time, mark.time, mark.label)
     for start in opened.values():
-        yield start.where, UsageError("the state starts and does not stop; mend it in BORIS")
-
-
-def _values(file: str, start: float, end: float, label: object) -> Mapping[str, object]:
-    return {"video": file_name(file), "start": start, "end": end, "label": label}
+        yield start.where, endless

@@ -6,13 +6,14 @@ images 1.1" keeps of a video (https://docs.cvat.ai/docs/manual/advanced/xml_form
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from stillseek.data.own_videos.annotated_files import VideoFolder, file_name
-from stillseek.data.own_videos.markup import attribute_of, read_xml
+from stillseek.data.own_videos.markup import attribute_of, read_xml, whole_number
 from stillseek.data.own_videos.table import Rows, collect
 from stillseek.errors import DatasetError, UsageError
 
@@ -60,13 +61,10 @@ def read_cvat(path: Path, videos: VideoFolder) -> Rows:
         for place in ("task", "project", "job")
         for name in root.iterfind(f"meta/{place}/labels/label/name")
     }
-    entries: list[tuple[str, object]] = []
-    for run in (*_of_tracks(root, tasks, path), *_of_tags(root, tasks, path)):
-        try:
-            entries.append((run.where, _values(run, tasks, labels, videos)))
-        except UsageError as error:
-            entries.append((run.where, error))
-    return replace(collect(entries), elsewhere=True)
+    runs = (*_of_tracks(root, tasks, path), *_of_tags(root, tasks, path))
+    return collect(
+        ((run.where, partial(_values, run, tasks, labels, videos)) for run in runs), elsewhere=True
+    )
 
 
 def _values(
@@ -95,8 +93,8 @@ def _tasks(root: ET.Element, path: Path) -> dict[str | None, _Task]:
         stop = task.findtext("stop_frame")
         found[task.findtext("id") if of_project else None] = _Task(
             video=file_name(video),
-            step=max(1, _number(step, f"{path}, frame_filter")),
-            stop_frame=None if stop is None else _number(stop, f"{path}, stop_frame"),
+            step=max(1, whole_number(step, f"{path}, frame_filter")),
+            stop_frame=None if stop is None else whole_number(stop, f"{path}, stop_frame"),
         )
     if not found:
         raise DatasetError(
@@ -116,8 +114,9 @@ def _of_tracks(root: ET.Element, tasks: Mapping[str | None, _Task], path: Path) 
         where = f"{path}, track {track.get('id', number)}"
         name = track.get("task_id")
         task = _task_of(name, tasks, where)
+        place = f"{where}, frame"
         shapes = sorted(
-            (_number(attribute_of(shape, "frame", where), f"{where}, frame"), _is_outside(shape))
+            (whole_number(attribute_of(shape, "frame", where), place), _is_outside(shape))
             for shape in track
             if shape.tag != "attribute"
         )
@@ -146,7 +145,7 @@ def _of_tags(root: ET.Element, tasks: Mapping[str | None, _Task], path: Path) ->
     frames: dict[tuple[str | None, str], list[int]] = defaultdict(list)
     for image in root.iterfind("image"):
         where = f"{path}, image {image.get('id')}"
-        frame = _number(attribute_of(image, "id", where), f"{where}, id")
+        frame = whole_number(attribute_of(image, "id", where), f"{where}, id")
         for tag in image.iterfind("tag"):
             key = image.get("task_id"), attribute_of(tag, "label", where)
             frames[key].append(frame)
@@ -163,10 +162,3 @@ def _of_tags(root: ET.Element, tasks: Mapping[str | None, _Task], path: Path) ->
                 first_frame=start,
                 end_frame=end + step,
             )
-
-
-def _number(text: str, where: str) -> int:
-    try:
-        return int(text)
-    except ValueError as error:
-        raise DatasetError(f"{where}: {text!r} is no whole number") from error

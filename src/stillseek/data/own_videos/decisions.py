@@ -5,8 +5,6 @@ Each line is a JSON object with ``video``, ``start_seconds``, ``end_seconds``, `
 found, and is passed over.
 """
 
-from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 from stillseek.data.own_videos.table import Rows, collect
@@ -19,7 +17,11 @@ _KEYS = {"video": "video", "start": "start_seconds", "end": "end_seconds", "labe
 def read_decisions(text: str, path: Path) -> Rows:
     """The moments that were kept; a moment that was decided on again counts as the last time."""
     decided: dict[object, tuple[str, object] | None] = {}
-    for where, line in _lines(text, path):
+    # Not splitlines: JSON strings may hold other Unicode line separators.
+    for number, line in enumerate(text.split("\n"), start=1):
+        if not line.strip():
+            continue
+        where = f"{path}, line {number}"
         try:
             decision = parse_object(line, where)
         except DatasetError as error:
@@ -34,11 +36,4 @@ def read_decisions(text: str, path: Path) -> Rows:
         decided.pop(key, None)
         decided[key] = (where, values) if is_kept else None
     kept = (entry for entry in decided.values() if entry is not None)
-    return replace(collect(kept), elsewhere=True)
-
-
-def _lines(text: str, path: Path) -> Iterator[tuple[str, str]]:
-    # Not splitlines: JSON strings may hold other Unicode line separators.
-    for number, line in enumerate(text.split("\n"), start=1):
-        if line.strip():
-            yield f"{path}, line {number}", line
+    return collect(kept, elsewhere=True)

@@ -5,14 +5,16 @@ schema is EAF 3.0 (https://www.mpi.nl/tools/elan/EAFv3.0.xsd), which older files
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from stillseek.data.own_videos.annotated_files import file_name
-from stillseek.data.own_videos.markup import attribute_of, read_xml
+from stillseek.data.own_videos.markup import attribute_of, read_xml, whole_number
 from stillseek.data.own_videos.table import Rows, collect
-from stillseek.errors import DatasetError, UsageError
+from stillseek.errors import DatasetError
+
+_UNIT = "whole number of milliseconds"
 
 
 def read_elan(path: Path, tier: str | None) -> Rows:
@@ -41,7 +43,7 @@ def read_elan(path: Path, tier: str | None) -> Rows:
     if media is None:
         raise DatasetError(f"{path} names no video; link one in ELAN (Edit > Linked Files)")
     video = media.get("RELATIVE_MEDIA_URL") or attribute_of(media, "MEDIA_URL", str(path))
-    origin = _milliseconds(media.get("TIME_ORIGIN", "0"), f"{path}, TIME_ORIGIN")
+    origin = whole_number(media.get("TIME_ORIGIN", "0"), f"{path}, TIME_ORIGIN", what=_UNIT)
     slots = {
         attribute_of(slot, "TIME_SLOT_ID", str(path)): slot.get("TIME_VALUE")
         for slot in root.iterfind("TIME_ORDER/TIME_SLOT")
@@ -50,21 +52,20 @@ def read_elan(path: Path, tier: str | None) -> Rows:
     if tier is not None and tier not in tiers:
         names = ", ".join(map(repr, tiers)) or "none"
         raise DatasetError(f"{path}: there is no tier {tier!r}; it has {names}")
-    entries: list[tuple[str, object]] = []
-    for name in tiers if tier is None else [tier]:
-        for where, annotation in _aligned(tiers[name], path):
-            try:
-                start, end = (
-                    _seconds(annotation, f"TIME_SLOT_REF{number}", slots, origin)
-                    for number in (1, 2)
-                )
-            except DatasetError as error:
-                entries.append((where, UsageError(str(error))))
-                continue
-            label = (annotation.findtext("ANNOTATION_VALUE") or "").strip() or name
-            values = {"video": file_name(video), "start": start, "end": end, "label": label}
-            entries.append((where, values))
-    return replace(collect(entries), elsewhere=True)
+
+    def values(annotation: ET.Element, name: str) -> dict[str, object]:
+        start, end = (
+            _seconds(annotation, f"TIME_SLOT_REF{number}", slots, origin) for number in (1, 2)
+        )
+        label = (annotation.findtext("ANNOTATION_VALUE") or "").strip() or name
+        return {"video": file_name(video), "start": start, "end": end, "label": label}
+
+    entries = (
+        (where, partial(values, annotation, name))
+        for name in (tiers if tier is None else [tier])
+        for where, annotation in _aligned(tiers[name], path)
+    )
+    return collect(entries, elsewhere=True)
 
 
 def _aligned(tier: ET.Element, path: Path) -> Iterator[tuple[str, ET.Element]]:
@@ -80,11 +81,4 @@ def _seconds(
     slot = attribute_of(annotation, reference, reference)
     if (value := slots.get(slot)) is None:
         raise DatasetError(f"{reference} is {slot!r}, which has no time; align it in ELAN")
-    return (_milliseconds(value, f"time slot {slot!r}") + origin) / 1000
-
-
-def _milliseconds(text: str, where: str) -> int:
-    try:
-        return int(text)
-    except ValueError as error:
-        raise DatasetError(f"{where}: {text!r} is no whole number of milliseconds") from error
+    return (whole_number(value, f"time slot {slot!r}", what=_UNIT) + origin) / 1000

@@ -7,8 +7,6 @@ as those of ``Labels`` on sound that plays with a video.
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -64,7 +62,7 @@ def read_label_studio(
     if tag is not None and tag not in names:
         listed = ", ".join(map(repr, sorted(names))) or "none"
         raise DatasetError(f"{path}: no region is of a control tag {tag!r}; it has {listed}")
-    return replace(collect(entries), elsewhere=True)
+    return collect(entries, elsewhere=True)
 
 
 def _results(task: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
@@ -108,20 +106,13 @@ def _times(
         return
     rate = videos.frame_rate(video)
     for each in value["ranges"]:
-        yield _seconds(each["start"], each["end"], rate)
-
-
-def _seconds(first: object, last: object, rate: Fraction) -> tuple[float, float]:
-    """The time that frames of a range are shown.
-
-    Raises:
-        UsageError: A frame is no whole number of at least 0.
-    """
-    match first, last:
-        case int(), int() if not isinstance(first, bool) and 0 <= first <= last:
-            return float(max(0, first - 1) / rate), float(last / rate)
-        case _:
-            raise UsageError(f"a range from {first!r} to {last!r}, expected numbers of frames")
+        match each["start"], each["end"]:
+            case int() as first, int() as last if (
+                not isinstance(first, bool) and 0 <= first <= last
+            ):
+                yield float(max(0, first - 1) / rate), float(last / rate)
+            case first, last:
+                raise UsageError(f"a range from {first!r} to {last!r}, expected numbers of frames")
 
 
 def _video(data: Mapping[str, Any]) -> str | None:

@@ -49,3 +49,15 @@ def attribute_of(element: ET.Element, name: str, where: str) -> str:
     if (value := element.get(name)) is None:
         raise DatasetError(f"{where}: <{element.tag}> has no {name}; export the file again")
     return value
+
+
+def whole_number(text: str, where: str, *, what: str = "whole number") -> int:
+    """A number that an attribute or element writes.
+
+    Raises:
+        DatasetError: It is none.
+    """
+    try:
+        return int(text)
+    except ValueError as error:
+        raise DatasetError(f"{where}: {text!r} is no {what}") from error

@@ -257,10 +257,8 @@ def _questions(
 
 def _samples(question: _Question, out: Path) -> Iterator[Sample]:
     target = question.target
-    start = target.window.start_seconds if target.window is not None else 0.0
-    length = (
-        target.window.duration_seconds if target.window is not None else target.duration_seconds
-    )
+    searched = target.window or Segment(0.0, target.duration_seconds)
+    start = searched.start_seconds
     numbered: list[tuple[QueryKind, int, Picture]] = [
         (kind, number, picture)
         for kind, pictures in question.asking.items()
@@ -271,7 +269,7 @@ def _samples(question: _Question, out: Path) -> Iterator[Sample]:
         yield Sample(
             sample_id=f"{target.name}-{kind}{number}",
             video_id=target.video_id,
-            duration_seconds=round(length, DIGITS),
+            duration_seconds=round(searched.duration_seconds, DIGITS),
             window=target.window,
             segment=Segment(
                 round(target.segment.start_seconds - start, DIGITS),

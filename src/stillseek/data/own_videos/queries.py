@@ -150,7 +150,8 @@ class Pictures:
         def may_ask(picture: Picture) -> bool:
             return division.allows(picture, target)
 
-        if kind == "simple" and (own := [*filter(may_ask, self._of_row(target))]):
+        of_row = (self._image(target.label, image) for image in target.images)
+        if kind == "simple" and (own := [*filter(may_ask, of_row)]):
             return own[:num]
         pool = self._of_labels(target, kind, may_ask)
         # Every target meets the pictures in an order of its own.
@@ -165,9 +166,6 @@ class Pictures:
             ordered.append((division.trains(picture), turns[video], picture))
         ordered.sort(key=lambda each: each[:2])
         return [picture for *_, picture in ordered[:num]]
-
-    def _of_row(self, target: Target) -> list[Picture]:
-        return [self._image(target.label, image) for image in target.images]
 
     def _of_labels(
         self, target: Target, kind: QueryKind, may_ask: Callable[[Picture], bool]

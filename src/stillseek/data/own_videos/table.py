@@ -16,6 +16,7 @@ from stillseek.errors import DatasetError, UsageError
 
 COLUMNS = ("video", "start", "end", "label")
 OPTIONAL_COLUMNS = ("image", "split")
+_KNOWN = {*COLUMNS, *OPTIONAL_COLUMNS}
 _CLOCK = re.compile(r"(?:([0-9]+):)?([0-9]+):([0-9]{1,2}(?:[.,][0-9]*)?)")
 _DECIMAL_COMMA = re.compile(r"[0-9]+,[0-9]+")
 # Spreadsheets write semicolons where a comma is the decimal point.
@@ -97,33 +98,32 @@ def read_csv(text: str, path: Path) -> Rows:
     except csv.Error as error:
         raise DatasetError(f"{path}, line {reader.line_num}: not valid CSV ({error})") from error
     read = collect((where, _named(names, cells, delimiter)) for where, cells in entries)
-    known = {*COLUMNS, *OPTIONAL_COLUMNS}
-    unread = tuple(name for name in names if name not in known)
+    unread = tuple(name for name in names if name not in _KNOWN)
     return replace(read, unread=unread)
 
 
 def read_entries(entries: Sequence[object], path: Path) -> Rows:
     """Activities of a JSON list of objects that have the table's columns as keys."""
     read = collect((f"{path}, entry {n}", entry) for n, entry in enumerate(entries, start=1))
-    known = {*COLUMNS, *OPTIONAL_COLUMNS}
     keys = {str(key) for entry in entries if isinstance(entry, dict) for key in entry}
-    return replace(read, unread=tuple(sorted(keys - known)))
+    return replace(read, unread=tuple(sorted(keys - _KNOWN)))
 
 
-def collect(entries: Iterable[tuple[str, object]]) -> Rows:
+def collect(entries: Iterable[tuple[str, object]], *, elsewhere: bool = False) -> Rows:
     """Entries as rows; of each one that is broken, what is wrong with it.
 
     Args:
         entries: File and line or entry, and the values under the names of the columns; or, in
-            place of the values, the error that they gave.
+            place of the values, what gives them, or the error that they gave.
+        elsewhere: As of `Rows`.
     """
     rows, problems = [], []
     for where, values in entries:
         try:
-            rows.append(_parse_row(values, where))
-        except UsageError as error:
+            rows.append(_parse_row(values() if callable(values) else values, where))
+        except (DatasetError, UsageError) as error:
             problems.append(f"{where}: {error}")
-    return Rows(rows=tuple(rows), problems=tuple(problems))
+    return Rows(rows=tuple(rows), problems=tuple(problems), elsewhere=elsewhere)
 
 
 def parse_seconds(value: object, name: str) -> float:
@@ -168,7 +168,7 @@ def _delimiter(text: str) -> str:
 
     def num_known(delimiter: str) -> int:
         names = {name.strip().strip('"').strip() for name in header.split(delimiter)}
-        return len(names & {*COLUMNS, *OPTIONAL_COLUMNS})
+        return len(names & _KNOWN)
 
     return max(DELIMITERS, key=num_known)
 

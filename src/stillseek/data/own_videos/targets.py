@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from stillseek.data.annotations import Activity, merge_overlapping
@@ -82,14 +83,14 @@ def find_targets(
             videos[video_id].append(row)
         except UsageError as error:
             found.problems.append(f"{row.where}: {error}")
-    images: dict[Path, MediaError | None] = {}
+    known_error = cache(image_error)
     for done, (video_id, rows) in enumerate(sorted(videos.items()), start=1):
         try:
             duration_seconds = probe(folder.path(video_id)).duration_seconds
         except MediaError as error:
             found.problems += [f"{row.where}: {error}" for row in rows]
         else:
-            checker = _Checker(duration_seconds, images_from, images)
+            checker = _Checker(duration_seconds, images_from, known_error)
             usable = []
             for row in rows:
                 try:
@@ -108,11 +109,14 @@ class _Checker:
     """What can be wrong with the rows of one video, beside their text."""
 
     def __init__(
-        self, duration_seconds: float, images_from: Path, images: dict[Path, MediaError | None]
+        self,
+        duration_seconds: float,
+        images_from: Path,
+        image_error: Callable[[Path], MediaError | None],
     ) -> None:
         self._duration_seconds = duration_seconds
         self._images_from = images_from
-        self._images = images
+        self._image_error = image_error
         self._seen: dict[tuple[float, float, str], Row] = {}
         self._splits: dict[str, Row] = {}
 
@@ -133,11 +137,6 @@ class _Checker:
             )
         if row.image is not None and (error := self._image_error(self._images_from / row.image)):
             raise error
-
-    def _image_error(self, path: Path) -> MediaError | None:
-        if path not in self._images:
-            self._images[path] = image_error(path)
-        return self._images[path]
 
 
 def image_error(path: Path) -> MediaError | None:

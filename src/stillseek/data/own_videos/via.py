@@ -54,7 +54,8 @@ def read_via_project(project: Mapping[str, Any], path: Path, attribute: str | No
     Raises:
         DatasetError: The project is broken, or the attribute is not there or not the only one.
     """
-    annotations, problems = [], []
+    annotations: list[_Annotation] = []
+    problems: list[tuple[str, object]] = []
     try:
         for key, metadata in project["metadata"].items():
             where = f"{path}, metadata {key!r}"
@@ -64,17 +65,18 @@ def read_via_project(project: Mapping[str, Any], path: Path, attribute: str | No
                     for name in project["view"][str(metadata["vid"])]["fid_list"]
                 ]
             except KeyError as error:
-                problems.append(f"{where}: its view or file {error} is not in the project")
+                what = f"its view or file {error} is not in the project"
+                problems.append((where, UsageError(what)))
                 continue
             annotations.append(
                 _Annotation(where=where, files=files, times=metadata["z"], answers=metadata["av"])
             )
-        read = _label(annotations, project["attribute"], path, attribute)
+        labelled = _labelled(annotations, project["attribute"], path, attribute)
     except (AttributeError, KeyError, TypeError) as error:
         raise DatasetError(
             f"{path} has not the layout of a VIA 3 project ({error}); save it again with VIA 3"
         ) from error
-    return Rows(rows=read.rows, problems=(*problems, *read.problems), elsewhere=True)
+    return collect((*problems, *labelled), elsewhere=True)
 
 
 def read_via_csv(text: str, path: Path, attribute: str | None) -> Rows:
@@ -93,14 +95,15 @@ def read_via_csv(text: str, path: Path, attribute: str | None) -> Rows:
             "export it again, or remove the comments from a table of your own"
         )
     columns = header.removeprefix(_HEADER).strip().rstrip(",").split(",")
-    annotations, problems = [], []
+    annotations: list[_Annotation] = []
+    problems: list[tuple[str, object]] = []
     for number, line in enumerate(lines, start=1):
         where = f"{path}, line {number}"
         if line.strip() and not line.startswith("#"):
             try:
                 annotations.append(_parse_line(line, columns, where))
             except (ValueError, KeyError, csv.Error) as error:
-                problems.append(f"{where}: not a line of a VIA 3 export ({error})")
+                problems.append((where, UsageError(f"not a line of a VIA 3 export ({error})")))
     attributes = next((line for line in lines if line.startswith(_ATTRIBUTES)), None)
     if attributes is not None:
         described = parse_json(attributes.removeprefix(_ATTRIBUTES), f"{path}, # ATTRIBUTE")
@@ -109,10 +112,10 @@ def read_via_csv(text: str, path: Path, attribute: str | None) -> Rows:
         names = dict.fromkeys(name for each in annotations for name in each.answers)
         described = {name: {"aname": name, "anchor_id": _SEGMENT_ANCHOR} for name in names}
     try:
-        read = _label(annotations, described, path, attribute)
+        labelled = _labelled(annotations, described, path, attribute)
     except (AttributeError, KeyError, TypeError) as error:
         raise DatasetError(f"{path}: VIA's attributes are broken ({error})") from error
-    return Rows(rows=read.rows, problems=(*problems, *read.problems), elsewhere=True)
+    return collect((*problems, *labelled), elsewhere=True)
 
 
 def _parse_line(line: str, columns: list[str], where: str) -> _Annotation:
@@ -132,12 +135,9 @@ def _source(file: Mapping[str, Any]) -> str:
     return file["src"] if file["loc"] in _ADDRESSED else file["fname"]
 
 
-def _label(
-    annotations: Iterable[_Annotation],
-    attributes: Any,
-    path: Path,
-    attribute: str | None,
-) -> Rows:
+def _labelled(
+    annotations: Iterable[_Annotation], attributes: Any, path: Path, attribute: str | None
+) -> list[tuple[str, object]]:
     """The annotations that are segments, with their labels."""
     chosen = _choose(attributes, path, attribute)
     others = attributes.keys() - {chosen}
@@ -149,7 +149,7 @@ def _label(
         if not labels and any(each.answers.get(other) for other in others):
             continue
         entries += [(each.where, _values(each, label)) for label in labels or [None]]
-    return collect(entries)
+    return entries
 
 
 def _choose(attributes: Any, path: Path, attribute: str | None) -> str:

@@ -23,3 +23,10 @@ class Activity:
     keys: tuple[Pose, ...]
     period_seconds: Number
     props: tuple[Prop, ...]
+
+
+def activity(
+    group: str, name: str, period_seconds: Number, keys: tuple[Pose, ...], *props: Prop
+) -> Activity:
+    """An activity with its objects one by one."""
+    return Activity(name, group, keys, period_seconds, props)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -68,8 +68,9 @@ class Polygon:
     colour: str
 
 
-Shape = tuple[Line | Disc | Polygon, ...]
-Anchor = Literal["near_hand", "far_hand", "head", "neck", "chest", "hip", "near_foot", "ground"]
+Part = Line | Disc | Polygon
+Shape = tuple[Part, ...]
+Anchor = Literal["near_hand", "far_hand", "head", "neck", "chest", "hip", "ground"]
 Grip = Literal["fixed", "forearm", "hands", "torso"]
 Layer = Literal["back", "middle", "front"]
 
@@ -87,7 +88,6 @@ class Prop:
         layer: Drawn behind the figure, between its far and near limbs, or in front.
         path: Key offsets along one motion cycle, for balls; replaces ``offset``.
         spins: Turns a cycle.
-        follows: Whether a ground object moves with the figure's shift.
     """
 
     shape: Shape
@@ -96,9 +96,8 @@ class Prop:
     angle: Number = 90.0
     offset: Point = (0.0, 0.0)
     layer: Layer = "front"
-    path: tuple[Point, ...] = field(default=())
+    path: tuple[Point, ...] = ()
     spins: Number = 0.0
-    follows: bool = False
 
 
 def _axis_degrees(prop: Prop, where: dict[str, Point]) -> Number:
@@ -130,8 +129,7 @@ def draw_prop(
     palette: dict[str, Colour],
 ) -> None:
     """Draws an object on the figure whose joints are ``where``."""
-    ground = (where["hip"][0], 0.0) if prop.follows else (0.0, 0.0)
-    anchor = ground if prop.at == "ground" else where[prop.at]
+    anchor = (0.0, 0.0) if prop.at == "ground" else where[prop.at]
     offset = _path_point(prop.path, phase) if prop.path else prop.offset
     origin = anchor[0] + offset[0], anchor[1] + offset[1]
     radians = math.radians(_axis_degrees(prop, where) + 360 * prop.spins * phase)
@@ -174,3 +172,42 @@ def ball(radius: Number, colour: str, mark: str | None = None) -> Shape:
 def stick(length: Number, width: Number, colour: str, back: Number = 0.0) -> Shape:
     """A straight bar along u."""
     return (Line((-back, 0), (length, 0), width, colour),)
+
+
+def held(
+    *parts: Part,
+    at: Anchor = "near_hand",
+    grip: Grip = "fixed",
+    angle: Number = 90.0,
+    offset: Point = (0.0, 0.0),
+    path: tuple[Point, ...] = (),
+    layer: Layer = "front",
+) -> Prop:
+    """What a joint carries."""
+    return Prop(shape=parts, at=at, grip=grip, angle=angle, offset=offset, path=path, layer=layer)
+
+
+def ground(
+    *parts: Part,
+    offset: Point = (0.0, 0.0),
+    path: tuple[Point, ...] = (),
+    spins: Number = 0.0,
+    angle: Number = 90.0,
+    layer: Layer = "front",
+) -> Prop:
+    """What stands on the ground or flies over it."""
+    return Prop(
+        shape=parts, at="ground", offset=offset, path=path, spins=spins, angle=angle, layer=layer
+    )
+
+
+def backdrop(*parts: Part, offset: Point = (0.0, 0.0)) -> Prop:
+    """What stands on the ground behind the figure."""
+    return ground(*parts, offset=offset, layer="back")
+
+
+WATER = ground(
+    box(-4, -0.6, 4, 0.03, "water"),
+    *(Line((-3.2 + 0.4 * k, 0.03), (-3.05 + 0.4 * k, 0.03), 0.02, "ice") for k in range(17)),
+)
+"""Water with waves, in front of what floats."""

@@ -1,6 +1,8 @@
 """Weights, floor exercises and apparatus of the rendered world."""
 
-from stillseek.synthetic.rendered.activity import Activity
+from functools import partial
+
+from stillseek.synthetic.rendered.activity import activity
 from stillseek.synthetic.rendered.poses import (
     HALF_SQUAT,
     HANGING,
@@ -10,7 +12,7 @@ from stillseek.synthetic.rendered.poses import (
     both,
     pose,
 )
-from stillseek.synthetic.rendered.props import Disc, Line, Prop, Shape, box
+from stillseek.synthetic.rendered.props import Disc, Line, Shape, backdrop, box, ground, held
 
 _PLATE = (Disc((0, 0), 0.13, "black"), Disc((0, 0), 0.045, "red"), Disc((0, 0), 0.018, "metal"))
 
@@ -25,93 +27,85 @@ _DUMBBELL: Shape = (
     box(-0.1, -0.045, -0.05, 0.045, "black"),
     box(0.05, -0.045, 0.1, 0.045, "black"),
 )
+
 _BENCH: Shape = (
     box(-0.36, 0.2, 0.34, 0.26, "black"),
     Line((-0.28, 0), (-0.28, 0.2), 0.03, "steel"),
     Line((0.26, 0), (0.26, 0.2), 0.03, "steel"),
 )
 
+_weights = partial(activity, "weights")
 WEIGHTS = (
-    Activity(
+    _weights(
         "weightlifting",
-        "weights",
+        3.0,
         (
             both((30, 12), SQUAT, torso=42),
             both((60, 150), HALF_SQUAT, torso=6),
             both((160, 182), STANDING, torso=0),
             both((165, 180), WIDE, torso=0),
         ),
-        3.0,
-        (Prop(shape=_PLATE, layer="front"), Prop(shape=_BARBELL, layer="middle")),
+        held(*_PLATE),
+        held(*_BARBELL, layer="middle"),
     ),
-    Activity(
+    _weights(
         "dumbbell curls",
-        "weights",
-        (pose((6, 10), (0, 150)), pose((10, 150), (-4, 8), torso=-3)),
         1.6,
-        (
-            Prop(shape=_DUMBBELL, at="near_hand"),
-            Prop(shape=_DUMBBELL, at="far_hand", layer="back"),
-        ),
+        (pose((6, 10), (0, 150)), pose((10, 150), (-4, 8), torso=-3)),
+        held(*_DUMBBELL),
+        held(*_DUMBBELL, at="far_hand", layer="back"),
     ),
-    Activity(
+    _weights(
         "bench press",
-        "weights",
+        2.0,
         (
             both((150, 185), ((95, 5), (85, 0)), torso=-90, lift=0.02),
             both((178, 180), ((95, 5), (85, 0)), torso=-90, lift=0.02),
         ),
-        2.0,
-        (
-            Prop(shape=_BENCH, at="ground", offset=(-0.18, -0.02), layer="back"),
-            Prop(shape=_PLATE, layer="front"),
-        ),
+        backdrop(*_BENCH, offset=(-0.18, -0.02)),
+        held(*_PLATE),
     ),
-    Activity(
+    _weights(
         "kettlebell swing",
-        "weights",
-        (both((-20, -40), SQUAT, torso=52), both((92, 94), STANDING, torso=-6)),
         1.3,
-        (
-            Prop(
-                shape=(Disc((0.05, 0), 0.04, "steel", 0.02), Disc((0.12, 0), 0.068, "accent")),
-                grip="forearm",
-                angle=0,
-            ),
+        (both((-20, -40), SQUAT, torso=52), both((92, 94), STANDING, torso=-6)),
+        held(
+            Disc((0.05, 0), 0.04, "steel", 0.02),
+            Disc((0.12, 0), 0.068, "accent"),
+            grip="forearm",
+            angle=0,
         ),
     ),
 )
 
+_floor_exercise = partial(activity, "floor exercises")
 FLOOR = (
-    Activity(
+    _floor_exercise(
         "push-ups",
-        "floor exercises",
+        1.4,
         (
             both((4, 0), ((-76, -78), (-80, -82)), torso=74, head=-30),
             both((-50, 40), ((-86, -88), (-88, -90)), torso=86, head=-20),
         ),
-        1.4,
-        (Prop(shape=(box(-0.75, -0.01, 0.55, 0.015, "accent"),), at="ground", layer="back"),),
+        backdrop(box(-0.75, -0.01, 0.55, 0.015, "accent")),
     ),
-    Activity(
+    _floor_exercise(
         "sit-ups",
-        "floor exercises",
+        1.7,
         (
             pose((-170, -60), (-165, -55), ((128, 30), (124, 28)), torso=-84, head=10),
             pose((140, 230), (146, 236), ((128, 30), (124, 28)), torso=14, head=20),
         ),
-        1.7,
-        (Prop(shape=(box(-0.6, -0.01, 0.5, 0.015, "accent"),), at="ground", layer="back"),),
+        backdrop(box(-0.6, -0.01, 0.5, 0.015, "accent")),
     ),
-    Activity(
+    _floor_exercise(
         "headstand",
-        "floor exercises",
+        3.0,
         (
             both((30, -50), ((178, 180), (184, 186)), torso=178, head=2),
             both((30, -50), ((206, 200), (150, 140)), torso=182, head=2),
         ),
-        3.0,
-        (Prop(shape=(box(-0.4, -0.01, 0.4, 0.02, "accent"),), at="ground", layer="back"),),
+        backdrop(box(-0.4, -0.01, 0.4, 0.02, "accent")),
     ),
 )
 
@@ -121,74 +115,55 @@ _UPRIGHT_BAR: Shape = (
     Line((-0.34, 1.35), (0.34, 1.35), 0.026, "steel"),
 )
 
+_apparatus = partial(activity, "apparatus")
 APPARATUS = (
-    Activity(
+    _apparatus(
         "pull-ups",
-        "apparatus",
-        (
-            both((176, 182), HANGING, lift=0.22),
-            both((120, 220), ((30, -40), (20, -50)), lift=0.42),
-        ),
         1.8,
-        (Prop(shape=_UPRIGHT_BAR, at="ground", layer="back"),),
+        (both((176, 182), HANGING, lift=0.22), both((120, 220), ((30, -40), (20, -50)), lift=0.42)),
+        backdrop(*_UPRIGHT_BAR),
     ),
-    Activity(
+    _apparatus(
         "rings",
-        "apparatus",
+        2.4,
         (
             pose((95, 92), (-95, -92), HANGING, lift=0.5),
             pose((60, 62), (-60, -62), ((82, 84), (78, 80)), lift=0.5),
         ),
-        2.4,
-        tuple(
-            Prop(
-                shape=(
-                    Disc((0, 0), 0.055, "wood", 0.022),
-                    Line((0, 0.05), (0, 1.0), 0.014, "white"),
-                ),
+        *(
+            held(
+                Disc((0, 0), 0.055, "wood", 0.022),
+                Line((0, 0.05), (0, 1.0), 0.014, "white"),
                 at=hand,
                 layer="back",
             )
             for hand in ("near_hand", "far_hand")
         ),
     ),
-    Activity(
+    _apparatus(
         "parallel bars",
-        "apparatus",
+        1.6,
         (
             both((-8, 4), ((70, 72), (66, 68)), torso=-24, lift=0.4),
             both((-2, 2), ((-50, -60), (-54, -64)), torso=34, lift=0.42),
         ),
-        1.6,
-        (
-            Prop(
-                shape=(
-                    Line((-0.6, 0.6), (0.6, 0.6), 0.034, "wood"),
-                    Line((-0.42, 0), (-0.42, 0.6), 0.03, "steel"),
-                    Line((0.42, 0), (0.42, 0.6), 0.03, "steel"),
-                ),
-                at="ground",
-            ),
+        ground(
+            Line((-0.6, 0.6), (0.6, 0.6), 0.034, "wood"),
+            Line((-0.42, 0), (-0.42, 0.6), 0.03, "steel"),
+            Line((0.42, 0), (0.42, 0.6), 0.03, "steel"),
         ),
     ),
-    Activity(
+    _apparatus(
         "balance beam",
-        "apparatus",
+        2.4,
         (
             pose((92, 88), (-92, -88), ((60, 40), (0, 0)), lift=0.34),
             pose((100, 96), (-84, -80), ((-2, 0), (-70, -60)), torso=16, lift=0.34),
         ),
-        2.4,
-        (
-            Prop(
-                shape=(
-                    box(-0.75, 0.26, 0.75, 0.34, "tan"),
-                    Line((-0.5, 0), (-0.5, 0.27), 0.05, "blue"),
-                    Line((0.5, 0), (0.5, 0.27), 0.05, "blue"),
-                ),
-                at="ground",
-                layer="back",
-            ),
+        backdrop(
+            box(-0.75, 0.26, 0.75, 0.34, "tan"),
+            Line((-0.5, 0), (-0.5, 0.27), 0.05, "blue"),
+            Line((0.5, 0), (0.5, 0.27), 0.05, "blue"),
         ),
     ),
 )

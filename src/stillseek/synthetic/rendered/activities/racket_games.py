@@ -1,8 +1,20 @@
 """Racket games of the rendered world."""
 
-from stillseek.synthetic.rendered.activity import Activity
+from functools import partial
+
+from stillseek.synthetic.rendered.activity import activity
 from stillseek.synthetic.rendered.poses import HALF_SQUAT, LUNGE, STANDING, STRIDE_A, WIDE, pose
-from stillseek.synthetic.rendered.props import Disc, Line, Polygon, Prop, Shape, ball, box
+from stillseek.synthetic.rendered.props import (
+    Disc,
+    Line,
+    Polygon,
+    Shape,
+    backdrop,
+    ball,
+    box,
+    ground,
+    held,
+)
 
 _NET: Shape = (
     Line((0, 0), (0, 0.42), 0.025, "steel"),
@@ -50,87 +62,56 @@ _SMASH = (
     pose((96, 70), (20, 20), STRIDE_A, torso=14),
 )
 
+_racket_sport = partial(activity, "racket sports")
 RACKETS = (
-    Activity(
+    _racket_sport(
         "tennis",
-        "racket sports",
-        _SWING,
         1.5,
-        (
-            Prop(shape=_RACKET, grip="forearm", angle=0),
-            Prop(shape=_NET, at="ground", offset=(0.85, 0), layer="back"),
-            Prop(
-                shape=ball(0.035, "yellow"),
-                at="ground",
-                path=((1.5, 0.8), (0.9, 0.65), (0.42, 0.55), (1.1, 0.85)),
-            ),
-        ),
+        _SWING,
+        held(*_RACKET, grip="forearm", angle=0),
+        backdrop(*_NET, offset=(0.85, 0)),
+        ground(*ball(0.035, "yellow"), path=((1.5, 0.8), (0.9, 0.65), (0.42, 0.55), (1.1, 0.85))),
     ),
-    Activity(
+    _racket_sport(
         "badminton",
-        "racket sports",
-        _SMASH,
         1.3,
-        (
-            Prop(shape=_THIN_RACKET, grip="forearm", angle=0),
-            Prop(
-                shape=(
-                    Line((0, 0), (0, 0.75), 0.02, "wood"),
-                    box(-0.05, 0.48, 0.05, 0.74, "white"),
-                    Line((-0.05, 0.6), (0.05, 0.6), 0.01, "steel"),
-                ),
-                at="ground",
-                offset=(0.85, 0),
-                layer="back",
-            ),
-            Prop(shape=_SHUTTLE, at="ground", path=((1.2, 1.1), (0.4, 1.2), (1.1, 0.9)), angle=-60),
+        _SMASH,
+        held(*_THIN_RACKET, grip="forearm", angle=0),
+        backdrop(
+            Line((0, 0), (0, 0.75), 0.02, "wood"),
+            box(-0.05, 0.48, 0.05, 0.74, "white"),
+            Line((-0.05, 0.6), (0.05, 0.6), 0.01, "steel"),
+            offset=(0.85, 0),
         ),
+        ground(*_SHUTTLE, path=((1.2, 1.1), (0.4, 1.2), (1.1, 0.9)), angle=-60),
     ),
-    Activity(
+    _racket_sport(
         "table tennis",
-        "racket sports",
+        0.8,
         (
             pose((-10, 60), (20, 70), HALF_SQUAT, torso=20),
             pose((50, 95), (20, 80), HALF_SQUAT, torso=28),
             pose((70, 140), (10, 70), HALF_SQUAT, torso=18),
         ),
-        0.8,
-        (
-            Prop(shape=_PADDLE_BAT, grip="forearm", angle=0),
-            Prop(shape=_TABLE_TENNIS, at="ground", offset=(0.36, 0)),
-            Prop(
-                shape=ball(0.022, "white"),
-                at="ground",
-                path=((1.4, 0.55), (0.6, 0.42), (0.4, 0.5), (1.1, 0.6)),
-            ),
-        ),
+        held(*_PADDLE_BAT, grip="forearm", angle=0),
+        ground(*_TABLE_TENNIS, offset=(0.36, 0)),
+        ground(*ball(0.022, "white"), path=((1.4, 0.55), (0.6, 0.42), (0.4, 0.5), (1.1, 0.6))),
     ),
-    Activity(
+    _racket_sport(
         "squash",
-        "racket sports",
+        1.2,
         (
             pose((-70, -100), (60, 70), LUNGE, torso=18),
             pose((10, 20), (40, 40), LUNGE, torso=34),
             pose((70, 100), (-30, -10), LUNGE, torso=26),
         ),
-        1.2,
-        (
-            Prop(shape=_RACKET, grip="forearm", angle=0),
-            Prop(
-                shape=(
-                    box(0, 0, 0.12, 1.3, "white"),
-                    box(0, 0.85, 0.12, 0.89, "red"),
-                    box(0, 0.2, 0.12, 0.24, "red"),
-                ),
-                at="ground",
-                offset=(0.95, 0),
-                layer="back",
-            ),
-            Prop(
-                shape=ball(0.026, "black"),
-                at="ground",
-                path=((0.95, 0.7), (0.5, 0.3), (0.45, 0.2), (0.7, 0.5)),
-            ),
+        held(*_RACKET, grip="forearm", angle=0),
+        backdrop(
+            box(0, 0, 0.12, 1.3, "white"),
+            box(0, 0.85, 0.12, 0.89, "red"),
+            box(0, 0.2, 0.12, 0.24, "red"),
+            offset=(0.95, 0),
         ),
+        ground(*ball(0.026, "black"), path=((0.95, 0.7), (0.5, 0.3), (0.45, 0.2), (0.7, 0.5))),
     ),
 )
