@@ -26,7 +26,7 @@ TESTS = Path(__file__).parents[1]
 PACKAGE = TESTS.parent / "src" / "stillseek"
 FILES = """
 timeline models/decoding localize/window_search evaluation/collapse evaluation/fit_calibration
-evaluation/metrics evaluation/overlap evaluation/presence evaluation/priors evaluation/random_draws
+evaluation/metrics evaluation/overlap evaluation/presence evaluation/priors
 evaluation/score_tables evaluation/shuffling
 """
 # A change that loops for ever is noticed, too.
