@@ -15,6 +15,12 @@ _COLUMNS = (
     *("id", "source", "video", "start_seconds", "end_seconds", "label"),
     *("is_kept", "score", "query", "time"),
 )
+# A label that is replaced keeps its place.
+_UPSERT = (
+    f"INSERT INTO labels ({', '.join(_COLUMNS)}) "
+    f"VALUES ({', '.join(f':{name}' for name in _COLUMNS)}) "
+    f"ON CONFLICT (id) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in _COLUMNS)}"
+)
 _SELECT = f"SELECT {', '.join(_COLUMNS)} FROM labels ORDER BY rowid"
 
 
@@ -53,10 +59,7 @@ class Labels:
             "video": video,
             "time": datetime.now(UTC).isoformat(timespec="seconds"),
         }
-        marks = ", ".join(f":{name}" for name in _COLUMNS)
-        self._database.all(
-            f"INSERT OR REPLACE INTO labels ({', '.join(_COLUMNS)}) VALUES ({marks})", kept
-        )
+        self._database.all(_UPSERT, kept)
         return kept
 
     def remove(self, label_id: str) -> None:
