@@ -1,14 +1,15 @@
 """How fast, how small and how right a library is, beside a plain product of NumPy.
 
     python benchmarks/library.py [--clips 1000 100000 1000000] [--videos 1000] [--runs 5] [--json F]
-        [--features STORE] [--index-videos FOLDER]
+        [--features STORE] [--index-videos FOLDER] [--parts shortlist head index]
 
 1. Shortlist: libraries of so many clips, made by perturbing real features of lite (those of
    --features, a store that stillseek extract wrote; else drawn from its shipped background). Times
    are medians on the clock and of processor seconds, which say more on a machine that others use.
 2. Shortlist and head on --videos one-minute videos: warm, and in a process of its own; the share of
    queries whose best video, and of whose ten best, are those of the head's look at every video.
-3. With --index-videos: times real time of indexing the folder with two workers, and MB an hour.
+3. Indexing with two workers: times real time, and MB an hour, of 720p videos that it writes, or of
+   the folder --index-videos. --parts index runs this alone.
 
 Nothing is chosen by it.
 """
@@ -25,6 +26,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from extract import repeat_video, write_video
 from PIL import Image
 
 from stillseek.features import FeatureStore, RecipeOptions, VideoFeatures, VideoKey, load_recipe
@@ -38,6 +40,7 @@ from stillseek.timeline import ClipGrid
 CLIPS_A_VIDEO = 120
 AIMS_MS = {1_000: 5, 100_000: 20, 1_000_000: 100}
 NUM_QUERIES = 50
+PARTS = ("shortlist", "head", "index")
 # Share of a feature's length that noise has: copies are alike, and none is another.
 NOISE, DRIFT = 0.5, 0.3
 
@@ -51,18 +54,21 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     parser.add_argument("--features", type=Path)
     parser.add_argument("--index-videos", type=Path)
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
     options = parser.parse_args()
     found: dict[str, object] = {"command": " ".join(sys.argv)}
     with tempfile.TemporaryDirectory() as folder:
         real = real_features(options.features)
-        for clips in options.clips:
+        for clips in options.clips if "shortlist" in options.parts else []:
             videos = max(1, clips // CLIPS_A_VIDEO)
             library = make_library(Path(folder) / f"of-{clips}", real, videos)
             found[f"shortlist_{clips}"] = show(f"{clips} clips", shortlist(library, options.runs))
-        library = make_library(Path(folder) / "videos", real, options.videos)
-        found["head"] = show(f"{options.videos} videos", with_head(library, options.runs))
-        if options.index_videos is not None:
-            found["indexing"] = show("indexing", indexing(Path(folder), options.index_videos))
+        if "head" in options.parts:
+            library = make_library(Path(folder) / "videos", real, options.videos)
+            found["head"] = show(f"{options.videos} videos", with_head(library, options.runs))
+        if "index" in options.parts:
+            videos = options.index_videos or hd_videos(Path(folder) / "720p")
+            found["indexing"] = show("indexing", indexing(Path(folder), videos))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     found["memory_mib"] = show("memory", {"peak_mib": round(peak)})
     if options.json is not None:
@@ -221,6 +227,17 @@ def cold(library: Library, picture: np.ndarray, *, fast: bool) -> float:
         [*words, "--image", str(path), *["--fast"] * fast], check=True, stdout=subprocess.DEVNULL
     )
     return round(time.perf_counter() - began, 2)
+
+
+def hd_videos(folder: Path) -> Path:
+    """Four 720p videos of two minutes."""
+    folder.mkdir()
+    for seed in range(4):
+        with tempfile.TemporaryDirectory() as beside:
+            unique = Path(beside) / "unique.mp4"
+            write_video(unique, seed=seed)
+            repeat_video(unique, folder / f"{seed}.mp4", 6)
+    return folder
 
 
 def indexing(folder: Path, videos: Path) -> dict[str, object]:
