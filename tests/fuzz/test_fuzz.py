@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 COMMAND = Path(__file__).parent
-SAMPLE, ALL = 150, 3000
+SAMPLE, ALL = 100, 3000
 
 
 def fuzz(keep: Path, *arguments: object) -> tuple[int, dict]:

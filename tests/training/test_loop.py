@@ -86,6 +86,7 @@ def test_same_seed_same_run(tmp_path, finished):
     assert other.epochs[0].train_loss != first.epochs[0].train_loss
 
 
+@pytest.mark.slow
 def test_workers_change_no_bit(tmp_path):
     config = dataclasses.replace(CONFIG, max_epochs=2, augmentation=Augmentation(crop=0.5))
     (one, first), (two, second) = (
