@@ -191,8 +191,13 @@ def page(results: dict[str, Any]) -> str:
         f"{results['made_by']} ({results['machine']}). Rendered benchmark, features of `pocket`,",
         f"{BEFORE.max_epochs} epochs over {results['train_samples']} training samples; mIoU in "
         f"percent on the {results['validation_samples']}",
-        f"samples of {results['validation_videos']} videos of validation classes, mean of "
-        f"{results['num_seeds']} seeds (each of them in brackets), and",
+        f"samples of {results['validation_videos']} videos of validation classes, "
+        + (
+            "one seed"
+            if results["num_seeds"] == 1
+            else f"mean of {results['num_seeds']} seeds (each of them in brackets)"
+        )
+        + ", and",
         "the gain over the first row with its 95% interval over videos.",
         "",
         "| training | mIoU | gain | simple | difficult | independent decoding |",

@@ -1,5 +1,8 @@
 import pytest
+import torch
+from torch import nn
 
+from stillseek.models.flp import Flp, FlpConfig
 from stillseek.models.sail import Sail, SailConfig
 from stillseek.models.tal import Tal, TalConfig
 from stillseek.training import progress as progress_module
@@ -76,3 +79,10 @@ def test_size_is_told_by_the_options_that_a_model_has():
     )
     large = Sail(SailConfig(**widths, ffn_dim=4096, num_heads=1, projection_dim=3, hidden_dim=5))
     assert " 100% of them in its local transformer; set by num_layers 5, " in describe_size(large)
+
+
+def test_a_model_may_have_weights_beside_its_parts():
+    model = Flp(FlpConfig(clip_dim=3, region_dim=3, global_dim=3, hidden_dim=2))
+    model.scale = nn.Parameter(torch.zeros(1000))
+
+    assert "% of them in its own weights; set by hidden_dim 2 and" in describe_size(model)

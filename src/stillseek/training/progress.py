@@ -113,6 +113,7 @@ def describe_size(model: LocalizerModel) -> str:
         for name, part in model.named_children()
     }
     total = sum(parameter.numel() for parameter in model.parameters())
+    parts["own weights"] = total - sum(parts.values())
     largest = max(parts, key=lambda name: parts[name])
     values = asdict(model.config)
     sizes = ", ".join(f"{name} {values[name]}" for name in _SIZES if name in values)
