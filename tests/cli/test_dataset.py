@@ -272,3 +272,17 @@ def test_check_says_where_there_is_no_data_set_or_store(
         assert captured.out == ""
         assert captured.err.startswith(f"error: {message}")
         assert captured.err.count("\n") == 1
+
+
+def test_extract_says_which_video_was_changed(use_small_recipe, dataset, tmp_path, capsys) -> None:
+    video = dataset / "videos/test-a1.mp4"
+    content = bytearray(video.read_bytes())
+    # In the metadata, so that it still plays; the size stays.
+    content[content.rindex(b"Lavf")] = ord("M")
+    video.write_bytes(content)
+
+    assert main(["extract", "--dataset", str(dataset), "--out", str(tmp_path / "store")]) == 1
+
+    told = capsys.readouterr()
+    assert f"{video} was changed since its hash was noted: put that file back" in told.err
+    assert re.search(r"failed +1 ", told.out)

@@ -160,7 +160,7 @@ def test_a_file_of_another_size_is_refused(manifest: Manifest, store: FeatureSto
     source = StoredFeatures(manifest, store, FINGERPRINT)
     for path in (manifest.video_path("long"), manifest.folder / "handball.png"):
         path.write_bytes(path.read_bytes() + b"more")
-    told = r" bytes, and had .*put that file back; or, .* stillseek dataset upgrade DATASET --again"
+    told = r" bytes, and had .*put that file back; or, .* stillseek dataset upgrade with --again"
 
     for load in (
         lambda: source.load_video_features("long", None),
@@ -173,6 +173,16 @@ def test_a_file_of_another_size_is_refused(manifest: Manifest, store: FeatureSto
     _, image = extract_queries(manifest, StubRecipe(), store)
     assert image.num_failed == 1
     assert re.search(told, image.error)
+
+
+def test_an_image_of_other_bytes_is_refused(manifest: Manifest, store: FeatureStore) -> None:
+    path = manifest.folder / "handball.png"
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+
+    _, image = extract_queries(manifest, StubRecipe(), store)
+
+    assert image.num_failed == 1
+    assert "handball.png was changed since its hash was noted: put that file back" in image.error
 
 
 def test_lengths_need_no_feature(

@@ -6,6 +6,7 @@ from torch import nn
 
 from stillseek.evaluation import collapse
 from stillseek.evaluation.collapse import PictureSwap
+from stillseek.evaluation.predictions import Prediction
 from stillseek.models.inputs import blind_query
 from stillseek.models.matching import Matching, MatchingConfig
 from stillseek.synthetic.planted import PlantedConfig, planted_dataset
@@ -72,10 +73,29 @@ def test_every_question_gets_a_picture_of_another_class(monkeypatch):
 
     own, other = asked
     assert len(own) == len(other) == 32
-    labels = {e.global_feature.tobytes(): e.sample.query_label for e in DATA}
-    for first, second in zip(own, other, strict=True):
+    # From the first question to the last, evenly.
+    places = [DATA.index(e) for e in own]
+    assert (places[0], places[-1], len(set(places))) == (0, len(DATA) - 1, 32)
+    labels = [e.sample.query_label for e in DATA]
+    for place, first, second in zip(places, own, other, strict=True):
         assert (first.sample, first.steps is second.steps) == (second.sample, True)
-        assert labels[second.global_feature.tobytes()] != first.sample.query_label
+        turn = [*range(place, len(DATA)), *range(place)]
+        other_one = next(i for i in turn if labels[i] != labels[place])
+        assert second.global_feature is DATA[other_one].global_feature
+
+
+@pytest.mark.parametrize(("num_equal", "is_ignored"), [(20, True), (19, True), (18, False)])
+def test_nineteen_equal_answers_of_twenty_are_a_head_that_looks_at_nothing(
+    num_equal, is_ignored, monkeypatch
+):
+    same, moved = (
+        Prediction(sample_id="s", start_seconds=0.0, end_seconds=end, score=1.0)
+        for end in (1.0, 2.0)
+    )
+    answers = iter([[same] * 20, [same] * num_equal + [moved] * (20 - num_equal)])
+    monkeypatch.setattr(collapse, "predict", lambda *_, **__: {"joint": next(answers)})
+
+    assert PictureSwap(DATA[:20]).is_ignored(Wrapped(0)) is is_ignored
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])

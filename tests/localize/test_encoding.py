@@ -7,6 +7,8 @@ import torch
 from stillseek.errors import CheckpointError, UsageError
 from stillseek.features import FeatureStore, RecipeOptions
 from stillseek.localize import Localizer, encoding, head
+from stillseek.localize.encoding import Encoder
+from stillseek.localize.head import matching_head
 from stillseek.models.checkpoint import load_checkpoint
 
 pytestmark = pytest.mark.usefixtures("use_small_recipe")
@@ -166,3 +168,22 @@ def test_a_cache_is_refused_before_anything_is_loaded(small_head, tmp_path, monk
             "pocket", recipe_options=RecipeOptions(weights=tmp_path), cache=tmp_path / "kept"
         )
     assert (tmp_path / "notes").read_text() == "mine"
+
+
+def test_the_fingerprint_knows_how_many_steps_the_head_was_trained_with(small_recipe) -> None:
+    untrained = matching_head(small_recipe)
+    trained = [
+        Encoder(recipe=small_recipe, checkpoint=replace(untrained, training=training), name="h")
+        for training in ({}, {"config": {"max_steps": 200}}, {"config": {"max_steps": 50}})
+    ]
+
+    usual, same, other = (each.fingerprint() for each in trained)
+
+    assert usual == same != other
+    for broken in ("many", 0, True):
+        with pytest.raises(CheckpointError, match=f"max_steps {broken!r}; copy the checkpoint"):
+            Encoder(
+                recipe=small_recipe,
+                checkpoint=replace(untrained, training={"config": {"max_steps": broken}}),
+                name="h",
+            )

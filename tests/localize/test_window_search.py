@@ -6,8 +6,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stillseek.errors import FeatureError
-from stillseek.localize.window_search import SearchMethod, find_moments
+from stillseek.errors import FeatureError, UsageError
+from stillseek.localize.window_search import SearchMethod, checked_search, find_moments
 from stillseek.models.head_outputs import clip_scores_output, segment_scores_output
 from stillseek.tensors import LocalizerOutput, SegmentScores
 from stillseek.timeline import ClipGrid
@@ -484,3 +484,21 @@ def test_moments_with_a_tiou_on_the_limit_are_both_kept() -> None:
     _, found = find_moments(score, clips, grid, top=2)
 
     assert [bounds(moment) for moment in found] == [(10.0, 23.0), (17.0, 30.0)]  # 6 of 20 s
+
+
+@pytest.mark.parametrize(
+    ("decode", "search", "found"),
+    [
+        ("joint", None, "refined"),
+        ("joint", "exhaustive", "exhaustive"),
+        ("independent", None, "pooled"),
+        ("independent", "pooled", "pooled"),
+    ],
+)
+def test_what_is_left_open_is_the_search_that_fits(decode, search, found) -> None:
+    assert checked_search(("joint", "independent"), 1, decode, search, None) == found
+
+
+def test_independent_decoding_has_one_look() -> None:
+    with pytest.raises(UsageError, match="looks at the whole video once; leave out search 'ref"):
+        checked_search(("joint", "independent"), 1, "independent", "refined", None)

@@ -2,6 +2,7 @@
 
 import re
 import sys
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -17,13 +18,14 @@ from stillseek.cli.extraction_log import (
     show_progress,
 )
 from stillseek.cli.recipe_options import files_of
-from stillseek.errors import UsageError
+from stillseek.errors import DatasetError, UsageError
 from stillseek.features import DEFAULT_RECIPE, RecipeOptions
 from stillseek.outputs import Output, check_outputs
 
 if TYPE_CHECKING:
+    from stillseek.data.file_hashes import FileHash
     from stillseek.data.manifest import Manifest
-    from stillseek.features import FeatureStore, Recipe
+    from stillseek.features import FeatureStore, Recipe, VideoOutcome
 
 Engine = Literal["local", "ray"]
 
@@ -82,6 +84,7 @@ def extract(
     inputs = [*videos, dataset, *files_of(options)]
     check_outputs(_outputs(store, log), inputs=inputs, overwrite=overwrite)
     paths, asked = find_videos(videos), None
+    known: dict[Path, FileHash] = {}
     encoder = load_recipe(recipe, options)
     run = extractor(engine, encoder, recipe, options)
     if dataset is not None:
@@ -90,6 +93,7 @@ def extract(
 
         manifest = read_manifest(dataset)
         paths += [] if queries_only else video_paths(manifest)
+        known = {manifest.path(file): each for file, each in manifest.file_hashes.items()}
         asked = _queries_of(manifest, number, count)
     paths = shard_of(paths, number, count)
     record = ExtractionLog(len(paths), encoder, store, shard=shard, path=log)
@@ -107,7 +111,7 @@ def extract(
                 strict=strict,
                 workers=workers,
                 on_progress=show,
-                on_outcome=record.add,
+                on_outcome=lambda outcome: record.add(_unless_changed(outcome, known)),
             )
     except KeyboardInterrupt:
         kept = [] if queries_only else [f"{record.num_kept} of {len(paths)} videos"]
@@ -144,6 +148,18 @@ def _parse_shard(text: str | None) -> tuple[int, int]:
     if match is None or not 1 <= int(match[1]) <= int(match[2]):
         raise UsageError(f"--shard is i/n with 1 <= i <= n, such as 2/8, got {text!r}")
     return int(match[1]), int(match[2])
+
+
+def _unless_changed(outcome: "VideoOutcome", known: "Mapping[Path, FileHash]") -> "VideoOutcome":
+    """What became of a video, a failure where it is not the one that the data set has noted."""
+    from stillseek.data.file_hashes import refuse_other_bytes
+
+    try:
+        if outcome.content:
+            refuse_other_bytes(outcome.path, outcome.content, known.get(outcome.path))
+    except DatasetError as error:
+        return replace(outcome, status="failed", duration_seconds=0.0, error=str(error))
+    return outcome
 
 
 def _queries_of(manifest: "Manifest", number: int, count: int) -> "Manifest":

@@ -10,7 +10,7 @@ from cyclopts import App, Parameter
 
 from stillseek.cli.console import print_some, print_wrote
 from stillseek.cli.handoff_options import HandoffOptions
-from stillseek.cli.library_upkeep import list_, migrate, remove, stats, verify
+from stillseek.cli.library_upkeep import list_, migrate, open_library, remove, stats, verify
 from stillseek.cli.query_options import Queries, check_pictures
 from stillseek.cli.ranking_table import print_ranking
 from stillseek.cli.recipe_options import RecipeBesideHead
@@ -65,7 +65,7 @@ def add(
     """
     from stillseek.cli.extraction_log import show_progress
 
-    place = _open(folder, recipe, recipe_options)
+    place = open_library(folder, recipe, recipe_options)
     try:
         with show_progress() as show:
             report = place.add(*videos, root=root, workers=workers, engine=engine, on_progress=show)
@@ -129,7 +129,7 @@ def search(
         raise UsageError(
             "--fast leaves the head out; leave --checkpoint and --model out, or --fast"
         )
-    place = _open(folder)
+    place = open_library(folder)
     wanted = [query for query in queries if not query.is_unlike]
     found = place.search(
         [query.picture for query in wanted],
@@ -176,7 +176,7 @@ def similar(
     parsed = parse_frame(frame)
     if parsed is None:
         raise UsageError(f"{frame} is not VIDEO@SECONDS, e.g. match.mp4@12.5")
-    place = _open(folder)
+    place = open_library(folder)
     head = None if fast else _localizer(place)
     found = place.similar(*parsed, top=top, moments=moments, fast=fast, localizer=head)
     return _print_found(found, json=json)
@@ -206,7 +206,12 @@ def watch(
     from stillseek.library.watching import Added, Alert, follow
 
     for event in follow(
-        _open(folder), videos, alerts=alert, command=run, settle_seconds=settle, workers=workers
+        open_library(folder),
+        videos,
+        alerts=alert,
+        command=run,
+        settle_seconds=settle,
+        workers=workers,
     ):
         match event:
             case Added(report=report):
@@ -217,15 +222,6 @@ def watch(
             case trouble:
                 print_some("error", [trouble.error])
         sys.stdout.flush()
-
-
-def _open(
-    folder: Path, recipe: str | None = None, options: RecipeBesideHead = _RECIPE
-) -> "Library":
-    from stillseek.library.saved_library import Library
-
-    given = None if options == _RECIPE else options.options()
-    return Library.open(folder, recipe=recipe, recipe_options=given)
 
 
 def _localizer(

@@ -26,7 +26,7 @@ def list_(folder: Path, /, *, failed: bool = False, json: bool = False) -> None:
         failed: Only those that could not be read, with the reason.
         json: Print one JSON object.
     """
-    place = _open(folder)
+    place = open_library(folder)
     videos = [video for video in place.videos() if video.error or not failed]
     if json:
         print(json_text({"videos": [asdict(v) | {"path": str(place.path(v))} for v in videos]}))
@@ -46,7 +46,7 @@ def remove(folder: Path, /, *names: str) -> None:
     """
     if not names:
         raise UsageError("nothing to remove; give paths, names or patterns")
-    removed = _open(folder).remove(*names)
+    removed = open_library(folder).remove(*names)
     print(f"removed: {len(removed)} video{'s' * (len(removed) != 1)}")
 
 
@@ -57,7 +57,7 @@ def stats(folder: Path, /, *, json: bool = False) -> None:
         folder: Folder of the library.
         json: Print one JSON object.
     """
-    found = _open(folder).stats()
+    found = open_library(folder).stats()
     if json:
         roots = {name: str(path) for name, path in found.roots.items()}
         print(json_text(asdict(found) | {"roots": roots}))
@@ -85,7 +85,7 @@ def verify(folder: Path, /, *, json: bool = False) -> int:
         json: Print one JSON object.
     """
     with progress_bar("videos") as advance:
-        found = _open(folder).verify(on_progress=advance)
+        found = open_library(folder).verify(on_progress=advance)
     if json:
         print(json_text(asdict(found) | {"changed": [str(path) for path in found.changed]}))
     else:
@@ -123,7 +123,7 @@ def migrate(
     if recipe is None and recipe_options != _RECIPE:
         raise UsageError("options of a recipe need --recipe NAME; give it, or leave them out")
     options = None if recipe is None else recipe_options.options()
-    place = _open(folder)
+    place = open_library(folder)
     with show_progress() as show:
         place.migrate(
             recipe, recipe_options=options, workers=workers, engine=engine, on_progress=show
@@ -131,7 +131,11 @@ def migrate(
     print(f"the library {shown_name(str(folder))} is of recipe {place.stats().recipe}")
 
 
-def _open(folder: Path) -> "Library":
+def open_library(
+    folder: Path, recipe: str | None = None, options: RecipeBesideHead = _RECIPE
+) -> "Library":
+    """A library as a verb opens it."""
     from stillseek.library.saved_library import Library
 
-    return Library.open(folder)
+    given = None if options == _RECIPE else options.options()
+    return Library.open(folder, recipe=recipe, recipe_options=given)

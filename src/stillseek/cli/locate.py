@@ -87,11 +87,11 @@ def locate(
             the default for an .onnx file; another head is exported first, every time (seconds).
             The features are made by torch either way.
         decode: How start and end are chosen: the best pair, or each for itself (SAIL only).
-        search: How a video of more than 200 clips is searched: where clips look like the picture,
-            then closer (refined, where not given); every window of 200 clips; or the whole once,
-            downsampled.
-        device: Where head and recipe compute: cpu, cuda, cuda:1. The mobilenet recipe stays on the
-            CPU.
+        search: How a video of more clips than the head was trained with, mostly 200, is searched:
+            where clips look like the picture, then closer (refined, where not given); every window
+            of so many; or the whole once, downsampled.
+        device: Where head and recipe compute: cpu, cuda, cuda:1. The lite and mobilenet recipes
+            stay on the CPU.
         precision: Of the head: bf16 is faster for large heads on processors that have it.
         threads: Processor threads; all where not given.
         cache: Keep features in this folder and use them again: a search of many videos that was

@@ -23,6 +23,13 @@ HASHES_NAME = "file_hashes.jsonl"
 # Hashing terabytes takes hours: whoever stops it loses no more than this.
 _SAVE_SECONDS = 30.0
 
+_CHANGED = (
+    "put that file back; or, if it is right as it is, run stillseek dataset upgrade with --again "
+    "on the data set, and extract its features"
+)
+
+_COPY = "copy the file again"
+
 FileKind = Literal["video", "image"]
 
 
@@ -77,10 +84,19 @@ def refuse_changed(path: Path, known: FileHash | None) -> None:
     with suppress(OSError):
         if known is not None and (found := path.stat().st_size) != known.num_bytes:
             raise DatasetError(
-                f"{path} has {found} bytes, and had {known.num_bytes} when the data set was made: "
-                "put that file back; or, if it is right as it is, run stillseek dataset upgrade "
-                "DATASET --again, and extract its features"
+                f"{path} has {found} bytes, and had {known.num_bytes} when its hash was noted: "
+                f"{_CHANGED}"
             )
+
+
+def refuse_other_bytes(path: Path, content: str, known: FileHash | None) -> None:
+    """Refuses a file that has another hash than is known.
+
+    Raises:
+        DatasetError: It has; the message says what to do.
+    """
+    if known is not None and content != known.sha256:
+        raise DatasetError(f"{path} was changed since its hash was noted: {_CHANGED}")
 
 
 def read_hashes(folder: Path, owner: Mapping[str, str]) -> dict[FileName, FileHash]:
@@ -100,10 +116,10 @@ def read_hashes(folder: Path, owner: Mapping[str, str]) -> dict[FileName, FileHa
     (_, head), *rows = [*iterate_objects(text, path)] or [("", {})]
     if head != {**owner, "files_sha256": _sha256(text.partition("\n")[2])}:
         raise DatasetError(
-            f"{path} does not belong to its manifest, or was edited or cut off; remove it, and "
-            f"make it again with: stillseek dataset upgrade {folder}"
+            f"{path} does not belong to its manifest, or was edited or cut off; copy it again; "
+            f"or, where the videos are, remove it and run: stillseek dataset upgrade {folder}"
         )
-    files = [parse_record(FileHash, values, where) for where, values in rows]
+    files = [parse_record(FileHash, values, where, advice=_COPY) for where, values in rows]
     return {FileName(file.kind, file.name): file for file in files}
 
 
@@ -113,6 +129,7 @@ def hash_files(
     paths: Mapping[FileName, Path],
     known: Mapping[FileName, FileHash],
     *,
+    again: bool = False,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> dict[FileName, FileHash]:
     """Hashes files that are here, and keeps the hashes in one file beside the manifest.
@@ -123,31 +140,37 @@ def hash_files(
         folder: Folder of the manifest.
         owner: What tells the manifest from others.
         paths: All files of the data set.
-        known: Files that are not hashed.
+        known: What is known; stays until a file is hashed.
+        again: Whether files that are known are hashed, too.
         on_progress: Called with the files hashed and the files to hash.
 
     Returns:
         Those known and those hashed now; files that are not here or cannot be read are left out.
     """
-    wanted = [name for name, path in paths.items() if name not in known and path.is_file()]
+    wanted = [n for n, path in paths.items() if (again or n not in known) and path.is_file()]
     found, saved = dict(known), time.monotonic()
 
     def save() -> None:
         _write(folder, owner, (found[name] for name in paths if name in found))
 
-    for done, name in enumerate(wanted, start=1):
-        with suppress(MediaError):
-            sha256, num_bytes = content_hash(paths[name]), paths[name].stat().st_size
-            found[name] = FileHash(
-                kind=name.kind, name=name.name, num_bytes=num_bytes, sha256=sha256
-            )
-        if time.monotonic() - saved > _SAVE_SECONDS:
+    try:
+        for done, name in enumerate(wanted, start=1):
+            with suppress(MediaError, OSError):
+                num_bytes = paths[name].stat().st_size
+                sha256 = content_hash(paths[name])
+                found[name] = FileHash(
+                    kind=name.kind, name=name.name, num_bytes=num_bytes, sha256=sha256
+                )
+            if time.monotonic() - saved > _SAVE_SECONDS:
+                save()
+                saved = time.monotonic()
+            if on_progress is not None:
+                on_progress(done, len(wanted))
+    except KeyboardInterrupt as error:
+        raise KeyboardInterrupt("stopped; run the same command again to go on") from error
+    finally:
+        if wanted:
             save()
-            saved = time.monotonic()
-        if on_progress is not None:
-            on_progress(done, len(wanted))
-    if wanted:
-        save()
     return found
 
 

@@ -240,13 +240,17 @@ def add_file_hashes(
         DatasetError: A file has another size than is known, and nothing is hashed again.
     """
     paths = {file: manifest.path(file) for file in manifest.files()}
-    known = manifest.file_hashes
-    if again:
-        known = {file: each for file, each in known.items() if not paths[file].is_file()}
+    known = {file: each for file, each in manifest.file_hashes.items() if file in paths}
     for file, each in known.items():
-        refuse_changed(paths[file], each)
+        if not again:
+            refuse_changed(paths[file], each)
     hashes = hash_files(
-        manifest.folder, manifest.header.hashes, paths, known, on_progress=on_progress
+        manifest.folder,
+        manifest.header.hashes,
+        paths,
+        known,
+        again=again,
+        on_progress=on_progress,
     )
     return replace(manifest, file_hashes=hashes)
 

@@ -9,7 +9,13 @@ from typing import Any
 import numpy as np
 from jaxtyping import UInt8
 
-from stillseek.data.file_hashes import FileHash, FileName, hash_of, refuse_changed
+from stillseek.data.file_hashes import (
+    FileHash,
+    FileName,
+    hash_of,
+    refuse_changed,
+    refuse_other_bytes,
+)
 from stillseek.data.manifest import Manifest, query_file
 from stillseek.data.sample import Sample
 from stillseek.errors import DatasetError, MediaError, UnusableFeaturesError, UsageError
@@ -191,6 +197,7 @@ def _extract_file(
     try:
         refuse_changed(path, known)
         content = content_hash(path)
+        refuse_other_bytes(path, content, known)
         keys = [
             QueryKey(content=content, fingerprint=recipe.fingerprint, frame_seconds=time)
             for time in times

@@ -265,7 +265,7 @@ class Encoder:
         )
 
     def encode_video(
-        self, video: Path, *, on_progress: Callable[[float, float], None] | None = None
+        self, video: Path | str, *, on_progress: Callable[[float, float], None] | None = None
     ) -> VideoFeatures:
         """Reads a video once, for searches with many queries by `locate_features`.
 
@@ -278,6 +278,7 @@ class Encoder:
             UnusableFeaturesError: It shows nothing.
             FeatureError: The cache cannot be written.
         """
+        video = as_path(video, "video")
         if self._store is not None:
             features = self._store.get_or_encode(self.recipe, video, on_progress=on_progress)
         else:
@@ -296,11 +297,12 @@ class Encoder:
         """
         digest = hashlib.sha256(
             f"{version('stillseek')} {self.recipe.fingerprint} {self.name} {self._precision} "
-            f"{self.calibration} {self._is_calibrated}".encode()
+            f"{self.calibration} {self._is_calibrated} {self._max_steps}".encode()
         )
         if isinstance(self.model, OnnxModel):
             digest.update(self.model.sha256.encode())
         else:
+            digest.update(repr(self.model.config).encode())
             for name, value in sorted(self.model.state_dict().items()):
                 digest.update(f"{name} {tuple(value.shape)} {value.dtype}".encode())
                 digest.update(value.detach().cpu().float().numpy().tobytes())

@@ -89,8 +89,16 @@ def find_checkpoint(path: Path) -> Path:
 
 
 def max_steps_of(training: Mapping[str, Any]) -> int:
-    """Most steps of a video that a head was trained with, from the summary of its training."""
-    return training.get("config", {}).get("max_steps", MAX_STEPS)
+    """Most steps of a video that a head was trained with, from the summary of its training.
+
+    Raises:
+        CheckpointError: The summary says no number of steps.
+    """
+    config = training.get("config", {})
+    steps = config.get("max_steps", MAX_STEPS) if isinstance(config, dict) else None
+    if not isinstance(steps, int) or isinstance(steps, bool) or steps < 1:
+        raise CheckpointError(f"the training of the head has max_steps {steps!r}; {_ADVICE}")
+    return steps
 
 
 def options_as_json(options: RecipeOptions) -> dict[str, str]:

@@ -34,8 +34,8 @@ class TrainConfig:
         bucket_by_length: Puts training examples of like length into one batch, so that little of
             it is padding.
         max_steps: Most steps of a video; the clips of longer ones are averaged to so many (section
-            6.1: 200). Memory and time of a step of training grow with it. Of drawn streams it is
-            the validation that it is for.
+            6.1: 200). Memory and time of training grow with it. Drawn streams have lengths of
+            their own; then it is for validation alone.
         num_workers: Processes that load batches ahead; 0 loads them in the training process. It
             changes no number.
         augmentation: What happens to training examples.
@@ -64,8 +64,9 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         """Refuses values that train nothing."""
-        limits = ("batch_size", "max_epochs", "patience", "max_steps")
-        for name in ("learning_rate", "gradient_clip", *limits):
+        if self.max_steps < 2:
+            raise UsageError(f"max_steps must be at least 2, got {self.max_steps}")
+        for name in ("learning_rate", "batch_size", "max_epochs", "patience", "gradient_clip"):
             value = getattr(self, name)
             if value is not None and not 0 < value < math.inf:
                 raise UsageError(f"{name} must be positive and finite, got {value}")

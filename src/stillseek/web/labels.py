@@ -16,10 +16,11 @@ _COLUMNS = (
     *("is_kept", "score", "query", "time"),
 )
 # A label that is replaced keeps its place.
+_SET = ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS[1:])
 _UPSERT = (
     f"INSERT INTO labels ({', '.join(_COLUMNS)}) "
     f"VALUES ({', '.join(f':{name}' for name in _COLUMNS)}) "
-    f"ON CONFLICT (id) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in _COLUMNS)}"
+    f"ON CONFLICT (id) DO UPDATE SET {_SET}"
 )
 _SELECT = f"SELECT {', '.join(_COLUMNS)} FROM labels ORDER BY rowid"
 
