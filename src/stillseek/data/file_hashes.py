@@ -114,7 +114,7 @@ def read_hashes(folder: Path, owner: Mapping[str, str]) -> dict[FileName, FileHa
         return {}
     text = read_text(path)
     (_, head), *rows = [*iterate_objects(text, path)] or [("", {})]
-    if head != {**owner, "files_sha256": _sha256(text.partition("\n")[2])}:
+    if head != {**owner, "files_sha256": text_sha256(text.partition("\n")[2])}:
         raise DatasetError(
             f"{path} does not belong to its manifest, or was edited or cut off; copy it again; "
             f"or, where the videos are, remove it and run: stillseek dataset upgrade {folder}"
@@ -176,9 +176,10 @@ def hash_files(
 
 def _write(folder: Path, owner: Mapping[str, str], files: Iterable[FileHash]) -> None:
     rows = "".join(json.dumps(dump_record(file), ensure_ascii=False) + "\n" for file in files)
-    head = json.dumps({**owner, "files_sha256": _sha256(rows)})
+    head = json.dumps({**owner, "files_sha256": text_sha256(rows)})
     write_text_atomic(folder / HASHES_NAME, f"{head}\n{rows}")
 
 
-def _sha256(text: str) -> str:
+def text_sha256(text: str) -> str:
+    """Hash of a text."""
     return hashlib.sha256(text.encode()).hexdigest()

@@ -1,6 +1,5 @@
 """The manifest of a dataset: one sample a line, and a header that says how they were made."""
 
-import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -15,6 +14,7 @@ from stillseek.data.file_hashes import (
     hash_files,
     read_hashes,
     refuse_changed,
+    text_sha256,
 )
 from stillseek.data.sample import Sample, Split
 from stillseek.errors import DatasetError, UsageError
@@ -128,7 +128,7 @@ def query_file(sample: Sample) -> FileName:
 
 def settings_sha256(settings: Mapping[str, Any]) -> str:
     """Hash of a JSON object that does not depend on the order of its keys."""
-    return _sha256(json.dumps(settings, sort_keys=True, allow_nan=False))
+    return text_sha256(json.dumps(settings, sort_keys=True, allow_nan=False))
 
 
 def dataset_output(path: Path, *, name: str = "out", holds: Sequence[str] = ()) -> Output:
@@ -208,7 +208,7 @@ def write_manifest(
         seed=seed,
         settings=dict(settings),
         settings_sha256=settings_sha256(settings),
-        samples_sha256=_sha256(text),
+        samples_sha256=text_sha256(text),
         counts=_counts(rows),
         videos=videos,
     )
@@ -283,7 +283,7 @@ def read_manifest(folder: Path) -> Manifest:
     _refuse_duplicates(rows, str(samples_path))
     for name, stored, found in (
         ("settings", header.settings_sha256, settings_sha256(header.settings)),
-        ("samples", header.samples_sha256, _sha256(text)),
+        ("samples", header.samples_sha256, text_sha256(text)),
         ("counts", header.counts, _counts(rows)),
     ):
         if stored != found:
@@ -308,7 +308,3 @@ def _refuse_duplicates(samples: Iterable[Sample], path: str) -> None:
                 f"{path}, line {line}: sample_id {sample.sample_id!r} is already on line {first}; "
                 "ids must be unique"
             )
-
-
-def _sha256(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()

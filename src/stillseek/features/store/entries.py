@@ -87,7 +87,7 @@ class Entries:
         Raises:
             FeatureError: The entry is missing, corrupt where it is read, or of another recipe.
         """
-        name = self.existing(key)
+        name = entry_name(key)
 
         def read(start: int, stop: int) -> bytes:
             return self.files.read(name, start, stop)
@@ -100,22 +100,11 @@ class Entries:
             else:
                 yield None, read
         except FileNotFoundError as error:
-            raise self.missing(key) from error
+            raise self._missing(key) from error
         except CorruptEntryError as error:
             raise self._corrupt(name, error) from error
 
-    def existing(self, key: VideoKey | QueryKey) -> str:
-        """The name of an entry that is there.
-
-        Raises:
-            MissingFeaturesError: It is not.
-        """
-        name = entry_name(key)
-        if not self.files.exists(name):
-            raise self.missing(key)
-        return name
-
-    def missing(self, key: VideoKey | QueryKey) -> FeatureError:
+    def _missing(self, key: VideoKey | QueryKey) -> FeatureError:
         """What to raise where an entry is not there."""
         others = self.other_fingerprints(key)
         there = f", only those of recipe fingerprint {', '.join(others)}" if others else ""
@@ -134,9 +123,9 @@ class Entries:
             FeatureError: It is missing, corrupt, or of another recipe.
         """
         try:
-            return self.read_entry(self.existing(key), key.fingerprint)
+            return self.read_entry(entry_name(key), key.fingerprint)
         except FileNotFoundError as error:
-            raise self.missing(key) from error
+            raise self._missing(key) from error
 
     def read_entry(
         self, name: str, fingerprint: str
