@@ -47,6 +47,25 @@ def test_a_bad_file_is_told_and_the_exit_code_is_1_once(made, capsys) -> None:
     assert capsys.readouterr().out.startswith("    failed  videos/bad.mp4  ")
 
 
+def test_a_published_library_is_searched_at_its_url(
+    made, write_picture, tmp_path, capsys, monkeypatch
+) -> None:
+    monkeypatch.setenv("STILLSEEK_CACHE", str(tmp_path / "cache"))
+    library, _ = made
+    url = (tmp_path / "share").as_uri()
+
+    assert main(["library", "publish", library, url]) == 0
+    assert f"published {url}: 2 videos, 2 copied, " in capsys.readouterr().out
+    command = ["--image", str(write_picture()), "--fast", "--json"]
+    answers = []
+    for place in (library, url):
+        assert main(["library", "search", place, *command]) == 0
+        answers.append(json.loads(capsys.readouterr().out))
+    assert answers[0] == answers[1]
+    assert main(["library", "remove", url, "*"]) == 1
+    assert "is a published library, which is searched only" in capsys.readouterr().err
+
+
 def test_search_prints_as_locate_does(made, write_picture, capsys) -> None:
     library, folder = made
 

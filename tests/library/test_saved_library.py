@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from filelock import FileLock
 
-from stillseek.errors import LibraryError, UsageError
+from stillseek.errors import InstallationError, LibraryError, UsageError
 from stillseek.library import Library
 from stillseek.localize.query_image import mirrored
 
@@ -218,7 +218,7 @@ def test_a_library_that_is_not_there_says_how_to_make_one(tmp_path, tiny, pictur
         with pytest.raises(LibraryError, match="make one with stillseek library add"):
             write(Library.open(tmp_path / "none"))
     assert not (tmp_path / "none").exists()
-    with pytest.raises(UsageError, match="is a URL"):
+    with pytest.raises(InstallationError, match=r"at s3://bucket/library needs another package"):
         Library.open("s3://bucket/library")
 
 

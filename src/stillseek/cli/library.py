@@ -10,7 +10,15 @@ from cyclopts import App, Parameter
 
 from stillseek.cli.console import print_some, print_wrote
 from stillseek.cli.handoff_options import HandoffOptions
-from stillseek.cli.library_upkeep import list_, migrate, open_library, remove, stats, verify
+from stillseek.cli.library_upkeep import (
+    list_,
+    migrate,
+    open_library,
+    publish,
+    remove,
+    stats,
+    verify,
+)
 from stillseek.cli.query_options import Queries, check_pictures
 from stillseek.cli.ranking_table import print_ranking
 from stillseek.cli.recipe_options import RecipeBesideHead
@@ -27,7 +35,7 @@ if TYPE_CHECKING:
 
 library = App(name="library")
 library.command(list_, name="list")
-for _verb in (remove, stats, verify, migrate):
+for _verb in (remove, stats, verify, migrate, publish):
     library.command(_verb)
 
 _RECIPE = RecipeBesideHead()
@@ -124,7 +132,8 @@ def search(
         )
     check_pictures(queries)
     outputs = SearchOutputs(report=report, handoff=handoff, csv=csv, overwrite=overwrite)
-    outputs.check(None, top, inputs=[folder, *(query.file for query in queries)])
+    here = [folder] if folder.exists() else []  # and not at a URL
+    outputs.check(None, top, inputs=[*here, *(query.file for query in queries)])
     if fast and (checkpoint is not None or model is not None):
         raise UsageError(
             "--fast leaves the head out; leave --checkpoint and --model out, or --fast"

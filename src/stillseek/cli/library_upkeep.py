@@ -98,6 +98,23 @@ def verify(folder: Path, /, *, json: bool = False) -> int:
     return 1 if found.problems else 0
 
 
+def publish(folder: Path, place: Path, /) -> None:
+    """Copy a library to object storage or a share, where others search it.
+
+    Only what is not there yet is copied. Others give the URL in the place of a folder, to library
+    search, similar, list, stats and verify.
+
+    Args:
+        folder: Folder of the library.
+        place: URL such as s3://bucket/library, or a folder; a library that was published there
+            before is replaced.
+    """
+    with progress_bar("videos") as advance:
+        found = open_library(folder).publish(place, on_progress=advance)
+    size = found.copied_bytes / 1e6
+    print(f"published {found.url}: {found.videos} videos, {found.copied} copied, {size:.1f} MB")
+
+
 def migrate(
     folder: Path,
     /,

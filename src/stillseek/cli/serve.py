@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from stillseek.errors import UsageError
 from stillseek.features.weights.published_files import cache_folder
+from stillseek.files import refuse_url
 
 if TYPE_CHECKING:
     from stillseek.library.saved_library import Library
@@ -94,6 +95,7 @@ def _load(
         return Localizer.load(recipe, cache=data / "features"), None
     from stillseek.library.saved_library import Library
 
+    refuse_url(library, "--library", advice="mount the share that has it")
     # Messages leave its place out, which a relative one is not.
     opened = Library.open(library.absolute(), recipe=recipe)
     return Localizer.load(opened.recipe, cache=data / "features"), opened

@@ -13,11 +13,10 @@ from stillseek.errors import LibraryError
 from stillseek.features import FeatureStore, Recipe, VideoFeatures, VideoKey
 from stillseek.files import replacing
 from stillseek.library.index_tables import IndexedVideo, Tables
-from stillseek.library.settings import Settings
+from stillseek.library.settings import FEATURES, Settings
 from stillseek.library.space import Space
 
-FEATURES = "features"
-_SPACE, _TABLES, _LOCK = "space.safetensors", "index.sqlite", "writer.lock"
+SPACE, TABLES, _LOCK = "space.safetensors", "index.sqlite", "writer.lock"
 # Of a fingerprint and of a space's hash, in the name of an index.
 _DIGITS = 16
 
@@ -29,6 +28,7 @@ class Index:
         library: Folder of the library.
         name: Folder of the index in it.
         fingerprint: Of the recipe that its features are made by.
+        features: Where these are; None is in the library.
 
     Attributes:
         fingerprint: Of the recipe.
@@ -37,17 +37,19 @@ class Index:
         store: Features of the clips.
     """
 
-    def __init__(self, library: Path, name: str, fingerprint: str) -> None:
+    def __init__(
+        self, library: Path, name: str, fingerprint: str, features: Path | str | None = None
+    ) -> None:
         folder = library / name
         self.fingerprint = fingerprint
-        self.space = Space.read(str(folder / _SPACE))
-        self.tables = Tables(folder / _TABLES, dim=self.space.dim)
-        self.store = FeatureStore(library / FEATURES)
+        self.space = Space.read(str(folder / SPACE))
+        self.tables = Tables(folder / TABLES, dim=self.space.dim)
+        self.store = FeatureStore(features or library / FEATURES)
 
     @classmethod
     def of(cls, settings: Settings) -> "Index":
         """The index that answers."""
-        return cls(settings.folder, settings.index, settings.recipe.fingerprint)
+        return cls(settings.folder, settings.index, settings.recipe.fingerprint, settings.features)
 
     def features(self, video: IndexedVideo) -> VideoFeatures:
         """The clips of a video.
@@ -90,9 +92,9 @@ def make_index(library: Path, recipe: Recipe) -> str:
     content = space.to_bytes()
     parts = (recipe.fingerprint, hashlib.sha256(content).hexdigest())
     name = "-".join(("index", *(part[:_DIGITS] for part in parts)))
-    place = library / name / _SPACE
+    place = library / name / SPACE
     if not place.exists():
-        Tables(place.with_name(_TABLES), dim=space.dim).create()
+        Tables(place.with_name(TABLES), dim=space.dim).create()
         with replacing(place) as temporary:
             temporary.write_bytes(content)
     return name
@@ -105,8 +107,14 @@ def writing(folder: Path) -> Iterator[None]:
     The system takes it back from one that dies.
 
     Raises:
-        LibraryError: Another process has it.
+        LibraryError: Another process has it, or the library is a published one.
     """
+    settings = Settings.read(folder)
+    if settings is not None and settings.origin:
+        raise LibraryError(
+            f"{settings.origin} is a published library, which is searched only; change the "
+            "one that it was published from, and publish that again"
+        )
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / _LOCK, timeout=0)
     try:

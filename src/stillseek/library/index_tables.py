@@ -166,6 +166,11 @@ class Tables:
         with self._write() as file:
             file.executemany("DELETE FROM videos WHERE name = ?", [(name,) for name in names])
 
+    def copy_to(self, place: Path) -> None:
+        """Copies the file as of one moment, whoever writes meanwhile."""
+        with self._open() as file, closing(sqlite3.connect(place)) as copy:
+            file.backup(copy)
+
     def damage(self) -> str | None:
         """What SQLite finds wrong with the file."""
         with self._open() as file:

@@ -12,11 +12,12 @@ from stillseek.features import (
     load_recipe,
 )
 from stillseek.features.extraction.engines import ExtractionEngine, extractor
-from stillseek.files import as_path, refuse_url
+from stillseek.files import as_path
 from stillseek.library import care
 from stillseek.library.adding import AddReport, add_files, with_roots
 from stillseek.library.index import Index, current, make_index, writing
 from stillseek.library.index_tables import IndexedVideo
+from stillseek.library.published import Published, fetch, publish, url_of
 from stillseek.library.searching import SearchableLibrary
 from stillseek.library.settings import LibraryRecipe, Settings
 
@@ -43,17 +44,19 @@ class Library(SearchableLibrary):
         """A library that is there, or that the first `add` makes.
 
         Args:
-            folder: Its folder.
+            folder: Its folder, or the URL of a published one, which is searched only.
             recipe: How pixels become features; None is that of the library, or lite for a new one.
             recipe_options: How the recipe of a name is loaded.
 
         Raises:
-            LibraryError: What is there is no library, of another version, or of another recipe.
-            UsageError: The folder is a URL.
+            LibraryError: What is there is no library, of another version, or of another recipe; or
+                there is none at the URL.
+            FeatureError: The URL cannot be reached.
         """
         place = as_path(folder, "library")
-        refuse_url(place, "the library", advice="mount the share that has it")
-        library = cls(place)
+        origin = url_of(place)
+        library = cls(fetch(origin) if origin else place)
+        library._origin = origin
         library._wanted = (recipe, recipe_options)
         settings = Settings.read(place)
         name = recipe.name if isinstance(recipe, Recipe) else recipe
@@ -155,6 +158,24 @@ class Library(SearchableLibrary):
     def verify(self, *, on_progress: Callable[[int, int], None] | None = None) -> care.LibraryCheck:
         """Whether features, rows and files are those that the library says."""
         return care.verify(current(self.folder), on_progress=on_progress)
+
+    def publish(
+        self, place: Path | str, *, on_progress: Callable[[int, int], None] | None = None
+    ) -> Published:
+        """Copies the library to where others search it; only what is not there yet.
+
+        Args:
+            place: URL that fsspec knows, such as ``s3://bucket/library``, or a folder. A library
+                that was published there before is replaced.
+            on_progress: Called with the videos done and the videos in total.
+
+        Raises:
+            LibraryError: Another process is writing, or what is there is no published library.
+            FeatureError: The place cannot be reached.
+        """
+        current(self.folder)
+        with writing(self.folder):
+            return publish(current(self.folder), place, on_progress)
 
     def remove(self, *patterns: str | Path) -> tuple[str, ...]:
         """Removes videos from the library, with their features; no video file is touched.

@@ -18,6 +18,7 @@ from stillseek.files import as_path
 from stillseek.library.index import Index, current
 from stillseek.library.index_tables import IndexedVideo
 from stillseek.library.looking import Look, Snapshot, encoded, filtered, ranked
+from stillseek.library.published import fetch
 from stillseek.library.settings import Settings
 from stillseek.library.shortlist import Asked
 from stillseek.localize.arguments import check_whole, checked_boxes
@@ -52,6 +53,7 @@ class SearchableLibrary:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._origin: str | None = None
         self._wanted: tuple[str | Recipe | None, RecipeOptions | None] = (None, None)
         self._recipe: Recipe | None = None
         self._snapshot: Snapshot | None = None
@@ -189,6 +191,8 @@ class SearchableLibrary:
         """Encodes the pictures once, and compares them with what is there now."""
         if fast and localizer is not None:
             raise UsageError("fast leaves the head out; leave the localizer out, or fast")
+        if self._origin is not None:
+            fetch(self._origin)
         current(self.folder)
         head = None if fast else localizer or self._head()
         check_whole("top", top)

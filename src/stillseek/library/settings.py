@@ -11,7 +11,7 @@ from stillseek.features import RecipeOptions
 from stillseek.files import MADE_BY, json_text, replacing
 from stillseek.models.checkpoint_header import options_as_json, options_from_json
 
-FILE = "library.json"
+FILE, FEATURES = "library.json", "features"
 _VERSION = 2
 
 
@@ -40,12 +40,19 @@ class Settings:
         index: Name of the folder of the index that answers.
         roots: Folders of videos by name: relative to the library where both are on one disk, so
             that they move together.
+        origin: URL at which it was published; empty for a library that is written here.
     """
 
     folder: Path
     recipe: LibraryRecipe
     index: str
     roots: dict[str, str] = field(default_factory=dict)
+    origin: str = ""
+
+    @property
+    def features(self) -> Path | str:
+        """Where the features of the clips are."""
+        return f"{self.origin}/{FEATURES}" if self.origin else self.folder / FEATURES
 
     @classmethod
     def read(cls, folder: Path) -> "Settings | None":
@@ -56,10 +63,27 @@ class Settings:
         """
         file = folder / FILE
         try:
-            values: Any = json.loads(file.read_bytes())
+            return cls.parse(file.read_bytes(), folder, file)
         except (FileNotFoundError, NotADirectoryError):
             return None
-        except (OSError, ValueError) as error:
+        except OSError as error:
+            raise LibraryError(f"cannot read {file} ({error}); copy the library again") from error
+
+    @classmethod
+    def parse(cls, content: bytes, folder: Path, file: Path | str) -> "Settings":
+        """The settings from the bytes of their file.
+
+        Args:
+            content: The bytes.
+            folder: The library.
+            file: What messages call the file.
+
+        Raises:
+            LibraryError: They are broken, or of another version.
+        """
+        try:
+            values: Any = json.loads(content)
+        except ValueError as error:
             raise LibraryError(f"cannot read {file} ({error}); copy the library again") from error
         version = values.get("version") if isinstance(values, dict) else None
         if version != _VERSION:
@@ -69,7 +93,7 @@ class Settings:
             )
         try:
             recipe = values["recipe"]
-            options = options_from_json(file, recipe["options"])
+            options = options_from_json(Path(file), recipe["options"])
             return cls(
                 folder=folder,
                 recipe=LibraryRecipe(
@@ -77,12 +101,13 @@ class Settings:
                 ),
                 index=values["index"],
                 roots=dict(values["roots"]),
+                origin=values.get("origin", ""),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise LibraryError(f"{file} is broken ({error}); copy the library again") from error
 
-    def write(self) -> None:
-        """Replaces the file in one step."""
+    def to_bytes(self) -> bytes:
+        """What `parse` reads."""
         values = {
             "made_by": MADE_BY,
             "version": _VERSION,
@@ -90,8 +115,14 @@ class Settings:
             "index": self.index,
             "roots": self.roots,
         }
+        if self.origin:
+            values["origin"] = self.origin
+        return (json_text(values, indent=1) + "\n").encode()
+
+    def write(self) -> None:
+        """Replaces the file in one step."""
         with replacing(self.folder / FILE) as place:
-            place.write_text(json_text(values, indent=1) + "\n", encoding="utf-8")
+            place.write_bytes(self.to_bytes())
 
     def root(self, name: str) -> Path:
         """Where a root is now."""

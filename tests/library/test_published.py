@@ -1,0 +1,152 @@
+import json
+import threading
+
+import fsspec
+import pytest
+
+from stillseek.errors import LibraryError
+from stillseek.library import Library
+from stillseek.library.published import fetch
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("STILLSEEK_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture(params=["memory", "folder"])
+def place(request, tmp_path):
+    """A bucket in memory, and a share."""
+    yield "memory://bucket/library" if request.param == "memory" else tmp_path / "share" / "library"
+    fsspec.filesystem("memory").store.clear()
+
+
+@pytest.fixture
+def library(tmp_path, tiny, write_video) -> Library:
+    made = Library.open(tmp_path / "library", recipe=tiny())
+    made.add(*(write_video(f"{kind}.mp4", kind=kind, seed=kind) for kind in range(3)))
+    return made
+
+
+def best(library: Library, image) -> tuple[str, float]:
+    found = library.search(image, fast=True).results[0]
+    return found.video.name, found.moments[0].start_seconds
+
+
+def at(published) -> str:
+    return published.url
+
+
+def test_a_published_library_answers_like_its_own(library, place, tiny, picture) -> None:
+    told = []
+    done = library.publish(place, on_progress=lambda *of: told.append(of))
+
+    there = Library.open(at(done), recipe=tiny())
+
+    assert (done.videos, done.copied) == (3, 3)
+    assert told == [(1, 3), (2, 3), (3, 3)]
+    assert there.videos() == library.videos()
+    assert [there.path(each) for each in there.videos()] == [
+        library.path(each) for each in library.videos()
+    ]
+    assert there.verify().intact == 3
+    for kind in range(3):
+        assert best(there, picture(kind)) == best(library, picture(kind)) == (f"{kind}.mp4", 5.0)
+    head = there.search(picture(1)).to_json_dict()
+    assert head == library.search(picture(1)).to_json_dict()
+
+
+def test_one_that_is_open_sees_what_is_published_later(
+    library, place, tiny, picture, write_video
+) -> None:
+    there = Library.open(at(library.publish(place)), recipe=tiny())
+    assert best(there, picture(6))[0] != "6.mp4"
+
+    library.add(write_video("6.mp4", kind=6, seed=6))
+    library.remove("*/0.mp4")
+    done = library.publish(place)
+
+    assert (done.videos, done.copied) == (3, 1)
+    assert best(there, picture(6)) == ("6.mp4", 5.0)
+    assert [video.name for video in there.videos()] == [v.name for v in library.videos()]
+    # Features of three videos, the two files of the index, and what names it.
+    files = fsspec.url_to_fs(at(done))
+    assert len(files[0].find(files[1])) == 6
+    again = library.publish(place)
+    assert (again.copied, best(there, picture(6))) == (0, ("6.mp4", 5.0))
+
+
+def test_it_is_searched_only(library, place, tiny, write_video) -> None:
+    there = Library.open(at(library.publish(place)), recipe=tiny())
+
+    with pytest.raises(LibraryError, match="is a published library, which is searched only"):
+        there.add(write_video("7.mp4", kind=7, seed=7))
+    with pytest.raises(LibraryError, match="searched only"):
+        there.remove("*")
+    assert len(there.videos()) == 3
+
+
+def test_what_is_no_published_library_is_refused(library, place, tmp_path) -> None:
+    with pytest.raises(LibraryError, match="there is no library at memory://nowhere/at/all"):
+        Library.open("memory://nowhere/at/all")
+    own = library.folder.absolute()
+    with pytest.raises(LibraryError, match="is a library that is written there"):
+        library.publish(own)
+    with pytest.raises(LibraryError, match="is a library that is written there"):
+        Library.open(own.as_uri())
+
+
+def test_a_broken_or_missing_index_is_told(library, tmp_path) -> None:
+    url = at(library.publish(tmp_path / "share"))
+    (tables,) = (tmp_path / "share").glob("index-*/index.sqlite")
+    content = tables.read_bytes()
+    tables.write_bytes(content[:-1] + b"?")
+    with pytest.raises(LibraryError, match=r"index.sqlite is broken; publish the library again"):
+        fetch(url)
+    tables.unlink()
+    with pytest.raises(LibraryError, match=r"has no index-.*index.sqlite; publish it again"):
+        fetch(url)
+    tables.write_bytes(content)
+    assert (fetch(url) / "library.json").is_file()
+
+
+def test_what_stops_in_between_leaves_the_library_as_it_was(
+    library, place, tiny, picture, write_video, monkeypatch
+) -> None:
+    there = Library.open(at(library.publish(place)), recipe=tiny())
+    library.add(write_video("6.mp4", kind=6, seed=6))
+
+    def stop(done: int, total: int) -> None:
+        if done == 4:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        library.publish(place, on_progress=stop)
+    assert len(there.search(picture(0), fast=True).results) == 3
+    assert len(there.videos()) == 3
+    assert library.publish(place).copied == 0
+    assert len(there.search(picture(0), fast=True).results) == 4
+
+
+def test_readers_beside_a_publisher_always_have_an_answer(
+    library, tmp_path, tiny, picture, write_video
+) -> None:
+    url = at(library.publish(tmp_path / "share"))
+    answers: list[str] = []
+    is_done = threading.Event()
+
+    def read() -> None:
+        there = Library.open(url, recipe=tiny())
+        while not is_done.is_set() or len(answers) < 3:
+            answers.append(best(there, picture(1))[0])
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for number in range(10, 18):
+        library.add(write_video(f"{number}.mp4", num_clips=number, seed=number))
+        library.publish(tmp_path / "share")
+    is_done.set()
+    reader.join()
+    assert set(answers) == {"1.mp4"}
+    settings = json.loads((tmp_path / "share" / "library.json").read_text())
+    assert settings["origin"] == url
