@@ -16,7 +16,6 @@ from stillseek.features import VideoKey
 from stillseek.features.store.content_address import entry_name
 from stillseek.features.store.store_files import StoreFiles
 from stillseek.features.store.store_place import open_files
-from stillseek.features.weights.published_files import cache_folder
 from stillseek.files import replacing, shown_url
 from stillseek.library.index import SPACE, TABLES, Index
 from stillseek.library.settings import FILE, Settings
@@ -108,6 +107,9 @@ def fetch(url: str) -> Path:
         LibraryError: There is no published library, or it is broken.
         FeatureError: It cannot be reached.
     """
+    # What downloads takes a while to import.
+    from stillseek.features.weights.published_files import cache_folder
+
     there = open_files(url)
     folder = cache_folder() / "libraries" / _digest(url.encode())
     now = replace(_with_index(there, folder, url), origin=url)
