@@ -187,6 +187,11 @@ def held(
     return Prop(shape=parts, at=at, grip=grip, angle=angle, offset=offset, path=path, layer=layer)
 
 
+def swung(*parts: Part, angle: Number = 0, offset: Point = (0.0, 0.0)) -> Prop:
+    """What goes on from the near forearm."""
+    return held(*parts, grip="forearm", angle=angle, offset=offset)
+
+
 def ground(
     *parts: Part,
     offset: Point = (0.0, 0.0),
