@@ -24,7 +24,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from kinds import SHARES, kind_of
+from mutations import SHARES, kind_of
 
 HERE = Path(__file__).parent
 FINE = ("answer", "error", "notice")

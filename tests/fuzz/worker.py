@@ -15,8 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 
-from kinds import kind_of
-from mutations import mutate
+from mutations import kind_of, mutate
 from targets import TEXTS, Targets, fit_hash
 
 from stillseek.errors import StillseekError
