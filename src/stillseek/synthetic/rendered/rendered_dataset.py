@@ -1,6 +1,5 @@
 """A benchmark of rendered streams: videos as MP4 files, annotations in seconds, queries."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -9,24 +8,20 @@ from typing import Any
 
 import numpy as np
 
-from stillseek.data.absence import freeze_absent
-from stillseek.data.annotations import Activity as AnnotatedActivity
-from stillseek.data.manifest import Manifest, write_manifest
+from stillseek.data.manifest import Manifest
 from stillseek.data.processes import check_workers
 from stillseek.data.sample import Sample, Split
 from stillseek.media import VideoWriter
 from stillseek.outputs import check_outputs
-from stillseek.records import write_text_atomic
 from stillseek.synthetic.benchmark import (
     SPLITS,
     BenchmarkConfig,
-    annotated_video,
     annotation_file,
     benchmark_output,
     claim_folder,
     has_look_alike,
-    labels_of,
     make_videos,
+    write_benchmark,
 )
 from stillseek.synthetic.rendered.activities import ACTIVITIES
 from stillseek.synthetic.rendered.activity import Activity
@@ -184,22 +179,8 @@ def write_stream(stream: Stream, path: Path) -> None:
 
 def annotations(streams: dict[Split, list[Stream]]) -> dict[str, Any]:
     """Every activity of every video in the layout of ActivityNet, with the taxonomy."""
-    database = {
-        stream.video_id: annotated_video(
-            split,
-            stream.duration_seconds,
-            (WIDTH, HEIGHT),
-            (
-                AnnotatedActivity(segment=scene.segment, label=scene.activity.name)
-                for scene in stream.scenes
-                if scene.activity is not None
-            ),
-        )
-        for split, group in streams.items()
-        for stream in group
-    }
     paths = (("Root", activity.group, activity.name) for activity in ACTIVITIES)
-    return annotation_file("stillseek rendered streams 1", paths, database)
+    return annotation_file("stillseek rendered streams 1", paths, streams, (WIDTH, HEIGHT))
 
 
 def render_dataset(
@@ -227,31 +208,12 @@ def render_dataset(
     streams = draw_streams(config)
     settings = config.settings()
     claim_folder(folder, settings, source=_SOURCE)
-    make_videos(
-        (
-            (stream, folder / "videos" / f"{stream.video_id}.mp4")
-            for group in streams.values()
-            for stream in group
-        ),
-        write_stream,
-        workers=workers,
-        on_progress=on_progress,
-    )
-    annotated = annotations(streams)
-    write_text_atomic(folder / "annotations.json", json.dumps(annotated) + "\n")
+    make_videos(folder, streams, write_stream, workers=workers, on_progress=on_progress)
     samples = build_samples(config, streams)
     alike = {
         a.name: {b.name for b in ACTIVITIES if b.group == a.group and b is not a}
         for a in ACTIVITIES
     }
-    frozen = freeze_absent(
-        folder,
-        samples,
-        labels_of(annotated),
-        alike,
-        seed=config.seed,
-        number=config.absent_queries,
-    )
-    return write_manifest(
-        folder, samples, source=_SOURCE, seed=config.seed, settings=settings | frozen
+    return write_benchmark(
+        folder, samples, annotations(streams), alike, config, source=_SOURCE, settings=settings
     )
