@@ -116,7 +116,7 @@ def test_moments_that_overlap_or_end_with_the_video_come_back(
         unique_by=lambda each: each[0],
     )
 )
-@settings(max_examples=25, suppress_health_check=list(HealthCheck))
+@settings(max_examples=10, suppress_health_check=list(HealthCheck))
 def test_any_moments_with_any_names_come_back(
     format: AnnotationFormat, found: list[tuple[int, int, str]], videos, tmp_path: Path
 ) -> None:
