@@ -1,7 +1,8 @@
 """An articulated figure: pose in degrees, joints in body heights, drawn with OpenCV."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 import cv2
 import numpy as np
@@ -49,22 +50,13 @@ class Pose:
     def blend(self, other: "Pose", weight: Number) -> "Pose":
         """Pose between this one (weight 0) and another (weight 1)."""
 
-        def mix(a: Number, b: Number) -> float:
+        def mix(a: Any, b: Any) -> Any:
+            if isinstance(a, tuple):
+                return mix(a[0], b[0]), mix(a[1], b[1])
             return a + (b - a) * weight
 
-        def mix_limb(a: Limb, b: Limb) -> Limb:
-            return mix(a[0], b[0]), mix(a[1], b[1])
-
-        return Pose(
-            mix(self.torso, other.torso),
-            mix(self.head, other.head),
-            mix_limb(self.near_arm, other.near_arm),
-            mix_limb(self.far_arm, other.far_arm),
-            mix_limb(self.near_leg, other.near_leg),
-            mix_limb(self.far_leg, other.far_leg),
-            mix(self.lift, other.lift),
-            mix(self.shift, other.shift),
-        )
+        names = (field.name for field in fields(Pose))
+        return Pose(**{name: mix(getattr(self, name), getattr(other, name)) for name in names})
 
 
 def pose_at(keys: tuple[Pose, ...], phase: float) -> Pose:
