@@ -51,7 +51,9 @@ def annotation_format(path: Path, format: AnnotationFormat | None = None) -> Ann
     check_choice("annotation format", format, AnnotationFormat)
     if format is not None:
         return format
-    fitting = [each for each, (suffix, _) in _FORMATS.items() if path.suffix.lower() == suffix]
+    fitting: list[AnnotationFormat] = [
+        each for each, (suffix, _) in _FORMATS.items() if path.suffix.lower() == suffix
+    ]
     if len(fitting) == 1:
         return fitting[0]
     choices = ", ".join(fitting or get_args(AnnotationFormat))

@@ -11,6 +11,7 @@ from stillseek.media import VideoInfo, probe
 # file the annotator picks, as no page may open one by itself.
 _SEGMENT_ANCHOR, _SELECT, _VIDEO, _LOCAL = "FILE1_Z2_XY0", 4, 4, 1
 _PLAYERS = 8
+_EMPTY_OF_BEHAVIOR = ("description", "color", "category", "modifiers", "excluded", "coding map")
 
 
 def via_text(of_video: OfVideo, path: Path) -> str:
@@ -114,17 +115,8 @@ def boris_text(of_video: OfVideo, path: Path) -> str:
             for number, name in enumerate(subjects)
         },
         "behaviors_conf": {
-            str(number): {
-                "type": "State event",
-                "key": "",
-                "code": label,
-                "description": "",
-                "color": "",
-                "category": "",
-                "modifiers": "",
-                "excluded": "",
-                "coding map": "",
-            }
+            str(number): {"type": "State event", "key": "", "code": label}
+            | dict.fromkeys(_EMPTY_OF_BEHAVIOR, "")
             for number, label in enumerate(labels)
         },
         "observations": observations,

@@ -121,10 +121,7 @@ def _cut(
     check_pad(pad_seconds)
     videos = list(dict.fromkeys(selection.video for selection in selections))
     directory = checked_output(
-        directory,
-        lambda place: clips_output(videos, place),
-        inputs=inputs,
-        overwrite=overwrite,
+        directory, lambda place: clips_output(videos, place), inputs=inputs, overwrite=overwrite
     )
     directory.mkdir(parents=True, exist_ok=True)
     lengths = {video: probe(video).duration_seconds for video in videos} if pad_seconds else {}

@@ -123,11 +123,7 @@ def padded(segment: Segment, pad_seconds: float, duration_seconds: float) -> Seg
 
 
 def edits_of(
-    selections: Sequence[Selection],
-    *,
-    pad_seconds: float,
-    start_at_zero: bool,
-    reel: str | None,
+    selections: Sequence[Selection], *, pad_seconds: float, start_at_zero: bool, reel: str | None
 ) -> list[Edit]:
     """Selections in frames; every video is looked at once.
 

@@ -11,12 +11,7 @@ import numpy as np
 
 from stillseek.data.absence import ABSENT_NAME, freeze_absent
 from stillseek.data.annotations import Activity
-from stillseek.data.manifest import (
-    Manifest,
-    dataset_output,
-    refuse_other_source,
-    write_manifest,
-)
+from stillseek.data.manifest import Manifest, dataset_output, refuse_other_source, write_manifest
 from stillseek.data.processes import map_in_processes
 from stillseek.data.sample import Sample, Split
 from stillseek.errors import UsageError
@@ -189,10 +184,7 @@ def has_look_alike(seed: tuple[int, ...], config: BenchmarkConfig) -> bool:
 
 
 def annotation_file(
-    version: str,
-    paths: Iterable[Sequence[str]],
-    scripts: Scripts[_Script],
-    size: tuple[int, int],
+    version: str, paths: Iterable[Sequence[str]], scripts: Scripts[_Script], size: tuple[int, int]
 ) -> dict[str, Any]:
     """Annotations in ActivityNet's layout, with the taxonomy.
 

@@ -76,11 +76,8 @@ class ComposedConfig(BenchmarkConfig):
             raise UsageError(
                 f"frames_per_second must be from 1 to 120, got {self.frames_per_second}"
             )
-        for name, share in (
-            ("query_share", self.query_share),
-            ("held_out_share", self.held_out_share),
-        ):
-            if not 0 < share < 1:
+        for name in ("query_share", "held_out_share"):
+            if not 0 < (share := getattr(self, name)) < 1:
                 raise UsageError(f"{name} must be between 0 and 1, got {share}")
 
 

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -18,6 +18,7 @@ Number = float | int
 Point = tuple[Number, Number]
 Limb = tuple[Number, Number]
 Colour = tuple[int, int, int]
+Side = Literal["near", "far"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +187,7 @@ def _darker(colour: Colour, factor: float) -> Colour:
     return int(colour[0] * factor), int(colour[1] * factor), int(colour[2] * factor)
 
 
-def _draw_leg(image: np.ndarray, at: Placement, where: dict[str, Point], body: Body, side: str):
+def _draw_leg(image: np.ndarray, at: Placement, where: dict[str, Point], body: Body, side: Side):
     shade = 1.0 if side == "near" else 0.78
     knee, foot = where[f"{side}_knee"], where[f"{side}_foot"]
     shin = body.trousers if body.long_trousers else body.skin
@@ -197,7 +198,10 @@ def _draw_leg(image: np.ndarray, at: Placement, where: dict[str, Point], body: B
     draw_line(image, at, foot, toe, 0.045 * body.girth, _darker(body.shoes, shade))
 
 
-def _draw_arm(image: np.ndarray, at: Placement, where: dict[str, Point], body: Body, side: str):
+def draw_arm(
+    image: np.ndarray, at: Placement, where: dict[str, Point], body: Body, side: Side
+) -> None:
+    """Draws an arm."""
     shade = 1.0 if side == "near" else 0.78
     elbow, hand = where[f"{side}_elbow"], where[f"{side}_hand"]
     sleeve = body.shirt if body.long_sleeves else body.skin
@@ -209,7 +213,7 @@ def _draw_arm(image: np.ndarray, at: Placement, where: dict[str, Point], body: B
 
 def draw_far_limbs(image: np.ndarray, at: Placement, where: dict[str, Point], body: Body) -> None:
     """Draws the arm and leg away from the viewer."""
-    _draw_arm(image, at, where, body, "far")
+    draw_arm(image, at, where, body, "far")
     _draw_leg(image, at, where, body, "far")
 
 
@@ -230,8 +234,3 @@ def draw_trunk(image: np.ndarray, at: Placement, where: dict[str, Point], body: 
         top = (head[0], head[1] + 0.05)
         draw_line(image, at, (top[0] - 0.045, top[1]), (top[0] + 0.03, top[1]), 0.055, body.hat)
         draw_line(image, at, top, (top[0] + 0.1, top[1] - 0.015), 0.018, body.hat)
-
-
-def draw_near_arm(image: np.ndarray, at: Placement, where: dict[str, Point], body: Body) -> None:
-    """Draws the arm on the viewer's side."""
-    _draw_arm(image, at, where, body, "near")

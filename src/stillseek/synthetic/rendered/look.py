@@ -90,10 +90,8 @@ def _outdoors(rng: np.random.Generator, image: np.ndarray, horizon: int) -> None
         foot = horizon + int(rng.integers(0, 16))
         if rng.random() < 0.6:
             cv2.line(image, (x, foot), (x, foot - tall // 2), _pick(rng, ((96, 68, 46),)), 5)
-            middle, leaves = (
-                (x, foot - int(tall * 0.7)),
-                ((62, 112, 58), (96, 134, 62), (176, 120, 52)),
-            )
+            middle = x, foot - int(tall * 0.7)
+            leaves = ((62, 112, 58), (96, 134, 62), (176, 120, 52))
             cv2.circle(image, middle, tall // 3, _pick(rng, leaves), cv2.FILLED, cv2.LINE_AA)
         else:
             wall = _hsv(rng, 0.05, 0.4, rng.uniform(0.45, 0.85))

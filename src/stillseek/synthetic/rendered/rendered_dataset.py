@@ -69,13 +69,6 @@ def draw_streams(config: RenderedConfig) -> dict[Split, list[Stream]]:
     return streams
 
 
-@dataclass(frozen=True, slots=True)
-class _Query:
-    label: str
-    video_id: str
-    seconds: float
-
-
 class _QueryPool:
     """Frames of the activities of one split: the middle three fifths of every segment."""
 
@@ -86,14 +79,17 @@ class _QueryPool:
                 if scene.activity is not None:
                     self._by_label.setdefault(scene.activity.name, []).append((stream, index))
 
-    def draw(self, rng: np.random.Generator, label: str, not_video: str) -> _Query | None:
+    def draw(
+        self, rng: np.random.Generator, label: str, not_video: str
+    ) -> tuple[str, float] | None:
+        """A video and an instant that show a class; None where no other video does."""
         choices = [c for c in self._by_label.get(label, []) if c[0].video_id != not_video]
         if not choices:
             return None
         stream, index = choices[rng.integers(len(choices))]
         segment = stream.scenes[index].segment
         seconds = segment.start_seconds + segment.duration_seconds * rng.uniform(0.2, 0.8)
-        return _Query(label, stream.video_id, round(float(seconds), 3))
+        return stream.video_id, round(float(seconds), 3)
 
 
 def _samples_of(
@@ -116,7 +112,7 @@ def _samples_of(
             query = pool.draw(rng, query_label, stream.video_id)
             if query is None:
                 continue
-            simple = query.label == label
+            simple = query_label == label
             paired = len(stream.targets) > 1 and order < 2 and number == 0
             samples.append(
                 Sample(
@@ -128,9 +124,9 @@ def _samples_of(
                     label=label,
                     split=split,
                     query_kind="simple" if simple else "difficult",
-                    query_label=query.label,
-                    query_video_id=query.video_id,
-                    query_seconds=query.seconds,
+                    query_label=query_label,
+                    query_video_id=query[0],
+                    query_seconds=query[1],
                     query_image=None,
                     source_video_id=stream.video_id,
                     pair_id=stream.video_id if paired else None,

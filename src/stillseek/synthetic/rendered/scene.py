@@ -12,8 +12,8 @@ from stillseek.synthetic.rendered.figure import (
     Colour,
     Placement,
     Pose,
+    draw_arm,
     draw_far_limbs,
-    draw_near_arm,
     draw_trunk,
     joints,
     pose_at,
@@ -74,7 +74,7 @@ class Performer:
             for prop in self.props:
                 if prop.layer == layer:
                     draw_prop(image, at, prop, where, phase, palette)
-        draw_near_arm(image, at, where, self.body)
+        draw_arm(image, at, where, self.body, "near")
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from stillseek.synthetic.rendered.props import (
     ground,
     held,
     oval,
+    posts,
     stick,
     swung,
 )
@@ -298,8 +299,7 @@ REPAIR = (
         pose((50, 76), (50, 76), torso=20),
         ground(
             box(0.2, 0.34, 0.85, 0.4, "wood"),
-            Line((0.28, 0), (0.28, 0.34), 0.04, "wood"),
-            Line((0.78, 0), (0.78, 0.34), 0.04, "wood"),
+            *posts(0.34, 0.04, "wood", 0.28, 0.78),
             Line((0.5, 0.4), (0.5, 0.46), 0.014, "metal"),
         ),
         swung(

@@ -22,6 +22,7 @@ from stillseek.synthetic.rendered.props import (
     ground,
     held,
     oval,
+    posts,
     stick,
     swung,
 )
@@ -54,8 +55,7 @@ _SHUTTLE: Shape = (
 
 _TABLE_TENNIS: Shape = (
     box(0, 0.33, 1.1, 0.375, "blue"),
-    Line((0.08, 0), (0.08, 0.33), 0.03, "steel"),
-    Line((1.0, 0), (1.0, 0.33), 0.03, "steel"),
+    *posts(0.33, 0.03, "steel", 0.08, 1.0),
     box(0.54, 0.375, 0.56, 0.46, "white"),
 )
 
@@ -176,8 +176,7 @@ KICK_BALLS = (
     activity("kick ball games", "soccer", 1.4)(
         *_KICK,
         backdrop(
-            Line((0, 0), (0, 0.72), 0.03, "white"),
-            Line((0.5, 0), (0.5, 0.72), 0.03, "white"),
+            *posts(0.72, 0.03, "white", 0, 0.5),
             Line((0, 0.72), (0.5, 0.72), 0.03, "white"),
             *(Line((0.1 * k, 0), (0.1 * k, 0.72), 0.008, "grey") for k in range(1, 5)),
             *(Line((0, 0.15 * k), (0.5, 0.15 * k), 0.008, "grey") for k in range(1, 5)),
@@ -193,8 +192,7 @@ KICK_BALLS = (
     activity("kick ball games", "rugby kick", 1.7)(
         *_KICK,
         backdrop(
-            Line((0, 0), (0, 1.5), 0.035, "white"),
-            Line((0.42, 0), (0.42, 1.5), 0.035, "white"),
+            *posts(1.5, 0.035, "white", 0, 0.42),
             Line((0, 0.7), (0.42, 0.7), 0.03, "white"),
             offset=(0.8, 0),
         ),

@@ -22,6 +22,7 @@ from stillseek.synthetic.rendered.props import (
     ground,
     held,
     oval,
+    posts,
     stick,
     swung,
 )
@@ -173,8 +174,7 @@ PERCUSSION = (
                 Line((0.035 + 0.09 * k, 0.42), (0.035 + 0.09 * k, 0.14 + 0.02 * k), 0.03, "brass")
                 for k in range(9)
             ),
-            Line((0.0, 0), (0.0, 0.44), 0.024, "steel"),
-            Line((0.8, 0), (0.8, 0.44), 0.024, "steel"),
+            *posts(0.44, 0.024, "steel", 0.0, 0.8),
             offset=(0.12, 0),
         ),
         swung(*stick(0.2, 0.012, "tan"), Disc((0.2, 0), 0.026, "red"), angle=-20),
