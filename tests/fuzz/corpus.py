@@ -164,9 +164,7 @@ def _write_annotations(folder: Path, clips: Path) -> None:
     _write_text(folder / "list.json", json.dumps(rows, indent=1))
     items = [
         Selection(
-            video=clips / row["video"],
-            segment=Segment(row["start"], row["end"]),
-            name=row["label"],
+            video=clips / row["video"], segment=Segment(row["start"], row["end"]), name=row["label"]
         )
         for row in rows
     ]
