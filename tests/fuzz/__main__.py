@@ -24,7 +24,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from kinds import SHARES, kind_of
+from mutations import SHARES, kind_of
 
 HERE = Path(__file__).parent
 FINE = ("answer", "error", "notice")
@@ -134,14 +134,10 @@ def fuzz(options: argparse.Namespace, folder: Path) -> list[dict[str, Any]]:
         if options.kind in (None, kind_of(index)):
             waiting.put(index)
     results: list[dict[str, Any]] = []
-    # Workers import PyTorch while this process does, and makes the corpus.
     workers = [
         Worker(corpus, folder / f"work{number}", options.seed, options.seconds)
         for number in range(min(options.workers, options.runs))
     ]
-    from corpus import build
-
-    build(corpus)
 
     def serve(worker: Worker) -> None:
         while True:

@@ -1,7 +1,5 @@
 """Small intact files of every kind that the tool reads; the same bytes every time."""
 
-import csv
-import io
 import json
 import os
 from collections.abc import Iterator
@@ -11,6 +9,7 @@ from pathlib import Path
 import av
 import numpy as np
 import torch
+from onnx import parser
 from PIL import Image, features
 
 from stillseek.data.durations import write_durations
@@ -29,7 +28,8 @@ from stillseek.localize import Localizer
 from stillseek.models.checkpoint import Checkpoint, save_checkpoint
 from stillseek.models.flp import Flp, FlpConfig
 from stillseek.models.matching import Matching, MatchingConfig
-from stillseek.models.onnx_export import write_onnx
+from stillseek.models.onnx_export import _properties
+from stillseek.models.onnx_session import seal
 from stillseek.models.sail import Sail, SailConfig
 from stillseek.timeline import Segment
 
@@ -161,95 +161,44 @@ def _write_annotations(folder: Path, clips: Path) -> None:
         for video in range(3)
         for place, start in enumerate((0.5, 2.25))
     ]
-    table = io.StringIO()
-    writer = csv.DictWriter(table, rows[0].keys(), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    _write_text(folder / "table.csv", table.getvalue())
     _write_text(folder / "list.json", json.dumps(rows, indent=1))
-    attribute = {"aname": "Activity", "anchor_id": "FILE1_Z2_XY0", "type": 4, "desc": ""}
-    attribute |= {"options": {"1": _LABELS[0], "2": _LABELS[1]}, "default_option_id": ""}
-    project = {
-        "project": {"pid": "p", "data_format_version": "3.1.1", "vid_list": ["1", "2", "3"]},
-        "config": {"file": {"loc_prefix": {"1": ""}}},
-        "attribute": {"1": attribute},
-        "file": {
-            str(n + 1): {"fid": str(n + 1), "fname": f"v{n}.mp4", "type": 4, "loc": 1, "src": ""}
-            for n in range(3)
-        },
-        "metadata": {
-            f"1_{n}": {
-                "vid": str(n // 2 + 1),
-                "flg": 0,
-                "z": [row["start"], row["end"]],
-                "xy": [],
-                "av": {"1": str(n % 2 + 1)},
-            }
-            for n, row in enumerate(rows)
-        },
-        "view": {str(n + 1): {"fid_list": [str(n + 1)]} for n in range(3)},
-    }
-    _write_text(folder / "via.json", json.dumps(project))
+    items = [
+        Selection(
+            video=clips / row["video"], segment=Segment(row["start"], row["end"]), name=row["label"]
+        )
+        for row in rows
+    ]
+    write_annotations(items, folder / "table.csv")
+    write_annotations(items, folder / "project.boris")
+    write_annotations(items, folder / "studio.json", "label-studio")
+    write_annotations(items, folder / "via.json", "via")
+    write_annotations(items, folder / "activitynet.json", "activitynet")
+    write_annotations(items[:2], folder / "tiers.eaf")
+    write_annotations(items[:2], folder / "tracks.xml")
+    net = json.loads((folder / "activitynet.json").read_text())
+    root = {"nodeId": 0, "nodeName": "Root", "parentId": None, "parentName": None}
+    nodes = [
+        {"nodeId": n, "nodeName": name, "parentId": 0, "parentName": "Root"}
+        for n, name in enumerate(_LABELS, start=1)
+    ]
+    _write_text(folder / "activitynet.json", json.dumps(net | {"taxonomy": [root, *nodes]}))
     lines = [
         "# Exported using VGG Image Annotator",
         "# CSV_HEADER = metadata_id,file_list,temporal_segment_start,temporal_segment_end,metadata",
     ]
-    for number, row in enumerate(rows):
-        files, label = f'[""{row["video"]}""]', f'{{""Activity"":""{row["label"]}""}}'
-        lines.append(f'"1_{number}","{files}",{row["start"]},{row["end"]},"{label}"')
-    _write_text(folder / "via.csv", "\n".join(lines) + "\n")
-    database = {
-        f"v{n}": {
-            "duration": 4.0 + n,
-            "subset": "training",
-            "url": "",
-            "annotations": [
-                {"label": row["label"], "segment": [row["start"], row["end"]]}
-                for row in rows[2 * n : 2 * n + 2]
-            ],
-        }
-        for n in range(3)
-    }
-    tree = [
-        {"nodeId": 0, "nodeName": "Root", "parentId": None, "parentName": None},
-        *(
-            {"nodeId": n + 1, "nodeName": name, "parentId": 0, "parentName": "Root"}
-            for n, name in enumerate(_LABELS)
-        ),
-    ]
-    net = {"database": database, "taxonomy": tree, "version": "VERSION 1.3"}
-    _write_text(folder / "activitynet.json", json.dumps(net))
-    items = [
-        Selection(
-            video=clips / row["video"],
-            segment=Segment(row["start"], row["end"]),
-            name=row["label"],
-        )
-        for row in rows
-    ]
-    write_annotations(items, folder / "project.boris")
-    write_annotations(items, folder / "studio.json", "label-studio")
-    write_annotations(items[:2], folder / "tiers.eaf")
-    write_annotations(items[:2], folder / "tracks.xml")
-    decisions = [
-        {
-            "video": row["video"],
-            "start_seconds": row["start"],
-            "end_seconds": row["end"],
-            "label": row["label"],
-            "kept": number != 1,
-        }
-        for number, row in enumerate(rows)
-    ]
-    _write_text(folder / "labels.jsonl", "\n".join(map(json.dumps, decisions)) + "\n")
+    decisions = []
     header = "Observation id\tSource\tMedia duration (s)\tSubject\tBehavior\tBehavior type"
-    events = [
-        f"o{number // 2}\tplayer #1:{row['video']}\t4.0\t\t{row['label']}\tSTATE\t{row['start']}\t"
-        f"{row['end']}"
-        for number, row in enumerate(rows)
-    ]
-    table = "\n".join((f"{header}\tStart (s)\tStop (s)", *events))
-    _write_text(folder / "events.tsv", table + "\n")
+    events = [f"{header}\tStart (s)\tStop (s)"]
+    for number, row in enumerate(rows):
+        video, start, end, label = row.values()
+        answer = f'{{""Activity"":""{label}""}}'
+        lines.append(f'"1_{number}","[""{video}""]",{start},{end},"{answer}"')
+        decision = {"video": video, "start_seconds": start, "end_seconds": end, "label": label}
+        decisions.append(json.dumps(decision | {"kept": number != 1}))
+        source = f"o{number // 2}\tplayer #1:{video}\t4.0"
+        events.append(f"{source}\t\t{label}\tSTATE\t{start}\t{end}")
+    for name, text in (("via.csv", lines), ("labels.jsonl", decisions), ("events.tsv", events)):
+        _write_text(folder / name, "\n".join(text) + "\n")
 
 
 def _write_data_set(folder: Path, clips: Path) -> None:
@@ -292,11 +241,7 @@ def _write_predictions(folder: Path) -> None:
 
 def _write_heads(folder: Path) -> None:
     recipe = load_recipe("pocket")
-    widths = {
-        "clip_dim": recipe.clip_dim,
-        "region_dim": recipe.region_dim,
-        "global_dim": recipe.global_dim,
-    }
+    widths = {name: getattr(recipe, name) for name in ("clip_dim", "region_dim", "global_dim")}
     torch.manual_seed(0)
     small = SailConfig(
         **widths, num_layers=1, num_heads=2, projection_dim=3, window=3, ffn_dim=5, hidden_dim=7
@@ -317,4 +262,29 @@ def _write_heads(folder: Path) -> None:
         save_checkpoint(folder / f"checkpoint/{name}", head)
         if name != "sail":
             (folder / "onnx").mkdir(exist_ok=True)
-            write_onnx(folder / f"onnx/{name}.onnx", head)
+            (folder / f"onnx/{name}.onnx").write_bytes(_in_onnx(head, widths))
+
+
+def _in_onnx(head: Checkpoint, widths: dict[str, int]) -> bytes:
+    """As an export of a head, which takes seconds, but for its one operator."""
+    proto = parser.parse_model(
+        f"""
+        <ir_version: 10, opset_import: ["": 18]>
+        head (
+            float[batch, clip, {widths["clip_dim"]}] clips, bool[batch, clip] clip_mask,
+            float[batch, region, {widths["region_dim"]}] regions, float[batch, region, 4] boxes,
+            bool[batch, region] region_mask, float[batch, {widths["global_dim"]}] global_feature
+        ) => (
+            float[batch, clip] start_logits, float[batch, clip] end_logits,
+            float[batch, clip] clip_logits
+        ) {{
+            axes = Constant <value_ints = [2]> ()
+            clip_logits = ReduceMean <keepdims = 0> (clips, axes)
+            start_logits = Identity (clip_logits)
+            end_logits = Identity (clip_logits)
+        }}
+        """
+    )
+    for key, value in _properties(head).items():
+        proto.metadata_props.add(key=key, value=value)
+    return seal(proto.SerializeToString(deterministic=True))

@@ -65,14 +65,10 @@ class Targets:
         read_predictions(path)
 
     def _read_checkpoint(self, path: Path, random: Random) -> None:
-        self._search_with(path)
-
-    def _read_onnx(self, path: Path, random: Random) -> None:
-        self._search_with(path)
-
-    def _search_with(self, head: Path) -> None:
-        localizer = Localizer.load(self._recipe, checkpoint=head, cache=self._intact_store)
+        localizer = Localizer.load(self._recipe, checkpoint=path, cache=self._intact_store)
         localizer.locate(self._clips / "v0.mp4", self._picture)
+
+    _read_onnx = _read_checkpoint
 
     def _read_store(self, path: Path, random: Random) -> None:
         store, video = FeatureStore(path), self._clips / "v0.mp4"

@@ -4,6 +4,7 @@ Run by `__main__.py`. A run that kills the process leaves its input in the worke
 """
 
 import faulthandler
+import fcntl
 import json
 import os
 import resource
@@ -15,8 +16,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 
-from kinds import kind_of
-from mutations import mutate
+from corpus import build
+from mutations import kind_of, mutate
 from targets import TEXTS, Targets, fit_hash
 
 from stillseek.errors import StillseekError
@@ -34,7 +35,11 @@ def main() -> None:
     faulthandler.enable()
     targets = None
     for line in sys.stdin:
-        if targets is None:  # the corpus may be made while this process imports
+        if targets is None:
+            with corpus.with_suffix(".lock").open("w") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)  # the first worker makes it
+                if not corpus.exists():
+                    build(corpus)
             targets = Targets(corpus, work / "out")
             _limit_memory()
             print("ready", file=answers)

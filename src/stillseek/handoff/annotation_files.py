@@ -15,7 +15,7 @@ from stillseek.errors import UsageError
 from stillseek.files import MADE_BY, json_text, names_below, shown_name, spreadsheet_cell
 from stillseek.handoff.annotation_markup import cvat_text, elan_text
 from stillseek.handoff.annotation_projects import boris_text, via_text
-from stillseek.handoff.layers import DIGITS, bounds_of, label_of
+from stillseek.handoff.layers import DIGITS, OfVideo, bounds_of, label_of
 from stillseek.handoff.selection import Selection
 from stillseek.localize.arguments import check_choice, check_type, checked_output
 from stillseek.media import probe
@@ -25,15 +25,6 @@ from stillseek.records import write_text_atomic
 AnnotationFormat = Literal["elan", "boris", "label-studio", "cvat", "via", "activitynet", "csv"]
 """The tools whose files can be written; ``csv`` is the table of `stillseek dataset import`."""
 
-_SUFFIXES: dict[AnnotationFormat, tuple[str, ...]] = {
-    "elan": (".eaf",),
-    "boris": (".boris",),
-    "label-studio": (".json",),
-    "cvat": (".xml",),
-    "via": (".json",),
-    "activitynet": (".json",),
-    "csv": (".csv",),
-}
 _COLUMNS = ("video", "start", "end", "label", "score")
 _OF_ONE_VIDEO = ("elan", "cvat")
 
@@ -48,7 +39,7 @@ def annotations_output(
     """
     known = annotation_format(path, format)
     mark = ",".join(_COLUMNS) if known == "csv" else MADE_BY
-    return Output(name=name, path=path, suffixes=_SUFFIXES[known], mark=mark)
+    return Output(name=name, path=path, suffixes=(_FORMATS[known][0],), mark=mark)
 
 
 def annotation_format(path: Path, format: AnnotationFormat | None = None) -> AnnotationFormat:
@@ -61,7 +52,7 @@ def annotation_format(path: Path, format: AnnotationFormat | None = None) -> Ann
     if format is not None:
         return format
     fitting: list[AnnotationFormat] = [
-        each for each, suffixes in _SUFFIXES.items() if path.suffix.lower() in suffixes
+        each for each, (suffix, _) in _FORMATS.items() if path.suffix.lower() == suffix
     ]
     if len(fitting) == 1:
         return fitting[0]
@@ -125,30 +116,10 @@ def write_annotations(
     known = annotation_format(path, format)
     check_num_videos(path, known, len(videos))
     of_video = {video: [item for item in items if item.video == video] for video in videos}
-    writers: dict[AnnotationFormat, Callable[[], str]] = {
-        "elan": lambda: elan_text(items, _beside(videos[0], path)),
-        "boris": lambda: boris_text(
-            {_beside(video, path): found for video, found in of_video.items()}
-        ),
-        "label-studio": lambda: _label_studio_text(of_video),
-        "cvat": lambda: cvat_text(items, probe(videos[0])),
-        "via": lambda: via_text({names_below(videos)[video]: of_video[video] for video in videos}),
-        "activitynet": lambda: _activitynet_text(of_video),
-        "csv": lambda: _csv_text(of_video),
-    }
-    write_text_atomic(path, writers[known]())
+    write_text_atomic(path, _FORMATS[known][1](of_video, path))
 
 
-def _beside(video: Path, path: Path) -> str:
-    """The way from the file to a video."""
-    try:
-        way = Path(os.path.relpath(video.absolute(), path.absolute().parent)).as_posix()
-    except ValueError:  # it is on another drive
-        return video.name
-    return way if way.startswith("..") else f"./{way}"
-
-
-def _label_studio_text(of_video: dict[Path, list[Selection]]) -> str:
+def _label_studio_text(of_video: OfVideo, path: Path) -> str:
     """Tasks with predictions, which annotators look through after the import."""
     names = names_below(list(of_video))
     tasks = []
@@ -181,7 +152,7 @@ def _label_studio_text(of_video: dict[Path, list[Selection]]) -> str:
     return json_text(tasks, indent=2) + "\n"
 
 
-def _activitynet_text(of_video: dict[Path, list[Selection]]) -> str:
+def _activitynet_text(of_video: OfVideo, path: Path) -> str:
     names = names_below(list(of_video))
     stems = {video: name.removesuffix(video.suffix) for video, name in names.items()}
     ids = stems if len(set(stems.values())) == len(stems) else names
@@ -201,7 +172,7 @@ def _activitynet_text(of_video: dict[Path, list[Selection]]) -> str:
     return json_text(value, indent=2) + "\n"
 
 
-def _csv_text(of_video: dict[Path, list[Selection]]) -> str:
+def _csv_text(of_video: OfVideo, path: Path) -> str:
     names = names_below(list(of_video))
     buffer = io.StringIO()
     table = csv.writer(buffer, lineterminator="\n")
@@ -214,3 +185,14 @@ def _csv_text(of_video: dict[Path, list[Selection]]) -> str:
             label = spreadsheet_cell(label_of(item))
             table.writerow((name, *bounds_of(item), label, item.score))
     return buffer.getvalue()
+
+
+_FORMATS: dict[AnnotationFormat, tuple[str, Callable[[OfVideo, Path], str]]] = {
+    "elan": (".eaf", elan_text),
+    "boris": (".boris", boris_text),
+    "label-studio": (".json", _label_studio_text),
+    "cvat": (".xml", cvat_text),
+    "via": (".json", via_text),
+    "activitynet": (".json", _activitynet_text),
+    "csv": (".csv", _csv_text),
+}

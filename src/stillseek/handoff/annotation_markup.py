@@ -3,13 +3,14 @@
 import mimetypes
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from stillseek.errors import UsageError
 from stillseek.files import MADE_BY, shown_name
-from stillseek.handoff.layers import label_of, layers_of
+from stillseek.handoff.layers import OfVideo, beside, label_of, layers_of
 from stillseek.handoff.selection import Selection
-from stillseek.media import VideoInfo
+from stillseek.media import VideoInfo, probe
 
 _XSI = "http://www.w3.org/2001/XMLSchema-instance"
 _EAF_SCHEMA = "http://www.mpi.nl/tools/elan/EAFv3.0.xsd"
@@ -17,13 +18,9 @@ _LINGUISTIC_TYPE = "default-lt"
 _TIER = "stillseek"
 
 
-def elan_text(items: Sequence[Selection], media: str) -> str:
-    """A document of ELAN (EAF 3.0): a tier of moments, and one more for those that overlap.
-
-    Args:
-        items: The moments of one video.
-        media: The way from the document to the video.
-    """
+def elan_text(of_video: OfVideo, path: Path) -> str:
+    """A document of ELAN (EAF 3.0) of one video: a tier of moments, more for those that overlap."""
+    ((video, items),) = of_video.items()
     ET.register_namespace("xsi", _XSI)
     root = ET.Element(
         "ANNOTATION_DOCUMENT",
@@ -36,7 +33,7 @@ def elan_text(items: Sequence[Selection], media: str) -> str:
         },
     )
     header = ET.SubElement(root, "HEADER", MEDIA_FILE="", TIME_UNITS="milliseconds")
-    name = shown_name(media)
+    name = shown_name(beside(video, path))
     kind = mimetypes.guess_type(name)[0] or "unknown"
     ET.SubElement(
         header, "MEDIA_DESCRIPTOR", MEDIA_URL=name, MIME_TYPE=kind, RELATIVE_MEDIA_URL=name
@@ -78,16 +75,15 @@ def _add_annotation(tier: ET.Element, item: Selection, *, number: int) -> list[t
     return [(start, slots[0]), (stop, slots[1])]
 
 
-def cvat_text(items: Sequence[Selection], info: VideoInfo) -> str:
-    """A file "CVAT for video 1.1": a track a moment, of a box over the whole picture.
-
-    Args:
-        items: The moments of one video.
-        info: The video.
+def cvat_text(of_video: OfVideo, path: Path) -> str:
+    """A file "CVAT for video 1.1" of one video: a track a moment, of a box over the whole picture.
 
     Raises:
-        UsageError: Its file tells no frame rate.
+        UsageError: The video tells no frame rate.
+        MediaError: It can no longer be read.
     """
+    ((video, items),) = of_video.items()
+    info = probe(video)
     rate = info.frame_rate
     if rate is None:
         raise UsageError(

@@ -1,29 +1,26 @@
 """Moments as projects of VIA 3 and BORIS, which are JSON."""
 
-from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
-from stillseek.files import MADE_BY, json_text
-from stillseek.handoff.layers import bounds_of, label_of, layers_of
-from stillseek.handoff.selection import Selection
+from stillseek.files import MADE_BY, json_text, names_below
+from stillseek.handoff.layers import OfVideo, beside, bounds_of, label_of, layers_of
 from stillseek.media import VideoInfo, probe
 
 # VIA's numbers: an attribute of temporal segments, answered by choosing one option; a video whose
 # file the annotator picks, as no page may open one by itself.
 _SEGMENT_ANCHOR, _SELECT, _VIDEO, _LOCAL = "FILE1_Z2_XY0", 4, 4, 1
 _PLAYERS = 8
+_EMPTY_OF_BEHAVIOR = ("description", "color", "category", "modifiers", "excluded", "coding map")
 
 
-def via_text(of_video: Mapping[str, Sequence[Selection]]) -> str:
-    """A project of VIA 3 (data format 3.1.1); the attribute Activity holds the labels.
-
-    Args:
-        of_video: The moments of each video, by the name of its file.
-    """
-    labels = list(dict.fromkeys(label_of(item) for items in of_video.values() for item in items))
+def via_text(of_video: OfVideo, path: Path) -> str:
+    """A project of VIA 3 (data format 3.1.1); the attribute Activity holds the labels."""
+    labels = _labels(of_video)
     options = {str(number): label for number, label in enumerate(labels, start=1)}
     option_of = {label: number for number, label in options.items()}
-    fids = {name: str(number) for number, name in enumerate(of_video, start=1)}
+    names = names_below(list(of_video))
+    fids = {video: str(number) for number, video in enumerate(of_video, start=1)}
     project = {
         "project": {
             "pid": "__VIA_PROJECT_ID__",
@@ -56,18 +53,18 @@ def via_text(of_video: Mapping[str, Sequence[Selection]]) -> str:
             }
         },
         "file": {
-            fid: {"fid": fid, "fname": name, "type": _VIDEO, "loc": _LOCAL, "src": ""}
-            for name, fid in fids.items()
+            fid: {"fid": fid, "fname": names[video], "type": _VIDEO, "loc": _LOCAL, "src": ""}
+            for video, fid in fids.items()
         },
         "metadata": {
-            f"{fids[name]}_{number}": {
-                "vid": fids[name],
+            f"{fids[video]}_{number}": {
+                "vid": fids[video],
                 "flg": 0,
                 "z": bounds_of(item),
                 "xy": [],
                 "av": {"1": option_of[label_of(item)]},
             }
-            for name, items in of_video.items()
+            for video, items in of_video.items()
             for number, item in enumerate(items, start=1)
         },
         "view": {fid: {"fid_list": [fid]} for fid in fids.values()},
@@ -75,23 +72,21 @@ def via_text(of_video: Mapping[str, Sequence[Selection]]) -> str:
     return json_text(project, indent=2) + "\n"
 
 
-def boris_text(of_video: Mapping[str, Sequence[Selection]]) -> str:
+def boris_text(of_video: OfVideo, path: Path) -> str:
     """A project of BORIS (format 7.0): an observation a video, and a state event a moment.
 
     Where moments of one label overlap, the second is of a subject called "2", as one subject is in
     a state once at a time.
 
-    Args:
-        of_video: The moments of each video, by the way to it from the project.
-
     Raises:
         MediaError: A video can no longer be read.
     """
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S")
-    labels = list(dict.fromkeys(label_of(item) for items in of_video.values() for item in items))
+    labels = _labels(of_video)
     subjects: dict[str, None] = {}
     observations = {}
-    for number, (name, items) in enumerate(of_video.items(), start=1):
+    for number, (video, items) in enumerate(of_video.items(), start=1):
+        name = beside(video, path)
         events: list[list[object]] = []
         for label in labels:
             of_label = [item for item in items if label_of(item) == label]
@@ -107,7 +102,7 @@ def boris_text(of_video: Mapping[str, Sequence[Selection]]) -> str:
                     events.append([start, subject, label, "", comment, "NA"])
                     events.append([stop, subject, label, "", "", "NA"])
         observations[f"{number} {name.rpartition('/')[2]}"] = _observation(
-            name, probe(items[0].video), events, now
+            name, probe(video), events, now
         )
     project = {
         "time_format": "hh:mm:ss",
@@ -120,17 +115,8 @@ def boris_text(of_video: Mapping[str, Sequence[Selection]]) -> str:
             for number, name in enumerate(subjects)
         },
         "behaviors_conf": {
-            str(number): {
-                "type": "State event",
-                "key": "",
-                "code": label,
-                "description": "",
-                "color": "",
-                "category": "",
-                "modifiers": "",
-                "excluded": "",
-                "coding map": "",
-            }
+            str(number): {"type": "State event", "key": "", "code": label}
+            | dict.fromkeys(_EMPTY_OF_BEHAVIOR, "")
             for number, label in enumerate(labels)
         },
         "observations": observations,
@@ -141,6 +127,10 @@ def boris_text(of_video: Mapping[str, Sequence[Selection]]) -> str:
         "converters": {},
     }
     return json_text(project, indent=2) + "\n"
+
+
+def _labels(of_video: OfVideo) -> list[str]:
+    return list(dict.fromkeys(label_of(item) for items in of_video.values() for item in items))
 
 
 def _observation(

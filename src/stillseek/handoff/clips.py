@@ -9,7 +9,7 @@ from pathlib import Path
 from stillseek.errors import UsageError
 from stillseek.files import safe_name
 from stillseek.handoff.formats import check_pad
-from stillseek.handoff.selection import Selection, padded, selections_of
+from stillseek.handoff.selection import Selection, check_selections, padded, selections_of
 from stillseek.localize.arguments import check_localization, check_type, checked_output
 from stillseek.localize.localization import Localization
 from stillseek.media import copy_cut, copy_suffix, cut, probe
@@ -83,9 +83,7 @@ def cut_selections(
             replaced; a part starts after its video; a video cannot be cut without encoding.
         MediaError: A video can't be read or a file can't be written.
     """
-    check_type("selections", selections, Sequence, "a sequence of Selection")
-    for selection in selections:
-        check_type("a selection", selection, Selection, "a Selection")
+    check_selections(selections)
     videos = list(dict.fromkeys(selection.video for selection in selections))
     return _cut(
         selections, directory, copy, pad_seconds, overwrite, inputs=videos, on_progress=on_progress
@@ -102,19 +100,7 @@ def cut_moments(
 ) -> list[CutClip]:
     """Cuts every moment out of the video into its own file, best first, as `cut_selections` does.
 
-    Args:
-        localization: The result.
-        directory: Where the files go; made where it is missing.
-        copy: Whether to cut at key frames, without encoding.
-        pad_seconds: Handles.
-        overwrite: Whether clips that stillseek did not write may be replaced.
-
-    Returns:
-        The clips.
-
-    Raises:
-        UsageError: As of `cut_selections`.
-        MediaError: The video can't be read or a file can't be written.
+    What it takes, gives and raises is said there.
     """
     check_localization("localization", localization)
     selections = selections_of([localization])
@@ -135,10 +121,7 @@ def _cut(
     check_pad(pad_seconds)
     videos = list(dict.fromkeys(selection.video for selection in selections))
     directory = checked_output(
-        directory,
-        lambda place: clips_output(videos, place),
-        inputs=inputs,
-        overwrite=overwrite,
+        directory, lambda place: clips_output(videos, place), inputs=inputs, overwrite=overwrite
     )
     directory.mkdir(parents=True, exist_ok=True)
     lengths = {video: probe(video).duration_seconds for video in videos} if pad_seconds else {}

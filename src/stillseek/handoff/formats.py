@@ -13,7 +13,14 @@ from stillseek.handoff.fcpxml import fcpxml_text
 from stillseek.handoff.lists import TABLE_COLUMNS, csv_text, edits_json_text, vtt_text
 from stillseek.handoff.markers import premiere_text, resolve_text
 from stillseek.handoff.otio import otio_text
-from stillseek.handoff.selection import Edit, Selection, check_reel, edits_of, selections_of
+from stillseek.handoff.selection import (
+    Edit,
+    Selection,
+    check_reel,
+    check_selections,
+    edits_of,
+    selections_of,
+)
 from stillseek.localize.arguments import (
     check_choice,
     check_localization,
@@ -72,13 +79,7 @@ def handoff_output(
 ) -> Output:
     """What `write_selections` writes, for `check_outputs`.
 
-    Args:
-        path: Where to.
-        format: As for `write_selections`.
-        num_videos: How many videos there may be selections of.
-        start_at_zero: As for `write_selections`.
-        reel: As for `write_selections`.
-        name: What people call the path.
+    Of at most ``num_videos`` videos; people call the path ``name``.
 
     Raises:
         UsageError: The format holds one video only, or what is asked for has no place in it.
@@ -148,9 +149,7 @@ def write_selections(
         MediaError: A video can't be read.
         OSError: The file can't be written.
     """
-    check_type("selections", selections, Sequence, "a sequence of Selection")
-    for selection in selections:
-        check_type("a selection", selection, Selection, "a Selection")
+    check_selections(selections)
     inputs = [selection.video for selection in selections]
     _write(selections, path, format, pad_seconds, start_at_zero, reel, overwrite, inputs=inputs)
 
@@ -167,19 +166,8 @@ def write_handoff(
 ) -> None:
     """Writes the moments that were found, best first, as `write_selections` does.
 
-    Args:
-        results: One a video, as of `Localizer.locate` or in a `Ranking`.
-        path: Where to; the suffix chooses the format.
-        format: As for `write_selections`, like all that follows.
-        pad_seconds: Handles.
-        start_at_zero: Whether to count from zero.
-        reel: Name of the source.
-        overwrite: Whether a file that stillseek did not write may be replaced.
-
-    Raises:
-        UsageError: As of `write_selections`.
-        MediaError: A video can't be read.
-        OSError: The file can't be written.
+    The results are one a video, as of `Localizer.locate` or in a `Ranking`. All else is said, and
+    all errors are raised, as there.
     """
     check_type("results", results, Sequence, "a sequence of Localization")
     for found in results:

@@ -1,9 +1,14 @@
-"""Labels of moments, and moments in layers, for tools in which no two may overlap."""
+"""What files of annotations share: labels, bounds, ways to videos, layers without overlaps."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from stillseek.files import shown_name
 from stillseek.handoff.selection import Selection
+
+OfVideo = Mapping[Path, Sequence[Selection]]
+"""The moments of each video."""
 
 _UNNAMED = "moment"
 # A microsecond, far below any frame.
@@ -19,6 +24,15 @@ def bounds_of(item: Selection) -> list[float]:
     """Start and end of a moment in seconds, without the noise of float arithmetic."""
     segment = item.segment
     return [round(segment.start_seconds, DIGITS), round(segment.end_seconds, DIGITS)]
+
+
+def beside(video: Path, path: Path) -> str:
+    """The way from a file to a video."""
+    try:
+        way = Path(os.path.relpath(video.absolute(), path.absolute().parent)).as_posix()
+    except ValueError:  # it is on another drive
+        return video.name
+    return way if way.startswith("..") else f"./{way}"
 
 
 def layers_of(items: Sequence[Selection]) -> list[list[Selection]]:

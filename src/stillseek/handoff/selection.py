@@ -88,6 +88,13 @@ class Edit:
         return footage.seconds_of(self.frames.start), footage.seconds_of(self.frames.stop)
 
 
+def check_selections(selections: Sequence[Selection]) -> None:
+    """Refuses what is no sequence of selections."""
+    check_type("selections", selections, Sequence, "a sequence of Selection")
+    for selection in selections:
+        check_type("a selection", selection, Selection, "a Selection")
+
+
 def selections_of(results: Sequence[Localization]) -> list[Selection]:
     """The moments that were found, named after the picture that was asked with."""
     selections = []
@@ -116,11 +123,7 @@ def padded(segment: Segment, pad_seconds: float, duration_seconds: float) -> Seg
 
 
 def edits_of(
-    selections: Sequence[Selection],
-    *,
-    pad_seconds: float,
-    start_at_zero: bool,
-    reel: str | None,
+    selections: Sequence[Selection], *, pad_seconds: float, start_at_zero: bool, reel: str | None
 ) -> list[Edit]:
     """Selections in frames; every video is looked at once.
 

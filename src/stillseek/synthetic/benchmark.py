@@ -5,15 +5,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 
-from stillseek.data.absence import ABSENT_NAME
+from stillseek.data.absence import ABSENT_NAME, freeze_absent
 from stillseek.data.annotations import Activity
-from stillseek.data.manifest import dataset_output, refuse_other_source
+from stillseek.data.manifest import Manifest, dataset_output, refuse_other_source, write_manifest
 from stillseek.data.processes import map_in_processes
-from stillseek.data.sample import Split
+from stillseek.data.sample import Sample, Split
 from stillseek.errors import UsageError
 from stillseek.outputs import Output
 from stillseek.records import write_text_atomic
@@ -23,7 +23,22 @@ SPLITS: tuple[Split, ...] = ("train", "seen", "validation", "test")
 # Without them, benchmarks keep the settings, and the hash, that they were frozen with.
 _LATER = ("look_alikes", "absent_queries")
 
-_Job = TypeVar("_Job")
+
+@runtime_checkable
+class _Video(Protocol):
+    """What is known of a video that is made."""
+
+    @property
+    def video_id(self) -> str: ...
+    @property
+    def duration_seconds(self) -> float: ...
+    @property
+    def activities(self) -> tuple[Activity, ...]: ...
+
+
+_Script = TypeVar("_Script", bound=_Video)
+Scripts = Mapping[Split, Sequence[_Script]]
+"""The videos of each split."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,8 +141,9 @@ def claim_folder(folder: Path, settings: Mapping[str, object], *, source: str) -
 
 
 def make_videos(
-    jobs: Iterable[tuple[_Job, Path]],
-    make: Callable[[_Job, Path], None],
+    folder: Path,
+    scripts: Scripts[_Script],
+    make: Callable[[_Script, Path], None],
     *,
     workers: int | None = None,
     on_progress: Callable[[int, int], None] | None = None,
@@ -135,17 +151,19 @@ def make_videos(
     """Makes the videos that are not there yet, on several processes.
 
     Args:
-        jobs: What each video is made of, and its file.
-        make: Makes one file, whole or not at all; it and the jobs must pickle.
+        folder: Gets ``videos/``.
+        scripts: What the videos are made of.
+        make: Makes one file, whole or not at all; it and the scripts must pickle.
         workers: Processes; None takes one a core.
         on_progress: Called with the videos done and the videos in all.
 
     Raises:
         UsageError: ``workers`` is below 1.
     """
-    jobs = list(jobs)
-    for folder in {path.parent for _, path in jobs}:
-        folder.mkdir(parents=True, exist_ok=True)
+    videos = folder / "videos"
+    videos.mkdir(parents=True, exist_ok=True)
+    every = [script for group in scripts.values() for script in group]
+    jobs = [(script, videos / f"{script.video_id}.mp4") for script in every]
     missing = [job for job in jobs if not job[1].exists()]
     made = map_in_processes(partial(_make, make), missing, workers=workers)
     for done, _ in enumerate(made, start=len(jobs) - len(missing) + 1):
@@ -153,41 +171,8 @@ def make_videos(
             on_progress(done, len(jobs))
 
 
-def _make(make: Callable[[_Job, Path], None], job: tuple[_Job, Path]) -> None:
+def _make(make: Callable[[_Script, Path], None], job: tuple[_Script, Path]) -> None:
     make(*job)
-
-
-def annotated_video(
-    split: Split, duration_seconds: float, size: tuple[int, int], activities: Iterable[Activity]
-) -> dict[str, Any]:
-    """One video of ActivityNet's layout.
-
-    Args:
-        split: The video's split.
-        duration_seconds: Length.
-        size: Width and height in pixels.
-        activities: What happens, in order.
-    """
-    return {
-        "duration": duration_seconds,
-        "subset": split,
-        "resolution": f"{size[0]}x{size[1]}",
-        "annotations": [
-            {
-                "segment": [activity.segment.start_seconds, activity.segment.end_seconds],
-                "label": activity.label,
-            }
-            for activity in activities
-        ],
-    }
-
-
-def labels_of(annotations: Mapping[str, Any]) -> dict[str, set[str]]:
-    """What happens in each video of an `annotation_file`."""
-    return {
-        video_id: {activity["label"] for activity in video["annotations"]}
-        for video_id, video in annotations["database"].items()
-    }
 
 
 def has_look_alike(seed: tuple[int, ...], config: BenchmarkConfig) -> bool:
@@ -199,14 +184,15 @@ def has_look_alike(seed: tuple[int, ...], config: BenchmarkConfig) -> bool:
 
 
 def annotation_file(
-    version: str, paths: Iterable[Sequence[str]], database: Mapping[str, Mapping[str, Any]]
+    version: str, paths: Iterable[Sequence[str]], scripts: Scripts[_Script], size: tuple[int, int]
 ) -> dict[str, Any]:
     """Annotations in ActivityNet's layout, with the taxonomy.
 
     Args:
         version: What made the videos.
         paths: For each class the names from the root to it, both included.
-        database: The videos by name.
+        scripts: The videos.
+        size: Their width and height in pixels.
     """
     # A class may be called like a group beside it, and is a node of its own all the same.
     ids: dict[tuple[tuple[str, ...], bool], int] = {}
@@ -225,4 +211,48 @@ def annotation_file(
                     "parentId": ids.get((place[0][:-1], False)),
                 }
             )
-    return {"version": version, "taxonomy": nodes, "database": dict(database)}
+    database = {
+        script.video_id: {
+            "duration": script.duration_seconds,
+            "subset": split,
+            "resolution": f"{size[0]}x{size[1]}",
+            "annotations": [
+                {
+                    "segment": [activity.segment.start_seconds, activity.segment.end_seconds],
+                    "label": activity.label,
+                }
+                for activity in script.activities
+            ],
+        }
+        for split, group in scripts.items()
+        for script in group
+    }
+    return {"version": version, "taxonomy": nodes, "database": database}
+
+
+def write_benchmark(
+    folder: Path,
+    samples: Sequence[Sample],
+    annotations: Mapping[str, Any],
+    similar: Mapping[str, set[str]],
+    config: BenchmarkConfig,
+    *,
+    source: str,
+    settings: dict[str, Any],
+) -> Manifest:
+    """Writes what stands beside the videos, the manifest last; freezes what asks in vain.
+
+    ``similar`` has the classes that are similar to each, ``source`` and ``settings`` go to the
+    header, ``annotations`` are an `annotation_file`.
+    """
+    write_text_atomic(folder / "annotations.json", json.dumps(annotations) + "\n")
+    inside = {
+        video_id: {activity["label"] for activity in video["annotations"]}
+        for video_id, video in annotations["database"].items()
+    }
+    frozen = freeze_absent(
+        folder, samples, inside, similar, seed=config.seed, number=config.absent_queries
+    )
+    return write_manifest(
+        folder, samples, source=source, seed=config.seed, settings=settings | frozen
+    )

@@ -23,22 +23,22 @@ SPLIT = {
 }
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def labels() -> tuple[str, ...]:
     return LABELS
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def groups() -> dict[str, list[str]]:
     return GROUPS
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def split() -> dict[str, list[str]]:
     return SPLIT
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def blots() -> Callable[..., np.ndarray]:
     def draw(seed: int, *, width: int = 101, height: int = 67) -> np.ndarray:
         small = np.random.default_rng(seed).integers(0, 256, (7, 7, 3), dtype=np.uint8)
@@ -47,12 +47,12 @@ def blots() -> Callable[..., np.ndarray]:
     return draw
 
 
-@pytest.fixture
-def write_photographs(tmp_path: Path, blots) -> Callable[..., Path]:
+@pytest.fixture(scope="session")
+def write_photographs(tmp_path_factory: pytest.TempPathFactory, blots) -> Callable[..., Path]:
     """Writes a folder of classes; every photograph is another one."""
 
-    def write(labels=LABELS, *, number: int = 9, name: str = "photographs") -> Path:
-        folder = tmp_path / name
+    def write(labels=LABELS, *, number: int = 9) -> Path:
+        folder = tmp_path_factory.mktemp("photographs")
         for place, label in enumerate(labels):
             (folder / label).mkdir(parents=True)
             for index in range(number):
@@ -63,7 +63,7 @@ def write_photographs(tmp_path: Path, blots) -> Callable[..., Path]:
     return write
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def listed() -> PhotographFolder:
     """Photographs without files: 8 classes of 23; two in a row are near-duplicates."""
     photographs = tuple(

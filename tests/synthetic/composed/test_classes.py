@@ -73,10 +73,7 @@ def test_without_a_file_the_seed_decides_and_nothing_is_similar():
         ({"test": ["sports/g"]}, "class 'sports/h' has no split"),
         ({"test": ["sports/g", "sports/h", "sports/i"]}, "class 'sports/i' is no class of the"),
         ({"test": ["sports/a", "sports/g", "sports/h"]}, "class 'sports/a' is in train and in tes"),
-        (
-            {"similar": {"x": ["sports/a", "sports/i"]}},
-            "similar: 'x' names 'sports/i', which is",
-        ),
+        ({"similar": {"x": ["sports/a", "sports/i"]}}, "similar: 'x' names 'sports/i', which is"),
         ({"similar": {"x": "sports/a"}}, "similar: 'x' must be a list of classes, got 'sports/a'"),
         ({"similar": ["sports/a"]}, "similar must be lists of classes by group"),
         ({"similar": {"x": ["sports/a"], "y": ["sports/a"]}}, "is in group 'x' and again in 'y'"),

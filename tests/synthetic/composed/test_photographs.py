@@ -77,7 +77,7 @@ def test_near_duplicates_of_two_classes_are_left_out_with_all_their_copies(
 
 
 def test_the_hash_tells_names_and_contents(write_photographs):
-    one, two = write_photographs(("a",), number=2), write_photographs(("a",), number=2, name="two")
+    one, two = (write_photographs(("a",), number=2) for _ in range(2))
     assert read_photographs(one, workers=1).sha256 == read_photographs(two, workers=1).sha256
 
     (two / "a/00.png").rename(two / "a/02.png")
@@ -105,7 +105,7 @@ def test_a_folder_of_broken_images_is_refused(tmp_path):
 
 def test_links_to_folders_are_followed_but_not_in_circles(write_photographs, tmp_path):
     folder = write_photographs(("a",), number=2)
-    other = write_photographs(("b", "c"), number=3, name="other")
+    other = write_photographs(("b", "c"), number=3)
     for index in range(3):  # The fixture draws the first class of each folder alike.
         (other / f"b/{index:02d}.png").unlink()
     (other / "c").rename(other / "b/deep")

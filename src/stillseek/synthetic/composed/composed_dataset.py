@@ -1,8 +1,7 @@
 """A data set of composed streams: videos made of labelled photographs, annotations, questions."""
 
-import json
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
@@ -11,24 +10,21 @@ from typing import Any
 
 import numpy as np
 
-from stillseek.data.absence import freeze_absent
-from stillseek.data.manifest import Manifest, write_manifest
+from stillseek.data.manifest import Manifest
 from stillseek.data.processes import check_workers
 from stillseek.data.sample import Split
 from stillseek.errors import UsageError
 from stillseek.files import replacing
 from stillseek.media import VideoWriter
 from stillseek.outputs import check_outputs
-from stillseek.records import write_text_atomic
 from stillseek.synthetic.benchmark import (
     BenchmarkConfig,
-    annotated_video,
     annotation_file,
     benchmark_output,
     claim_folder,
     has_look_alike,
-    labels_of,
     make_videos,
+    write_benchmark,
 )
 from stillseek.synthetic.composed.camera import draw_look, film
 from stillseek.synthetic.composed.classes import Classes, read_classes
@@ -80,11 +76,8 @@ class ComposedConfig(BenchmarkConfig):
             raise UsageError(
                 f"frames_per_second must be from 1 to 120, got {self.frames_per_second}"
             )
-        for name, share in (
-            ("query_share", self.query_share),
-            ("held_out_share", self.held_out_share),
-        ):
-            if not 0 < share < 1:
+        for name in ("query_share", "held_out_share"):
+            if not 0 < (share := getattr(self, name)) < 1:
                 raise UsageError(f"{name} must be between 0 and 1, got {share}")
 
 
@@ -150,16 +143,9 @@ def compose_dataset(
     scripts = draw_scripts(config, classes, pools)
     settings = _settings(config, photographs, classes)
     claim_folder(folder, settings, source=_SOURCE)
-    make_videos(
-        (
-            (script, folder / "videos" / f"{script.video_id}.mp4")
-            for group in scripts.values()
-            for script in group
-        ),
-        partial(write_video, folder=photographs.path, size=(config.width, config.height)),
-        workers=workers,
-        on_progress=on_progress,
-    )
+    size = config.width, config.height
+    make = partial(write_video, folder=photographs.path, size=size)
+    make_videos(folder, scripts, make, workers=workers, on_progress=on_progress)
     questions = Questions(
         classes,
         pools,
@@ -174,16 +160,6 @@ def compose_dataset(
     ]
     for image, name in used(samples).items():
         _copy(photographs.path / name, folder / image)
-    annotations = _annotations(scripts, classes, config)
-    write_text_atomic(folder / "annotations.json", json.dumps(annotations) + "\n")
-    frozen = freeze_absent(
-        folder,
-        samples,
-        labels_of(annotations),
-        {label: set(classes.siblings(label)) for label in labels},
-        seed=config.seed,
-        number=config.absent_queries,
-    )
     simple, difficult = (
         {split: number for split, number in missing.items() if number}
         for missing in (questions.missing_simple, questions.missing_difficult)
@@ -196,8 +172,15 @@ def compose_dataset(
         "missing_simple_queries": simple,
         "missing_difficult_queries": difficult,
     }
-    manifest = write_manifest(
-        folder, samples, source=_SOURCE, seed=config.seed, settings=settings | found | frozen
+    version = f"stillseek {_SOURCE} {_VERSION}"
+    manifest = write_benchmark(
+        folder,
+        samples,
+        annotation_file(version, classes.paths(), scripts, size),
+        {label: set(classes.siblings(label)) for label in labels},
+        config,
+        source=_SOURCE,
+        settings=settings | found,
     )
     return ComposedStreams(
         manifest=manifest,
@@ -270,18 +253,6 @@ def _settings(
         "classes": {role: list(found) for role, found in classes.split.by_role().items()},
         "taxonomy_sha256": None if classes.taxonomy is None else classes.taxonomy.sha256,
     }
-
-
-def _annotations(
-    scripts: Mapping[Split, Sequence[Script]], classes: Classes, config: ComposedConfig
-) -> dict[str, Any]:
-    size = config.width, config.height
-    database = {
-        script.video_id: annotated_video(split, script.duration_seconds, size, script.activities)
-        for split, group in scripts.items()
-        for script in group
-    }
-    return annotation_file(f"stillseek {_SOURCE} {_VERSION}", classes.paths(), database)
 
 
 def _check_classes(classes: Classes, config: ComposedConfig) -> None:

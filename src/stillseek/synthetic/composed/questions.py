@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -55,15 +54,10 @@ class Questions:
             self.missing_simple[split] += wanted - len(photographs)
             if is_whole:
                 photographs += self._difficult_queries(rng, script, split, label)
-            for number, photograph in enumerate(photographs):
-                sample = _sample(script, split, place, photograph)
-                samples.append(
-                    replace(
-                        sample,
-                        sample_id=f"{script.video_id}_{order}{number}",
-                        pair_id=script.video_id if len(script.targets) > 1 and not number else None,
-                    )
-                )
+            samples += [
+                _sample(script, split, place, photograph, order=order, number=number)
+                for number, photograph in enumerate(photographs)
+            ]
         return samples
 
     def _difficult_queries(
@@ -90,11 +84,13 @@ class Questions:
         return list(by_group.values())
 
 
-def _sample(script: Script, split: Split, place: int, photograph: Photograph) -> Sample:
+def _sample(
+    script: Script, split: Split, place: int, photograph: Photograph, *, order: int, number: int
+) -> Sample:
     activity = script.activities[place]
     simple = photograph.label == activity.label
     return Sample(
-        sample_id=script.video_id,
+        sample_id=f"{script.video_id}_{order}{number}",
         video_id=script.video_id,
         duration_seconds=script.duration_seconds,
         window=None,
@@ -107,7 +103,7 @@ def _sample(script: Script, split: Split, place: int, photograph: Photograph) ->
         query_seconds=None,
         query_image=f"{QUERIES}/{photograph.name}",
         source_video_id=script.video_id,
-        pair_id=None,
+        pair_id=script.video_id if len(script.targets) > 1 and not number else None,
         taxonomy_distance=0 if simple else SIBLINGS,
     )
 

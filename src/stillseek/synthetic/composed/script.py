@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
@@ -57,7 +56,7 @@ class Part:
         return self.shots[-1].end
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Script:
     """One untrimmed video.
 
@@ -85,7 +84,7 @@ class Script:
         """Length of the video."""
         return self._seconds(self.num_frames)
 
-    @cached_property
+    @property
     def activities(self) -> tuple[Activity, ...]:
         """What happens when, a part each."""
         return tuple(

@@ -1,5 +1,6 @@
 """What an activity of the rendered world is."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from stillseek.synthetic.rendered.figure import Number, Pose
@@ -26,7 +27,13 @@ class Activity:
 
 
 def activity(
-    group: str, name: str, period_seconds: Number, keys: tuple[Pose, ...], *props: Prop
-) -> Activity:
-    """An activity with its objects one by one."""
-    return Activity(name, group, keys, period_seconds, props)
+    group: str, name: str, period_seconds: Number
+) -> Callable[[*tuple[Pose | Prop, ...]], Activity]:
+    """What makes an activity of its key poses and its objects, one by one."""
+
+    def made_of(*poses_and_props: Pose | Prop) -> Activity:
+        keys = tuple(each for each in poses_and_props if isinstance(each, Pose))
+        props = tuple(each for each in poses_and_props if isinstance(each, Prop))
+        return Activity(name, group, keys, period_seconds, props)
+
+    return made_of

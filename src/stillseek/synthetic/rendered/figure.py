@@ -1,7 +1,8 @@
 """An articulated figure: pose in degrees, joints in body heights, drawn with OpenCV."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -17,6 +18,7 @@ Number = float | int
 Point = tuple[Number, Number]
 Limb = tuple[Number, Number]
 Colour = tuple[int, int, int]
+Side = Literal["near", "far"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,22 +51,13 @@ class Pose:
     def blend(self, other: "Pose", weight: Number) -> "Pose":
         """Pose between this one (weight 0) and another (weight 1)."""
 
-        def mix(a: Number, b: Number) -> float:
+        def mix(a: Any, b: Any) -> Any:
+            if isinstance(a, tuple):
+                return mix(a[0], b[0]), mix(a[1], b[1])
             return a + (b - a) * weight
 
-        def mix_limb(a: Limb, b: Limb) -> Limb:
-            return mix(a[0], b[0]), mix(a[1], b[1])
-
-        return Pose(
-            mix(self.torso, other.torso),
-            mix(self.head, other.head),
-            mix_limb(self.near_arm, other.near_arm),
-            mix_limb(self.far_arm, other.far_arm),
-            mix_limb(self.near_leg, other.near_leg),
-            mix_limb(self.far_leg, other.far_leg),
-            mix(self.lift, other.lift),
-            mix(self.shift, other.shift),
-        )
+        names = (field.name for field in fields(Pose))
+        return Pose(**{name: mix(getattr(self, name), getattr(other, name)) for name in names})
 
 
 def pose_at(keys: tuple[Pose, ...], phase: float) -> Pose:
@@ -194,7 +187,7 @@ def _darker(colour: Colour, factor: float) -> Colour:
     return int(colour[0] * factor), int(colour[1] * factor), int(colour[2] * factor)
 
 
-def _draw_leg(image: np.ndarray, at: Placement, where: dict[str, Point], body: Body, side: str):
+def _draw_leg(image: np.ndarray, at: Placement, where: dict[str, Point], body: Body, side: Side):
     shade = 1.0 if side == "near" else 0.78
     knee, foot = where[f"{side}_knee"], where[f"{side}_foot"]
     shin = body.trousers if body.long_trousers else body.skin
@@ -205,7 +198,10 @@ def _draw_leg(image: np.ndarray, at: Placement, where: dict[str, Point], body: B
     draw_line(image, at, foot, toe, 0.045 * body.girth, _darker(body.shoes, shade))
 
 
-def _draw_arm(image: np.ndarray, at: Placement, where: dict[str, Point], body: Body, side: str):
+def draw_arm(
+    image: np.ndarray, at: Placement, where: dict[str, Point], body: Body, side: Side
+) -> None:
+    """Draws an arm."""
     shade = 1.0 if side == "near" else 0.78
     elbow, hand = where[f"{side}_elbow"], where[f"{side}_hand"]
     sleeve = body.shirt if body.long_sleeves else body.skin
@@ -217,7 +213,7 @@ def _draw_arm(image: np.ndarray, at: Placement, where: dict[str, Point], body: B
 
 def draw_far_limbs(image: np.ndarray, at: Placement, where: dict[str, Point], body: Body) -> None:
     """Draws the arm and leg away from the viewer."""
-    _draw_arm(image, at, where, body, "far")
+    draw_arm(image, at, where, body, "far")
     _draw_leg(image, at, where, body, "far")
 
 
@@ -238,8 +234,3 @@ def draw_trunk(image: np.ndarray, at: Placement, where: dict[str, Point], body: 
         top = (head[0], head[1] + 0.05)
         draw_line(image, at, (top[0] - 0.045, top[1]), (top[0] + 0.03, top[1]), 0.055, body.hat)
         draw_line(image, at, top, (top[0] + 0.1, top[1] - 0.015), 0.018, body.hat)
-
-
-def draw_near_arm(image: np.ndarray, at: Placement, where: dict[str, Point], body: Body) -> None:
-    """Draws the arm on the viewer's side."""
-    _draw_arm(image, at, where, body, "near")

@@ -62,23 +62,20 @@ def _gradient(image: np.ndarray, top: int, bottom: int, first: Colour, last: Col
     image[top:bottom] = np.broadcast_to(band, (bottom - top, image.shape[1], 3)).astype(np.uint8)
 
 
+def _block(
+    image: np.ndarray, corner: tuple[int, int], other: tuple[int, int], colour: Colour
+) -> None:
+    cv2.rectangle(image, corner, other, colour, cv2.FILLED)
+
+
 def _outdoors(rng: np.random.Generator, image: np.ndarray, horizon: int) -> None:
     height, width = image.shape[:2]
     sky = _jitter(rng, (142, 188, 232), 30)
     _gradient(image, 0, horizon, sky, _jitter(rng, (226, 232, 236), 16))
     for _ in range(rng.integers(0, 4)):
         centre = (int(rng.integers(width)), int(rng.integers(horizon // 2 + 1)))
-        cv2.ellipse(
-            image,
-            centre,
-            (int(rng.integers(18, 50)), int(rng.integers(6, 14))),
-            0,
-            0,
-            360,
-            (244, 246, 248),
-            cv2.FILLED,
-            cv2.LINE_AA,
-        )
+        radii = (int(rng.integers(18, 50)), int(rng.integers(6, 14)))
+        cv2.ellipse(image, centre, radii, 0, 0, 360, (244, 246, 248), cv2.FILLED, cv2.LINE_AA)
     for _ in range(rng.integers(0, 4)):
         x, rise = int(rng.integers(width)), int(rng.integers(20, 90))
         spread = int(rng.integers(60, 200))
@@ -93,32 +90,24 @@ def _outdoors(rng: np.random.Generator, image: np.ndarray, horizon: int) -> None
         foot = horizon + int(rng.integers(0, 16))
         if rng.random() < 0.6:
             cv2.line(image, (x, foot), (x, foot - tall // 2), _pick(rng, ((96, 68, 46),)), 5)
-            cv2.circle(
-                image,
-                (x, foot - int(tall * 0.7)),
-                tall // 3,
-                _pick(rng, ((62, 112, 58), (96, 134, 62), (176, 120, 52))),
-                cv2.FILLED,
-                cv2.LINE_AA,
-            )
+            middle = x, foot - int(tall * 0.7)
+            leaves = ((62, 112, 58), (96, 134, 62), (176, 120, 52))
+            cv2.circle(image, middle, tall // 3, _pick(rng, leaves), cv2.FILLED, cv2.LINE_AA)
         else:
             wall = _hsv(rng, 0.05, 0.4, rng.uniform(0.45, 0.85))
             wide = int(rng.integers(30, 80))
-            cv2.rectangle(image, (x, foot - tall), (x + wide, foot), wall, cv2.FILLED)
+            _block(image, (x, foot - tall), (x + wide, foot), wall)
             for row in range(foot - tall + 8, foot - 10, 18):
                 for column in range(x + 6, x + wide - 8, 14):
-                    cv2.rectangle(
-                        image, (column, row), (column + 7, row + 9), (86, 96, 116), cv2.FILLED
-                    )
+                    _block(image, (column, row), (column + 7, row + 9), (86, 96, 116))
 
 
 def _indoors(rng: np.random.Generator, image: np.ndarray, horizon: int) -> None:
     height, width = image.shape[:2]
     wall = _hsv(rng, 0.02, 0.4, rng.uniform(0.5, 0.95))
     _gradient(image, 0, horizon, wall, _jitter(rng, wall, 10))
-    floor = _pick(
-        rng, ((170, 128, 84), (122, 118, 114), (196, 190, 180), (110, 78, 56), (88, 100, 128))
-    )
+    floors = ((170, 128, 84), (122, 118, 114), (196, 190, 180), (110, 78, 56), (88, 100, 128))
+    floor = _pick(rng, floors)
     _gradient(image, horizon, height, floor, _jitter(rng, floor, 14))
     cv2.line(image, (0, horizon), (width, horizon), _jitter(rng, (110, 100, 92)), 3)
     if rng.random() < 0.4:
@@ -127,30 +116,15 @@ def _indoors(rng: np.random.Generator, image: np.ndarray, horizon: int) -> None:
     for _ in range(rng.integers(0, 5)):
         x, y = int(rng.integers(width)), int(rng.integers(6, max(7, horizon - 60)))
         wide, tall = int(rng.integers(18, 70)), int(rng.integers(18, 60))
-        cv2.rectangle(
-            image,
-            (x - 3, y - 3),
-            (x + wide + 3, y + tall + 3),
-            _jitter(rng, (120, 96, 70), 50),
-            cv2.FILLED,
-        )
-        _gradient(
-            image[:, x : x + wide],
-            y,
-            min(y + tall, horizon),
-            _hsv(rng, 0.1, 0.8, 0.8),
-            _hsv(rng, 0.1, 0.8, 0.7),
-        )
+        frame = _jitter(rng, (120, 96, 70), 50)
+        _block(image, (x - 3, y - 3), (x + wide + 3, y + tall + 3), frame)
+        top, bottom = _hsv(rng, 0.1, 0.8, 0.8), _hsv(rng, 0.1, 0.8, 0.7)
+        _gradient(image[:, x : x + wide], y, min(y + tall, horizon), top, bottom)
     for _ in range(rng.integers(0, 4)):
         x, tall = int(rng.integers(width)), int(rng.integers(20, 80))
         wide = int(rng.integers(24, 80))
-        cv2.rectangle(
-            image,
-            (x, horizon + 6 - tall),
-            (x + wide, horizon + 8),
-            _hsv(rng, 0.1, 0.6, rng.uniform(0.3, 0.8)),
-            cv2.FILLED,
-        )
+        colour = _hsv(rng, 0.1, 0.6, rng.uniform(0.3, 0.8))
+        _block(image, (x, horizon + 6 - tall), (x + wide, horizon + 8), colour)
 
 
 def draw_place(rng: np.random.Generator) -> np.ndarray:

@@ -16,11 +16,7 @@ _LOOKS_A_JOB = 100
 
 
 def _render_job(
-    activities: tuple[Activity | None, ...],
-    job: int,
-    *,
-    seed: tuple[int, ...],
-    side_pixels: int,
+    activities: tuple[Activity | None, ...], job: int, *, seed: tuple[int, ...], side_pixels: int
 ) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng((*seed, job))
     pictures, labels = [], []

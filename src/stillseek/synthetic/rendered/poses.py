@@ -71,8 +71,5 @@ IDLE: dict[str, tuple[Pose, ...]] = {
         pose((34, 80), (6, 70), head=-3),
     ),
     "arms crossed": (pose((22, 104), (26, 92)), pose((24, 106), (28, 90), torso=2, head=5)),
-    "look at phone": (
-        pose((14, 128), (-6, 4), head=22),
-        pose((12, 132), (-6, 4), head=25),
-    ),
+    "look at phone": (pose((14, 128), (-6, 4), head=22), pose((12, 132), (-6, 4), head=25)),
 }

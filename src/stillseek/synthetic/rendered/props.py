@@ -169,6 +169,11 @@ def ball(radius: Number, colour: str, mark: str | None = None) -> Shape:
     return parts
 
 
+def posts(height: Number, width: Number, colour: str, *places: Number) -> Shape:
+    """Bars that stand on the ground."""
+    return tuple(Line((u, 0), (u, height), width, colour) for u in places)
+
+
 def stick(length: Number, width: Number, colour: str, back: Number = 0.0) -> Shape:
     """A straight bar along u."""
     return (Line((-back, 0), (length, 0), width, colour),)
@@ -185,6 +190,11 @@ def held(
 ) -> Prop:
     """What a joint carries."""
     return Prop(shape=parts, at=at, grip=grip, angle=angle, offset=offset, path=path, layer=layer)
+
+
+def swung(*parts: Part, angle: Number = 0, offset: Point = (0.0, 0.0)) -> Prop:
+    """What goes on from the near forearm."""
+    return held(*parts, grip="forearm", angle=angle, offset=offset)
 
 
 def ground(

@@ -1,6 +1,5 @@
 """A benchmark of rendered streams: videos as MP4 files, annotations in seconds, queries."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -9,24 +8,20 @@ from typing import Any
 
 import numpy as np
 
-from stillseek.data.absence import freeze_absent
-from stillseek.data.annotations import Activity as AnnotatedActivity
-from stillseek.data.manifest import Manifest, write_manifest
+from stillseek.data.manifest import Manifest
 from stillseek.data.processes import check_workers
 from stillseek.data.sample import Sample, Split
 from stillseek.media import VideoWriter
 from stillseek.outputs import check_outputs
-from stillseek.records import write_text_atomic
 from stillseek.synthetic.benchmark import (
     SPLITS,
     BenchmarkConfig,
-    annotated_video,
     annotation_file,
     benchmark_output,
     claim_folder,
     has_look_alike,
-    labels_of,
     make_videos,
+    write_benchmark,
 )
 from stillseek.synthetic.rendered.activities import ACTIVITIES
 from stillseek.synthetic.rendered.activity import Activity
@@ -74,13 +69,6 @@ def draw_streams(config: RenderedConfig) -> dict[Split, list[Stream]]:
     return streams
 
 
-@dataclass(frozen=True, slots=True)
-class _Query:
-    label: str
-    video_id: str
-    seconds: float
-
-
 class _QueryPool:
     """Frames of the activities of one split: the middle three fifths of every segment."""
 
@@ -91,14 +79,17 @@ class _QueryPool:
                 if scene.activity is not None:
                     self._by_label.setdefault(scene.activity.name, []).append((stream, index))
 
-    def draw(self, rng: np.random.Generator, label: str, not_video: str) -> _Query | None:
+    def draw(
+        self, rng: np.random.Generator, label: str, not_video: str
+    ) -> tuple[str, float] | None:
+        """A video and an instant that show a class; None where no other video does."""
         choices = [c for c in self._by_label.get(label, []) if c[0].video_id != not_video]
         if not choices:
             return None
         stream, index = choices[rng.integers(len(choices))]
         segment = stream.scenes[index].segment
         seconds = segment.start_seconds + segment.duration_seconds * rng.uniform(0.2, 0.8)
-        return _Query(label, stream.video_id, round(float(seconds), 3))
+        return stream.video_id, round(float(seconds), 3)
 
 
 def _samples_of(
@@ -121,7 +112,7 @@ def _samples_of(
             query = pool.draw(rng, query_label, stream.video_id)
             if query is None:
                 continue
-            simple = query.label == label
+            simple = query_label == label
             paired = len(stream.targets) > 1 and order < 2 and number == 0
             samples.append(
                 Sample(
@@ -133,9 +124,9 @@ def _samples_of(
                     label=label,
                     split=split,
                     query_kind="simple" if simple else "difficult",
-                    query_label=query.label,
-                    query_video_id=query.video_id,
-                    query_seconds=query.seconds,
+                    query_label=query_label,
+                    query_video_id=query[0],
+                    query_seconds=query[1],
                     query_image=None,
                     source_video_id=stream.video_id,
                     pair_id=stream.video_id if paired else None,
@@ -184,22 +175,8 @@ def write_stream(stream: Stream, path: Path) -> None:
 
 def annotations(streams: dict[Split, list[Stream]]) -> dict[str, Any]:
     """Every activity of every video in the layout of ActivityNet, with the taxonomy."""
-    database = {
-        stream.video_id: annotated_video(
-            split,
-            stream.duration_seconds,
-            (WIDTH, HEIGHT),
-            (
-                AnnotatedActivity(segment=scene.segment, label=scene.activity.name)
-                for scene in stream.scenes
-                if scene.activity is not None
-            ),
-        )
-        for split, group in streams.items()
-        for stream in group
-    }
     paths = (("Root", activity.group, activity.name) for activity in ACTIVITIES)
-    return annotation_file("stillseek rendered streams 1", paths, database)
+    return annotation_file("stillseek rendered streams 1", paths, streams, (WIDTH, HEIGHT))
 
 
 def render_dataset(
@@ -227,31 +204,12 @@ def render_dataset(
     streams = draw_streams(config)
     settings = config.settings()
     claim_folder(folder, settings, source=_SOURCE)
-    make_videos(
-        (
-            (stream, folder / "videos" / f"{stream.video_id}.mp4")
-            for group in streams.values()
-            for stream in group
-        ),
-        write_stream,
-        workers=workers,
-        on_progress=on_progress,
-    )
-    annotated = annotations(streams)
-    write_text_atomic(folder / "annotations.json", json.dumps(annotated) + "\n")
+    make_videos(folder, streams, write_stream, workers=workers, on_progress=on_progress)
     samples = build_samples(config, streams)
     alike = {
         a.name: {b.name for b in ACTIVITIES if b.group == a.group and b is not a}
         for a in ACTIVITIES
     }
-    frozen = freeze_absent(
-        folder,
-        samples,
-        labels_of(annotated),
-        alike,
-        seed=config.seed,
-        number=config.absent_queries,
-    )
-    return write_manifest(
-        folder, samples, source=_SOURCE, seed=config.seed, settings=settings | frozen
+    return write_benchmark(
+        folder, samples, annotations(streams), alike, config, source=_SOURCE, settings=settings
     )

@@ -1,7 +1,7 @@
 """What a rendered picture shows: the place, the people, the camera, and one activity."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -12,8 +12,8 @@ from stillseek.synthetic.rendered.figure import (
     Colour,
     Placement,
     Pose,
+    draw_arm,
     draw_far_limbs,
-    draw_near_arm,
     draw_trunk,
     joints,
     pose_at,
@@ -52,21 +52,19 @@ class Performer:
         phase = seconds / self.period_seconds + self.phase
         pose = pose_at(self.keys, phase)
         wobble = self.limp * math.sin(2 * math.pi * (0.37 * phase + self.phase))
-        pose = Pose(
-            pose.torso + wobble,
-            pose.head - wobble,
-            (pose.near_arm[0] + self.limp, pose.near_arm[1] - wobble),
-            (pose.far_arm[0] - wobble, pose.far_arm[1] + self.limp),
-            (pose.near_leg[0] + wobble / 2, pose.near_leg[1]),
-            (pose.far_leg[0] - wobble / 2, pose.far_leg[1]),
-            pose.lift,
-            pose.shift,
+        pose = replace(
+            pose,
+            torso=pose.torso + wobble,
+            head=pose.head - wobble,
+            near_arm=(pose.near_arm[0] + self.limp, pose.near_arm[1] - wobble),
+            far_arm=(pose.far_arm[0] - wobble, pose.far_arm[1] + self.limp),
+            near_leg=(pose.near_leg[0] + wobble / 2, pose.near_leg[1]),
+            far_leg=(pose.far_leg[0] - wobble / 2, pose.far_leg[1]),
         )
         at = self.at
         if self.drift:
             span = image.shape[1] + 80
-            x = (self.at.x + self.drift * seconds + 40) % span - 40
-            at = Placement(x, self.at.y, self.at.scale, self.at.facing)
+            at = replace(at, x=(at.x + self.drift * seconds + 40) % span - 40)
         where = joints(pose)
         for layer in ("back", "middle", "front"):
             if layer == "middle":
@@ -76,7 +74,7 @@ class Performer:
             for prop in self.props:
                 if prop.layer == layer:
                     draw_prop(image, at, prop, where, phase, palette)
-        draw_near_arm(image, at, where, self.body)
+        draw_arm(image, at, where, self.body, "near")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,18 +106,14 @@ class Shot:
             performer.draw(canvas, seconds, self.palette)
         # The camera swings back and forth, so that long shots stay in the place.
         reach = MARGIN * 0.6
-        dx = reach * math.sin(self.pan[0] * seconds / reach) + self.shake * math.sin(7.3 * seconds)
-        dy = reach * 0.4 * math.sin(self.pan[1] * seconds / reach) + self.shake * math.sin(
-            9.1 * seconds + 1
-        )
+        dx = reach * math.sin(self.pan[0] * seconds / reach)
+        dx += self.shake * math.sin(7.3 * seconds)
+        dy = reach * 0.4 * math.sin(self.pan[1] * seconds / reach)
+        dy += self.shake * math.sin(9.1 * seconds + 1)
         zoom = self.zoom[0] * (1 + 0.12 * math.sin(self.zoom[1] * seconds))
         centre = (canvas.shape[1] / 2 + dx, canvas.shape[0] / 2 + dy)
-        matrix = np.array(
-            [
-                [zoom, 0, WIDTH / 2 - zoom * centre[0]],
-                [0, zoom, HEIGHT / 2 - zoom * centre[1]],
-            ]
-        )
+        shift = WIDTH / 2 - zoom * centre[0], HEIGHT / 2 - zoom * centre[1]
+        matrix = np.array([[zoom, 0, shift[0]], [0, zoom, shift[1]]])
         picture = cv2.warpAffine(
             canvas, matrix, (WIDTH, HEIGHT), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT
         )
@@ -166,21 +160,12 @@ def draw_shot(rng: np.random.Generator, look: Look, activity: Activity | None) -
         doubled = rng.random() < 0.18
         leads = []
         for k in range(1 + int(doubled)):
-            at = _placement(
-                rng, scale * (0.8 if doubled else 1.0), (0.27, 0.68)[k] if doubled else None
+            at = (
+                _placement(rng, 0.8 * scale, (0.27, 0.68)[k]) if doubled else _placement(rng, scale)
             )
-            leads.append(
-                Performer(
-                    look.bodies[-k],
-                    at,
-                    activity.keys,
-                    pace,
-                    float(rng.random()),
-                    activity.props,
-                    0.0,
-                    float(rng.normal(0, 5)),
-                )
-            )
+            phase, limp = float(rng.random()), float(rng.normal(0, 5))
+            body, keys, props = look.bodies[-k], activity.keys, activity.props
+            leads.append(Performer(body, at, keys, pace, phase, props, 0.0, limp))
         people = crowd + leads
     return Shot(
         place=look.places[rng.integers(len(look.places))],

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from stillseek.data.annotations import Activity as AnnotatedActivity
 from stillseek.synthetic.rendered.activities import ACTIVITIES
 from stillseek.synthetic.rendered.activity import Activity
 from stillseek.synthetic.rendered.look import draw_look
@@ -78,6 +79,15 @@ class Stream:
     duration_seconds: float
     scenes: tuple[Scene, ...]
     targets: tuple[int, ...]
+
+    @property
+    def activities(self) -> tuple[AnnotatedActivity, ...]:
+        """What happens when, idle time aside."""
+        return tuple(
+            AnnotatedActivity(segment=scene.segment, label=scene.activity.name)
+            for scene in self.scenes
+            if scene.activity is not None
+        )
 
     def shots(self) -> list[tuple[Segment, Shot]]:
         """The camera shots of the video; long scenes are cut into several."""
