@@ -7,12 +7,7 @@ from pathlib import Path
 import pytest
 
 from stillseek.errors import DatasetError, UsageError
-from stillseek.experiments.conduct import (
-    Settings,
-    read_settings,
-    report_experiment,
-    run_experiment,
-)
+from stillseek.experiments.conduct import Settings, read_settings, report_experiment, run_experiment
 
 
 @pytest.fixture(scope="session")

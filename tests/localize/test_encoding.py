@@ -131,9 +131,7 @@ def test_a_recipe_that_is_loaded_is_taken_as_it_is(small_recipe, small_head) -> 
 def test_one_device_places_head_and_recipe(small_recipe, monkeypatch) -> None:
     seen = []
     monkeypatch.setattr(
-        head,
-        "load_recipe",
-        lambda name, options: seen.append((name, options)) or small_recipe,
+        head, "load_recipe", lambda name, options: seen.append((name, options)) or small_recipe
     )
     # Stands for a GPU, which this machine may not have.
     monkeypatch.setattr(encoding, "find_device", torch.device)
@@ -142,10 +140,7 @@ def test_one_device_places_head_and_recipe(small_recipe, monkeypatch) -> None:
     Localizer.load("other", recipe_options=options, model="matching", device="meta")
     Localizer.load("mobilenet", model="matching", device="meta")
 
-    assert seen == [
-        ("other", replace(options, device="meta")),
-        ("mobilenet", RecipeOptions()),
-    ]
+    assert seen == [("other", replace(options, device="meta")), ("mobilenet", RecipeOptions())]
     with pytest.raises(UsageError, match="recipe on 'cuda', the device is 'cpu'; give one device"):
         Localizer.load("other", recipe_options=RecipeOptions(device="cuda"))
 

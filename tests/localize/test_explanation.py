@@ -107,10 +107,7 @@ def test_frames_are_the_peaks_of_the_curve(localizer: Localizer, video: Path) ->
     frames = localizer.explain(found).frames
 
     # 0.6 s apart at least, so the neighbour is passed over; of the rest the first that has room.
-    assert [(frame.seconds, frame.similarity) for frame in frames] == [
-        (3.5, 0.7),
-        (5.0, 0.9),
-    ]
+    assert [(frame.seconds, frame.similarity) for frame in frames] == [(3.5, 0.7), (5.0, 0.9)]
 
 
 def test_pairs_hardly_overlap(localizer: Localizer, video: Path) -> None:

@@ -29,11 +29,7 @@ def found(write_clip: Callable[..., Path], write_picture: Callable[..., Path]) -
         model="sail:pocket",
         presence=0.95,
         threshold=0.625,
-        similarity=Similarity(
-            times_seconds=np.arange(9) + 0.5,
-            values=VALUES,
-            threshold=0.625,
-        ),
+        similarity=Similarity(times_seconds=np.arange(9) + 0.5, values=VALUES, threshold=0.625),
     )
 
 
@@ -147,8 +143,7 @@ def test_plot_says_what_was_found_and_what_is_true(found: Localization) -> None:
 
 def test_plot_shows_every_moment_in_its_own_row(found: Localization) -> None:
     several = replace(
-        found,
-        moments=(Moment(2.0, 5.0, 0.5), Moment(4.0, 8.5, 0.25), Moment(0.5, 1.0, 0.125)),
+        found, moments=(Moment(2.0, 5.0, 0.5), Moment(4.0, 8.5, 0.25), Moment(0.5, 1.0, 0.125))
     )
 
     figure = draw_localization(several, true_segment=Segment(2.0, 6.0))

@@ -8,12 +8,7 @@ from jaxtyping import Float, Int
 
 from stillseek.data.sample import Sample, Split
 from stillseek.errors import DatasetError, UsageError
-from stillseek.evaluation.overlap import (
-    THRESHOLDS,
-    overlap_seconds,
-    segment_bounds,
-    temporal_iou,
-)
+from stillseek.evaluation.overlap import THRESHOLDS, overlap_seconds, segment_bounds, temporal_iou
 from stillseek.evaluation.predictions import Predictions
 
 _NUM_RESAMPLES = 2000

@@ -139,11 +139,7 @@ class SplitAnswers:
         return self.known[key]
 
     def difference(
-        self,
-        model: tuple[str, str],
-        other: tuple[str, str],
-        queries: str,
-        seeds: Sequence[int],
+        self, model: tuple[str, str], other: tuple[str, str], queries: str, seeds: Sequence[int]
     ) -> Estimate | None:
         """How much more mIoU a model has than another; None where one is not there."""
         runs, others = self.runs(*model, seeds), self.runs(*other, seeds)

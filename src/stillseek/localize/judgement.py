@@ -66,9 +66,7 @@ def judge(
     if logits is None or calibration is None:
         return Judgement(similarity=similarity, presence=None, clip_logits=None)
     return Judgement(
-        similarity=similarity,
-        presence=float(calibration.presence(logits)),
-        clip_logits=logits,
+        similarity=similarity, presence=float(calibration.presence(logits)), clip_logits=logits
     )
 
 

@@ -12,10 +12,7 @@ from stillseek.features import QueryFeatures
 from stillseek.localize.query_image import Box, QueryImage
 from stillseek.localize.window_search import Scorer
 from stillseek.models.catalog import LocalizerModel
-from stillseek.models.head_outputs import (
-    at_least_float32,
-    segment_scores_output,
-)
+from stillseek.models.head_outputs import at_least_float32, segment_scores_output
 from stillseek.models.inputs import HeadPrecision
 from stillseek.models.onnx_session import OnnxModel
 from stillseek.models.sail import Sail

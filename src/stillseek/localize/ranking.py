@@ -146,10 +146,7 @@ def write_ranking(ranking: Ranking, path: Path | str, *, overwrite: bool = False
     check_type("ranking", ranking, Ranking, "a Ranking, such as locate_many returns")
     inputs = [file for found in ranking.results for file in found.files]
     path = checked_output(path, table_output, inputs=inputs, overwrite=overwrite)
-    with (
-        replacing(path) as place,
-        place.open("w", newline="", encoding="utf-8") as file,
-    ):
+    with replacing(path) as place, place.open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(_COLUMNS)
         table.writerows(_rows(ranking))
