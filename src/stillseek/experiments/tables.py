@@ -171,7 +171,7 @@ class SplitAnswers:
                 Row(
                     model=model,
                     decode=decode,
-                    kind=_kind_of(model),
+                    kind="control" if model.endswith(SHUFFLED) else _KINDS.get(model, "paper"),
                     num_seeds=row.num_seeds,
                     num_samples=row.num_samples,
                     num_videos=row.num_videos,
@@ -201,10 +201,6 @@ class SplitAnswers:
             references=tuple(bases),
             rows=tuple(rows),
         )
-
-
-def _kind_of(model: str) -> Kind:
-    return "control" if model.endswith(SHUFFLED) else _KINDS.get(model, "paper")
 
 
 def tables_of(
