@@ -12,13 +12,8 @@ from stillseek.models.matching import Matching, MatchingConfig
 from stillseek.synthetic.planted import PlantedConfig, planted_dataset
 from stillseek.tensors import LocalizerInput, LocalizerOutput
 
-DATA = list(
-    planted_dataset(
-        PlantedConfig(clip_dim=13, region_dim=13, global_dim=13, num_held_out_examples=41),
-        "validation",
-        0,
-    )
-)
+WIDTHS = {"clip_dim": 13, "region_dim": 13, "global_dim": 13}
+DATA = list(planted_dataset(PlantedConfig(**WIDTHS, num_held_out_examples=41), "validation", 0))
 
 
 class Wrapped(nn.Module):
@@ -26,7 +21,7 @@ class Wrapped(nn.Module):
 
     def __init__(self, num_seeing: int) -> None:
         super().__init__()
-        self.model = Matching(MatchingConfig(clip_dim=13, region_dim=13, global_dim=13))
+        self.model = Matching(MatchingConfig(**WIDTHS))
         self.num_seeing = num_seeing
 
     def forward(self, inputs: LocalizerInput) -> LocalizerOutput:

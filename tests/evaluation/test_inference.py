@@ -11,20 +11,14 @@ from stillseek.models.sst import Sst, SstConfig
 from stillseek.models.tal import Tal, TalConfig
 from stillseek.synthetic.planted import PlantedConfig, planted_dataset
 
-DATA = planted_dataset(
-    PlantedConfig(clip_dim=13, region_dim=17, global_dim=11, num_held_out_examples=7),
-    "validation",
-    0,
-)
+WIDTHS = {"clip_dim": 13, "region_dim": 17, "global_dim": 11}
+DATA = planted_dataset(PlantedConfig(**WIDTHS, num_held_out_examples=7), "validation", 0)
+ASKED = [example.sample.sample_id for example in DATA]
 
 
 def make_model() -> Sail:
     torch.manual_seed(0)
-    return Sail(
-        SailConfig(
-            clip_dim=13, region_dim=17, global_dim=11, num_layers=1, num_heads=2, projection_dim=3
-        )
-    )
+    return Sail(SailConfig(**WIDTHS, num_layers=1, num_heads=2, projection_dim=3))
 
 
 def test_predictions_do_not_depend_on_the_batch_and_keep_the_mode():
@@ -34,9 +28,7 @@ def test_predictions_do_not_depend_on_the_batch_and_keep_the_mode():
     )
     assert model.training
     for method in ("joint", "independent"):
-        assert [row.sample_id for row in together[method]] == [
-            example.sample.sample_id for example in DATA
-        ]
+        assert [row.sample_id for row in together[method]] == ASKED
         for a, b in zip(together[method], alone[method], strict=True):
             assert (a.start_seconds, a.end_seconds) == (b.start_seconds, b.end_seconds)
             # Sums of another order.
@@ -66,9 +58,6 @@ def test_bfloat16_is_used_where_asked():
         assert a.score == pytest.approx(b.score, rel=0.1)
 
 
-WIDTHS = {"clip_dim": 13, "region_dim": 17, "global_dim": 11}
-
-
 @pytest.mark.parametrize(
     ("model_class", "config"),
     [
@@ -83,7 +72,7 @@ def test_every_model_answers_inside_the_video(model_class, config):
 
     (rows,) = predict(model, DATA, methods=model.decode_methods, batch_size=3).values()
 
-    assert [row.sample_id for row in rows] == [example.sample.sample_id for example in DATA]
+    assert [row.sample_id for row in rows] == ASKED
     for row, example in zip(rows, DATA, strict=True):
         assert 0 <= row.start_seconds < row.end_seconds <= example.grid.duration_seconds
         assert 0 <= row.score <= 1
@@ -106,12 +95,9 @@ def test_segments_between_steps_become_seconds():
 
 
 def test_a_model_without_weights_answers():
-    data = planted_dataset(
-        PlantedConfig(clip_dim=13, region_dim=17, global_dim=13, num_held_out_examples=3),
-        "validation",
-        0,
-    )
-    model = Matching(MatchingConfig(clip_dim=13, region_dim=17, global_dim=13))
+    widths = WIDTHS | {"global_dim": 13}
+    data = planted_dataset(PlantedConfig(**widths, num_held_out_examples=3), "validation", 0)
+    model = Matching(MatchingConfig(**widths))
 
     assert len(predict(model, data, methods=model.decode_methods)["joint"]) == 3
 

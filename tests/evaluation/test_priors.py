@@ -85,12 +85,12 @@ def test_the_whole_video_as_truth_by_hand():
     [(0.0, 0.3), (0.75, 1.0), (0.2, 0.5), (0.45, 0.55), (0.05, 0.98), (0.9, 0.92), (0.0, 1.0)],
 )
 def test_closed_form_agrees_with_quadrature(start, end):
-    points = (np.arange(2000) + 0.5) / 2000
+    points = (np.arange(1000) + 0.5) / 1000
     first, second = np.meshgrid(points, points, indexing="ij")
     drawn = np.stack([np.minimum(first, second), np.maximum(first, second)], axis=-1)
     bounds = np.array([[start, end]])
     ious = temporal_iou(drawn, np.broadcast_to(bounds[0], drawn.shape))
-    # The midpoint rule errs by the cells on the edges of the cases, about one point in 2000.
+    # The midpoint rule errs by the cells on the edges of the cases, about one point in 1000.
     np.testing.assert_allclose(random_iou_mean(bounds), ious.mean(), atol=1e-4)
     for threshold in (0.1, *THRESHOLDS, 0.95):
         share = (ious > threshold).mean()

@@ -4,20 +4,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
-import numpy as np
 import pytest
 import torch
+from random_features import RandomFeatures
 from samples import make_sample
 
 from stillseek.data.manifest import Manifest, write_manifest
 from stillseek.data.sample import Sample
 from stillseek.evaluation.predictions import Prediction, Predictions, PredictionsHeader
-from stillseek.features import QueryFeatures, VideoFeatures
 from stillseek.models.catalog import MODELS
 from stillseek.models.checkpoint import Checkpoint, save_checkpoint
 from stillseek.models.matching import Matching, MatchingConfig
-from stillseek.timeline import ClipGrid, Segment
+from stillseek.timeline import Segment
 from stillseek.training.config import TrainConfig
 
 WIDTH = 6
@@ -84,57 +84,9 @@ def answers_of() -> Callable[..., Predictions]:
     return make
 
 
-class RandomFeatures:
-    """The same random features for a name, whenever they are asked for."""
-
-    def __init__(self) -> None:
-        self.num_loaded = 0
-
-    def load_video_features(self, video_id, window):
-        self.num_loaded += 1
-        rng = np.random.default_rng(sum(video_id.encode()))
-        grid = ClipGrid(duration_seconds=SECONDS, length_seconds=1.0, stride_seconds=0.5)
-        clips = rng.standard_normal((grid.num_clips, WIDTH), dtype=np.float32)
-        return VideoFeatures(clips=clips, grid=grid, fingerprint="f")
-
-    def load_grid(self, video_id, window):
-        return self.load_video_features(video_id, window).grid
-
-    def load_query_features(self, sample):
-        rng = np.random.default_rng(sum(f"{sample.query_label}{sample.sample_id}".encode()))
-        boxes = np.array([[0.25, 0.5, 0.5, 1.0], [0.75, 0.5, 0.5, 1.0], [0.5, 0.5, 0.2, 0.2]])
-        regions = rng.standard_normal((3, WIDTH), dtype=np.float32)
-        return QueryFeatures(
-            regions=regions,
-            boxes=boxes.astype(np.float32),
-            global_feature=regions.mean(axis=0),
-            fingerprint="f",
-        )
-
-
-@pytest.fixture(scope="session")
-def make_source() -> type[RandomFeatures]:
-    return RandomFeatures
-
-
 @pytest.fixture
 def source() -> RandomFeatures:
-    return RandomFeatures()
-
-
-class Ended:
-    """A process that has ended with a status."""
-
-    def __init__(self, status: int = 0) -> None:
-        self.status = status
-
-    def poll(self) -> int | None:
-        return self.status
-
-    def terminate(self) -> None: ...
-
-    def wait(self) -> int:
-        return self.status
+    return RandomFeatures(WIDTH, SECONDS)
 
 
 class Trainer:
@@ -143,7 +95,7 @@ class Trainer:
     def __init__(self) -> None:
         self.commands: list[tuple[str, ...]] = []
 
-    def __call__(self, arguments: Sequence[str], log: Path) -> Ended:
+    def __call__(self, arguments: Sequence[str], log: Path) -> SimpleNamespace:
         self.commands.append(tuple(arguments))
         given = dict(pairwise(arguments))
         model, seed = given["--model"], int(given["--seed"])
@@ -166,7 +118,7 @@ class Trainer:
             training=training,
         )
         save_checkpoint(Path(given["--out"]) / "head", checkpoint)
-        return Ended()
+        return SimpleNamespace(poll=lambda: 0)
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from stillseek.errors import StillseekError
+from stillseek.experiments import trainings
 from stillseek.experiments.methods import PROFILES, trainings_of
 from stillseek.experiments.trainings import read_records, run_trainings
 
@@ -29,14 +30,8 @@ def test_commands_say_everything(trainer, tmp_path: Path) -> None:
         *(*schedule, *sizes, "--query-blind"),
     )
     records = read_records(tmp_path, METHODS)
-    assert [record.name for record in records] == [
-        "flp",
-        "sst+",
-        "tal+",
-        "sail",
-        "similarity",
-        "sail query-blind",
-    ]
+    names = ["flp", "sst+", "tal+", "sail", "similarity", "sail query-blind"]
+    assert [record.name for record in records] == names
     assert {record.seed for record in records} == {3}
     assert records[5].command.endswith("--hidden-dim 64 --query-blind")
     assert "--name 'sail query-blind'" in records[5].command
@@ -44,15 +39,8 @@ def test_commands_say_everything(trainer, tmp_path: Path) -> None:
     assert records[0].best_validation_miou == 0.25
 
 
-def test_what_is_trained_is_not_trained_again(trainer, tmp_path: Path) -> None:
-    run_trainings(METHODS[:2], DATA, tmp_path, QUICK, workers=1, start=trainer)
-    run_trainings(METHODS, DATA, tmp_path, QUICK, workers=1, start=trainer)
-    run_trainings(METHODS, DATA, tmp_path, QUICK, workers=1, start=trainer)
-
-    assert len(trainer.commands) == 6
-
-
-def test_as_many_at_a_time_as_workers(trainer, tmp_path: Path) -> None:
+def test_as_many_at_a_time_as_workers(trainer, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(trainings, "_WAIT_SECONDS", 0)
     alive, most = set(), []
 
     def start(arguments, log):

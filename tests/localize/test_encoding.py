@@ -14,9 +14,23 @@ from stillseek.models.checkpoint import load_checkpoint
 pytestmark = pytest.mark.usefixtures("use_small_recipe")
 
 
-def test_matching_has_no_products_for_bf16() -> None:
-    with pytest.raises(UsageError, match="matching compares in fp32 alone"):
-        Localizer.load(model="matching", precision="bf16")
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ({"model": "matching", "precision": "bf16"}, "matching compares in fp32 alone"),
+        ({"model": "sail", "checkpoint": "h"}, r"\(h\) and a model \(sail\) were given; give one"),
+        ({"device": "tpu-9"}, "device 'tpu-9'"),
+        ({"device": "cuda:97"}, "device 'cuda:97'"),
+        ({"threads": 0}, "threads must be at least 1, at most 4096, got 0"),
+        (
+            {"recipe": "other", "recipe_options": RecipeOptions(device="cuda")},
+            "recipe on 'cuda', the device is 'cpu'; give one device",
+        ),
+    ],
+)
+def test_what_does_not_go_together_is_refused(words, message) -> None:
+    with pytest.raises(UsageError, match=message):
+        Localizer.load(**words)
 
 
 def test_an_encoded_query_belongs_to_its_localizer(small_head, write_picture) -> None:
@@ -42,6 +56,8 @@ def test_cache_is_used_the_second_time(
 
     assert second.best == first.best
     assert np.array_equal(second.start_probabilities, first.start_probabilities)
+    features = FeatureStore(cache).get_or_encode(small_recipe, video.rename(tmp_path / "other.mp4"))
+    assert features.grid.num_clips == 9
 
 
 def test_head_of_another_recipe_is_refused(small_head, small_recipe, monkeypatch) -> None:
@@ -57,6 +73,7 @@ def test_head_of_another_recipe_is_refused(small_head, small_recipe, monkeypatch
 def test_recipe_without_a_head_gets_matching(
     small_recipe, write_clip, write_picture, monkeypatch
 ) -> None:
+    assert Localizer.load(model="matching").name == "matching:pocket"
     monkeypatch.setattr(small_recipe, "name", "other")
 
     found = Localizer.load("other").locate(write_clip(), write_picture())
@@ -65,10 +82,7 @@ def test_recipe_without_a_head_gets_matching(
     assert len(found.moments) == 1
 
 
-def test_matching_can_be_asked_for(small_recipe, write_clip, write_picture, monkeypatch) -> None:
-    found = Localizer.load(model="matching").locate(write_clip(), write_picture())
-
-    assert found.model == "matching:pocket"
+def test_matching_needs_one_space(small_recipe, monkeypatch) -> None:
     # Widths that are the same by chance are no common space.
     monkeypatch.setattr(small_recipe, "one_space", False)
     refused = r"recipe 'pocket' encodes clips and pictures with different .*--checkpoint"
@@ -87,17 +101,6 @@ def test_recipe_without_any_head_is_refused(small_recipe, monkeypatch) -> None:
         Localizer.load("other")
 
 
-def test_a_checkpoint_and_a_model_are_too_many(small_head) -> None:
-    with pytest.raises(UsageError, match=r"small-head\) and a model \(sail\) were given; give one"):
-        Localizer.load(checkpoint=small_head, model="sail")
-
-
-@pytest.mark.parametrize("device", ["tpu-9", "cuda:97"])
-def test_missing_device_is_refused(device: str) -> None:
-    with pytest.raises(UsageError, match=f"device '{device}'"):
-        Localizer.load(device=device)
-
-
 def test_threads_are_set(small_head) -> None:
     before = torch.get_num_threads()
     try:
@@ -105,20 +108,6 @@ def test_threads_are_set(small_head) -> None:
         assert torch.get_num_threads() == 1
     finally:
         torch.set_num_threads(before)
-    with pytest.raises(UsageError, match="threads must be at least 1, at most 4096, got 0"):
-        Localizer.load(checkpoint=small_head, threads=0)
-
-
-def test_store_is_filled_by_content(
-    small_head, small_recipe, write_clip, write_picture, tmp_path
-) -> None:
-    Localizer.load(checkpoint=small_head, cache=tmp_path / "cache").locate(
-        write_clip(), write_picture()
-    )
-
-    store = FeatureStore(tmp_path / "cache")
-    features = store.get_or_encode(small_recipe, tmp_path / "match.mp4")
-    assert features.grid.num_clips == 9
 
 
 def test_a_recipe_that_is_loaded_is_taken_as_it_is(small_recipe, small_head) -> None:
@@ -131,9 +120,7 @@ def test_a_recipe_that_is_loaded_is_taken_as_it_is(small_recipe, small_head) -> 
 def test_one_device_places_head_and_recipe(small_recipe, monkeypatch) -> None:
     seen = []
     monkeypatch.setattr(
-        head,
-        "load_recipe",
-        lambda name, options: seen.append((name, options)) or small_recipe,
+        head, "load_recipe", lambda name, options: seen.append((name, options)) or small_recipe
     )
     # Stands for a GPU, which this machine may not have.
     monkeypatch.setattr(encoding, "find_device", torch.device)
@@ -142,12 +129,7 @@ def test_one_device_places_head_and_recipe(small_recipe, monkeypatch) -> None:
     Localizer.load("other", recipe_options=options, model="matching", device="meta")
     Localizer.load("mobilenet", model="matching", device="meta")
 
-    assert seen == [
-        ("other", replace(options, device="meta")),
-        ("mobilenet", RecipeOptions()),
-    ]
-    with pytest.raises(UsageError, match="recipe on 'cuda', the device is 'cpu'; give one device"):
-        Localizer.load("other", recipe_options=RecipeOptions(device="cuda"))
+    assert seen == [("other", replace(options, device="meta")), ("mobilenet", RecipeOptions())]
 
 
 def test_a_cache_is_refused_before_anything_is_loaded(small_head, tmp_path, monkeypatch) -> None:

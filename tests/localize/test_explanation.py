@@ -10,7 +10,7 @@ import pytest
 
 from stillseek.errors import UsageError
 from stillseek.features.recipes.frame_recipe import FrameRecipe
-from stillseek.localize import Localizer
+from stillseek.localize import Localization, Localizer
 from stillseek.localize.explanation import check_explainable
 from stillseek.localize.head import matching_head
 from stillseek.timeline import Moment
@@ -46,18 +46,18 @@ def picture(
     return pixels
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def localizer() -> Localizer:
     recipe = FrameRecipe("colours", Colours())
     return Localizer(recipe=recipe, checkpoint=matching_head(recipe), name="matching:colours")
 
 
-@pytest.fixture
-def video(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A green patch, from 3 to 6 seconds a red one in the lower right quarter, a blue one."""
     import av
 
-    path = tmp_path / "patches.mp4"
+    path = tmp_path_factory.mktemp("seen") / "patches.mp4"
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=Fraction(10), options={"crf": "10"})
         stream.width, stream.height, stream.pix_fmt = 96, 48, "yuv420p"
@@ -73,9 +73,13 @@ def video(tmp_path: Path) -> Path:
     return path
 
 
-def test_what_is_seen_where(localizer: Localizer, video: Path) -> None:
-    found = localizer.locate(video, picture((60, 40), (0, 0, 30, 20), RED))
+@pytest.fixture(scope="module")
+def found(localizer: Localizer, video: Path) -> Localization:
+    """What is found with a picture whose upper left quarter is red."""
+    return localizer.locate(video, picture((60, 40), (0, 0, 30, 20), RED))
 
+
+def test_what_is_seen_where(localizer: Localizer, found: Localization) -> None:
     explanation = localizer.explain(found)
 
     assert explanation.localization is found
@@ -96,8 +100,7 @@ def test_what_is_seen_where(localizer: Localizer, video: Path) -> None:
         assert similarities == sorted(similarities, reverse=True)
 
 
-def test_frames_are_the_peaks_of_the_curve(localizer: Localizer, video: Path) -> None:
-    found = localizer.locate(video, picture((60, 40), (0, 0, 30, 20), RED))
+def test_frames_are_the_peaks_of_the_curve(localizer: Localizer, found: Localization) -> None:
     assert found.similarity is not None
     # Clips of half a second: the best at 5.0 s, its neighbour, and one outside of the moment.
     values = np.full(18, 0.1)
@@ -107,14 +110,10 @@ def test_frames_are_the_peaks_of_the_curve(localizer: Localizer, video: Path) ->
     frames = localizer.explain(found).frames
 
     # 0.6 s apart at least, so the neighbour is passed over; of the rest the first that has room.
-    assert [(frame.seconds, frame.similarity) for frame in frames] == [
-        (3.5, 0.7),
-        (5.0, 0.9),
-    ]
+    assert [(frame.seconds, frame.similarity) for frame in frames] == [(3.5, 0.7), (5.0, 0.9)]
 
 
-def test_pairs_hardly_overlap(localizer: Localizer, video: Path) -> None:
-    found = localizer.locate(video, picture((60, 40), (0, 0, 30, 20), RED))
+def test_pairs_hardly_overlap(localizer: Localizer, found: Localization) -> None:
     compared = 0
 
     for frame in localizer.explain(found).frames:
@@ -149,26 +148,22 @@ def test_of_several_images_the_one_that_matches_is_taken(localizer: Localizer, v
     assert {frame.image for frame in localizer.explain(found).frames} == {1}
 
 
-def test_a_moment_of_one_clip_has_one_frame(localizer: Localizer, video: Path) -> None:
-    found = localizer.locate(video, picture((60, 40), (0, 0, 30, 20), RED))
-
+def test_a_moment_of_one_clip_has_one_frame(localizer: Localizer, found: Localization) -> None:
     (frame,) = localizer.explain(replace(found, moments=(Moment(4.0, 4.5, None),))).frames
 
     assert frame.seconds == 4.0
 
 
-def test_without_a_moment_the_whole_video_is_looked_at(localizer: Localizer, video: Path) -> None:
-    found = localizer.locate(video, picture((60, 40), (0, 0, 30, 20), RED))
-
+def test_without_a_moment_the_whole_video_is_looked_at(
+    localizer: Localizer, found: Localization
+) -> None:
     frames = localizer.explain(replace(found, moments=())).frames
 
     assert len(frames) == 3
     assert any(3.0 <= frame.seconds < 6.0 for frame in frames)
 
 
-def test_results_of_another_recipe_are_refused(localizer: Localizer, video: Path) -> None:
-    found = localizer.locate(video, picture((60, 40), (0, 0, 30, 20), RED))
-
+def test_results_of_another_recipe_are_refused(localizer: Localizer, found: Localization) -> None:
     with pytest.raises(UsageError, match=r"found with recipe 'colours' \(ffffffffffffffff\), not"):
         localizer.explain(replace(found, fingerprint="f" * 64))
 

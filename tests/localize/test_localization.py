@@ -1,10 +1,10 @@
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
+from localizations import make_localization
 
-from stillseek.localize.localization import Localization, format_span, format_time
+from stillseek.localize.localization import format_span, format_time
 from stillseek.timeline import Moment, Segment
 
 
@@ -29,35 +29,21 @@ def test_format_span() -> None:
     assert format_span(Segment(13.5, 80.04)) == "0:13.5 to 1:20.0"
 
 
-def localization(*moments: Moment) -> Localization:
-    return Localization(
-        video=Path("v.mp4"),
-        images=(Path("a.jpg"), Path("b.jpg")),
-        boxes=(None, (1, 2, 3, 4)),
-        recipe="pocket",
-        fingerprint="f" * 64,
-        model="sail:pocket",
-        duration_seconds=3.0,
-        presence=None,
-        moments=moments,
-        steps=(Segment(0.0, 2.0), Segment(2.0, 3.0)),
-        start_probabilities=np.array([0.75, 0.25]),
-        end_probabilities=np.array([0.5, 0.5]),
-    )
-
-
 def test_json_is_the_public_contract() -> None:
-    found = localization(Moment(0.0, 2.0, 0.375), Moment(2.0, 3.0, 0.125))
+    moments = Moment(0.0, 2.0, 0.375), Moment(2.0, 3.0, 0.125)
+    found = make_localization(
+        images=(Path("a.jpg"), Path("b.jpg")), presence=0.25, moments=moments, similarity=None
+    )
 
     assert json.loads(json.dumps(found.to_json_dict())) == {
         "video": "v.mp4",
         "image": ["a.jpg", "b.jpg"],
         "unlike": [],
-        "recipe": "pocket",
-        "model": "sail:pocket",
-        "duration_seconds": 3.0,
-        "presence": None,
-        "found": None,
+        "recipe": "lite",
+        "model": "similarity:lite",
+        "duration_seconds": 9.0,
+        "presence": 0.25,
+        "found": False,
         "uncalibrated": None,
         "similarity": None,
         "moments": [
@@ -68,5 +54,7 @@ def test_json_is_the_public_contract() -> None:
 
 
 def test_best_is_the_first_moment_or_none() -> None:
-    assert localization(Moment(2.0, 3.0, 0.5), Moment(0.0, 1.0, 0.1)).best == Segment(2.0, 3.0)
-    assert localization().best is None
+    moments = Moment(2.0, 3.0, 0.5), Moment(0.0, 1.0, 0.1)
+    assert make_localization(moments=moments).best == Segment(2.0, 3.0)
+    assert make_localization(moments=()).best is None
+    assert make_localization(presence=None).found is None

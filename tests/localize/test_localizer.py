@@ -8,8 +8,6 @@ import torch
 
 from stillseek.errors import MediaError, UsageError
 from stillseek.localize import Localizer
-from stillseek.localize.arguments import check_choice
-from stillseek.localize.window_search import SearchMethod
 from stillseek.models.checkpoint import Checkpoint, save_checkpoint
 from stillseek.models.flp import Flp, FlpConfig
 from stillseek.models.matching import Matching, MatchingConfig
@@ -21,17 +19,17 @@ from stillseek.timeline import Segment
 pytestmark = pytest.mark.usefixtures("use_small_recipe")
 
 
-def test_package_exports_the_localizer() -> None:
-    import stillseek
+@pytest.fixture
+def localizer(small_head) -> Localizer:
+    return Localizer.load(checkpoint=small_head)
 
-    assert stillseek.Localizer is Localizer
 
+def test_locate_finds_one_moment_inside_the_video(localizer, write_clip, write_picture) -> None:
+    video, image, seen = write_clip(seconds=9.0), write_picture(), []
 
-def test_locate_finds_one_moment_inside_the_video(small_head, write_clip, write_picture) -> None:
-    video, image = write_clip(seconds=9.0), write_picture()
+    found = localizer.locate(video, image, on_progress=lambda *at: seen.append(at))
 
-    found = Localizer.load(checkpoint=small_head).locate(video, image)
-
+    assert seen[-1] == pytest.approx((9.0, 9.0))
     assert (found.video, found.images, found.boxes) == (video, (image,), (None,))
     assert (found.recipe, found.model, found.presence) == ("pocket", "sail:small-head", None)
     assert found.duration_seconds == pytest.approx(9.0)
@@ -43,26 +41,16 @@ def test_locate_finds_one_moment_inside_the_video(small_head, write_clip, write_
     (moment,) = found.moments
     first, last = int(moment.start_seconds), int(np.ceil(moment.end_seconds)) - 1
     chosen = found.start_probabilities[first] * found.end_probabilities[last]
-    best = max(
-        found.start_probabilities[i] * found.end_probabilities[j]
-        for i in range(9)
-        for j in range(i, 9)
-    )
-    assert chosen == pytest.approx(best, rel=1e-5)
+    pairs = np.triu(np.outer(found.start_probabilities, found.end_probabilities))
+    assert chosen == pytest.approx(pairs.max(), rel=1e-5)
     assert moment.score is None
     assert found.uncalibrated == "recipe pocket has no calibration; recipe lite has one"
 
 
 def test_several_images_average_their_log_probabilities(
-    small_head, write_clip, write_picture
+    localizer, write_clip, write_picture
 ) -> None:
-    localizer = Localizer.load(checkpoint=small_head)
-    video = write_clip()
-    images = [
-        write_picture("a.png"),
-        write_picture("b.png", seed=1),
-        write_picture("c.png", seed=2),
-    ]
+    video, images = write_clip(), [write_picture(f"{seed}.png", seed=seed) for seed in range(3)]
 
     together = localizer.locate(video, images)
 
@@ -72,36 +60,15 @@ def test_several_images_average_their_log_probabilities(
     assert together.start_probabilities == pytest.approx(mean / mean.sum(), rel=1e-4)
 
 
-def test_same_image_twice_changes_nothing(small_head, write_clip, write_picture) -> None:
-    localizer = Localizer.load(checkpoint=small_head)
-    video, image = write_clip(), write_picture()
-
-    once, twice = localizer.locate(video, image), localizer.locate(video, [image, image])
-
-    assert twice.start_probabilities == pytest.approx(once.start_probabilities, rel=1e-5)
-    assert twice.best == once.best
-
-
-def test_box_changes_the_query(small_head, write_clip, write_picture) -> None:
-    localizer = Localizer.load(checkpoint=small_head)
-    video, image = write_clip(), write_picture()
-
-    whole = localizer.locate(video, image)
-    part = localizer.locate(video, image, boxes=[(3, 5, 11, 13)])
-
-    assert part.boxes == ((3, 5, 11, 13),)
-    assert not np.allclose(part.start_probabilities, whole.start_probabilities, rtol=1e-3)
-
-
 def test_overlong_video_is_downsampled_to_200_steps(
-    small_head, small_recipe, write_clip, write_picture, monkeypatch
+    localizer, small_recipe, write_clip, write_picture, monkeypatch
 ) -> None:
     features = small_recipe.encode_video(write_clip(seconds=3.0))
     clips = np.random.default_rng(3).normal(size=(401, 17)).astype(np.float32)
     long = replace(features, clips=clips, grid=replace(features.grid, duration_seconds=401.0))
     monkeypatch.setattr(small_recipe, "encode_video", lambda path, on_progress=None: long)
 
-    found = Localizer.load(checkpoint=small_head).locate("long.mp4", write_picture())
+    found = localizer.locate("long.mp4", write_picture())
 
     assert found.looked_closer
     assert found.model == "sail:small-head, places by matching"
@@ -110,8 +77,7 @@ def test_overlong_video_is_downsampled_to_200_steps(
     assert found.duration_seconds == 401.0
 
 
-def test_an_encoded_query_serves_many_videos(small_head, write_clip, write_picture) -> None:
-    localizer = Localizer.load(checkpoint=small_head)
+def test_an_encoded_query_serves_many_videos(localizer, write_clip, write_picture) -> None:
     video, picture = write_clip(), write_picture()
 
     query = localizer.encode_query(picture, boxes=[(3, 5, 11, 13)])
@@ -120,23 +86,8 @@ def test_an_encoded_query_serves_many_videos(small_head, write_clip, write_pictu
     for found in (localizer.locate(video, query), localizer.locate(video, query)):
         assert found.to_json_dict() == expected.to_json_dict()
         assert found.boxes == ((3, 5, 11, 13),)
-
-
-def test_independent_decoding_has_one_way_to_search(small_head, write_picture) -> None:
-    localizer = Localizer.load(checkpoint=small_head)
-
-    with pytest.raises(UsageError, match="looks at the whole video once"):
-        localizer.locate(
-            "not even looked for.mp4", write_picture(), decode="independent", search="exhaustive"
-        )
-
-
-def test_a_choice_that_does_not_exist_is_refused() -> None:
-    # Called itself: the types of the public methods are checked before, but in tests only.
-    check_choice("search", "pooled", SearchMethod)
-    check_choice("search", None, SearchMethod)
-    with pytest.raises(UsageError, match=r"search must be one of 'refined', .* got 'exaustive'"):
-        check_choice("search", "exaustive", SearchMethod)
+    whole = localizer.locate(video, picture).start_probabilities
+    assert not np.allclose(expected.start_probabilities, whole, rtol=1e-3)
 
 
 def test_bf16_changes_little(small_head, write_clip, write_picture) -> None:
@@ -153,30 +104,18 @@ def test_bf16_changes_little(small_head, write_clip, write_picture) -> None:
 
 
 def test_independent_decoding_may_find_nothing(
-    small_head, write_clip, write_picture, monkeypatch
+    localizer, write_clip, write_picture, monkeypatch
 ) -> None:
-    localizer = Localizer.load(checkpoint=small_head)
+    def reversed(output):
+        steps = torch.arange(output.start_logits.shape[1], dtype=torch.float32)[None]
+        return replace(output, start_logits=steps, end_logits=-steps)
+
     score = localizer.model.score_clips
-    monkeypatch.setattr(localizer.model, "score_clips", lambda *inputs: _reversed(score(*inputs)))
+    monkeypatch.setattr(localizer.model, "score_clips", lambda *inputs: reversed(score(*inputs)))
     video, image = write_clip(), write_picture()
 
     assert localizer.locate(video, image, decode="independent").moments == ()
     assert len(localizer.locate(video, image, decode="joint").moments) == 1
-
-
-def _reversed(output):
-    steps = torch.arange(output.start_logits.shape[1], dtype=torch.float32)[None]
-    return replace(output, start_logits=steps, end_logits=-steps)
-
-
-def test_progress_reaches_the_end(small_head, write_clip, write_picture) -> None:
-    seen: list[tuple[float, float]] = []
-
-    Localizer.load(checkpoint=small_head).locate(
-        write_clip(seconds=9.0), write_picture(), on_progress=lambda *at: seen.append(at)
-    )
-
-    assert seen[-1] == pytest.approx((9.0, 9.0))
 
 
 MODELS = {
@@ -224,9 +163,9 @@ def test_every_model_finds_moments(make_localizer, write_clip, write_picture, na
 
 @pytest.mark.parametrize("name", ["sail", "flp", "sst", "tal", "matching"])
 def test_one_moment_is_the_first_of_several_and_they_hardly_overlap(
-    make_localizer, small_head, write_clip, write_picture, name
+    make_localizer, localizer, write_clip, write_picture, name
 ) -> None:
-    localizer = Localizer.load(checkpoint=small_head) if name == "sail" else make_localizer(name)
+    localizer = localizer if name == "sail" else make_localizer(name)
     video, image = write_clip(seconds=11.0), write_picture()
 
     one, several = (localizer.locate(video, image, top=top) for top in (1, 4))
@@ -252,46 +191,29 @@ def test_scores_of_every_kind_are_averaged_over_images(
 
     first, second = outputs
     if name == "tal":
-        mean = replace(
-            first.stages[-1],
-            segments=(first.stages[-1].segments + second.stages[-1].segments) / 2,
-            logits=(first.stages[-1].logits + second.stages[-1].logits) / 2,
-        )
-        best = int(mean.logits[0].argmax())
-        expected = mean.segments[0, best].tolist()
+        one, other = first.stages[-1], second.stages[-1]
+        best = int((one.logits + other.logits)[0].argmax())
+        expected = ((one.segments + other.segments) / 2)[0, best].tolist()
     else:
-        sums = ((first.clip_logits + second.clip_logits) / 2)[0].cumsum(0).tolist()
-        pairs = itertools.combinations([0.0, *sums], 2)
-        gains = {pair: b - a for pair, (a, b) in zip(_index_pairs(len(sums)), pairs, strict=True)}
-        expected = max(gains, key=gains.__getitem__)
+        sums = [0.0, *((first.clip_logits + second.clip_logits) / 2)[0].cumsum(0).tolist()]
+        pairs = itertools.combinations(range(len(sums)), 2)
+        expected = max(pairs, key=lambda pair: sums[pair[1]] - sums[pair[0]])
     moment = found.moments[0]
     # One second a step; float32.
     assert (moment.start_seconds, moment.end_seconds) == pytest.approx(expected, abs=1e-5)
 
 
-def _index_pairs(num_steps: int) -> list[tuple[int, int]]:
-    return list(itertools.combinations(range(num_steps + 1), 2))
+def test_wrong_requests_are_refused(localizer, write_picture) -> None:
+    video, image = "not even looked for.mp4", write_picture()
 
-
-def test_no_moment_or_less_is_refused(small_head, write_picture) -> None:
-    localizer = Localizer.load(checkpoint=small_head)
-
-    with pytest.raises(UsageError, match="top must be at least 1, got 0"):
-        localizer.locate("not even looked for.mp4", write_picture(), top=0)
-    with pytest.raises(UsageError, match="gives one moment, not 2"):
-        localizer.locate("not even looked for.mp4", write_picture(), top=2, decode="independent")
-
-
-def test_wrong_requests_are_refused(small_head, write_clip, write_picture) -> None:
-    localizer = Localizer.load(checkpoint=small_head)
-    video, image = write_clip(), write_picture()
-
-    with pytest.raises(UsageError, match=r"^images holds no picture; give at least one$"):
-        localizer.locate(video, [])
-    with pytest.raises(UsageError, match="got 1 boxes for 2 images"):
-        localizer.locate(video, [image, image], boxes=[None])
-    with pytest.raises(UsageError, match=r"does not lie inside the image; .* of 60 x 40 pixels"):
-        localizer.locate(video, image, boxes=[(50, 0, 20, 10)])
+    for words, message in (
+        ({"top": 2, "decode": "independent"}, "gives one moment, not 2"),
+        ({"search": "pooled", "decode": "joint", "top": 0}, "top must be at least 1, got 0"),
+        ({"search": "exhaustive", "decode": "independent"}, "looks at the whole video once"),
+        ({"boxes": [(50, 0, 20, 10)]}, r"does not lie inside the image; .* of 60 x 40 pixels"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            localizer.locate(video, image, **words)
     with pytest.raises(MediaError, match=r"no file at .*nowhere\.mp4"):
         localizer.locate("nowhere.mp4", image)
 

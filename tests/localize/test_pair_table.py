@@ -23,10 +23,7 @@ def test_table_has_pairs_with_files_beside_it(delimiter: str, tmp_path: Path) ->
 
     assert read_pairs(write(tmp_path, text)) == [
         Pair(
-            video=tmp_path / "v/1.mp4",
-            image=tmp_path / "q/a.png",
-            box=(5, 7, 31, 23),
-            label="jump",
+            video=tmp_path / "v/1.mp4", image=tmp_path / "q/a.png", box=(5, 7, 31, 23), label="jump"
         ),
         Pair(video=tmp_path / "2.mp4", image=tmp_path / "b.png"),
     ]

@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -9,6 +10,7 @@ import pytest
 from PIL import Image
 
 from stillseek.errors import MediaError, UsageError
+from stillseek.localize.localization import Localization
 from stillseek.localize.localizer import Localizer
 from stillseek.localize.plot import plot_localization
 from stillseek.localize.query_image import VideoFrame, pixels_of, query_images
@@ -24,24 +26,29 @@ def encoded(image: Image.Image, kind: str, **options) -> bytes:
     return content.getvalue()
 
 
+def pixels_in(picture: object) -> np.ndarray:
+    (pixels,) = query_images(picture)
+    assert isinstance(pixels, np.ndarray)
+    return pixels
+
+
 @pytest.mark.usefixtures("use_small_recipe")
 def test_every_kind_of_picture_is_the_same_query(
     small_head: Path, write_clip: Make, write_picture: Make
 ) -> None:
     localizer, video, path = Localizer.load(checkpoint=small_head), write_clip(), write_picture()
-    expected = localizer.locate(video, path)
+    features = localizer.encode_video(video)
 
+    def locate(given) -> Localization:
+        return localizer.locate_features(features, localizer.encode_query(given), video=video)
+
+    expected = pytest.approx(locate(path).start_probabilities, rel=1e-5)
     with Image.open(path) as image:
         kinds = (str(path), path.read_bytes(), image.copy(), np.asarray(image))
     for picture in kinds:
         for given in (picture, [picture], (picture, path)):
-            found = localizer.locate(video, given)
-            assert found.start_probabilities == pytest.approx(
-                expected.start_probabilities, rel=1e-5
-            )
-    assert [found.to_json_dict()["image"] for found in [localizer.locate(video, kinds)]] == [
-        [str(path), None, None, None]
-    ]
+            assert locate(given).start_probabilities == expected
+    assert locate(kinds).to_json_dict()["image"] == [str(path), None, None, None]
 
 
 @pytest.mark.usefixtures("use_small_recipe")
@@ -66,22 +73,16 @@ def test_images_of_every_mode_show_what_their_file_would(mode: str, tmp_path: Pa
     ramp = np.linspace(0, 255, 13 * 7 * 3).reshape(7, 13, 3).astype(np.uint8)
     colours = Image.fromarray(ramp)
     image = colours.convert("L").convert("I;16") if mode == "I;16" else colours.convert(mode)
-    (pixels,) = query_images(image)
+    pixels = pixels_in(image)
 
-    assert isinstance(pixels, np.ndarray)
     assert (pixels.dtype, pixels.shape) == (np.uint8, (7, 13, 3))
-    if mode in ("RGB", "RGBA"):
-        assert np.array_equal(pixels, ramp)
-    elif mode in ("L", "P", "LA", "YCbCr", "HSV"):
-        expected = np.asarray(image.convert("RGB"))
+    if mode in ("RGB", "RGBA", "L", "P", "LA", "YCbCr", "HSV"):
+        expected = ramp if mode.startswith("RGB") else np.asarray(image.convert("RGB"))
         assert np.array_equal(pixels, expected)
 
 
 def test_transparency_is_over_white() -> None:
-    (pixels,) = query_images(Image.new("RGBA", (11, 9), (0, 0, 255, 0)))
-
-    assert isinstance(pixels, np.ndarray)
-    assert (pixels == 255).all()
+    assert (pixels_in(Image.new("RGBA", (11, 9), (0, 0, 255, 0))) == 255).all()
 
 
 def test_pictures_of_phones_are_turned() -> None:
@@ -90,9 +91,7 @@ def test_pictures_of_phones_are_turned() -> None:
     content = encoded(image, "JPEG", exif=exif)
 
     for picture in (content, Image.open(BytesIO(content))):
-        (pixels,) = query_images(picture)
-        assert isinstance(pixels, np.ndarray)
-        assert pixels.shape == (19, 11, 3)
+        assert pixels_in(picture).shape == (19, 11, 3)
 
 
 def test_arrays_of_every_layout_show_the_same() -> None:
@@ -106,8 +105,7 @@ def test_arrays_of_every_layout_show_the_same() -> None:
         (pixels[::-1, ::2], pixels[::-1, ::2].copy()),
         (pixels[..., ::-1], pixels[..., ::-1].copy()),
     ):
-        (got,) = query_images(given)
-        assert isinstance(got, np.ndarray)
+        got = pixels_in(given)
         assert np.array_equal(got, expected)
         assert got.flags.c_contiguous
         assert got.flags.writeable
@@ -189,225 +187,156 @@ def test_times_that_no_video_has_are_refused(seconds: float) -> None:
 
 
 # The test run checks types itself, and would be first.
-WRONG = """
+TELL = """
 import sys
 from pathlib import Path
 import numpy as np
-from stillseek import (
-    Explanation, Localization, Localizer, Ranking, RecipeOptions, Segment, UsageError, VideoFrame,
-    cut_moments, plot_explanation, plot_localization, write_handoff, write_ranking, write_report,
-    Selection, cut_selections, write_selections,
-)
+from stillseek import *
+from stillseek import Localization, UsageError
 
 found = Localization(
     video=Path("v.mp4"), images=(Path("q.png"),), boxes=(None,), recipe="lite",
     fingerprint="f" * 64, model="sail:lite", duration_seconds=7.0, presence=None, moments=(),
     steps=(Segment(0.0, 7.0),), start_probabilities=np.ones(1), end_probabilities=np.ones(1),
 )
+ranking = Ranking(results=(found,), failures=(), ranked_by=None)
+localizer, pixels = Localizer.load(model="matching"), np.zeros((20, 30, 3), np.uint8)
 
-localizer, picture = Localizer.load(model="matching"), np.zeros((20, 30, 3), np.uint8)
-for call in (
-    lambda: localizer.locate(3, picture),
-    lambda: localizer.locate(b"v.mp4", picture),
-    lambda: localizer.locate("http://host/v.mp4", picture),
-    lambda: localizer.locate("", picture),
-    lambda: localizer.locate_many(["v.mp4", ""], picture),
-    lambda: Localizer.load(cache=""),
-    lambda: Localizer.load(checkpoint=""),
-    lambda: write_handoff([found], ""),
-    lambda: localizer.locate("v.mp4", ["q.png", ""]),
-    lambda: localizer.locate("v.mp4", VideoFrame("", 2.0)),
-    lambda: localizer.locate("v.mp4", 3),
-    lambda: localizer.locate("v.mp4", picture, top="2"),
-    lambda: localizer.locate("v.mp4", picture, top=2.0),
-    lambda: localizer.locate("v.mp4", picture, top=True),
-    lambda: localizer.locate("v.mp4", picture, top=0),
-    lambda: localizer.locate("v.mp4", picture, decode="best"),
-    lambda: localizer.locate("v.mp4", picture, search=3),
-    lambda: localizer.locate("v.mp4", picture, boxes=(0, 0, 9, 9)),
-    lambda: localizer.locate("v.mp4", picture, boxes=7),
-    lambda: localizer.locate("v.mp4", picture, boxes=[(0, 0, 9.5, 9)]),
-    lambda: localizer.locate("v.mp4", picture, boxes=[(0, 0, 1, 1)]),
-    lambda: localizer.locate("v.mp4", picture, boxes=[None, None]),
-    lambda: localizer.locate("v.mp4", picture, on_progress=3),
-    lambda: Localizer.load(3),
-    lambda: Localizer.load(recipe_options="cpu"),
-    lambda: Localizer.load(checkpoint=3),
-    lambda: Localizer.load(cache=3),
-    lambda: Localizer.load(device=0),
-    lambda: Localizer.load(threads="2"),
-    lambda: Localizer.load(model=1),
-    lambda: localizer.locate("v.mp4", []),
-    lambda: localizer.locate("v.mp4", picture, unlike=[]),
-    lambda: localizer.locate("v.mp4", picture, unlike=3),
-    lambda: localizer.locate("v.mp4", picture, unlike=[picture, float("nan")]),
-    lambda: localizer.locate("v.mp4", iter([picture])),
-    lambda: localizer.locate("v.mp4", VideoFrame("w.mp4", True)),
-    lambda: localizer.locate("v.mp4", VideoFrame("w.mp4", "2")),
-    lambda: localizer.locate("v.mp4", VideoFrame(b"w.mp4", 2.0)),
-    lambda: localizer.locate("v.mp4", picture, top=float("nan")),
-    lambda: localizer.locate("v.mp4", picture, top=np.bool_(1)),
-    lambda: localizer.locate("v.mp4", picture, top=np.float64(2)),
-    lambda: localizer.locate("v.mp4", picture, top=-np.int64(1)),
-    lambda: localizer.locate("v.mp4", picture, decode=["joint"]),
-    lambda: localizer.locate("v.mp4", picture, search=["pooled"]),
-    lambda: localizer.locate("v.mp4", picture, boxes=[]),
-    lambda: localizer.locate("v.mp4", picture, boxes="all"),
-    lambda: localizer.locate("v.mp4", picture, boxes=np.array([[0, 0, 9, 9]])),
-    lambda: localizer.locate("v.mp4", picture, boxes=[(0, 0, float("inf"), 9)]),
-    lambda: localizer.locate("v.mp4", picture, boxes=[(0, 0, float("nan"), 9)]),
-    lambda: localizer.locate("v.mp4", picture, boxes=[(0, 0, True, 9)]),
-    lambda: localizer.locate("v.mp4", picture, boxes=[(0, 0, 10**30, 9)]),
-    lambda: localizer.locate("v.mp4", picture, boxes=[(-3, 0, 9, 9)]),
-    lambda: localizer.locate_many(["v.mp4", 3], picture),
-    lambda: localizer.locate_many(iter(["v.mp4"]), picture),
-    lambda: localizer.locate_many([], picture),
-    lambda: localizer.explain("found"),
-    lambda: Segment("0", 2.0),
-    lambda: Segment(None, 2.0),
-    lambda: Segment(0.0, float("nan")),
-    lambda: RecipeOptions(weights=3),
-    lambda: RecipeOptions(device=0),
-    lambda: RecipeOptions(precision=["fp32"]),
-    lambda: plot_localization("found", "p.png"),
-    lambda: write_report(None, "r.html"),
-    lambda: write_handoff([{}], "m.edl"),
-    lambda: write_handoff(found, "m.edl"),
-    lambda: write_selections([found], "m.edl"),
-    lambda: write_selections([], "m.edl", format="avid"),
-    lambda: write_selections([], "m.edl", pad_seconds="1"),
-    lambda: write_selections([], "m.edl", start_at_zero=1),
-    lambda: write_selections([], "m.edl", reel=7),
-    lambda: cut_selections(found, "clips"),
-    lambda: cut_selections([], "clips", copy="yes"),
-    lambda: Selection(video="v.mp4", segment=Segment(0.0, 1.0)),
-    lambda: Selection(video=Path("v.mp4"), segment=(0.0, 1.0)),
-    lambda: cut_moments(picture, "clips"),
-    lambda: plot_explanation(found, "p.png"),
-    lambda: write_ranking([found], "t.csv"),
-    lambda: plot_localization(found, 3),
-    lambda: plot_localization(found, b"p.png"),
-    lambda: plot_localization(found, "p.png", true_segment=(1.0, 2.0)),
-    lambda: plot_localization(found, "p.png", overwrite="no"),
-    lambda: write_report(found, None),
-    lambda: write_report(found, "r.html", true_segment=2.0),
-    lambda: write_handoff([found], ["m.edl"]),
-    lambda: cut_moments(found, 3),
-    lambda: plot_explanation(Explanation(localization=found, frames=()), 3),
-    lambda: write_ranking(Ranking(results=(found,), failures=(), ranked_by=None), 3),
-):
+def locate(video="v.mp4", picture=pixels, **words):
+    return localizer.locate(video, picture, **words)
+
+for call in sys.stdin:
     try:
-        call()
+        eval(call)
     except UsageError as error:
         print(error)
 """
 
+CALLS = """
+locate(3) -> video must be a path, got int
+locate(b"v.mp4") -> video must be a path, got bytes
+locate("http://host/v.mp4") -> video http://host/v.mp4 is a URL; give DOWNLOADED
+locate("") -> video is empty; give a path
+localizer.locate_many(["v.mp4", ""], pixels) -> videos[1] is empty; give a path
+localizer.locate_many(["v.mp4", 3], pixels) -> videos[1] must be a path, got int
+localizer.locate_many(iter(["v.mp4"]), pixels) -> videos must be PATHS, got list_iterator
+localizer.locate_many([], pixels) -> there is no video to search; give files or folders
+localizer.explain("found") -> found must be FOUND, got str
+Localizer.load(3) -> recipe must be a name or a recipe, got int
+Localizer.load(recipe_options="cpu") -> recipe_options must be RecipeOptions, got str
+Localizer.load(checkpoint=3) -> checkpoint must be a path, got int
+Localizer.load(checkpoint="") -> checkpoint is empty; give a path
+Localizer.load(cache=3) -> cache must be a path, got int
+Localizer.load(cache="") -> cache is empty; give a path
+Localizer.load(device=0) -> device must be a name, such as cpu or cuda, got int
+Localizer.load(threads="2") -> threads must be a whole number, got '2'
+Localizer.load(model=1) -> model must be one of 'sail', 'similarity', 'matching', got 1
+locate(picture=["q.png", ""]) -> images[1] is empty; give a path
+locate(picture=VideoFrame("", 2.0)) -> images is empty; give a path
+locate(picture=3) -> images must be PICTURE; or a sequence of these; got int
+locate(picture=iter([pixels])) -> images must be PICTURE; or a sequence of these; got list_iterator
+locate(picture=[]) -> images holds no picture; give at least one
+locate(picture=VideoFrame("w.mp4", True)) -> seconds must be a finite number, at least 0, got True
+locate(picture=VideoFrame("w.mp4", "2")) -> seconds must be a finite number, at least 0, got '2'
+locate(picture=VideoFrame(b"w.mp4", 2.0)) -> path must be a path, got bytes
+locate(unlike=[]) -> unlike holds no picture; give at least one
+locate(unlike=3) -> unlike must be PICTURE; or a sequence of these; got int
+locate(unlike=[pixels, float("nan")]) -> unlike[1] must be PICTURE; got float
+locate(top="2") -> top must be a whole number, got '2'
+locate(top=2.0) -> top must be a whole number, got 2.0
+locate(top=True) -> top must be a whole number, got True
+locate(top=float("nan")) -> top must be a whole number, got nan
+locate(top=np.bool_(1)) -> top must be a whole number, got np.True_
+locate(top=np.float64(2)) -> top must be a whole number, got np.float64(2.0)
+locate(top=0) -> top must be at least 1, got 0
+locate(top=-np.int64(1)) -> top must be at least 1, got -1
+locate(decode="best") -> there is no decoding 'best'; use one of 'joint', 'independent'
+locate(decode=["joint"]) -> there is no decoding ['joint']; use one of 'joint', 'independent'
+locate(search=3) -> search must be one of 'refined', 'exhaustive', 'pooled', got 3
+locate(search=["pooled"]) -> search must be one of 'refined', 'exhaustive', 'pooled', got ['pooled']
+locate(on_progress=3) -> on_progress must be a function, got int
+locate(boxes=7) -> boxes must be a sequence, one an image, got int
+locate(boxes=np.array([[0, 0, 9, 9]])) -> boxes must be a sequence, one an image, got ndarray
+locate(boxes=(0, 0, 9, 9)) -> boxes[0] must be None or BOX, got 0
+locate(boxes="all") -> boxes[0] must be None or BOX, got 'a'
+locate(boxes=[(0, 0, 9.5, 9)]) -> boxes[0] must be None or BOX, got (0, 0, 9.5, 9)
+locate(boxes=[(0, 0, float("inf"), 9)]) -> boxes[0] must be None or BOX, got (0, 0, inf, 9)
+locate(boxes=[(0, 0, float("nan"), 9)]) -> boxes[0] must be None or BOX, got (0, 0, nan, 9)
+locate(boxes=[(0, 0, True, 9)]) -> boxes[0] must be None or BOX, got (0, 0, True, 9)
+locate(boxes=[None, None]) -> got 2 boxes for 1 images; give one each
+locate(boxes=[]) -> got 0 boxes for 1 images; give one each
+locate(boxes=[(0, 0, 1, 1)]) -> box 0,0,1,1 (x,y,width,height) is too small; give INSIDE
+locate(boxes=[(0, 0, 10**30, 9)]) -> box 0,0,1000000000000000000000000000000,9 OUTSIDE
+locate(boxes=[(-3, 0, 9, 9)]) -> box -3,0,9,9 OUTSIDE
+Segment("0", 2.0) -> TIMES, got ['0', 2.0); CHECK
+Segment(None, 2.0) -> TIMES, got [None, 2.0); CHECK
+Segment(0.0, float("nan")) -> TIMES, got [0.0, nan); CHECK
+RecipeOptions(weights=3) -> weights must be a path, or None, got int
+RecipeOptions(device=0) -> device must be a name, such as cpu or cuda, got int
+RecipeOptions(precision=["fp32"]) -> there is no precision ['fp32']; use auto, fp32, bf16
+plot_localization("found", "p.png") -> localization must be FOUND, got str
+plot_localization(found, 3) -> path must be a path, got int
+plot_localization(found, b"p.png") -> path must be a path, got bytes
+plot_localization(found, "p.png", true_segment=(1.0, 2.0)) -> true_segment must be TRUE, got tuple
+plot_localization(found, "p.png", overwrite="no") -> overwrite must be True or False, got str
+plot_explanation(found, "p.png") -> explanation must be EXPLAINED, got Localization
+plot_explanation(Explanation(localization=found, frames=()), 3) -> path must be a path, got int
+write_report(None, "r.html") -> localization must be FOUND, got NoneType
+write_report(found, None) -> path must be a path, got NoneType
+write_report(found, "r.html", true_segment=2.0) -> true_segment must be TRUE, got float
+write_ranking([found], "t.csv") -> ranking must be RANKED, got list
+write_ranking(ranking, 3) -> path must be a path, got int
+write_handoff([found], "") -> path is empty; give a path
+write_handoff([found], ["m.edl"]) -> path must be a path, got list
+write_handoff([{}], "m.edl") -> a result must be FOUND, got dict
+write_handoff(found, "m.edl") -> results must be a sequence of Localization, got Localization
+write_selections([found], "m.edl") -> a selection must be a Selection, got Localization
+write_selections([], "m.edl", format="avid") -> format must be one of FORMATS, got 'avid'
+write_selections([], "m.edl", pad_seconds="1") -> handles must be 0 or more seconds, got '1'
+write_selections([], "m.edl", start_at_zero=1) -> start_at_zero must be True or False, got int
+write_selections([], "m.edl", reel=7) -> reel must be a text, or None, got int
+cut_selections(found, "clips") -> selections must be a sequence of Selection, got Localization
+cut_selections([], "clips", copy="yes") -> copy must be True or False, got str
+cut_moments(pixels, "clips") -> localization must be FOUND, got ndarray
+cut_moments(found, 3) -> path must be a path, got int
+Selection(video="v.mp4", segment=Segment(0.0, 1.0)) -> video must be a Path, got str
+Selection(video=Path("v.mp4"), segment=(0.0, 1.0)) -> segment must be a Segment, got tuple
+"""
+
+SAID = {
+    "DOWNLOADED": "a path on this machine (download what is to be read)",
+    "PATHS": "a path, or a sequence of paths",
+    "PICTURE": "a path, a VideoFrame(path, seconds), the bytes of an encoded picture, an image of "
+    "Pillow, or an array (height, width, 3) of uint8",
+    "BOX": "(left, top, width, height) in whole pixels",
+    "OUTSIDE": "(x,y,width,height) does not lie inside the image; give INSIDE",
+    "INSIDE": "a box of at least 8 x 8 pixels inside the image of 30 x 20 pixels",
+    "TIMES": "a segment needs 0 <= start < end in finite seconds",
+    "CHECK": "check the two times",
+    "FOUND": "a Localization, such as locate returns",
+    "EXPLAINED": "an Explanation, such as explain returns",
+    "RANKED": "a Ranking, such as locate_many returns",
+    "TRUE": "a Segment, or None",
+    "FORMATS": "'edl', 'fcpxml', 'otio', 'premiere', 'resolve', 'vtt', 'csv', 'json'",
+}
+
 
 def test_wrong_arguments_are_named() -> None:
-    done = subprocess.run([sys.executable, "-c", WRONG], capture_output=True, text=True, check=True)
+    calls, messages = zip(*(line.split(" -> ") for line in CALLS.strip().splitlines()), strict=True)
+    expected = "\n".join(messages)
+    for short, full in SAID.items():
+        expected = re.sub(rf"\b{short}\b", full, expected)
+
+    done = subprocess.run(
+        [sys.executable, "-c", TELL],
+        input="\n".join(calls),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
 
     assert done.stderr == ""
-    assert done.stdout.splitlines() == [
-        "video must be a path, got int",
-        "video must be a path, got bytes",
-        "video http://host/v.mp4 is a URL; give a path on this machine (download what is to be "
-        "read)",
-        "video is empty; give a path",
-        "videos[1] is empty; give a path",
-        "cache is empty; give a path",
-        "checkpoint is empty; give a path",
-        "path is empty; give a path",
-        "images[1] is empty; give a path",
-        "images is empty; give a path",
-        "images must be a path, a VideoFrame(path, seconds), the bytes of an encoded picture, an "
-        "image of Pillow, or an array (height, width, 3) of uint8; or a sequence of these; got int",
-        "top must be a whole number, got '2'",
-        "top must be a whole number, got 2.0",
-        "top must be a whole number, got True",
-        "top must be at least 1, got 0",
-        "there is no decoding 'best'; use one of 'joint', 'independent'",
-        "search must be one of 'refined', 'exhaustive', 'pooled', got 3",
-        "boxes[0] must be None or (left, top, width, height) in whole pixels, got 0",
-        "boxes must be a sequence, one an image, got int",
-        "boxes[0] must be None or (left, top, width, height) in whole pixels, got (0, 0, 9.5, 9)",
-        "box 0,0,1,1 (x,y,width,height) is too small; give a box of at least 8 x 8 pixels inside "
-        "the image of 30 x 20 pixels",
-        "got 2 boxes for 1 images; give one each",
-        "on_progress must be a function, got int",
-        "recipe must be a name or a recipe, got int",
-        "recipe_options must be RecipeOptions, got str",
-        "checkpoint must be a path, got int",
-        "cache must be a path, got int",
-        "device must be a name, such as cpu or cuda, got int",
-        "threads must be a whole number, got '2'",
-        "model must be one of 'sail', 'similarity', 'matching', got 1",
-        "images holds no picture; give at least one",
-        "unlike holds no picture; give at least one",
-        "unlike must be a path, a VideoFrame(path, seconds), the bytes of an encoded picture,"
-        " an image of Pillow, or an array (height, width, 3) of uint8; or a sequence of "
-        "these; got int",
-        "unlike[1] must be a path, a VideoFrame(path, seconds), the bytes of an encoded "
-        "picture, an image of Pillow, or an array (height, width, 3) of uint8; got float",
-        "images must be a path, a VideoFrame(path, seconds), the bytes of an encoded picture,"
-        " an image of Pillow, or an array (height, width, 3) of uint8; or a sequence of "
-        "these; got list_iterator",
-        "seconds must be a finite number, at least 0, got True",
-        "seconds must be a finite number, at least 0, got '2'",
-        "path must be a path, got bytes",
-        "top must be a whole number, got nan",
-        "top must be a whole number, got np.True_",
-        "top must be a whole number, got np.float64(2.0)",
-        "top must be at least 1, got -1",
-        "there is no decoding ['joint']; use one of 'joint', 'independent'",
-        "search must be one of 'refined', 'exhaustive', 'pooled', got ['pooled']",
-        "got 0 boxes for 1 images; give one each",
-        "boxes[0] must be None or (left, top, width, height) in whole pixels, got 'a'",
-        "boxes must be a sequence, one an image, got ndarray",
-        "boxes[0] must be None or (left, top, width, height) in whole pixels, got (0, 0, inf, 9)",
-        "boxes[0] must be None or (left, top, width, height) in whole pixels, got (0, 0, nan, 9)",
-        "boxes[0] must be None or (left, top, width, height) in whole pixels, got (0, 0, True, 9)",
-        "box 0,0,1000000000000000000000000000000,9 (x,y,width,height) does not lie inside the"
-        " image; give a box of at least 8 x 8 pixels inside the image of 30 x 20 pixels",
-        "box -3,0,9,9 (x,y,width,height) does not lie inside the image; give a box of at "
-        "least 8 x 8 pixels inside the image of 30 x 20 pixels",
-        "videos[1] must be a path, got int",
-        "videos must be a path, or a sequence of paths, got list_iterator",
-        "there is no video to search; give files or folders",
-        "found must be a Localization, such as locate returns, got str",
-        "a segment needs 0 <= start < end in finite seconds, got ['0', 2.0); check the two times",
-        "a segment needs 0 <= start < end in finite seconds, got [None, 2.0); check the two times",
-        "a segment needs 0 <= start < end in finite seconds, got [0.0, nan); check the two times",
-        "weights must be a path, or None, got int",
-        "device must be a name, such as cpu or cuda, got int",
-        "there is no precision ['fp32']; use auto, fp32, bf16",
-        "localization must be a Localization, such as locate returns, got str",
-        "localization must be a Localization, such as locate returns, got NoneType",
-        "a result must be a Localization, such as locate returns, got dict",
-        "results must be a sequence of Localization, got Localization",
-        "a selection must be a Selection, got Localization",
-        "format must be one of 'edl', 'fcpxml', 'otio', 'premiere', 'resolve', 'vtt', 'csv', "
-        "'json', got 'avid'",
-        "handles must be 0 or more seconds, got '1'",
-        "start_at_zero must be True or False, got int",
-        "reel must be a text, or None, got int",
-        "selections must be a sequence of Selection, got Localization",
-        "copy must be True or False, got str",
-        "video must be a Path, got str",
-        "segment must be a Segment, got tuple",
-        "localization must be a Localization, such as locate returns, got ndarray",
-        "explanation must be an Explanation, such as explain returns, got Localization",
-        "ranking must be a Ranking, such as locate_many returns, got list",
-        "path must be a path, got int",
-        "path must be a path, got bytes",
-        "true_segment must be a Segment, or None, got tuple",
-        "overwrite must be True or False, got str",
-        "path must be a path, got NoneType",
-        "true_segment must be a Segment, or None, got float",
-        "path must be a path, got list",
-        "path must be a path, got int",
-        "path must be a path, got int",
-        "path must be a path, got int",
-    ]
+    assert done.stdout.splitlines() == expected.splitlines()
 
 
 @pytest.mark.usefixtures("use_small_recipe")

@@ -3,14 +3,21 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
 from stillseek.errors import UsageError
-from stillseek.localize import Localizer
-from stillseek.localize.pair_answers import Batch
+from stillseek.localize import Localizer, report
 from stillseek.localize.pair_table import Pair
 from stillseek.localize.search_pairs import features_of, search_pairs
+
+
+@pytest.fixture(autouse=True)
+def plain_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Frames and clips are slow, and not made here."""
+    monkeypatch.setattr(report, "frames_of", lambda *_: [])
+    monkeypatch.setattr(report, "clip_uri", lambda *_: "data:video/mp4;base64,AAAA")
 
 
 @pytest.fixture
@@ -41,16 +48,12 @@ def rows(out: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def asked(batch: Batch) -> list[Pair]:
-    return [answer.pair for answer in batch.answers]
-
-
 def test_every_pair_has_the_answer_of_a_search_of_its_own(load, pairs, out: Path) -> None:
     localizer = load()
 
     batch = search_pairs(localizer, pairs, out, top=2)
 
-    assert asked(batch) == pairs
+    assert [answer.pair for answer in batch.answers] == pairs
     assert (batch.num_kept, batch.errors) == (0, [])
     for answer in batch.answers:
         pair = answer.pair
@@ -73,35 +76,23 @@ def test_every_pair_has_the_answer_of_a_search_of_its_own(load, pairs, out: Path
 
 def test_a_restart_searches_only_what_is_new(load, pairs, out: Path, monkeypatch) -> None:
     first = search_pairs(load(), pairs[:2], out)
-    localizer, searched, read = load(), [], []
-    locate, encode = localizer.locate_features, localizer.encode_video
-    monkeypatch.setattr(
-        localizer,
-        "locate_features",
-        lambda features, query, *, video, top: (
-            searched.append(video),
-            locate(features, query, video=video, top=top),
-        )[1],
-    )
-    monkeypatch.setattr(
-        localizer,
-        "encode_video",
-        lambda video, *, on_progress: (read.append(video), encode(video, on_progress=on_progress))[
-            1
-        ],
-    )
+    localizer = load()
+    searched, read = Mock(wraps=localizer.locate_features), Mock(wraps=localizer.encode_video)
+    monkeypatch.setattr(localizer, "locate_features", searched)
+    monkeypatch.setattr(localizer, "encode_video", read)
 
     second = search_pairs(localizer, pairs, out)
 
     assert second.num_kept == 2
-    assert searched == [pairs[3].video, pairs[2].video]
-    assert read == searched
+    videos = [pairs[3].video, pairs[2].video]
+    assert [call.kwargs["video"] for call in searched.call_args_list] == videos
+    assert [call.args[0] for call in read.call_args_list] == videos
     for old, new in zip(first.answers, second.answers[:2], strict=True):
         assert old.found is not None
         assert new.found is not None
         assert new.found.to_json_dict() == old.found.to_json_dict()
     assert search_pairs(localizer, pairs, out).num_kept == 4
-    assert len(searched) == 2
+    assert searched.call_count == 2
 
 
 def test_what_changed_is_searched_again(
@@ -200,14 +191,13 @@ def test_results_of_others_are_not_replaced(load, pairs, out: Path) -> None:
 
 
 def test_a_batch_that_was_stopped_goes_on_where_it_was(load, pairs, out: Path, monkeypatch) -> None:
-    localizer, left = load(), [2]
+    localizer, left = load(), iter(range(2))
     locate = localizer.locate_features
 
-    def stopped(features, query, *, video, top):
-        left[0] -= 1
-        if left[0] < 0:
+    def stopped(*features, **words):
+        if next(left, None) is None:
             raise KeyboardInterrupt
-        return locate(features, query, video=video, top=top)
+        return locate(*features, **words)
 
     monkeypatch.setattr(localizer, "locate_features", stopped)
     with pytest.raises(KeyboardInterrupt):

@@ -12,12 +12,14 @@ from stillseek.models.head_outputs import clip_scores_output, segment_scores_out
 from stillseek.tensors import LocalizerOutput, SegmentScores
 from stillseek.timeline import ClipGrid
 
-# Clips of 2 s every second; what they show is their first number: 1 inside the moment.
+# Clips of 2 s every second; what they show is their first number: 1 inside the moment. The last is
+# their place in the video.
 STRIDE, LENGTH = 1.0, 2.0
 
 
 def video(num_clips: int, *moments: range) -> tuple[np.ndarray, ClipGrid]:
     clips = np.zeros((num_clips, 3), dtype=np.float32)
+    clips[:, 2] = np.arange(num_clips)
     for number, moment in enumerate(moments):
         clips[moment.start : moment.stop, 0] = 1 - 0.1 * number  # the first is the clearest
     grid = ClipGrid(
@@ -26,22 +28,30 @@ def video(num_clips: int, *moments: range) -> tuple[np.ndarray, ClipGrid]:
     return clips, grid
 
 
-class Boundaries:
-    """A head that is sure of edges: where clips begin to show it and where they stop."""
-
-    def __init__(self) -> None:
-        self.windows: list[tuple[int, ...]] = []
-
-    def __call__(self, clips: torch.Tensor, mask: torch.Tensor) -> LocalizerOutput:
-        self.windows.append(tuple(clips.shape[:2]))
-        shown = clips[..., 0]
-        rise = shown.diff(dim=1, prepend=shown.new_zeros(len(shown), 1))
-        fall = -shown.diff(dim=1, append=shown.new_zeros(len(shown), 1))
-        return LocalizerOutput(start_logits=20 * rise, end_logits=20 * fall)
+def edges(clips: torch.Tensor, mask: torch.Tensor) -> LocalizerOutput:
+    """Is sure of where clips begin to show it and where they stop."""
+    shown = clips[..., 0]
+    rise = shown.diff(dim=1, prepend=shown.new_zeros(len(shown), 1))
+    fall = -shown.diff(dim=1, append=shown.new_zeros(len(shown), 1))
+    return LocalizerOutput(start_logits=20 * rise, end_logits=20 * fall)
 
 
 def likeness(clips: torch.Tensor, mask: torch.Tensor) -> LocalizerOutput:
     return clip_scores_output(clips[..., 0] - 0.5, mask)
+
+
+class Shown:
+    """A head that writes down what it is shown: windows and steps, first and last clip of each."""
+
+    def __init__(self, head=edges) -> None:
+        self.head = head
+        self.shapes: list[tuple[int, ...]] = []
+        self.windows: list[tuple[int, int]] = []
+
+    def __call__(self, clips: torch.Tensor, mask: torch.Tensor) -> LocalizerOutput:
+        self.shapes.append(tuple(clips.shape[:2]))
+        self.windows += [(int(row[0, 2]), int(row[-1, 2])) for row in clips]
+        return self.head(clips, mask)
 
 
 def bounds(moment) -> tuple[float, float]:
@@ -51,7 +61,7 @@ def bounds(moment) -> tuple[float, float]:
 def test_one_clip_is_the_moment() -> None:
     clips, grid = video(1, range(1))
 
-    _, (moment,) = find_moments(Boundaries(), clips, grid)
+    _, (moment,) = find_moments(edges, clips, grid)
 
     assert bounds(moment) == (0.0, STRIDE)
 
@@ -59,22 +69,22 @@ def test_one_clip_is_the_moment() -> None:
 @pytest.mark.parametrize(("limit", "windows"), [(300, [(1, 250)]), (100, [(1, 100), (4, 100)])])
 def test_heads_look_at_as_many_clips_as_they_were_trained_with(limit, windows) -> None:
     clips, grid = video(250, range(30, 50))
-    head = Boundaries()
+    head = Shown()
 
     _, (moment,) = find_moments(head, clips, grid, search="exhaustive", max_steps=limit)
 
-    assert head.windows == windows
+    assert head.shapes == windows
     assert bounds(moment) == (grid.seconds_at(30.0), grid.seconds_at(50.0))
 
 
 @pytest.mark.parametrize("search", ["refined", "exhaustive", "pooled"])
 def test_up_to_200_clips_get_one_look(search) -> None:
     clips, grid = video(200, range(30, 50))
-    head = Boundaries()
+    head = Shown()
 
     output, (moment,) = find_moments(head, clips, grid, similar=likeness, search=search)
 
-    assert head.windows == [(1, 200)]
+    assert head.shapes == [(1, 200)]
     assert output.start_logits.shape == (1, 200)
     assert bounds(moment) == (30.0, 49 + STRIDE)
 
@@ -92,77 +102,56 @@ def test_up_to_200_clips_get_one_look(search) -> None:
 def test_a_moment_of_a_long_video_is_found_to_the_clip(search, moment) -> None:
     clips, grid = video(1003, moment)
 
-    _, (found,) = find_moments(Boundaries(), clips, grid, similar=likeness, search=search)
+    _, (found,) = find_moments(edges, clips, grid, similar=likeness, search=search)
 
     assert bounds(found) == (moment.start, moment.stop - 1 + STRIDE)
 
 
-def test_pooled_search_finds_it_to_the_step() -> None:
-    clips, grid = video(1000, range(612, 633))
+@pytest.mark.parametrize(
+    ("num_clips", "moment", "search", "step"),
+    [
+        (1000, range(612, 633), "pooled", 5),
+        # Longer than the windows: one that is twice as long has 1200 clips in 200 steps.
+        (2000, range(500, 1100), "refined", 6),
+    ],
+)
+def test_what_is_pooled_is_found_to_the_step(num_clips, moment, search, step) -> None:
+    clips, grid = video(num_clips, moment)
 
-    output, (found,) = find_moments(Boundaries(), clips, grid, similar=likeness, search="pooled")
+    output, (found,) = find_moments(edges, clips, grid, similar=likeness, search=search)
 
-    assert output.start_logits.shape == (1, 200)  # five clips each
-    assert abs(found.start_seconds - 612) <= 5
-    assert abs(found.end_seconds - 634) <= 5
+    assert output.start_logits.shape == (1, 200)
+    assert bounds(found) == pytest.approx((moment.start, moment.stop + 1), abs=step)
 
 
 def test_without_likeness_places_come_from_the_look_at_the_whole() -> None:
     clips, grid = video(1000, range(612, 633))
-    head = Boundaries()
+    head = Shown()
 
     _, (found,) = find_moments(head, clips, grid, search="refined")
 
     assert bounds(found) == (612.0, 632 + STRIDE)
-    assert head.windows[0] == (1, 200)
+    assert head.shapes[0] == (1, 200)
 
 
 @pytest.mark.parametrize("search", ["refined", "exhaustive"])
 def test_several_moments_come_best_first(search) -> None:
     clips, grid = video(900, range(700, 730), range(100, 120), range(400, 415))
 
-    _, found = find_moments(Boundaries(), clips, grid, similar=likeness, search=search, top=3)
+    _, found = find_moments(edges, clips, grid, similar=likeness, search=search, top=3)
 
     assert {bounds(moment) for moment in found} == {(700, 730), (100, 120), (400, 415)}
     assert bounds(found[0]) == (700, 730)
     assert [m.score for m in found] == sorted((m.score for m in found), reverse=True)
 
 
-def test_a_moment_longer_than_the_windows_is_found() -> None:
-    clips, grid = video(2000, range(500, 1100))
-
-    _, (found,) = find_moments(Boundaries(), clips, grid, similar=likeness)
-
-    # The window holds it twice: 1200 clips in 200 steps of six.
-    assert abs(found.start_seconds - 500) <= 6
-    assert abs(found.end_seconds - 1101) <= 6
-
-
-def test_a_place_where_the_head_sees_nothing_is_kept_as_it_is() -> None:
-    clips, grid = video(500, range(300, 320))
-
-    def elsewhere(clips: torch.Tensor, mask: torch.Tensor) -> LocalizerOutput:
-        """Sees no moment beyond the first clips of any window."""
-        logits = torch.full(clips.shape[:2], -torch.inf)
-        logits[:, :5] = 0
-        return LocalizerOutput(start_logits=logits, end_logits=logits)
-
-    _, (found,) = find_moments(elsewhere, clips, grid, similar=likeness)
-
-    assert bounds(found) == (300, 320)
-
-
 def test_a_head_that_scores_clips_looks_at_all_of_them_at_once() -> None:
     clips, grid = video(700, range(612, 633))
-    seen: list[int] = []
+    head = Shown(likeness)
 
-    def score(clips: torch.Tensor, mask: torch.Tensor) -> LocalizerOutput:
-        seen.append(clips.shape[1])
-        return likeness(clips, mask)
+    _, (found,) = find_moments(head, clips, grid, similar=likeness)
 
-    _, (found,) = find_moments(score, clips, grid, similar=likeness)
-
-    assert seen == [200, 700]
+    assert head.shapes == [(1, 200), (1, 700)]
     assert bounds(found) == (612.0, 632 + STRIDE)
 
 
@@ -171,17 +160,7 @@ def test_features_that_are_no_numbers_are_refused() -> None:
     clips[3, 1] = np.nan
 
     with pytest.raises(FeatureError, match="the feature of clip 3 is not a number"):
-        find_moments(Boundaries(), clips, grid)
-
-
-def test_exhaustive_windows_overlap_by_half_and_reach_the_end() -> None:
-    clips, grid = video(1003)
-    head = Boundaries()
-
-    find_moments(head, clips, grid, similar=likeness, search="exhaustive")
-
-    assert sum(rows for rows, _ in head.windows[1:]) == 10  # 0, 100, .., 800 and 803
-    assert {steps for _, steps in head.windows} == {200}
+        find_moments(edges, clips, grid)
 
 
 def nonsense(seed: int, kind: str):
@@ -244,37 +223,38 @@ def test_no_moment_lies_in_another(
 def test_more_moments_than_there_can_be_cost_nothing() -> None:
     clips, grid = video(7, range(2, 4))
 
-    _, moments = find_moments(Boundaries(), clips, grid, top=10**12)
+    _, moments = find_moments(edges, clips, grid, top=10**12)
 
     assert 1 <= len(moments) <= 7
 
 
-def surest(certain: dict[int, float], num_clips: int) -> np.ndarray:
-    """Certainty of -9, and of more at some clips."""
-    values = np.full(num_clips, -9.0)
-    for clip, value in certain.items():
-        values[clip] = value
+def surest(certain: dict[int, float], num_clips: int, elsewhere: float = -9.0) -> np.ndarray:
+    """Certainty at some clips, and less elsewhere."""
+    values = np.full(num_clips, elsewhere)
+    values[list(certain)] = list(certain.values())
     return values
 
 
-def test_a_head_that_scores_clips_looks_near_the_surest() -> None:
+@pytest.mark.parametrize(("more", "less"), [(3.0, 1.0), (0.5, 0.0)])
+def test_a_head_that_scores_clips_looks_near_the_surest(more, less) -> None:
     # What looks most like the picture is not what is surest: certainty is comparable, looks not.
     clips, grid = video(1007, range(100, 190), range(612, 633))
 
     _, found = find_moments(
-        likeness, clips, grid, certainty=surest({620: 3.0, 150: 1.0}, 1007), top=2
+        likeness, clips, grid, certainty=surest({620: more, 150: less}, 1007), top=2
     )
 
     assert [bounds(moment) for moment in found] == [(612.0, 632 + STRIDE), (100.0, 189 + STRIDE)]
-    assert [moment.score for moment in found] == [3.0, 1.0]
+    assert [moment.score for moment in found] == [more, less]
 
 
-def test_a_moment_longer_than_a_closer_look_is_looked_at_from_farther() -> None:
-    clips, grid = video(2003, range(500, 1300))
+@pytest.mark.parametrize("end", [1300, 1600])  # of more than half the video, too
+def test_a_moment_longer_than_a_closer_look_is_looked_at_from_farther(end) -> None:
+    clips, grid = video(2003, range(500, end))
 
     _, (found,) = find_moments(likeness, clips, grid, certainty=surest({700: 2.0}, 2003))
 
-    assert bounds(found) == (500.0, 1299 + STRIDE)
+    assert bounds(found) == (500.0, end - 1 + STRIDE)
 
 
 def test_a_long_video_that_shows_nothing_has_a_moment_all_the_same() -> None:
@@ -283,25 +263,6 @@ def test_a_long_video_that_shows_nothing_has_a_moment_all_the_same() -> None:
     _, found = find_moments(likeness, clips, grid, certainty=np.full(503, -np.inf))
 
     assert [bounds(moment) for moment in found] == [(300.0, 319 + STRIDE)]
-
-
-class Shown:
-    """A head that writes down the windows it is shown, as first and last clip of each."""
-
-    def __init__(self, head) -> None:
-        self.head = head
-        self.windows: list[tuple[int, int]] = []
-
-    def __call__(self, clips: torch.Tensor, mask: torch.Tensor) -> LocalizerOutput:
-        self.windows += [(int(row[0, 2]), int(row[-1, 2])) for row in clips]
-        return self.head(clips, mask)
-
-
-def numbered(num_clips: int, *moments: range) -> tuple[np.ndarray, ClipGrid]:
-    """A video whose clips know their numbers."""
-    clips, grid = video(num_clips, *moments)
-    clips[:, 2] = np.arange(num_clips)
-    return clips, grid
 
 
 @pytest.mark.parametrize(
@@ -315,8 +276,8 @@ def numbered(num_clips: int, *moments: range) -> tuple[np.ndarray, ClipGrid]:
     ],
 )
 def test_a_closer_look_is_at_a_minute_around_the_place(moment, window) -> None:
-    clips, grid = numbered(1003, moment)
-    head = Shown(Boundaries())
+    clips, grid = video(1003, moment)
+    head = Shown()
 
     find_moments(head, clips, grid, similar=likeness)
 
@@ -325,9 +286,9 @@ def test_a_closer_look_is_at_a_minute_around_the_place(moment, window) -> None:
 
 @pytest.mark.parametrize(("stride", "num_clips"), [(0.7, 86), (0.1, 200), (2.0, 30)])
 def test_a_minute_has_more_clips_where_they_are_denser(stride, num_clips) -> None:
-    clips, _ = numbered(1003, range(611, 633))
+    clips, _ = video(1003, range(611, 633))
     grid = ClipGrid(stride_seconds=stride, length_seconds=2.0, duration_seconds=1003 * stride)
-    head = Shown(Boundaries())
+    head = Shown()
 
     find_moments(head, clips, grid, similar=likeness)
 
@@ -357,7 +318,7 @@ def sees(*moments: range):
     ],
 )
 def test_boundaries_are_those_that_the_head_sees_nearby(seen, is_same) -> None:
-    clips, grid = numbered(1003, range(600, 610))
+    clips, grid = video(1003, range(600, 610))
 
     _, (found,) = find_moments(sees(seen), clips, grid, similar=likeness)
 
@@ -366,7 +327,7 @@ def test_boundaries_are_those_that_the_head_sees_nearby(seen, is_same) -> None:
 
 @pytest.mark.parametrize(("place", "is_seen"), [(3, True), (4, False)])
 def test_four_moments_of_a_closer_look_are_compared_with_the_place(place, is_seen) -> None:
-    clips, grid = numbered(1003, range(600, 606))
+    clips, grid = video(1003, range(600, 606))
     others = [range(first, first + 4) for first in (580, 588, 614, 621)]
     looks = [*others[:place], range(600, 605)]
 
@@ -376,8 +337,8 @@ def test_four_moments_of_a_closer_look_are_compared_with_the_place(place, is_see
 
 
 def test_certainty_is_for_heads_that_score_clips() -> None:
-    clips, grid = numbered(1003, range(611, 633))
-    head = Shown(Boundaries())
+    clips, grid = video(1003, range(611, 633))
+    head = Shown()
 
     find_moments(head, clips, grid, similar=likeness, certainty=surest({100: 3.0}, 1003))
 
@@ -385,16 +346,12 @@ def test_certainty_is_for_heads_that_score_clips() -> None:
 
 
 def test_exhaustive_windows_come_sixteen_at_a_time_each_half_over_the_next() -> None:
-    clips, grid = numbered(2003)
-    head, sizes = Shown(Boundaries()), []
+    clips, grid = video(2003)
+    head = Shown()
 
-    def score(clips: torch.Tensor, mask: torch.Tensor) -> LocalizerOutput:
-        sizes.append(len(clips))
-        return head(clips, mask)
+    find_moments(head, clips, grid, search="exhaustive")
 
-    find_moments(score, clips, grid, search="exhaustive")
-
-    assert sizes == [1, 16, 4]
+    assert head.shapes == [(1, 200), (16, 200), (4, 200)]
     firsts = [*range(0, 1803, 100), 1803]
     assert head.windows[1:] == [(first, first + 199) for first in firsts]
 
@@ -423,44 +380,22 @@ NOTHING = float("-inf")
     ],
 )
 def test_places_near_the_surest_clips(moment, certain, windows) -> None:
-    clips, grid = numbered(1007, moment)
+    clips, grid = video(1007, moment)
     head = Shown(likeness)
-    certainty = np.full(1007, NOTHING)
-    certainty[list(certain)] = list(certain.values())
 
-    find_moments(head, clips, grid, certainty=certainty)
+    find_moments(head, clips, grid, certainty=surest(certain, 1007, NOTHING))
 
     around = [(100 * place - 30, 100 * place + 29) for place in range(1, 5)]
     assert head.windows[1:] == (windows or around)
 
 
-def test_a_moment_of_more_than_half_the_video_is_looked_at_from_farthest() -> None:
-    clips, grid = video(2003, range(500, 1600))
-
-    _, (found,) = find_moments(likeness, clips, grid, certainty=surest({700: 2.0}, 2003))
-
-    assert bounds(found) == (500.0, 1599 + STRIDE)
-
-
 @pytest.mark.parametrize(("peak", "expected"), [(612, (612.0, 620.0)), (620, (635.0, 648.0))])
 def test_the_moment_that_holds_the_surest_clip_comes_before_a_better_one(peak, expected) -> None:
     clips, grid = video(1007, range(635, 648), range(612, 620))
-    certainty = np.full(1007, NOTHING)
-    certainty[peak] = 0.5
 
-    _, found = find_moments(likeness, clips, grid, certainty=certainty)
+    _, found = find_moments(likeness, clips, grid, certainty=surest({peak: 0.5}, 1007, NOTHING))
 
     assert [bounds(moment) for moment in found] == [expected]
-
-
-def test_a_certainty_of_zero_is_less_than_a_half() -> None:
-    clips, grid = video(1007, range(100, 120), range(612, 633))
-
-    _, found = find_moments(
-        likeness, clips, grid, certainty=surest({620: 0.5, 110: 0.0}, 1007), top=2
-    )
-
-    assert [bounds(moment)[0] for moment in found] == [612.0, 100.0]
 
 
 def test_a_moment_that_ends_where_it_starts_is_none() -> None:

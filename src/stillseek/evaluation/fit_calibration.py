@@ -55,19 +55,16 @@ def reliability(
 ) -> tuple[ReliabilityBin, ...]:
     """Ten bins of equal width (DeGroot and Fienberg 1983)."""
     place = np.minimum((probabilities * 10).astype(int), 9)
-    bins = []
-    for number in range(10):
-        inside = place == number
-        count = int(inside.sum())
-        bins.append(
-            ReliabilityBin(
-                low=number / 10,
-                count=count,
-                mean_probability=float(probabilities[inside].mean()) if count else None,
-                share_right=float(is_right[inside].mean()) if count else None,
-            )
+    members = [place == number for number in range(10)]
+    return tuple(
+        ReliabilityBin(
+            low=number / 10,
+            count=int(inside.sum()),
+            mean_probability=float(probabilities[inside].mean()) if inside.any() else None,
+            share_right=float(is_right[inside].mean()) if inside.any() else None,
         )
-    return tuple(bins)
+        for number, inside in enumerate(members)
+    )
 
 
 def calibration_error(bins: Sequence[ReliabilityBin]) -> float:

@@ -45,7 +45,8 @@ def predict(
     Raises:
         UsageError: The model cannot be decoded by one of the methods.
     """
-    device = _device(model)
+    # A model without weights works on the CPU.
+    device = next(model.parameters(), torch.zeros(())).device
     loader = data if isinstance(data, BatchLoader) else BatchLoader(data)
     answers: dict[DecodeMethod, list[Prediction]] = {method: [] for method in methods}
     was_training, done = model.training, 0
@@ -60,20 +61,14 @@ def predict(
                 output = model(blind_query(inputs) if query_blind else inputs)
             for method in methods:
                 found = decode(output, method=method)
-                best = zip(
-                    batch.sample_ids,
-                    batch.grids,
-                    found.segments[:, 0].tolist(),
-                    found.scores[:, 0].tolist(),
-                    strict=True,
-                )
+                segments, scores = found.segments[:, 0].tolist(), found.scores[:, 0].tolist()
+                best = zip(batch.sample_ids, batch.grids, segments, scores, strict=True)
                 rows = [
                     prediction_of_positions(sample_id, grid, start, end, score)
                     for sample_id, grid, (start, end), score in best
                 ]
                 if calibration is not None and output.evidence is not None:
                     logits = calibration.clip_logits(output.evidence)
-                    segments = found.segments[:, 0].tolist()
                     rows = [
                         _judged(row, segment, of_row, calibration)
                         for row, segment, of_row in zip(rows, segments, logits, strict=True)
@@ -100,9 +95,3 @@ def _judged(
         score=calibration.score(clip_logits[first:last]),
         presence=float(calibration.presence(clip_logits)),
     )
-
-
-def _device(model: nn.Module) -> torch.device:
-    """Where the model's weights are; a model without any works on the CPU."""
-    weight = next(model.parameters(), None)
-    return torch.device("cpu") if weight is None else weight.device

@@ -27,9 +27,7 @@ class MeanTemporalIoU(Metric):
         self.add_state("count", torch.zeros((), dtype=torch.long), dist_reduce_fx="sum")
 
     def update(
-        self,
-        predicted: Float[np.ndarray, "sample 2"],
-        target: Float[np.ndarray, "sample 2"],
+        self, predicted: Float[np.ndarray, "sample 2"], target: Float[np.ndarray, "sample 2"]
     ) -> None:
         """Adds predicted and true segments, start and end in seconds."""
         ious = temporal_iou(predicted, target)

@@ -46,11 +46,11 @@ from stillseek.evaluation.score_tables import (
     swap_table,
 )
 from stillseek.evaluation.shuffling import shuffle_queries
-from stillseek.files import replacing
 from stillseek.models.calibration import calibration_of
 from stillseek.models.catalog import model_name
 from stillseek.models.checkpoint import Checkpoint
 from stillseek.models.checkpoint_header import max_steps_of
+from stillseek.records import write_text_atomic
 
 # Seeds of the controls that draw at random; fixed, so that a table can be made again.
 _CONTROL_SEED = 0
@@ -173,7 +173,7 @@ def evaluate(
         files.append(file)
         write_predictions(file, predictions)
     scores = score(manifest, map(read_predictions, files), split=split)
-    _write_text(out / "tables.md", scores.scores_text)
+    write_text_atomic(out / "tables.md", scores.scores_text)
     _write_json(
         out / "tables.json",
         {
@@ -185,7 +185,7 @@ def evaluate(
     if not calibrated:
         return scores
     presence = _score_presence(manifest, samples, calibrated, source, out, device=device)
-    _write_text(out / "presence.md", presence_table(presence))
+    write_text_atomic(out / "presence.md", presence_table(presence))
     _write_json(out / "presence.json", {name: asdict(report) for name, report in presence.items()})
     draw_reliability(next(iter(presence.values())), out / "reliability.png")
     return Evaluation(rows=scores.rows, swaps=scores.swaps, presence=presence)
@@ -318,10 +318,5 @@ def _score_presence(
     return reports
 
 
-def _write_text(path: Path, text: str) -> None:
-    with replacing(path) as place:
-        place.write_text(text, encoding="utf-8")
-
-
 def _write_json(path: Path, value: object) -> None:
-    _write_text(path, json.dumps(value, indent=2) + "\n")
+    write_text_atomic(path, json.dumps(value, indent=2) + "\n")

@@ -4,16 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from stillseek.data.sample import Sample, Split
 from stillseek.errors import DatasetError, UsageError
-from stillseek.evaluation.overlap import (
-    THRESHOLDS,
-    overlap_seconds,
-    segment_bounds,
-    temporal_iou,
-)
+from stillseek.evaluation.overlap import THRESHOLDS, overlap_seconds, segment_bounds, temporal_iou
 from stillseek.evaluation.predictions import Predictions
 
 _NUM_RESAMPLES = 2000
@@ -200,7 +195,8 @@ def bootstrap_means(
     names, membership = np.unique(np.array(videos), return_inverse=True)
     sums = np.zeros((len(names), scores.shape[1]))
     np.add.at(sums, membership, scores)
-    draws = _draw_counts(len(names), seed)
+    shares = np.full(len(names), 1 / len(names))
+    draws = np.random.default_rng(seed).multinomial(len(names), shares, size=_NUM_RESAMPLES)
     means = draws @ sums / (draws @ np.bincount(membership))[:, None]
     tail = (1 - _CONFIDENCE) / 2
     low, high = np.quantile(means, [tail, 1 - tail], axis=0)
@@ -237,11 +233,6 @@ def swap_table(swaps: Mapping[str, SwapAccuracy]) -> str:
 def _percent(estimate: Estimate) -> str:
     ends = estimate.value, estimate.low, estimate.high
     return "{:.2f} [{:.2f}, {:.2f}]".format(*(100 * share for share in ends))
-
-
-def _draw_counts(num_videos: int, seed: int) -> Int[np.ndarray, "resample video"]:
-    rng = np.random.default_rng(seed)
-    return rng.multinomial(num_videos, np.full(num_videos, 1 / num_videos), size=_NUM_RESAMPLES)
 
 
 def _parts(sample: Sample, seen: set[str]) -> tuple[str, ...]:

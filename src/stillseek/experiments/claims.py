@@ -65,15 +65,15 @@ def in_points(difference: Estimate) -> str:
     return f"{value} [{low}, {high}]"
 
 
+def _is_better(says: str, gain: Estimate) -> Claim:
+    return Claim(says=says, here=f"{in_points(gain)} points of mIoU", verdict=verdict_of(gain))
+
+
 def _order(answers: SplitAnswers, seeds: Sequence[int]) -> Iterator[Claim]:
     for better, worse in pairwise(_ORDER):
         other = (worse, "uniform" if worse == "random" else "joint")
         if found := answers.difference((better, "joint"), other, "all", seeds):
-            yield Claim(
-                says=f"{better} is better than {worse} (Table 2)",
-                here=f"{in_points(found)} points of mIoU",
-                verdict=verdict_of(found),
-            )
+            yield _is_better(f"{better} is better than {worse} (Table 2)", found)
 
 
 def _margins(table: Table, difficult: Table | None) -> Iterator[Claim]:
@@ -102,11 +102,7 @@ def _parts(table: Table) -> Iterator[Claim]:
             continue
         less = row.against[SAIL.name]
         gain = Estimate(-less.value, -less.high, -less.low)
-        yield Claim(
-            says=f"sail is better than {method.name} (Table 4)",
-            here=f"{in_points(gain)} points of mIoU",
-            verdict=verdict_of(gain),
-        )
+        yield _is_better(f"sail is better than {method.name} (Table 4)", gain)
 
 
 def _layers(table: Table) -> Iterator[Claim]:

@@ -8,12 +8,7 @@ from stillseek.data.example import FeatureSource
 from stillseek.data.manifest import Manifest
 from stillseek.errors import DatasetError, UsageError
 from stillseek.experiments.ask_heads import answer_all, answers_of_run
-from stillseek.experiments.examples import (
-    attend,
-    choose_samples,
-    read_attention,
-    write_attention,
-)
+from stillseek.experiments.examples import attend, choose_samples, read_attention, write_attention
 from stillseek.experiments.methods import (
     PROFILES,
     RUNS,
@@ -25,12 +20,7 @@ from stillseek.experiments.methods import (
 )
 from stillseek.experiments.page import Report, write_reports
 from stillseek.experiments.places import SETTINGS_FILE
-from stillseek.experiments.trainings import (
-    StartCommand,
-    head_path,
-    run_trainings,
-    start_command,
-)
+from stillseek.experiments.trainings import StartCommand, head_path, run_trainings, start_command
 from stillseek.files import json_text
 from stillseek.models.checkpoint import Checkpoint, load_checkpoint
 from stillseek.models.checkpoint_header import HEAD_FOLDER

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -20,13 +20,13 @@ from stillseek.localize.filmstrip import filmstrip
 from stillseek.localize.localization import format_span
 from stillseek.localize.panels import (
     BLUE,
-    FAINT,
     GREEN,
     INK,
     VERMILION,
     add_axes,
     draw_picture,
     draw_time_axis,
+    mark_truth,
     shortened,
     write,
 )
@@ -166,30 +166,25 @@ def draw_example(
     write(figure, says, _STRIP_LEFT, _HEIGHT - 0.3, size=10.0)
     width = _WIDTH - _STRIP_LEFT - _MARGIN
     strip = add_axes(figure, (_STRIP_LEFT, _STRIP_BOTTOM, width, _STRIP_HEIGHT))
-    strip.imshow(_strip(manifest, sample, width), aspect="auto")
-    strip.axis("off")
-    curves = add_axes(figure, (_STRIP_LEFT, _CURVES_BOTTOM, width, _CURVES_HEIGHT))
-    _draw_attention(curves, sample, answer, attention)
-    return figure
-
-
-def _strip(manifest: Manifest, sample: Sample, width: float) -> UInt8[np.ndarray, "rows columns 3"]:
-    return filmstrip(
+    thumbnails = filmstrip(
         manifest.video_path(sample.video_id),
         sample.duration_seconds,
         width=round(width * _PIXELS_AN_INCH),
         height=round(_STRIP_HEIGHT * _PIXELS_AN_INCH),
         start_seconds=0.0 if sample.window is None else sample.window.start_seconds,
     )
+    strip.imshow(thumbnails, aspect="auto")
+    strip.axis("off")
+    curves = add_axes(figure, (_STRIP_LEFT, _CURVES_BOTTOM, width, _CURVES_HEIGHT))
+    _draw_attention(curves, sample, answer, attention)
+    return figure
 
 
 def heat_of(attention: Attention, shape: Sequence[int]) -> Float[np.ndarray, "height width"]:
     """The mean weight of the regions over each pixel, of which the largest is 1."""
     total, number = np.zeros(shape), np.zeros(shape)
     for box, weight in zip(attention.boxes, attention.regions, strict=True):
-        x, y, width, height = (
-            value * side for value, side in zip(box, (*shape[::-1], *shape[::-1]), strict=True)
-        )
+        x, y, width, height = np.array(box) * (*shape[::-1], *shape[::-1])
         rows = slice(max(0, round(y - height / 2)), round(y + height / 2))
         columns = slice(max(0, round(x - width / 2)), round(x + width / 2))
         total[rows, columns] += weight
@@ -205,13 +200,8 @@ def _draw_attention(axes: Axes, sample: Sample, answer: Segment, attention: Atte
         ("attention of the end", attention.end, VERMILION),
     ):
         axes.stairs(weights, attention.edges, color=color, linewidth=1.5, label=name)
-    true = sample.segment
     axes.axvspan(answer.start_seconds, answer.end_seconds, color=GREEN, alpha=0.22, label="answer")
-    for seconds in (true.start_seconds, true.end_seconds):
-        axes.axvline(seconds, color=INK, linewidth=1.2, linestyle=":")
-    axes.axvspan(
-        true.start_seconds, true.end_seconds, ymax=0.06, color=FAINT, linewidth=0, label="truth"
-    )
+    mark_truth(axes, sample.segment, "truth")
     # Room for the legend above the curves.
     axes.set_ylim(0, 1.3 * max(*attention.start, *attention.end))
     axes.set_ylabel("weight", color=INK)

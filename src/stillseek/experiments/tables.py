@@ -139,11 +139,7 @@ class SplitAnswers:
         return self.known[key]
 
     def difference(
-        self,
-        model: tuple[str, str],
-        other: tuple[str, str],
-        queries: str,
-        seeds: Sequence[int],
+        self, model: tuple[str, str], other: tuple[str, str], queries: str, seeds: Sequence[int]
     ) -> Estimate | None:
         """How much more mIoU a model has than another; None where one is not there."""
         runs, others = self.runs(*model, seeds), self.runs(*other, seeds)
@@ -175,7 +171,7 @@ class SplitAnswers:
                 Row(
                     model=model,
                     decode=decode,
-                    kind=_kind_of(model),
+                    kind="control" if model.endswith(SHUFFLED) else _KINDS.get(model, "paper"),
                     num_seeds=row.num_seeds,
                     num_samples=row.num_samples,
                     num_videos=row.num_videos,
@@ -205,10 +201,6 @@ class SplitAnswers:
             references=tuple(bases),
             rows=tuple(rows),
         )
-
-
-def _kind_of(model: str) -> Kind:
-    return "control" if model.endswith(SHUFFLED) else _KINDS.get(model, "paper")
 
 
 def tables_of(

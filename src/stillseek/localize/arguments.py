@@ -10,7 +10,6 @@ from stillseek.files import as_path
 from stillseek.localize.localization import Localization
 from stillseek.localize.query_image import Box
 from stillseek.outputs import Output, check_outputs
-from stillseek.timeline import Segment
 
 if TYPE_CHECKING:
     from stillseek.models.inputs import HeadPrecision
@@ -94,11 +93,6 @@ def checked_output(
 def check_localization(name: str, value: object) -> None:
     """Refuses what is no result of a search in one video."""
     check_type(name, value, Localization, "a Localization, such as locate returns")
-
-
-def check_true_segment(value: object) -> None:
-    """Refuses what is no annotated segment."""
-    check_type("true_segment", value, Segment | None, "a Segment, or None")
 
 
 def check_onnx_precision(precision: "HeadPrecision") -> None:

@@ -9,13 +9,7 @@ from typing import TypeVar
 import torch
 
 from stillseek.errors import UsageError
-from stillseek.features import (
-    DEFAULT_RECIPE,
-    FeatureStore,
-    Recipe,
-    RecipeOptions,
-    VideoFeatures,
-)
+from stillseek.features import DEFAULT_RECIPE, FeatureStore, Recipe, RecipeOptions, VideoFeatures
 from stillseek.features.recipes.looks_drawn import warn_unless_drawn
 from stillseek.features.recipes.precision import find_device
 from stillseek.features.store.feature_store import as_stored

@@ -1,6 +1,5 @@
 """Why a moment was found: which part of the query is seen where, in the frames most like it."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -109,10 +108,12 @@ def explain(recipe: Recipe, found: Localization) -> Explanation:
         )
     assert found.similarity is not None
     assert found.centre is not None
-    queries = [
-        _Regions.of_query(recipe, pixels_of(image), box, found.centre)
-        for image, box in zip(found.images, found.boxes, strict=True)
-    ]
+    queries = []
+    for image, box in zip(found.images, found.boxes, strict=True):
+        pixels = pixels_of(image)
+        whole = _whole(pixels)
+        part = whole if box is None else with_context(whole[2], whole[3], box)
+        queries.append(_Regions.of(recipe.encode_image(pixels, box=box), part, found.centre))
     frames: list[FrameMatch] = []
     within = found.best or Segment(0.0, found.duration_seconds)
     times = _best_times(found.similarity, within)
@@ -123,8 +124,9 @@ def explain(recipe: Recipe, found: Localization) -> Explanation:
         except UnusableFeaturesError:
             # A frame of one colour, which a moment may hold, has nothing to show.
             continue
+        # The best pair comes first.
         answers = [_pairs(query, regions) for query in queries]
-        image = max(range(len(queries)), key=lambda place: _strength(answers[place]))
+        image = max(range(len(queries)), key=lambda place: answers[place][0].similarity)
         frames.append(
             FrameMatch(
                 seconds=seconds, similarity=similarity, image=image, pairs=tuple(answers[image])
@@ -139,19 +141,6 @@ class _Regions:
 
     features: Float[np.ndarray, "region dim"]
     boxes: Float[np.ndarray, "region 4"]
-
-    @classmethod
-    def of_query(
-        cls,
-        recipe: Recipe,
-        pixels: UInt8[np.ndarray, "height width 3"],
-        box: tuple[int, int, int, int] | None,
-        centre: Float[np.ndarray, " dim"],
-    ) -> "_Regions":
-        part = _whole(pixels)
-        if box is not None:
-            part = with_context(pixels.shape[1], pixels.shape[0], box)
-        return cls.of(recipe.encode_image(pixels, box=box), part, centre)
 
     @classmethod
     def of(
@@ -219,10 +208,6 @@ def _pairs(query: _Regions, frame: _Regions) -> list[RegionPair]:
         ):
             found.append(pair)
     return found
-
-
-def _strength(pairs: Sequence[RegionPair]) -> float:
-    return max(pair.similarity for pair in pairs)
 
 
 def _box(row: Float[np.ndarray, " 4"]) -> PixelBox:

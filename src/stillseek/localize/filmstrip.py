@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8
-from PIL import Image
+from PIL import Image, ImageOps
 
 from stillseek.media import frames_at
 
@@ -33,21 +33,7 @@ def filmstrip(
     strip = np.full((height, width, 3), 255, dtype=np.uint8)
     for left, right, frame in zip(edges, edges[1:], frames_at(video, times), strict=False):
         shown = right - left - (_GAP_PIXELS if right < width else 0)
-        strip[:, left : left + shown] = cover(frame, width=shown, height=height)
+        # What sticks out on two sides is cut.
+        image = ImageOps.fit(Image.fromarray(frame), (shown, height), Image.Resampling.LANCZOS)
+        strip[:, left : left + shown] = np.asarray(image)
     return strip
-
-
-def cover(
-    frame: UInt8[np.ndarray, "rows columns 3"], *, width: int, height: int
-) -> UInt8[np.ndarray, "height width 3"]:
-    """A picture scaled to cover a size exactly; what sticks out on two sides is cut."""
-    rows, columns = frame.shape[:2]
-    scale = max(width / columns, height / rows)
-    crop_width, crop_height = width / scale, height / scale
-    left, top = (columns - crop_width) / 2, (rows - crop_height) / 2
-    image = Image.fromarray(frame).resize(
-        (width, height),
-        Image.Resampling.LANCZOS,
-        box=(left, top, left + crop_width, top + crop_height),
-    )
-    return np.asarray(image)

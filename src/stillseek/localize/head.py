@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from dataclasses import fields, replace
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from stillseek.errors import CheckpointError, UsageError
 from stillseek.features import DEFAULT_RECIPE, Recipe, RecipeOptions, load_recipe, precision_of
@@ -182,21 +182,9 @@ def similarity_head(recipe: Recipe) -> Checkpoint:
         trained = load_checkpoint(folder, recipe_fingerprint=None)
     assert isinstance(trained.model, Similarity)
     matched = matching_head(recipe)
-    config = replace(
-        trained.model.config,
-        clip_dim=recipe.clip_dim,
-        region_dim=recipe.region_dim,
-        global_dim=recipe.global_dim,
-        background=0,
-    )
-    model = Similarity(config)
-    model.load_state_dict(
-        {
-            name: value
-            for name, value in trained.model.state_dict().items()
-            if not name.startswith("matching.")
-        }
-    )
+    model = Similarity(replace(trained.model.config, **_widths(recipe), background=0))
+    weights = trained.model.state_dict().items()
+    model.load_state_dict({name: v for name, v in weights if not name.startswith("matching.")})
     return replace(matched, model=model.eval(), calibration=None, training=trained.training)
 
 
@@ -218,15 +206,16 @@ def matching_head(recipe: Recipe) -> Checkpoint:
         return replace(shipped, model=shipped.model.matching, training=training)
     if shipped is not None:
         return shipped
-    config = MatchingConfig(
-        clip_dim=recipe.clip_dim, region_dim=recipe.region_dim, global_dim=recipe.global_dim
-    )
     return Checkpoint(
-        model=Matching(config),
+        model=Matching(MatchingConfig(**_widths(recipe))),
         recipe_name=recipe.name,
         recipe_fingerprint=recipe.fingerprint,
         training={},
     )
+
+
+def _widths(recipe: Recipe) -> dict[str, Any]:
+    return {name: getattr(recipe, name) for name in ("clip_dim", "region_dim", "global_dim")}
 
 
 def _shipped_head(recipe: Recipe, kinds: Sequence[str]) -> Checkpoint | None:

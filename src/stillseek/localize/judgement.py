@@ -5,12 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
 from jaxtyping import Float
 
 from stillseek.localize.localization import Similarity
 from stillseek.localize.unlike import likeness_logits
-from stillseek.localize.window_search import Scorer
+from stillseek.localize.window_search import Scorer, look_at_all
 from stillseek.models.calibration import Calibration, penalties, sigmoid
 from stillseek.timeline import ClipGrid, Moment
 
@@ -48,37 +47,28 @@ def judge(
         unlike: How like each picture of what the query is not clips are; where one is more like
             it than the query, log odds fall by the difference.
     """
-    logits = None if calibration is None else _calibrated(likeness, clips, calibration)
+    threshold, presence = None, None
+    logits = calibration and _calibrated(likeness, clips, calibration)
     if calibration is None or logits is None:
         shown = likeness_logits(likeness, clips)
-        rivals = [likeness_logits(each, clips) for each in unlike]
-        shown = shown + penalties(shown, rivals)
+        shown = shown + penalties(shown, [likeness_logits(each, clips) for each in unlike])
     else:
         rivals = [_calibrated(each, clips, calibration) for each in unlike]
         logits = logits + penalties(logits, [each for each in rivals if each is not None])
-        shown = logits
+        shown, threshold = logits, calibration.threshold
+        presence = float(calibration.presence(logits))
     spans = [grid.span(step) for step in range(grid.num_steps)]
-    similarity = Similarity(
-        times_seconds=np.array([(s.start_seconds + s.end_seconds) / 2 for s in spans]),
-        values=sigmoid(shown),
-        threshold=None if logits is None or calibration is None else calibration.threshold,
-    )
-    if logits is None or calibration is None:
-        return Judgement(similarity=similarity, presence=None, clip_logits=None)
-    return Judgement(
-        similarity=similarity,
-        presence=float(calibration.presence(logits)),
-        clip_logits=logits,
-    )
+    middles = np.array([(s.start_seconds + s.end_seconds) / 2 for s in spans])
+    similarity = Similarity(times_seconds=middles, values=sigmoid(shown), threshold=threshold)
+    return Judgement(similarity=similarity, presence=presence, clip_logits=logits)
 
 
 def _calibrated(
     likeness: Scorer, clips: Float[np.ndarray, "clip clip_dim"], calibration: Calibration
 ) -> Float[np.ndarray, " clip"] | None:
     """Log odds of presence by clip; None where likeness has no evidence."""
-    every = torch.from_numpy(clips)[None]
-    output = likeness(every, torch.ones(every.shape[:2], dtype=torch.bool))
-    return None if output.evidence is None else calibration.clip_logits(output.evidence)[0]
+    evidence = look_at_all(likeness, clips).evidence
+    return None if evidence is None else calibration.clip_logits(evidence)[0]
 
 
 def scored(
@@ -88,12 +78,11 @@ def scored(
     calibration: Calibration | None,
 ) -> tuple[Moment, ...]:
     """The moments with calibrated scores, in their order; None where there is no calibration."""
+    if clip_logits is None or calibration is None:
+        return tuple(replace(moment, score=None) for moment in moments)
     found = []
     for moment in moments:
-        score = None
-        if clip_logits is not None and calibration is not None:
-            first = math.floor(moment.start_seconds / grid.stride_seconds + 1e-6)
-            last = max(first + 1, math.ceil(moment.end_seconds / grid.stride_seconds - 1e-6))
-            score = calibration.score(clip_logits[first:last])
-        found.append(replace(moment, score=score))
+        first = math.floor(moment.start_seconds / grid.stride_seconds + 1e-6)
+        last = max(first + 1, math.ceil(moment.end_seconds / grid.stride_seconds - 1e-6))
+        found.append(replace(moment, score=calibration.score(clip_logits[first:last])))
     return tuple(found)

@@ -164,7 +164,5 @@ def presence_in_words(localization: Localization) -> str:
 
 def format_span(segment: Segment) -> str:
     """Start and end of a segment as people read them, e.g. ``0:13.5 to 0:20.0``."""
-    start, end = (
-        format_time(seconds, decimals=1) for seconds in (segment.start_seconds, segment.end_seconds)
-    )
-    return f"{start} to {end}"
+    ends = segment.start_seconds, segment.end_seconds
+    return " to ".join(format_time(seconds, decimals=1) for seconds in ends)

@@ -9,33 +9,21 @@ import torch
 from jaxtyping import Float
 
 from stillseek.errors import UsageError
-from stillseek.features import (
-    VideoFeatures,
-)
+from stillseek.features import VideoFeatures
 from stillseek.files import as_path, refuse_url
-from stillseek.localize.arguments import (
-    check_cache,
-    check_localization,
-    check_type,
-)
+from stillseek.localize.arguments import check_cache, check_localization, check_type
 from stillseek.localize.encoding import Encoder
 from stillseek.localize.explanation import Explanation, explain
 from stillseek.localize.judgement import judge, scored
 from stillseek.localize.localization import Localization
 from stillseek.localize.query import EncodedQuery
-from stillseek.localize.query_image import (
-    Box,
-    Picture,
-)
+from stillseek.localize.query_image import Box, Picture
 from stillseek.localize.ranking import Ranking, search_each
 from stillseek.localize.unlike import likeness_logits, with_penalty
 from stillseek.localize.window_search import SearchMethod, checked_search, find_moments
 from stillseek.media.folder import find_videos
 from stillseek.models.calibration import penalties
-from stillseek.models.decoding import (
-    DecodeMethod,
-    boundary_probabilities,
-)
+from stillseek.models.decoding import DecodeMethod, boundary_probabilities
 from stillseek.models.evidence import unit
 from stillseek.models.matching import Matching
 from stillseek.tensors import LocalizerOutput

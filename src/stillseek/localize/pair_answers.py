@@ -1,12 +1,13 @@
 """The answers of many searches, and their table and records."""
 
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 
-from stillseek.files import MADE_BY, json_text, replacing, spreadsheet_cell
+from stillseek.files import MADE_BY, json_text, spreadsheet_cell
 from stillseek.localize.localization import Localization
 from stillseek.localize.pair_table import Pair
+from stillseek.localize.ranking import moment_cells, write_csv
+from stillseek.records import write_text_atomic
 
 _COLUMNS = (
     *("video", "image", "box", "label", "moment", "start_seconds", "end_seconds"),
@@ -54,23 +55,15 @@ def write_table(batch: Batch, path: Path) -> None:
     Raises:
         OSError: The file cannot be written.
     """
-    with replacing(path) as place, place.open("w", newline="", encoding="utf-8") as file:
-        table = csv.writer(file, lineterminator="\n")
-        table.writerow(_COLUMNS)
-        for answer in batch.answers:
-            pair, found = answer.pair, answer.found
-            box = None if pair.box is None else ",".join(map(str, pair.box))
-            label = None if pair.label is None else spreadsheet_cell(pair.label)
-            names = spreadsheet_cell(str(pair.video)), spreadsheet_cell(str(pair.image)), box, label
-            if found is None:
-                table.writerow((*names, *[None] * 6, spreadsheet_cell(answer.error or "")))
-                continue
-            is_found = None if found.found is None else str(found.found).lower()
-            for number, moment in enumerate(found.moments, start=1):
-                times = moment.start_seconds, moment.end_seconds, moment.score
-                table.writerow((*names, number, *times, found.presence, is_found, None))
-            if not found.moments:
-                table.writerow((*names, *[None] * 4, found.presence, is_found, None))
+    rows = []
+    for answer in batch.answers:
+        pair = answer.pair
+        box = None if pair.box is None else ",".join(map(str, pair.box))
+        names = [spreadsheet_cell(str(name or "")) for name in (pair.video, pair.image, pair.label)]
+        error = spreadsheet_cell(answer.error or "")
+        moments = [(None,) * 6] if answer.found is None else moment_cells(answer.found)
+        rows += [(*names[:2], box, names[2], *of_moment, error) for of_moment in moments]
+    write_csv(path, _COLUMNS, rows)
 
 
 def write_records(batch: Batch, path: Path) -> None:
@@ -88,6 +81,4 @@ def write_records(batch: Batch, path: Path) -> None:
         else:
             found = answer.found.to_json_dict()
             results.append({**{k: v for k, v in found.items() if k != "similarity"}, **about})
-    with replacing(path) as place:
-        text = json_text({"made_by": MADE_BY, "results": results}, indent=1)
-        place.write_text(text + "\n", encoding="utf-8")
+    write_text_atomic(path, json_text({"made_by": MADE_BY, "results": results}, indent=1) + "\n")

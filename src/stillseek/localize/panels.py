@@ -118,7 +118,7 @@ def draw_curve(
     )
     shade_moments(axes, moments)
     if true_segment is not None:
-        _mark_truth(axes, true_segment)
+        mark_truth(axes, true_segment, "true")
     axes.set_ylim(0, 1)
     axes.set_yticks([0, 0.5, 1])
     axes.set_ylabel("similarity", color=INK)
@@ -152,12 +152,12 @@ def shade_moments(axes: Axes, moments: Sequence[Moment]) -> None:
         )
 
 
-def _mark_truth(axes: Axes, true: Segment) -> None:
+def mark_truth(axes: Axes, true: Segment, label: str) -> None:
+    """Marks the annotated segment."""
     for seconds in (true.start_seconds, true.end_seconds):
         axes.axvline(seconds, color=INK, linewidth=1.2, linestyle=":")
-    axes.axvspan(
-        true.start_seconds, true.end_seconds, ymax=0.06, color=FAINT, linewidth=0, label="true"
-    )
+    ends = true.start_seconds, true.end_seconds
+    axes.axvspan(*ends, ymax=0.06, color=FAINT, linewidth=0, label=label)
 
 
 def draw_boundaries(axes: Axes, localization: Localization) -> None:
@@ -188,7 +188,5 @@ def draw_time_axis(axes: Axes, duration_seconds: float) -> None:
 
 def tick_seconds(duration_seconds: float, max_ticks: int = _MAX_TICKS) -> float:
     """The finest round interval that gives a readable number of ticks."""
-    for seconds in _TICK_SECONDS:
-        if duration_seconds / seconds <= max_ticks:
-            return float(seconds)
-    return duration_seconds / max_ticks
+    readable = (float(step) for step in _TICK_SECONDS if duration_seconds / step <= max_ticks)
+    return next(readable, duration_seconds / max_ticks)

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from stillseek.files import FIGURE_SUFFIXES
-from stillseek.localize.arguments import check_localization, check_true_segment, checked_output
+from stillseek.localize.arguments import check_localization, check_type, checked_output
 from stillseek.localize.filmstrip import filmstrip
 from stillseek.localize.localization import (
     Localization,
@@ -79,7 +79,7 @@ def plot_localization(
         OSError: The file can't be written.
     """
     check_localization("localization", localization)
-    check_true_segment(true_segment)
+    check_type("true_segment", true_segment, Segment | None, "a Segment, or None")
     path = checked_output(
         path,
         lambda place: Output(name="plot", path=place, suffixes=FIGURE_SUFFIXES),

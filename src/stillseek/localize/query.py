@@ -1,8 +1,9 @@
 """Query images as a head reads them: encoded once, asked of any number of windows."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float
@@ -12,10 +13,7 @@ from stillseek.features import QueryFeatures
 from stillseek.localize.query_image import Box, QueryImage
 from stillseek.localize.window_search import Scorer
 from stillseek.models.catalog import LocalizerModel
-from stillseek.models.head_outputs import (
-    at_least_float32,
-    segment_scores_output,
-)
+from stillseek.models.head_outputs import at_least_float32, segment_scores_output
 from stillseek.models.inputs import HeadPrecision
 from stillseek.models.onnx_session import OnnxModel
 from stillseek.models.sail import Sail
@@ -84,12 +82,10 @@ def _encode_one(
     boxes = torch.from_numpy(query.boxes)[None].float().to(device)
     region_mask = torch.ones(regions.shape[:2], dtype=torch.bool, device=device)
     global_feature = torch.from_numpy(query.global_feature)[None].float().to(device)
-    with inference():
-        image = (
-            head.encode_query(regions, boxes, region_mask, global_feature)
-            if isinstance(head, Sail)
-            else None
-        )
+    image = None
+    if isinstance(head, Sail):
+        with inference():
+            image = head.encode_query(regions, boxes, region_mask, global_feature)
 
     def score(
         clips: Float[Tensor, "window step clip_dim"], clip_mask: Bool[Tensor, "window step"]
@@ -115,40 +111,28 @@ def _encode_one(
 def _average(outputs: Sequence[LocalizerOutput]) -> LocalizerOutput:
     """One output from those of several queries for one video: means of what was scored."""
 
-    def mean(tensors: Sequence[Tensor]) -> Tensor:
+    def mean(tensors: Iterable[Tensor]) -> Tensor:
         return torch.stack([tensor.cpu().float() for tensor in tensors]).mean(dim=0)
 
-    mask = torch.ones_like(outputs[0].start_logits, dtype=torch.bool, device="cpu")
+    def means(parts: Iterable[object], *names: str) -> dict[str, Any]:
+        return {name: mean(getattr(part, name) for part in parts) for name in names}
+
+    def log_softmax(logits: Tensor) -> Tensor:
+        return at_least_float32(logits).log_softmax(dim=1)
+
     if outputs[0].stages:
         # Proposals know nothing of the query: those of all queries are the same, in one order.
         answers = [output.stages[-1] for output in outputs]
-        stage = SegmentScores(
-            segments=mean([answer.segments for answer in answers]),
-            logits=mean([answer.logits for answer in answers]),
-        )
+        stage = SegmentScores(**means(answers, "segments", "logits"))
+        mask = torch.ones_like(outputs[0].start_logits, dtype=torch.bool, device="cpu")
         return segment_scores_output((stage,), mask)
-    clip_logits = [output.clip_logits for output in outputs if output.clip_logits is not None]
-    if clip_logits:
-        output = LocalizerOutput(
-            start_logits=mean([output.start_logits for output in outputs]),
-            end_logits=mean([output.end_logits for output in outputs]),
-            clip_logits=mean(clip_logits),
+    if outputs[0].clip_logits is None:
+        return LocalizerOutput(
+            start_logits=mean(log_softmax(output.start_logits) for output in outputs),
+            end_logits=mean(log_softmax(output.end_logits) for output in outputs),
         )
-        evidence = [output.evidence for output in outputs if output.evidence is not None]
-        if not evidence:
-            return output
-        return replace(
-            output,
-            evidence=ClipEvidence(
-                similarity=mean([each.similarity for each in evidence]),
-                background=mean([each.background for each in evidence]),
-            ),
-        )
+    evidence = [output.evidence for output in outputs if output.evidence is not None]
     return LocalizerOutput(
-        start_logits=mean([_log_softmax(output.start_logits) for output in outputs]),
-        end_logits=mean([_log_softmax(output.end_logits) for output in outputs]),
+        **means(outputs, "start_logits", "end_logits", "clip_logits"),
+        evidence=ClipEvidence(**means(evidence, "similarity", "background")) if evidence else None,
     )
-
-
-def _log_softmax(logits: Tensor) -> Tensor:
-    return at_least_float32(logits).log_softmax(dim=1)

@@ -1,9 +1,8 @@
 """One picture, many videos: which of them show it, best first."""
 
 import csv
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from itertools import accumulate
 from pathlib import Path
 from typing import Literal
 
@@ -14,6 +13,8 @@ from stillseek.localize.localization import Localization
 from stillseek.outputs import Output
 
 RankedBy = Literal["presence", "similarity"]
+Progress = Callable[[float, float], None]
+"""Called with what is done, and with all."""
 
 _COLUMNS = (
     *("video", "rank", "moment", "start_seconds", "end_seconds"),
@@ -90,8 +91,8 @@ def rank(results: Sequence[Localization], failures: Sequence[FailedVideo] = ()) 
 
 def search_each(
     videos: Sequence[Path],
-    search: Callable[[Path, Callable[[float, float], None]], Localization],
-    on_progress: Callable[[float, float], None] | None,
+    search: Callable[[Path, Progress], Localization],
+    on_progress: Progress | None,
 ) -> Ranking:
     """Searches one video after the other; what cannot be read is told, and passed over.
 
@@ -100,23 +101,37 @@ def search_each(
         search: Searches one, and says the seconds that it has read and those in total.
         on_progress: Called with the bytes of the files that are done, and of all.
     """
-    # Bytes are known before any file is opened, and near enough to time.
-    sizes = [size_of(video) for video in videos]
-    all_bytes = sum(sizes)
     results, failures = [], []
-    for video, size, after in zip(videos, sizes, accumulate(sizes), strict=True):
-
-        def advance(read: float, seconds: float, size: int = size, after: int = after) -> None:
-            if on_progress is not None:
-                share = min(1.0, read / seconds) if seconds > 0 else 1.0
-                on_progress(after - size + size * share, all_bytes)
-
+    for video, advance in with_progress(videos, on_progress):
         try:
             results.append(search(video, advance))
         except (MediaError, UnusableFeaturesError) as error:
             failures.append(FailedVideo(video=video, error=str(error)))
-        advance(1.0, 1.0)
     return rank(results, failures)
+
+
+def with_progress(
+    videos: Iterable[Path], on_progress: Progress | None
+) -> Iterator[tuple[Path, Progress]]:
+    """Every video, with what to call with the seconds of it that are read, and those in total.
+
+    Args:
+        videos: The files.
+        on_progress: Called with the bytes of the files that are done, and of all.
+    """
+    # Bytes are known before any file is opened, and near enough to time.
+    sizes = [(video, _size_of(video)) for video in videos]
+    total, done = sum(size for _, size in sizes), 0
+    for video, size in sizes:
+
+        def advance(read: float, seconds: float, size: int = size, before: int = done) -> None:
+            if on_progress is not None:
+                share = min(1.0, read / seconds) if seconds > 0 else 1.0
+                on_progress(before + size * share, total)
+
+        yield video, advance
+        advance(1.0, 1.0)
+        done += size
 
 
 def table_output(path: Path, *, name: str = "csv") -> Output:
@@ -146,33 +161,36 @@ def write_ranking(ranking: Ranking, path: Path | str, *, overwrite: bool = False
     check_type("ranking", ranking, Ranking, "a Ranking, such as locate_many returns")
     inputs = [file for found in ranking.results for file in found.files]
     path = checked_output(path, table_output, inputs=inputs, overwrite=overwrite)
-    with (
-        replacing(path) as place,
-        place.open("w", newline="", encoding="utf-8") as file,
-    ):
-        table = csv.writer(file, lineterminator="\n")
-        table.writerow(_COLUMNS)
-        table.writerows(_rows(ranking))
+    rows = [
+        (spreadsheet_cell(str(found.video)), place, *cells)
+        for place, found in enumerate(ranking.results, start=1)
+        for cells in moment_cells(found)
+    ]
+    write_csv(path, _COLUMNS, rows)
 
 
-def _rows(ranking: Ranking) -> Iterator[tuple[object, ...]]:
-    """An empty cell where a value is None."""
-    for place, found in enumerate(ranking.results, start=1):
-        is_found = None if found.found is None else str(found.found).lower()
-        moments = [
-            (number, moment.start_seconds, moment.end_seconds, moment.score)
-            for number, moment in enumerate(found.moments, start=1)
-        ]
-        for of_moment in moments or [(None, None, None, None)]:
-            yield (spreadsheet_cell(str(found.video)), place, *of_moment, found.presence, is_found)
+def moment_cells(found: Localization) -> list[tuple[object, ...]]:
+    """A row a moment, or one without any: its number, times and score, presence, and found."""
+    is_found = None if found.found is None else str(found.found).lower()
+    moments = [
+        (number, moment.start_seconds, moment.end_seconds, moment.score)
+        for number, moment in enumerate(found.moments, start=1)
+    ]
+    return [(*of_moment, found.presence, is_found) for of_moment in moments or [(None,) * 4]]
+
+
+def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Writes a table in one step; an empty cell where a value is None."""
+    with replacing(path) as place, place.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file, lineterminator="\n").writerows([columns, *rows])
 
 
 def _peak(found: Localization) -> float:
     return 0.0 if found.similarity is None else float(found.similarity.values.max())
 
 
-def size_of(video: Path) -> int:
-    """Bytes of a file, at least 1, so that a share of all is one of something."""
+def _size_of(video: Path) -> int:
+    """At least 1, so that a share of all is one of something."""
     try:
         return max(1, video.stat().st_size)
     except OSError:

@@ -4,18 +4,14 @@ import os
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from stillseek.errors import MediaError, UsageError
 from stillseek.files import MADE_BY, REPORT_SUFFIXES, names_below, replacing, shown_name
-from stillseek.localize.arguments import (
-    check_localization,
-    check_true_segment,
-    check_type,
-    checked_output,
-)
+from stillseek.localize.arguments import check_localization, check_type, checked_output
 from stillseek.localize.localization import (
     Localization,
     format_score,
@@ -64,13 +60,8 @@ def write_report(
         OSError: The file can't be written.
     """
     check_localization("localization", localization)
-    check_true_segment(true_segment)
-    path = checked_output(
-        path,
-        lambda place: Output(name="report", path=place, suffixes=REPORT_SUFFIXES),
-        inputs=localization.files,
-        overwrite=overwrite,
-    )
+    check_type("true_segment", true_segment, Segment | None, "a Segment, or None")
+    path = checked_output(path, _output, inputs=localization.files, overwrite=overwrite)
     names = {localization.video: localization.video.name}
     room = Room(PAGE_BYTES)
     moments = _with_clips(localization, _moments(localization, room), room)
@@ -113,12 +104,8 @@ def write_ranking_report(ranking: Ranking, path: Path | str, *, overwrite: bool 
     check_type("ranking", ranking, Ranking, "a Ranking, such as locate_many returns")
     if not ranking.results:
         raise UsageError("there is no video to show; search videos that can be read")
-    path = checked_output(
-        path,
-        lambda place: Output(name="report", path=place, suffixes=REPORT_SUFFIXES),
-        inputs=[file for found in ranking.results for file in found.files],
-        overwrite=overwrite,
-    )
+    inputs = [file for found in ranking.results for file in found.files]
+    path = checked_output(path, _output, inputs=inputs, overwrite=overwrite)
     room = Room(PAGE_BYTES)
     page = _render(
         "ranking.html",
@@ -144,12 +131,8 @@ def write_batch_report(batch: Batch, path: Path | str, *, overwrite: bool = Fals
         OSError: The file can't be written.
     """
     pairs = [answer.pair for answer in batch.answers]
-    path = checked_output(
-        path,
-        lambda place: Output(name="report", path=place, suffixes=REPORT_SUFFIXES),
-        inputs=list({file for pair in pairs for file in (pair.video, pair.image)}),
-        overwrite=overwrite,
-    )
+    files = {file: file.name for pair in pairs for file in (pair.video, pair.image)}
+    path = checked_output(path, _output, inputs=files, overwrite=overwrite)
     of_query: dict[tuple[object, ...], list[Localization]] = {}
     for answer in batch.answers:
         if answer.found is not None:
@@ -158,7 +141,6 @@ def write_batch_report(batch: Batch, path: Path | str, *, overwrite: bool = Fals
     groups = [(str(label or ""), rank(found)) for (_, _, label), found in of_query.items()]
     found = [each for _, ranking in groups for each in ranking.results]
     num_videos = len({pair.video for pair in pairs})
-    files = {file: file.name for pair in pairs for file in (pair.video, pair.image)}
     page = _render(
         "ranking.html",
         title=f"{_count(len(of_query), 'picture')}, {_count(num_videos, 'video')}",
@@ -170,6 +152,10 @@ def write_batch_report(batch: Batch, path: Path | str, *, overwrite: bool = Fals
         place.write_text(page, encoding="utf-8")
 
 
+def _output(path: Path) -> Output:
+    return Output(name="report", path=path, suffixes=REPORT_SUFFIXES)
+
+
 def _render(template: str, **values: object) -> str:
     environment = Environment(
         loader=PackageLoader("stillseek.localize"), autoescape=True, undefined=StrictUndefined
@@ -179,35 +165,37 @@ def _render(template: str, **values: object) -> str:
 
 def _groups(groups: Sequence[tuple[str, Ranking]], room: Room) -> list[dict[str, object]]:
     """What is said and shown of every query; frames of all moments have room before any clip."""
-    names = names_below([found.video for _, ranking in groups for found in ranking.results])
-    shown: list[dict[str, object]] = []
-    moments: dict[int, list[dict[str, object]]] = {}
     results = [found for _, ranking in groups for found in ranking.results]
+    names = names_below([found.video for found in results])
     frames = Room(room.num_bytes // 2)
-    errors: dict[int, str] = {}
-    for place, found in enumerate(results):
-        try:
-            moments[place] = _moments(found, frames)
-        except MediaError as failure:
-            moments[place], errors[place] = [], _told(str(failure), [found], names)
+    videos = [_video(found, names, frames) for found in results]
     clips = Room(room.num_bytes // 2 + frames.num_bytes)
-    place = 0
-    for label, ranking in groups:
-        videos = []
-        for found in ranking.results:
-            videos.append(
-                {
-                    "name": shown_name(names[found.video]),
-                    "presence": _told(presence_in_words(found), [found], names),
-                    "is_absent": found.found is False,
-                    "moments": _with_clips(found, moments[place], clips),
-                    "error": errors.get(place),
-                }
-            )
-            place += 1
-        queries = _queries(ranking.results[0])
-        shown.append({"label": shown_name(label), "queries": queries, "videos": videos})
-    return shown
+    for found, video in zip(results, videos, strict=True):
+        video["moments"] = _with_clips(found, video["moments"], clips)
+    left = iter(videos)
+    return [
+        {
+            "label": shown_name(label),
+            "queries": _queries(ranking.results[0]),
+            "videos": [next(left) for _ in ranking.results],
+        }
+        for label, ranking in groups
+    ]
+
+
+def _video(found: Localization, names: dict[Path, str], room: Room) -> dict[str, Any]:
+    moments, error = [], None
+    try:
+        moments = _moments(found, room)
+    except MediaError as failure:
+        error = _told(str(failure), [found], names)
+    return {
+        "name": shown_name(names[found.video]),
+        "presence": _told(presence_in_words(found), [found], names),
+        "is_absent": found.found is False,
+        "moments": moments,
+        "error": error,
+    }
 
 
 def _moments(localization: Localization, room: Room) -> list[dict[str, object]]:

@@ -16,21 +16,27 @@ import numpy as np
 
 from stillseek.errors import MediaError, UnusableFeaturesError, UsageError
 from stillseek.features.store.content_address import content_hash
-from stillseek.files import MADE_BY, json_text, replacing
+from stillseek.files import MADE_BY, json_text
 from stillseek.localize.arguments import check_type, check_whole
 from stillseek.localize.localization import Localization, Similarity
 from stillseek.localize.localizer import Localizer
 from stillseek.localize.pair_answers import Answer, Batch, write_records, write_table
 from stillseek.localize.pair_table import Pair
 from stillseek.localize.query import EncodedQuery
-from stillseek.localize.ranking import size_of
+from stillseek.localize.ranking import Progress, with_progress
 from stillseek.localize.report import write_batch_report
 from stillseek.outputs import Output, check_outputs
+from stillseek.records import write_text_atomic
 from stillseek.timeline import Moment
 
 TABLE, RECORDS, REPORT = "results.csv", "results.json", "report.html"
 _ANSWERS, _FEATURES = "answers", "features"
 _BAD_FILE = (MediaError, UnusableFeaturesError)
+# Of an answer, as it is in the file.
+_KEPT = (
+    *("recipe", "fingerprint", "model", "duration_seconds"),
+    *("presence", "threshold", "uncalibrated"),
+)
 
 
 def features_of(out: Path) -> Path:
@@ -101,32 +107,21 @@ class _Run:
         self.num_kept = 0
 
     def answers(
-        self, pairs: Sequence[Pair], on_progress: Callable[[float, float], None] | None
+        self, pairs: Sequence[Pair], on_progress: Progress | None
     ) -> Iterator[tuple[Pair, Answer]]:
         """Every pair with its answer, video by video."""
         of_video: dict[Path, list[Pair]] = defaultdict(list)
         for pair in dict.fromkeys(pairs):
             of_video[pair.video].append(pair)
-        sizes = {video: size_of(video) for video in of_video}
-        total, done = sum(sizes.values()), 0
-        for video, asked in of_video.items():
-
-            def advance(
-                read: float, seconds: float, video: Path = video, before: int = done
-            ) -> None:
-                if on_progress is not None:
-                    share = min(1.0, read / seconds) if seconds > 0 else 1.0
-                    on_progress(before + sizes[video] * share, total)
-
+        for video, advance in with_progress(of_video, on_progress):
+            asked = of_video[video]
             try:
                 yield from self._of_video(video, asked, advance)
             except _BAD_FILE as error:
                 yield from ((pair, Answer(pair=pair, error=str(error))) for pair in asked)
-            advance(1.0, 1.0)
-            done += sizes[video]
 
     def _of_video(
-        self, video: Path, pairs: Sequence[Pair], advance: Callable[[float, float], None]
+        self, video: Path, pairs: Sequence[Pair], advance: Progress
     ) -> Iterator[tuple[Pair, Answer]]:
         """Answers about one video; it is opened before the first one, or not at all."""
         content = content_hash(video)
@@ -182,8 +177,7 @@ def _keep(found: Localization, place: Path) -> None:
         "threshold": found.threshold,
         **found.to_json_dict(),
     }
-    with replacing(place) as temporary:
-        temporary.write_text(json_text(record), encoding="utf-8")
+    write_text_atomic(place, json_text(record))
 
 
 def _kept(place: Path, pair: Pair) -> Localization | None:
@@ -195,13 +189,7 @@ def _kept(place: Path, pair: Pair) -> Localization | None:
             video=pair.video,
             images=(pair.image,),
             boxes=(pair.box,),
-            recipe=record["recipe"],
-            fingerprint=record["fingerprint"],
-            model=record["model"],
-            duration_seconds=record["duration_seconds"],
-            presence=record["presence"],
-            threshold=record["threshold"],
-            uncalibrated=record["uncalibrated"],
+            **{name: record[name] for name in _KEPT},
             similarity=None if curve is None else _curve_of(curve),
             moments=tuple(Moment(**moment) for moment in record["moments"]),
             steps=(),

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from stillseek.localize.window_search import Scorer
+from stillseek.localize.window_search import Scorer, look_at_all
 from stillseek.models.head_outputs import segment_scores_output
 from stillseek.tensors import LocalizerOutput
 
@@ -16,10 +16,9 @@ def likeness_logits(
     likeness: Scorer, clips: Float[np.ndarray, "clip clip_dim"]
 ) -> Float[np.ndarray, " clip"]:
     """How like the pictures every clip of a video of any length is, in log odds."""
-    every = torch.from_numpy(clips)[None]
-    output = likeness(every, torch.ones(every.shape[:2], dtype=torch.bool))
-    assert output.clip_logits is not None
-    return output.clip_logits[0].double().numpy()
+    logits = look_at_all(likeness, clips).clip_logits
+    assert logits is not None
+    return logits[0].double().numpy()
 
 
 def with_penalty(score: Scorer) -> Scorer:

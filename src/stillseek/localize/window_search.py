@@ -98,14 +98,14 @@ def find_moments(
         found = _scan(score, clips, top, max_steps)
     elif output.clip_logits is not None and certainty is not None:
         found = _near_peaks(score, clips, certainty, _shortest(clips, grid, max_steps), top)
-        found = found or _places(score, clips, top)  # nothing is shown at all
+        found = found or _places(score, clips, whole, top)  # nothing is shown at all
     elif output.clip_logits is not None:
-        found = _places(score, clips, top)  # such a head looks at each clip as it is
+        found = _places(score, clips, whole, top)  # such a head looks at each clip as it is
     else:
         if similar is None:
             candidates = _decode(output, [whole], method, top, max_steps)[0]
         else:
-            candidates = _places(similar, clips, top)
+            candidates = _places(similar, clips, whole, top)
         found = _look_closer(score, clips, candidates, _shortest(clips, grid, max_steps), max_steps)
     moments = []
     for each in found:
@@ -136,11 +136,18 @@ def checked_search(
     return search
 
 
-def _places(score: Scorer, clips: Float[np.ndarray, "clip clip_dim"], top: int) -> list[_Found]:
-    """Moments of a head that scores clips, at full resolution."""
+def look_at_all(score: Scorer, clips: Float[np.ndarray, "clip clip_dim"]) -> LocalizerOutput:
+    """What a head says to one window of all the clips."""
     every = torch.from_numpy(clips)[None]
-    output = score(every, torch.ones(every.shape[:2], dtype=torch.bool))
-    return _decode(output, [range(len(clips))], "joint", top, max_steps=None)[0]
+    return score(every, torch.ones(every.shape[:2], dtype=torch.bool))
+
+
+def _places(
+    score: Scorer, clips: Float[np.ndarray, "clip clip_dim"], window: range, top: int
+) -> list[_Found]:
+    """Moments of a head that scores clips, at full resolution."""
+    output = look_at_all(score, clips[window.start : window.stop])
+    return _decode(output, [window], "joint", top, max_steps=None)[0]
 
 
 def _look_closer(
@@ -199,9 +206,7 @@ def _moment_at(
     peak: int, score: Scorer, clips: Float[np.ndarray, "clip clip_dim"], window: range
 ) -> Segment:
     """The moment in a window that holds the peak; the best one where none does."""
-    every = torch.from_numpy(clips[window.start : window.stop])[None]
-    output = score(every, torch.ones(every.shape[:2], dtype=torch.bool))
-    looks = _decode(output, [window], "joint", _LOOKS, max_steps=None)[0]
+    looks = _places(score, clips, window, _LOOKS)
     holding = (s.segment for s in looks if s.segment.start_seconds <= peak < s.segment.end_seconds)
     return next(holding, looks[0].segment if looks else _clip(peak))
 
