@@ -47,6 +47,11 @@ def shown_name(name: str) -> str:
     return _NO_TEXT.sub("\ufffd", safe_name(name))
 
 
+def counted(number: int, one: str, several: str | None = None) -> str:
+    """A number of things, such as "1 video", "2 videos", "3 entries"."""
+    return f"{number} {one if number == 1 else several or f'{one}s'}"
+
+
 def spreadsheet_cell(text: str) -> str:
     """A text that no reader of tables takes for lines, commands or a formula."""
     cell = shown_name(text)

@@ -1,11 +1,44 @@
+import json
+from collections.abc import Callable
 from pathlib import Path
+from shutil import copytree
 
 import pytest
 from samples import make_sample
 
+from stillseek.cli.app import main
 from stillseek.data.manifest import write_manifest
 from stillseek.data.sample import Sample, Split
 from stillseek.timeline import Segment
+
+
+@pytest.fixture
+def run(capsys) -> Callable[..., str]:
+    """Runs a command line that works; gives what it prints, and complaints only where it may."""
+
+    def run(*words: object, may_complain: bool = False) -> str:
+        capsys.readouterr()
+        code = main([*map(str, words)])
+        printed = capsys.readouterr()
+        assert code == 0, printed.err
+        assert may_complain or printed.err == ""
+        return printed.out
+
+    return run
+
+
+@pytest.fixture
+def refused(capsys) -> Callable[..., str]:
+    """Runs a command line that is refused in one line; gives the line, without its ``error:``."""
+
+    def refused(*words: object, code: int = 2) -> str:
+        capsys.readouterr()
+        assert main([*map(str, words)]) == code
+        printed = capsys.readouterr()
+        assert (printed.out, printed.err.count("\n"), printed.err[:7]) == ("", 1, "error: ")
+        return printed.err[7:-1]
+
+    return refused
 
 
 def sample(split: Split, number: int, label: str, video: str, query: str, **fields) -> Sample:
@@ -35,9 +68,43 @@ def command(search: list[str], small_head: Path) -> list[str]:
 
 
 @pytest.fixture
-def dataset(write_clip, tmp_path: Path) -> Path:
+def write_annotations(tmp_path: Path) -> Callable[[float, dict], Path]:
+    """Writes ActivityNet's file of videos, each with a label and the segments that show it."""
+
+    def write(seconds: float, videos: dict[str, tuple[str, list[list[float]]]]) -> Path:
+        classes = ["Root", *sorted({label for label, _ in videos.values()})]
+        nodes = [
+            {"nodeId": number, "nodeName": name, "parentId": 0 if number else None}
+            for number, name in enumerate(classes)
+        ]
+        database = {
+            name: {
+                "duration": seconds,
+                "subset": "training",
+                "annotations": [{"segment": segment, "label": label} for segment in segments],
+            }
+            for name, (label, segments) in videos.items()
+        }
+        path = tmp_path / "activity_net.json"
+        value = {"version": "VERSION 1.3", "taxonomy": nodes, "database": database}
+        path.write_text(json.dumps(value))
+        return path
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory) -> Path:
+    """What is the same in every test is made by the first, and copied by the others."""
+    return tmp_path_factory.mktemp("made-once")
+
+
+@pytest.fixture
+def dataset(made_once: Path, write_clip, tmp_path: Path) -> Path:
     """Four videos a split: two of each of two classes; the first asks for both of them."""
-    folder = tmp_path / "dataset"
+    folder, made = tmp_path / "dataset", made_once / "dataset"
+    if made.exists():
+        return Path(copytree(made, folder))
     samples = []
     for place, split in enumerate(("train", "validation", "test")):
         for number, video in enumerate(("a1", "a2", "b1", "b2")):
@@ -56,4 +123,17 @@ def dataset(write_clip, tmp_path: Path) -> Path:
         sample(split, 6, "a", "a2", "a1", query_seconds=3.0) for split in ("validation", "test")
     ]
     write_manifest(folder, samples, source="test", seed=0, settings={})
+    copytree(folder, made)
     return folder
+
+
+@pytest.fixture
+def places(use_small_recipe, dataset: Path, made_once: Path, tmp_path: Path, run) -> list[str]:
+    """The data set and a store with its features, as options."""
+    store, made = tmp_path / "store", made_once / "store"
+    if made.exists():
+        copytree(made, store)
+    else:
+        run("extract", "--dataset", dataset, "--out", store)
+        copytree(store, made)
+    return ["--dataset", str(dataset), "--store", str(store)]

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from stillseek.cli.app import main
+from stillseek.data.manifest import read_manifest
+from stillseek.errors import MediaError
 from stillseek.features import (
     FeatureStore,
     QueryFeatures,
@@ -19,10 +21,13 @@ from stillseek.synthetic.rendered import rendered_dataset as rendered
 from stillseek.synthetic.rendered.rendered_dataset import RenderedConfig
 from stillseek.timeline import ClipGrid
 
+WITHOUT = (
+    "note their hashes where they are, with: stillseek dataset upgrade %s; then features in a "
+    "store are enough (--store DIR)"
+)
 
-def test_render_passes_its_settings_on_and_counts(tmp_path, dataset, monkeypatch, capsys) -> None:
-    from stillseek.data.manifest import read_manifest
 
+def test_render_passes_its_settings_on_and_counts(tmp_path, dataset, monkeypatch, run) -> None:
     calls = []
 
     def render(folder, config, *, workers, on_progress):
@@ -34,11 +39,10 @@ def test_render_passes_its_settings_on_and_counts(tmp_path, dataset, monkeypatch
     out = tmp_path / "made"
 
     words = ["--seed", "3", "--train-videos", "7", "--two-targets-share", "0.25", "--workers", "1"]
-    assert main(["dataset", "render", str(out), *words]) == 0
+    told = run("dataset", "render", out, *words)
 
-    config = RenderedConfig(seed=3, train_videos=7, two_targets_share=0.25)
-    assert calls == [(out, config, 1)]
-    assert capsys.readouterr() == (f"{out}: 17 samples (6 test, 5 train, 6 validation)\n", "")
+    assert calls == [(out, RenderedConfig(seed=3, train_videos=7, two_targets_share=0.25), 1)]
+    assert told == f"{out}: 17 samples (6 test, 5 train, 6 validation)\n"
 
 
 @pytest.mark.parametrize(
@@ -54,22 +58,17 @@ def test_render_passes_its_settings_on_and_counts(tmp_path, dataset, monkeypatch
         (["--workers", "0"], "workers must be at least 1, got 0"),
     ],
 )
-def test_wrong_settings_exit_with_2(words, message, tmp_path, capsys) -> None:
-    assert main(["dataset", "render", str(tmp_path / "made"), *words]) == 2
-
-    captured = capsys.readouterr()
-    assert captured.err.count("\n") == 1
-    assert message in captured.err
+def test_wrong_settings_exit_with_2(words, message, tmp_path, refused) -> None:
+    assert message in refused("dataset", "render", tmp_path / "made", *words)
     assert not (tmp_path / "made").exists()
 
 
 def test_check_finds_what_extract_has_not_made_yet(
-    use_small_recipe, small_recipe, dataset, tmp_path, capsys
+    use_small_recipe, small_recipe, dataset, tmp_path, run, capsys
 ) -> None:
     store = tmp_path / "store"
     command = ["dataset", "check", str(dataset), "--store", str(store)]
-    assert main(["dataset", "check", str(dataset)]) == 0
-    assert capsys.readouterr() == (f"{dataset}: 17 samples, 12 files: all there\n", "")
+    assert run("dataset", "check", dataset) == f"{dataset}: 17 samples, 12 files: all there\n"
 
     # A store in which nothing could be kept yet.
     (store / "logs").mkdir(parents=True)
@@ -91,13 +90,16 @@ def test_check_finds_what_extract_has_not_made_yet(
         f"stillseek extract --dataset {dataset} --out {store} --recipe pocket",
     ]
 
-    assert main(["extract", "--dataset", str(dataset), "--out", str(store)]) == 0
-    assert main([*command, "--recipe", "pocket"]) == 0
-    capsys.readouterr()
+    run("extract", "--dataset", dataset, "--out", store)
+    run(*command, "--recipe", "pocket")
     (dataset / "videos/test-a1.mp4").unlink()
-    assert main([*command, "--recipe", "pocket"]) == 0
     away = "12 files (1 not here, and known by hash)"
-    assert capsys.readouterr().out.endswith(f"17 samples, {away}, {entries}: all there\n")
+    told = run(*command, "--recipe", "pocket")
+    assert told.endswith(f"17 samples, {away}, {entries}: all there\n")
+    assert main(["dataset", "check", str(dataset)]) == 1
+    told = capsys.readouterr()
+    assert told.out.endswith(": 1 problem\n")
+    assert told.err.splitlines()[-1] == f"put back what is not there; or {WITHOUT % dataset}"
     (dataset / "file_hashes.jsonl").unlink()
     assert main([*command, "--json"]) == 1
     found = json.loads(capsys.readouterr().out)
@@ -105,13 +107,8 @@ def test_check_finds_what_extract_has_not_made_yet(
     assert found["fingerprint"] == small_recipe.fingerprint
     (held,) = found["recipes"]
     assert (held["recipe"], held["videos"], held["queries"]) == ("pocket", 12, count - 12)
-    assert found["problems"] == [
-        {
-            "kind": "file",
-            "path": str(dataset / "videos/test-a1.mp4"),
-            "message": "there is no such file",
-        }
-    ]
+    gone, message = str(dataset / "videos/test-a1.mp4"), "there is no such file"
+    assert found["problems"] == [{"kind": "file", "path": gone, "message": message}]
 
 
 def fill(store, dataset, recipe: str, fingerprint: str, *, queries: bool = True) -> None:
@@ -143,22 +140,18 @@ def no_recipe_loads(monkeypatch) -> None:
 
 
 @pytest.mark.usefixtures("no_recipe_loads")
-def test_check_looks_for_the_recipe_that_the_store_holds(dataset, tmp_path, capsys) -> None:
+def test_check_looks_for_the_recipe_that_the_store_holds(dataset, tmp_path, run, refused) -> None:
     store, count = tmp_path / "store", len(list_queries(dataset))
-    command = ["dataset", "check", str(dataset), "--store", str(store)]
+    command = ["dataset", "check", dataset, "--store", store]
     fill(store, dataset, "mobilenet", "a1" * 32)
-
-    assert main(command) == 0
 
     held = f"{store}: features of mobilenet ({'a1' * 8}): 12 videos, {count} queries"
     entries = f"{12 + count} entries of recipe mobilenet ({'a1' * 8})"
-    lines = f"{held}\n{dataset}: 17 samples, 12 files, {entries}: all there\n"
-    assert capsys.readouterr() == (lines, "")
+    assert run(*command) == f"{held}\n{dataset}: 17 samples, 12 files, {entries}: all there\n"
 
     fill(store, dataset, "hub:dinov2-small", "b2" * 32, queries=False)
-    assert main(command) == 2
-    (error,) = capsys.readouterr().err.splitlines()
-    assert error.startswith(f"error: the store {store} has features of ")
+    error = refused(*command)
+    assert error.startswith(f"the store {store} has features of ")
     assert f"hub:dinov2-small ({'b2' * 8}): 12 videos, 0 queries" in error
     assert error.endswith("; say which to check with --recipe NAME, and its options")
 
@@ -194,37 +187,34 @@ def test_like_problems_stand_together_without_long_hashes(dataset, tmp_path, cap
 
 
 def list_queries(dataset) -> set[tuple[str | None, float | None]]:
-    from stillseek.data.manifest import read_manifest
-
     samples = read_manifest(dataset).samples
     return {(sample.query_video_id, sample.query_seconds) for sample in samples}
 
 
-def test_check_needs_a_store_for_a_recipe(dataset, capsys) -> None:
-    assert main(["dataset", "check", str(dataset), "--recipe", "pocket"]) == 2
-    assert "give --store DIR too" in capsys.readouterr().err
-
-
-def test_upgrade_notes_what_is_here_and_check_compares_it(dataset, tmp_path, capsys) -> None:
+def test_upgrade_notes_what_is_here_and_check_compares_it(
+    dataset, tmp_path, run, refused, capsys
+) -> None:
     videos, hashes = dataset / "videos", dataset / "file_hashes.jsonl"
     whole = hashes.read_bytes()
     hashes.unlink()  # as of a data set of before
     away = (videos / "test-a1.mp4").replace(tmp_path / "test-a1.mp4")
 
-    def upgrade(*words: str) -> str:
-        assert main(["dataset", "upgrade", str(dataset), *words]) == 0
-        return capsys.readouterr().out
+    upgrade, away_still = ["dataset", "upgrade", dataset], "1 not noted, as it is not here"
 
-    assert upgrade() == f"{dataset}: 11 files noted now, 0 before; 1 not noted, as it is not here\n"
-    assert upgrade() == f"{dataset}: 0 files noted now, 11 before; 1 not noted, as it is not here\n"
+    assert run(*upgrade) == f"{dataset}: 11 files noted now, 0 before; {away_still}\n"
+    assert run(*upgrade) == f"{dataset}: 0 files noted now, 11 before; {away_still}\n"
     away.replace(videos / "test-a1.mp4")
-    assert upgrade() == f"{dataset}: 1 file noted now, 11 before\n"
+    assert run(*upgrade) == f"{dataset}: 1 file noted now, 11 before\n"
     assert hashes.read_bytes() == whole
 
     other = videos / "test-a2.mp4"
     other.write_bytes((videos / "test-a1.mp4").read_bytes())
-    assert main(["dataset", "check", str(dataset)]) == 1
-    assert capsys.readouterr().err.splitlines() == [
+    # Features of the file that was there are missing, too: extract would not make them.
+    fill(tmp_path / "store", dataset, "mobilenet", "a1" * 32)
+    assert main(["dataset", "check", str(dataset), "--store", str(tmp_path / "store")]) == 1
+    told = [line for line in capsys.readouterr().err.splitlines() if "features" not in line]
+    told.remove("error: not in the store: 2 entries:")
+    assert told == [
         "error: changed since the data set was made: 1 file:",
         f"error:   {other}: hash {content_hash(other)[:16]}... in place of "
         f"{re.search(rb'test-a2.*sha256.: .(.{16})', whole)[1].decode()}...",
@@ -232,46 +222,49 @@ def test_upgrade_notes_what_is_here_and_check_compares_it(dataset, tmp_path, cap
         f"there, take their hashes with: stillseek dataset upgrade {dataset} --again",
     ]
     other.write_bytes(b"short")
-    assert main(["dataset", "upgrade", str(dataset)]) == 1
-    assert re.match(rf"error: {other} has 5 bytes, and had \d+ ", capsys.readouterr().err)
-    assert upgrade("--again") == f"{dataset}: 1 file noted now, 11 before\n"
+    assert re.match(rf"{other} has 5 bytes, and had \d+ ", refused(*upgrade, code=1))
+    assert run(*upgrade, "--again") == f"{dataset}: 1 file noted now, 11 before\n"
 
 
-def test_sheet_draws_a_picture_of_the_videos(dataset, tmp_path, capsys) -> None:
+def test_upgrade_tells_files_that_it_cannot_read(dataset, monkeypatch, capsys) -> None:
+    (dataset / "file_hashes.jsonl").unlink()
+    unread = dataset / "videos/test-a2.mp4"
+
+    def read(path: Path) -> str:
+        if path == unread:
+            raise MediaError("no luck")
+        return content_hash(path)
+
+    monkeypatch.setattr("stillseek.data.file_hashes.content_hash", read)
+
+    assert main(["dataset", "upgrade", str(dataset)]) == 0
+    assert capsys.readouterr() == (
+        f"{dataset}: 11 files noted now, 0 before; 1 not noted, as it cannot be read\n",
+        f"warning: cannot read {unread}; check its rights\n",
+    )
+
+
+def test_sheet_draws_a_picture_of_the_videos(dataset, tmp_path, run, refused) -> None:
     out = tmp_path / "sheet.png"
+    command = ["dataset", "sheet", dataset, "--out", out, "--videos"]
 
-    assert main(["dataset", "sheet", str(dataset), "--out", str(out), "--videos", "3"]) == 0
-
-    assert capsys.readouterr() == (f"wrote {out}: 3 videos\n", "")
+    assert refused(*command, "0") == "a sheet needs at least 1 video, got 0"
+    assert not out.exists()
+    assert run(*command, "3") == f"wrote {out}: 3 videos\n"
     assert read_image(out).shape == (3 * 146, 15 * 148 + 12, 3)
 
 
-def test_a_sheet_of_no_videos_exits_with_2(dataset, tmp_path, capsys) -> None:
-    out = tmp_path / "sheet.png"
-
-    assert main(["dataset", "sheet", str(dataset), "--out", str(out), "--videos", "0"]) == 2
-
-    assert capsys.readouterr() == ("", "error: a sheet needs at least 1 video, got 0\n")
-    assert not out.exists()
-
-
-def test_check_says_where_there_is_no_data_set_or_store(
-    dataset: Path, tmp_path: Path, capsys
-) -> None:
+def test_check_says_where_there_is_no_data_set_or_store(dataset, tmp_path, refused) -> None:
     for words, code, message in (
-        ([str(tmp_path)], 1, f"{tmp_path} is no data set; expected a folder with manifest.json, "),
+        ([tmp_path], 1, f"{tmp_path} is no data set; expected a folder with manifest.json, "),
         (["https://host/ds"], 2, "the data set https://host/ds is a URL; give a path on this "),
         (
-            [str(dataset), "--store", str(tmp_path / "no")],
+            [dataset, "--store", tmp_path / "no"],
             2,
             f"there is no store at {tmp_path / 'no'}; give the folder that extract wrote to",
         ),
     ):
-        assert main(["dataset", "check", *words]) == code
-        captured = capsys.readouterr()
-        assert captured.out == ""
-        assert captured.err.startswith(f"error: {message}")
-        assert captured.err.count("\n") == 1
+        assert refused("dataset", "check", *words, code=code).startswith(message)
 
 
 def test_extract_says_which_video_was_changed(use_small_recipe, dataset, tmp_path, capsys) -> None:

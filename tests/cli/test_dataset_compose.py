@@ -8,12 +8,8 @@ from PIL import Image
 from stillseek.cli.app import main
 from stillseek.data.manifest import read_manifest
 
-_SPLIT = {
-    "train": ["a", "b"],
-    "val": ["c", "d"],
-    "test": ["e", "f"],
-    "similar": {"first": ["a", "b", "e"], "second": ["c", "d"]},
-}
+_SPLIT = {"train": ["a", "b"], "val": ["c", "d"], "test": ["e", "f"]}
+_SIMILAR = {"similar": {"first": ["a", "b", "e"], "second": ["c", "d"]}}
 _SMALL = [
     *("--train-videos", "1", "--seen-videos", "0", "--validation-videos", "1"),
     *("--test-videos", "2", "--two-targets-share", "0", "--width", "80", "--height", "64"),
@@ -35,17 +31,9 @@ def photographs(tmp_path):
     return folder
 
 
-@pytest.fixture
-def class_split(tmp_path):
-    path = tmp_path / "split.json"
-    path.write_text(json.dumps(_SPLIT))
-    return path
-
-
-def test_compose_makes_a_data_set_and_says_what_is_missing(
-    photographs, class_split, tmp_path, capsys
-) -> None:
-    out = tmp_path / "made"
+def test_compose_makes_a_data_set_and_says_what_is_missing(photographs, tmp_path, capsys) -> None:
+    out, class_split = tmp_path / "made", tmp_path / "split.json"
+    class_split.write_text(json.dumps(_SPLIT | _SIMILAR))
     (photographs / "a/broken.jpg").write_bytes(b"no image")
     Image.new("RGB", (97, 67)).save(photographs / "cover.png")
     words = ["--out", str(out), "--class-split", str(class_split), *_SMALL]
@@ -57,7 +45,7 @@ def test_compose_makes_a_data_set_and_says_what_is_missing(
     # Beside its sibling, the only other class, nothing similar can be asked; "f" has no sibling.
     assert captured.out == (
         f"{out}: {len(samples)} samples (6 test, 1 train, 2 validation) of 30 photographs; left "
-        "out: 1 images unreadable or too small, 1 in no class folder, 0 near-duplicates of other "
+        "out: 1 image unreadable or too small, 1 in no class folder, 0 near-duplicates of other "
         "classes; Simple queries that could not be: 2 train, 1 validation, 2 test; Difficult "
         "queries that could not be: 2 train, 2 validation, 2 test\n"
     )
@@ -78,13 +66,13 @@ def test_compose_makes_a_data_set_and_says_what_is_missing(
     ],
 )
 def test_difficult_queries_want_similar_classes(
-    number, missing, photographs, tmp_path, capsys
+    number, missing, photographs, tmp_path, run
 ) -> None:
-    words = ["--out", str(tmp_path / "made"), *_SMALL, "--difficult-queries", number]
+    words = ["--out", tmp_path / "made", *_SMALL, "--difficult-queries", number]
 
-    assert main(["dataset", "compose", str(photographs), *words]) == 0
+    told = run("dataset", "compose", photographs, *words)
 
-    assert capsys.readouterr().out.endswith(f"; Difficult queries that could not be: {missing}\n")
+    assert told.endswith(f"; Difficult queries that could not be: {missing}\n")
 
 
 @pytest.mark.parametrize(
@@ -93,34 +81,20 @@ def test_difficult_queries_want_similar_classes(
         (["--fps", "5"], 2, "Unknown option: --fps"),
         (["--query-share", "2"], 2, "query_share must be between 0 and 1, got 2.0"),
         (["--class-split", "missing.json"], 1, "cannot read missing.json"),
+        (["--workers", "0"], 2, "workers must be at least 1, got 0"),
+        (["--workers", "-1"], 2, "workers must be at least 1, got -1"),
     ],
 )
-def test_wrong_usage_is_one_line(words, code, message, photographs, tmp_path, capsys) -> None:
+def test_wrong_usage_is_one_line(words, code, message, photographs, tmp_path, refused) -> None:
     out = tmp_path / "made"
 
-    assert main(["dataset", "compose", str(photographs), "--out", str(out), *words]) == code
-
-    captured = capsys.readouterr()
-    assert captured.err.count("\n") == 1
-    assert message in captured.err
+    assert message in refused("dataset", "compose", photographs, "--out", out, *words, code=code)
     assert not out.exists()
 
 
-def test_a_folder_without_classes_exits_with_1(tmp_path, capsys) -> None:
+def test_a_folder_without_classes_exits_with_1(tmp_path, refused) -> None:
     (tmp_path / "photographs").mkdir()
-    words = [str(tmp_path / "photographs"), "--out", str(tmp_path / "made")]
+    words = [tmp_path / "photographs", "--out", tmp_path / "made"]
 
-    assert main(["dataset", "compose", *words]) == 1
-
-    assert "has no classes, no image at all; expected FOLDER/CLASS" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("workers", ["0", "-1"])
-def test_fewer_than_one_worker_exits_with_2(workers, photographs, tmp_path, capsys) -> None:
-    out = tmp_path / "made"
-    words = ["--out", str(out), "--workers", workers]
-
-    assert main(["dataset", "compose", str(photographs), *words]) == 2
-
-    assert capsys.readouterr() == ("", f"error: workers must be at least 1, got {workers}\n")
-    assert not out.exists()
+    message = "has no classes, no image at all; expected FOLDER/CLASS"
+    assert message in refused("dataset", "compose", *words, code=1)

@@ -4,7 +4,6 @@ import pytest
 from PIL import Image
 
 from stillseek.cli import demo
-from stillseek.cli.app import main
 from stillseek.media import probe
 from stillseek.synthetic.rendered.rendered_dataset import RenderedConfig
 from stillseek.synthetic.rendered.streams import Scene, Stream, class_split
@@ -29,46 +28,46 @@ def test_streams_show_one_unseen_activity_in_two_videos() -> None:
     assert demo._draw_streams(0) == demo._draw_streams(0)
 
 
-@pytest.mark.usefixtures("use_small_recipe")
-def test_demo_renders_searches_and_shows(small_head, tmp_path, monkeypatch, capsys) -> None:
+@pytest.fixture
+def activity(monkeypatch):
+    """What three short streams show from their second 2 on."""
     activity = class_split(RenderedConfig().seed).test[0]
-    scenes = (Scene(Segment(0.0, 2.0), None), Scene(Segment(2.0, 5.0), activity))
-    streams = [Stream(name, (3, k), 5.0, scenes, (1,)) for k, name in enumerate("abc")]
+    scenes = (Scene(Segment(0.0, 2.0), None), Scene(Segment(2.0, 4.0), activity))
+    streams = [Stream(name, (3, k), 4.0, scenes, (1,)) for k, name in enumerate("abc")]
     monkeypatch.setattr(demo, "_draw_streams", lambda seed: tuple(streams))
+    return activity
+
+
+@pytest.mark.usefixtures("use_small_recipe")
+def test_demo_renders_searches_and_shows(activity, small_head, tmp_path, run) -> None:
     out = tmp_path / "out"
 
-    assert main(["demo", "--out", str(out), "--checkpoint", str(small_head)]) == 0
+    lines = run("demo", "--out", out, "--checkpoint", small_head).splitlines()
 
-    lines = capsys.readouterr().out.splitlines()
     assert lines[0] == f"rendering {out / 'video.mp4'}: somewhere in it happens {activity.name!r}"
     assert lines[2].startswith("found  0:0")
-    assert lines[3] == "true   0:02.0 to 0:05.0"
+    assert lines[3] == "true   0:02.0 to 0:04.0"
     assert 0 <= float(lines[4].removeprefix("IoU    ")) <= 1
-    assert (
-        lines[5] == "presence is not known: recipe pocket has no calibration; recipe lite has one"
-    )
-    assert lines[6] == f"wrote {out / 'plot.png'} and {out / 'report.html'}"
-    assert probe(out / "video.mp4").duration_seconds == pytest.approx(5.0)
+    assert lines[5:] == [
+        "presence is not known: recipe pocket has no calibration; recipe lite has one",
+        f"wrote {out / 'plot.png'} and {out / 'report.html'}",
+    ]
+    assert probe(out / "video.mp4").duration_seconds == pytest.approx(4.0)
     with Image.open(out / "query.png") as picture:
         assert picture.size == (probe(out / "video.mp4").width, probe(out / "video.mp4").height)
-    assert "The true segment is 0:02.0 to 0:05.0" in (out / "report.html").read_text()
+    assert "The true segment is 0:02.0 to 0:04.0" in (out / "report.html").read_text()
 
 
-def test_presence_is_said_for_both_pictures(tmp_path, monkeypatch, capsys) -> None:
-    activity = class_split(RenderedConfig().seed).test[0]
-    scenes = (Scene(Segment(0.0, 1.0), None), Scene(Segment(1.0, 3.0), activity))
-    streams = [Stream(name, (3, k), 3.0, scenes, (1,)) for k, name in enumerate("abc")]
-    monkeypatch.setattr(demo, "_draw_streams", lambda seed: tuple(streams))
+def test_presence_is_said_for_both_pictures(activity, tmp_path, run) -> None:
+    lines = run("demo", "--out", tmp_path).splitlines()
 
-    assert main(["demo", "--out", str(tmp_path)]) == 0
-
-    said = [line for line in capsys.readouterr().out.splitlines() if line.startswith("presence")]
+    said = [line for line in lines if line.startswith("presence")]
     assert re.fullmatch(rf"presence \d+% with {tmp_path / 'query.png'}", said[0])
     absent = rf"{tmp_path / 'absent.png'} \('{activity.name}', not in the video\)"
     assert re.fullmatch(rf"presence \d+% with {absent}", said[1])
     assert said[2].startswith("presence was fitted on photographs; of drawn figures")
 
 
-def test_a_negative_seed_exits_with_2(tmp_path, capsys) -> None:
-    assert main(["demo", "--seed", "-1", "--out", str(tmp_path / "out")]) == 2
-    assert capsys.readouterr().err == "error: seed must be at least 0, got -1\n"
+def test_a_negative_seed_exits_with_2(tmp_path, refused) -> None:
+    message = "seed must be at least 0, got -1"
+    assert refused("demo", "--seed", "-1", "--out", tmp_path / "out") == message

@@ -28,18 +28,19 @@ def test_missing_weights_are_named_and_exit_with_1(weights, capsys) -> None:
     assert f"sha256 {hashlib.sha256(b'head').hexdigest()[:16]}" in captured.out
 
 
-def test_json_is_one_object(weights, capsys) -> None:
+@pytest.fixture
+def whole(weights):
+    """All weights are there."""
     weights.write_bytes(b"encoder")
+    return weights
 
-    assert main(["doctor", "--json"]) == 0
 
-    captured = capsys.readouterr()
-    assert captured.err == ""
-    found = json.loads(captured.out)
+def test_json_is_one_object(whole, run) -> None:
+    found = json.loads(run("doctor", "--json"))
     assert found["missing"] == []
     assert found["python"] == platform.python_version()
     assert found["weights"]["pocket encoder"] == {
-        "path": str(weights),
+        "path": str(whole),
         "bytes": 7,
         "sha256": hashlib.sha256(b"encoder").hexdigest(),
     }
@@ -52,45 +53,35 @@ def test_json_is_one_object(weights, capsys) -> None:
 @pytest.mark.parametrize(
     ("capability", "native"), [("avx512_bf16", True), ("amx_bf16", True), ("bf16", False)]
 )
-def test_bf16_is_what_auto_goes_by(weights, monkeypatch, capsys, capability, native) -> None:
-    weights.write_bytes(b"encoder")
+def test_bf16_is_what_auto_goes_by(whole, monkeypatch, run, capability, native) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {capability: True}, raising=False)
 
-    assert main(["doctor", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["cpu"]["bf16"] is native
+    assert json.loads(run("doctor", "--json"))["cpu"]["bf16"] is native
     assert has_native_bf16(torch.device("cpu")) is native
-
-    assert main(["doctor"]) == 0
-    assert f"bf16 {'yes' if native else 'no'}\n" in capsys.readouterr().out
+    assert f"bf16 {'yes' if native else 'no'}\n" in run("doctor")
 
 
-def test_packages_of_extras_are_named_where_installed(weights, monkeypatch, capsys) -> None:
-    weights.write_bytes(b"encoder")
+def test_packages_of_extras_are_named_where_installed(whole, monkeypatch, run) -> None:
     monkeypatch.setattr(doctor, "_OPTIONAL", ("no-such-package",))
 
-    assert main(["doctor"]) == 0
+    out = run("doctor")
 
-    out = capsys.readouterr().out
     assert "no-such-package" not in out
     assert "onnxruntime" not in out
 
 
-def test_downloaded_weights_are_listed(weights, monkeypatch, tmp_path, capsys) -> None:
-    weights.write_bytes(b"encoder")
+def test_downloaded_weights_are_listed(whole, monkeypatch, tmp_path, run) -> None:
     cache = tmp_path / "cache"
     monkeypatch.setenv("STILLSEEK_CACHE", str(cache))
     monkeypatch.delenv("STILLSEEK_OFFLINE", raising=False)
 
-    assert main(["doctor"]) == 0
-    assert f"none in {cache}\n" in capsys.readouterr().out
+    assert f"none in {cache}\n" in run("doctor")
 
     cache.mkdir()
     (cache / "net.pth").write_bytes(bytes(2_600_000))
     monkeypatch.setenv("STILLSEEK_OFFLINE", "1")
-    assert main(["doctor"]) == 0
-    assert f"net.pth (3 MB) in {cache}, STILLSEEK_OFFLINE is set\n" in capsys.readouterr().out
-    assert main(["doctor", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["downloads"] == {
+    assert f"net.pth (3 MB) in {cache}, STILLSEEK_OFFLINE is set\n" in run("doctor")
+    assert json.loads(run("doctor", "--json"))["downloads"] == {
         "folder": str(cache),
         "offline": True,
         "files": {"net.pth": 2_600_000},

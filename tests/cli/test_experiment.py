@@ -13,10 +13,10 @@ from stillseek.experiments import conduct
 def commands(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     """Runs trainings in this process, small and short; their commands."""
     commands = []
-    small = ("--num-layers", "1", "--num-heads", "1", "--max-epochs", "1", "--batch-size", "3")
 
     def start(arguments, log: Path):
         commands.append(list(arguments))
+        small = ("--num-layers", "1", "--num-heads", "1", "--max-epochs", "1", "--batch-size", "3")
         cut = arguments.index("--max-epochs")
         status = main([*arguments[:cut], *arguments[cut + 2 :], *small])
         return SimpleNamespace(poll=lambda: status)
@@ -30,18 +30,16 @@ def commands(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
 
 
 @pytest.fixture
-def places(use_small_recipe, dataset: Path, tmp_path: Path, capsys) -> list[str]:
-    store = str(tmp_path / "store")
-    assert main(["extract", "--dataset", str(dataset), "--out", store, "--recipe", "pocket"]) == 0
-    capsys.readouterr()
-    return ["--dataset", str(dataset), "--store", store, "--recipe", "pocket"]
+def places(places: list[str]) -> list[str]:
+    return [*places, "--recipe", "pocket"]
 
 
 def test_examples_from_features_to_the_report(
-    places: list[str], commands: list[list[str]], tmp_path: Path, capsys
+    places: list[str], commands: list[list[str]], tmp_path: Path, run, refused, capsys
 ) -> None:
     out = tmp_path / "out"
     command = ["experiment", "examples", *places, "--out", str(out), "--profile", "quick"]
+    capsys.readouterr()
 
     assert main([*command, "--seeds", "4", "5"]) == 0
 
@@ -59,43 +57,31 @@ def test_examples_from_features_to_the_report(
 
     # Again: nothing is trained. From predictions only: no store is needed.
     (out / "report.html").unlink()
-    assert main([*command, "--seeds", "4", "5"]) == 0
-    assert capsys.readouterr() == (f"wrote {out}/report.html\n", "")
+    assert run(*command, "--seeds", "4", "5") == f"wrote {out}/report.html\n"
     (out / "report.html").unlink()
-    assert main(["experiment", *places[:2], "--out", str(out), "--report-only"]) == 0
+    run("experiment", *places[:2], "--out", out, "--report-only")
     assert (out / "report.html").exists()
     assert len(commands) == 1
-
-    capsys.readouterr()
-    assert main([*command[:-1], "full"]) == 2
-    assert capsys.readouterr().err.endswith(
-        f"error: {out} holds an experiment with profile quick, and this one has full; give another "
-        "--out\n"
+    assert refused(*command[:-1], "full") == (
+        f"{out} holds an experiment with profile quick, and this one has full; give another --out"
     )
 
 
-def test_wrong_requests_are_one_line(places: list[str], tmp_path: Path, capsys) -> None:
-    command = ["experiment", *places[:2], "--out", str(tmp_path / "out")]
+def test_wrong_requests_are_one_line(places: list[str], tmp_path: Path, refused) -> None:
+    out, rest = tmp_path / "out", places[2:]
 
-    assert main(command) == 2
-    assert capsys.readouterr().err == (
-        "error: the features are missing; give --store DIR, or --report-only\n"
-    )
-    assert main([*command, "methods", "--report-only"]) == 2
-    assert capsys.readouterr().err == (
-        "error: --report-only shows all that the folder was asked for; leave the names of runs and "
-        "--seeds out\n"
-    )
-    assert main([*command, "--report-only"]) == 1
-    assert capsys.readouterr().err == (
-        f"error: {tmp_path}/out holds no experiment; make one with stillseek experiment\n"
-    )
-    assert main(["experiment", "table5", *places, "--out", str(tmp_path / "out")]) == 2
-    assert "methods" in capsys.readouterr().err
-    assert main([*command, *places[2:], "--workers", "0"]) == 2
-    assert capsys.readouterr().err == "error: --workers must be at least 1, got 0\n"
-    assert main([*command, *places[2:], "--seeds", "1", "1"]) == 2
-    assert capsys.readouterr().err == (
-        "error: seeds must be different whole numbers from 0 on, got [1, 1]\n"
-    )
-    assert not (tmp_path / "out").exists()
+    for words, code, message in (
+        ([], 2, "the features are missing; give --store DIR, or --report-only"),
+        (
+            ["methods", "--report-only"],
+            2,
+            "--report-only shows all that the folder was asked for; ",
+        ),
+        (["--report-only"], 1, f"{out} holds no experiment; make one with stillseek experiment"),
+        (["table5", *rest], 2, 'Invalid value "table5" for'),
+        ([*rest, "--workers", "0"], 2, "--workers must be at least 1, got 0"),
+        ([*rest, "--seeds", "1", "1"], 2, "seeds must be different whole numbers from 0 on, got ["),
+    ):
+        told = refused("experiment", *places[:2], "--out", out, *words, code=code)
+        assert told.startswith(message)
+    assert not out.exists()

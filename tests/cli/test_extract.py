@@ -3,6 +3,7 @@ import os
 import re
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -27,17 +28,14 @@ def summary(encoded: int, present: int, failed: int, *, seconds: int = 9) -> str
     )
 
 
-def test_extract_resumes_and_reports_what_failed(write_clip, tmp_path: Path, capsys) -> None:
+def test_extract_resumes_and_reports_what_failed(write_clip, tmp_path: Path, run, capsys) -> None:
     write_clip(name="videos/one.mp4")
     command = ["extract", str(tmp_path / "videos"), "--out", str(tmp_path / "store")]
 
-    assert main(command) == 0
-    captured = capsys.readouterr()
-    assert captured.out.startswith(summary(1, 0, 0))
-    assert re.fullmatch(
-        r"encoded in \d:\d\d:\d\d at \d+\.\dx real time\n", captured.out[len(summary(1, 0, 0)) :]
-    )
-    assert captured.err == ""
+    told = run(*command)
+    assert told.startswith(summary(1, 0, 0))
+    speed = told.removeprefix(summary(1, 0, 0))
+    assert re.fullmatch(r"encoded in \d:\d\d:\d\d at \d+\.\dx real time\n", speed)
     (tmp_path / "videos/two.mp4").touch()
     assert main(command) == 1
     captured = capsys.readouterr()
@@ -82,22 +80,18 @@ def test_log_says_what_became_of_each_video(
 
 
 def test_log_that_cannot_be_written_is_refused_before_any_work(
-    write_clip, tmp_path: Path, capsys
+    write_clip, tmp_path: Path, refused
 ) -> None:
-    command = ["extract", str(write_clip(name="one.mp4")), "--out", str(tmp_path / "store")]
+    command = ["extract", write_clip(name="one.mp4"), "--out", tmp_path / "store", "--log"]
     (tmp_path / "notes").touch()
-    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "a.json").mkdir(parents=True)
 
-    assert main([*command, "--log", str(tmp_path / "notes/a.json")]) == 2
-    assert capsys.readouterr().err == (
-        f"error: --log {tmp_path}/notes/a.json needs a folder where the file {tmp_path}/notes is; "
-        "give another\n"
+    assert refused(*command, tmp_path / "notes/a.json") == (
+        f"--log {tmp_path}/notes/a.json needs a folder where the file {tmp_path}/notes is; give "
+        "another"
     )
-    (tmp_path / "runs" / "a.json").mkdir()
-    assert main([*command, "--log", str(tmp_path / "runs" / "a.json")]) == 2
-    assert capsys.readouterr().err == (
-        f"error: --log {tmp_path}/runs/a.json is a folder; give the name of a file\n"
-    )
+    message = f"--log {tmp_path}/runs/a.json is a folder; give the name of a file"
+    assert refused(*command, tmp_path / "runs/a.json") == message
     assert not (tmp_path / "store").exists()
 
 
@@ -122,24 +116,21 @@ def test_log_that_cannot_be_written_in_the_end_leaves_the_summary(
     assert captured.err.startswith(f"error: cannot write {runs}/a.json (")
 
 
-def test_strict_stops_with_the_error_alone(write_clip, tmp_path: Path, capsys) -> None:
-    bad = tmp_path / "a.mp4"
+def test_strict_stops_with_the_error_alone(write_clip, tmp_path: Path, refused) -> None:
+    bad, store = tmp_path / "a.mp4", tmp_path / "store"
     bad.write_text("notes")
-    store = tmp_path / "store"
-    command = ["extract", str(bad), str(write_clip(name="b.mp4")), "--out", str(store), "--strict"]
+    command = ["extract", bad, write_clip(name="b.mp4"), "--out", store, "--strict"]
 
     # One after the other: in time, the good one might end first.
-    assert main([*command, "--workers", "1"]) == 1
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    assert captured.err.startswith(f"error: {bad} is not a video that can be read; ")
+    told = refused(*command, "--workers", "1", code=1)
+    assert told.startswith(f"{bad} is not a video that can be read; ")
     (log,) = read_logs(store / "logs")
     assert log["ended"] == "failed"
     assert [video["status"] for video in log["videos"]] == ["failed"]
 
 
 def test_interruption_says_how_to_go_on(
-    write_clip, tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch, small_recipe
+    write_clip, tmp_path: Path, run, refused, monkeypatch: pytest.MonkeyPatch, small_recipe
 ) -> None:
     paths = [str(write_clip(name=f"{seed}.mp4", seed=seed, seconds=3.0)) for seed in range(3)]
     encode, calls = small_recipe.encode_units, []
@@ -153,15 +144,12 @@ def test_interruption_says_how_to_go_on(
     small_recipe.batch_units = 6
     monkeypatch.setattr(small_recipe, "encode_units", interrupt_second)
     store = tmp_path / "store"
-    command = ["extract", *paths, "--out", str(store), "--workers", "1"]
-    assert main(command) == 130
-    assert capsys.readouterr().err == (
-        f"error: stopped: 1 of 3 videos are in {store}; run the same command again to go on\n"
-    )
+    command = ["extract", *paths, "--out", store, "--workers", "1"]
+    message = f"stopped: {store} has 1 of 3 videos; run the same command again to go on"
+    assert refused(*command, code=130) == message
     (log,) = read_logs(store / "logs")
     assert (log["ended"], len(log["videos"])) == ("interrupted", 1)
-    assert main(command) == 0
-    assert capsys.readouterr().out.startswith(summary(2, 1, 0, seconds=3))
+    assert run(*command).startswith(summary(2, 1, 0, seconds=3))
 
 
 def test_truncated_video_is_used_with_a_warning(write_clip, tmp_path: Path, capsys) -> None:
@@ -178,23 +166,19 @@ def test_truncated_video_is_used_with_a_warning(write_clip, tmp_path: Path, caps
     )
 
 
-def test_shards_together_are_everything(write_clip, tmp_path: Path, capsys) -> None:
-    paths = [str(write_clip(name=f"{seed}.mp4", seed=seed, seconds=1.0)) for seed in range(5)]
-    command = ["extract", *paths, "--out", str(tmp_path / "store")]
+def test_shards_together_are_everything(write_clip, tmp_path: Path, run) -> None:
+    paths = [write_clip(name=f"{seed}.mp4", seed=seed, seconds=1.0) for seed in range(5)]
+    command = ["extract", *paths, "--out", tmp_path / "store"]
     for number, encoded in ((1, 3), (2, 2)):
-        assert main([*command, "--shard", f"{number}/2"]) == 0
-        assert capsys.readouterr().out.startswith(summary(encoded, 0, 0, seconds=1))
-    assert main(command) == 0
-    assert capsys.readouterr().out == summary(0, 5, 0, seconds=1)
+        told = run(*command, "--shard", f"{number}/2")
+        assert told.startswith(summary(encoded, 0, 0, seconds=1))
+    assert run(*command) == summary(0, 5, 0, seconds=1)
 
 
 @pytest.mark.parametrize("shard", ["2", "0/3", "4/3", "a/b", "1/0"])
-def test_shard_that_makes_no_sense_exits_with_2(shard: str, tmp_path: Path, capsys) -> None:
-    command = ["extract", str(tmp_path / "v.mp4"), "--out", str(tmp_path), "--shard", shard]
-    assert main(command) == 2
-    assert capsys.readouterr().err == (
-        f"error: --shard is i/n with 1 <= i <= n, such as 2/8, got {shard!r}\n"
-    )
+def test_shard_that_makes_no_sense_exits_with_2(shard: str, tmp_path: Path, refused) -> None:
+    message = f"--shard is i/n with 1 <= i <= n, such as 2/8, got {shard!r}"
+    assert refused("extract", "v.mp4", "--out", tmp_path, "--shard", shard) == message
 
 
 def test_progress_is_lines_where_there_is_no_terminal(
@@ -209,46 +193,37 @@ def test_progress_is_lines_where_there_is_no_terminal(
 
 
 def test_options_reach_the_recipe(
-    tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch, small_recipe, write_clip
+    tmp_path: Path, run, monkeypatch: pytest.MonkeyPatch, small_recipe, write_clip
 ) -> None:
-    seen = []
-    monkeypatch.setattr(
-        stillseek.features,
-        "load_recipe",
-        lambda name, options=None: seen.append((name, options)) or small_recipe,
-    )
-    command = ["extract", str(write_clip(seconds=1.0)), "--out", str(tmp_path / "store")]
+    load = Mock(return_value=small_recipe)
+    monkeypatch.setattr(stillseek.features, "load_recipe", load)
     options = ["--recipe", "mobilenet", "--weights", "w.tflite", "--detector", "d.onnx"]
-    assert main([*command, *options, "--device", "cuda:1", "--precision", "bf16"]) == 0
+    options += ["--device", "cuda:1", "--precision", "bf16"]
+    run("extract", write_clip(seconds=1.0), "--out", tmp_path / "store", *options)
     expected = RecipeOptions(
         weights=Path("w.tflite"), detector=Path("d.onnx"), device="cuda:1", precision="bf16"
     )
-    assert seen == [("mobilenet", expected)]
+    load.assert_called_once_with("mobilenet", expected)
 
 
-def test_nothing_to_extract_exits_with_2(tmp_path: Path, capsys) -> None:
-    assert main(["extract", "--out", str(tmp_path / "store")]) == 2
-    assert capsys.readouterr().err == (
-        "error: nothing to extract; give videos, folders or --dataset DIR\n"
-    )
+def test_nothing_to_extract_exits_with_2(tmp_path: Path, refused) -> None:
+    message = "nothing to extract; give videos, folders or --dataset DIR"
+    assert refused("extract", "--out", tmp_path / "store") == message
 
 
 def test_dataset_gives_videos_and_query_frames(
-    dataset: Path, small_recipe, tmp_path: Path, capsys
+    dataset: Path, small_recipe, tmp_path: Path, run, refused
 ) -> None:
-    command = ["extract", "--dataset", str(dataset), "--out", str(tmp_path / "store")]
+    command = ["extract", "--dataset", dataset, "--out", tmp_path / "store"]
 
-    assert main([*command, "--queries-only"]) == 0
-    assert queries(14) in capsys.readouterr().out
+    assert queries(14) in run(*command, "--queries-only")
     assert not list((tmp_path / "store").glob("videos/**/*.safetensors"))
-    assert main([*command, "--queries-only", "a.mp4"]) == 2
-    assert "--queries-only encodes the queries of --dataset" in capsys.readouterr().err
+    message = "--queries-only encodes the queries of --dataset"
+    assert message in refused(*command, "--queries-only", "a.mp4")
     (tmp_path / "store").rename(tmp_path / "first")
 
-    assert main(command) == 0
-    assert capsys.readouterr().out.endswith(" real time\n" + queries(14))
-    assert main(command) == 0
-    assert capsys.readouterr().out == summary(0, 12, 0, seconds=7) + queries(0, 14)
+    assert run(*command).endswith(" real time\n" + queries(14))
+    assert run(*command) == summary(0, 12, 0, seconds=7) + queries(0, 14)
     source = StoredFeatures(
         read_manifest(dataset), FeatureStore(tmp_path / "store"), small_recipe.fingerprint
     )
@@ -262,7 +237,7 @@ def test_dataset_gives_videos_and_query_frames(
 
 
 def test_log_counts_query_images_and_names_those_that_failed(
-    dataset: Path, tmp_path: Path, capsys
+    dataset: Path, tmp_path: Path, run, capsys
 ) -> None:
     store = tmp_path / "store"
     command = ["extract", "--dataset", str(dataset), "--out", str(store), "--queries-only"]
@@ -281,16 +256,16 @@ def test_log_counts_query_images_and_names_those_that_failed(
     assert captured.err == f"error: {failure['error']}\n"
 
     gone.write_bytes(whole)
-    assert main([*command, "--log", str(tmp_path / "second.json")]) == 0
+    run(*command, "--log", tmp_path / "second.json")
     log = json.loads((tmp_path / "second.json").read_text())
     assert log["queries"] == {"encoded": 2, "present": 12, "failed": 0, "failures": []}
 
 
 def test_strict_and_interrupted_query_images_are_in_the_log(
-    dataset: Path, tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch, small_recipe
+    dataset: Path, tmp_path: Path, refused, monkeypatch: pytest.MonkeyPatch, small_recipe
 ) -> None:
     store = tmp_path / "store"
-    command = ["extract", "--dataset", str(dataset), "--out", str(store)]
+    command = ["extract", "--dataset", dataset, "--out", store]
     encode, calls = small_recipe.encode_pixels, []
 
     def interrupt(image):
@@ -301,21 +276,18 @@ def test_strict_and_interrupted_query_images_are_in_the_log(
 
     with monkeypatch.context() as context:
         context.setattr(small_recipe, "encode_pixels", interrupt)
-        assert main([*command, "--queries-only", "--log", str(tmp_path / "first.json")]) == 130
-        assert re.match(r"error: stopped: \d query images are in", capsys.readouterr().err)
+        told = refused(*command, "--queries-only", "--log", tmp_path / "first.json", code=130)
+        assert re.match(rf"stopped: {store} has \d query images?; ", told)
         calls.clear()
-        assert main(command) == 130
-    assert re.fullmatch(
-        rf"error: stopped: 0 of 12 videos and \d query images are in {store}; .*\n",
-        capsys.readouterr().err,
-    )
+        told = refused(*command, code=130)
+        assert re.match(rf"stopped: {store} has 0 of 12 videos and \d query images?; ", told)
     (log,) = read_logs(store / "logs")
     assert (log["ended"], log["videos"]) == ("interrupted", [])
     assert 1 <= log["queries"]["encoded"] <= 2
 
     for path in (dataset / "videos").iterdir():
         path.write_text("notes")
-    assert main([*command, "--strict", "--log", str(tmp_path / "strict.json")]) == 1
+    refused(*command, "--strict", "--log", tmp_path / "strict.json", code=1)
     log = json.loads((tmp_path / "strict.json").read_text())
     assert log["ended"] == "failed"
     assert len(log["queries"]["failures"]) == 1
@@ -329,23 +301,20 @@ def test_a_data_set_without_its_videos_says_where_they_belong(
     assert main(["extract", "--dataset", str(dataset), "--out", str(tmp_path / "store")]) == 1
     last = capsys.readouterr().err.splitlines()[-1]
     assert last.startswith(f"error: none of the videos of {dataset} is there; put them into ")
+    assert f"with: stillseek dataset upgrade {dataset}; then features in a store are" in last
 
 
-def test_shards_share_the_query_frames(dataset: Path, tmp_path: Path, capsys) -> None:
-    command = ["extract", "--dataset", str(dataset), "--out", str(tmp_path / "store")]
-    counts = []
-    for number in (1, 2, 3):
-        assert main([*command, "--shard", f"{number}/3"]) == 0
-        last = capsys.readouterr().out.splitlines()[-1]
-        counts.append(int(last.split()[2]))
+def test_shards_share_the_query_frames(dataset: Path, tmp_path: Path, run) -> None:
+    command = ["extract", "--dataset", dataset, "--out", tmp_path / "store"]
+    lines = [run(*command, "--shard", f"{number}/3").splitlines()[-1] for number in (1, 2, 3)]
+    counts = [int(line.split()[2]) for line in lines]
     assert sum(counts) == 14
     assert min(counts) > 0
-    assert main(command) == 0
-    assert capsys.readouterr().out.endswith(queries(0, 14))
+    assert run(*command).endswith(queries(0, 14))
 
 
 def test_ray_engine_gets_the_work_and_how_to_load_the_recipe(
-    write_clip, small_recipe, tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch
+    write_clip, small_recipe, tmp_path: Path, run, refused, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write_clip(name="videos/one.mp4")
     (tmp_path / "own.safetensors").touch()
@@ -358,10 +327,10 @@ def test_ray_engine_gets_the_work_and_how_to_load_the_recipe(
 
     monkeypatch.setattr("stillseek.features.extraction.ray_engine.extract_with_ray", extract_here)
     monkeypatch.chdir(tmp_path)
-    command = ["extract", str(path), "--out", "store", "--weights", "own.safetensors"]
+    command = ["extract", path, "--out", "store", "--weights", "own.safetensors"]
 
-    assert main([*command, "--engine", "ray", "--workers", "3"]) == 0
-    assert re.search(r"^encoded +1 ", capsys.readouterr().out, re.MULTILINE)
+    told = run(*command, "--engine", "ray", "--workers", "3")
+    assert re.search(r"^encoded +1 ", told, re.MULTILINE)
     assert seen == {
         "fingerprint": small_recipe.fingerprint,
         "gpus": 0.0,
@@ -370,24 +339,21 @@ def test_ray_engine_gets_the_work_and_how_to_load_the_recipe(
         "recipe": "lite",
         "weights": tmp_path / "own.safetensors",
     }
-    assert main([*command, "--engine", "ray", "--device", "cuda:1"]) == 2
-    assert "use --device cuda, not cuda:1" in capsys.readouterr().err
+    message = "use --device cuda, not cuda:1"
+    assert message in refused(*command, "--engine", "ray", "--device", "cuda:1")
 
 
-def test_the_log_names_files_whose_names_are_no_text(write_clip, tmp_path: Path, capsys) -> None:
+def test_the_log_names_files_whose_names_are_no_text(write_clip, tmp_path: Path, run) -> None:
     path = write_clip(seconds=1.0).rename(tmp_path / os.fsdecode(b"latin\xe9.mp4"))
-    words = [str(path), "--out", str(tmp_path / "store"), "--log", str(tmp_path / "log.json")]
 
-    assert main(["extract", *words]) == 0
+    run("extract", path, "--out", tmp_path / "store", "--log", tmp_path / "log.json")
 
     (video,) = json.loads((tmp_path / "log.json").read_text(encoding="utf-8"))["videos"]
     assert video["path"] == str(path)
 
 
-def test_a_video_that_is_not_there_is_said_as_locate_says_it(tmp_path: Path, capsys) -> None:
+def test_a_video_that_is_not_there_is_said_as_locate_says_it(tmp_path: Path, refused) -> None:
     missing = tmp_path / "missing.mp4"
 
-    assert main(["extract", str(missing), "--out", str(tmp_path / "store")]) == 1
-    assert capsys.readouterr().err == (
-        f"error: no file at {missing}; expected a video: check the path\n"
-    )
+    told = refused("extract", missing, "--out", tmp_path / "store", "--strict", code=1)
+    assert told == f"no file at {missing}; expected a video: check the path"

@@ -5,7 +5,6 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from stillseek.cli.app import main
 from stillseek.data.manifest import read_manifest
 from stillseek.data.stored import video_paths
 from stillseek.features import FeatureStore, VideoFeatures, VideoKey, content_hash
@@ -51,12 +50,12 @@ def store(dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fea
 
 
 def test_the_pca_sees_training_videos_and_the_store_is_reduced(
-    dataset: Path, store: FeatureStore, tmp_path: Path, capsys: pytest.CaptureFixture
+    dataset: Path, store: FeatureStore, tmp_path: Path, run
 ) -> None:
     out = tmp_path / "pca.safetensors"
-    arguments = ["fit-pca", "--dataset", dataset, "--store", store.root, "--out", out]
+    words = ["--dataset", dataset, "--store", store.root, "--out", out, "--components", "5"]
 
-    assert main([*map(str, arguments), "--components", "5"]) == 0
+    printed = run("fit-pca", *words)
 
     reduction = Reduction.load(out)
     manifest = read_manifest(dataset)
@@ -74,7 +73,6 @@ def test_the_pca_sees_training_videos_and_the_store_is_reduced(
             rtol=1e-3,
             atol=1e-3,
         )
-    printed = capsys.readouterr().out
     assert "5 of 13 dimensions keep " in printed
     assert "of 28 clips of 4 training videos" in printed
     assert "reduced 12 videos, kept 0 query images in " in printed
@@ -82,12 +80,9 @@ def test_the_pca_sees_training_videos_and_the_store_is_reduced(
 
 
 @pytest.mark.usefixtures("store")
-def test_a_reduced_recipe_is_not_reduced_again(
-    dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture
-) -> None:
-    arguments = ["--dataset", dataset, "--store", tmp_path, "--out", tmp_path / "pca.safetensors"]
+def test_a_reduced_recipe_is_not_reduced_again(dataset: Path, tmp_path: Path, refused) -> None:
+    words = ["--dataset", dataset, "--store", tmp_path, "--out", tmp_path / "pca.safetensors"]
 
-    assert main(["fit-pca", *map(str, arguments), "--reduction", "old.safetensors"]) == 2
-    assert capsys.readouterr().err == (
-        "error: fit-pca takes features that are not reduced; leave --reduction out\n"
+    assert refused("fit-pca", *words, "--reduction", "old.safetensors") == (
+        "fit-pca takes features that are not reduced; leave --reduction out"
     )

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from stillseek.cli.app import main
 from stillseek.handoff.formats import write_selections
 from stillseek.handoff.selection import Selection
 from stillseek.timeline import Segment
@@ -13,14 +12,14 @@ pytestmark = pytest.mark.usefixtures("use_small_recipe")
 
 
 def test_moments_of_every_format_and_python_are_the_same(
-    command: list[str], tmp_path: Path, capsys
+    command: list[str], tmp_path: Path, run
 ) -> None:
     names = ("c.edl", "c.fcpxml", "c.otio", "c.premiere.csv", "c.resolve.csv", "c.vtt", "c.csv")
-    words = [word for name in names for word in ("--export", str(tmp_path / name))]
+    words = [word for name in names for word in ("--export", tmp_path / name)]
 
-    assert main([*command, "--json", *words, "--pad", "0.5", "--reel", "A001"]) == 0
+    told = run(*command, "--json", *words, "--pad", "0.5", "--reel", "A001")
 
-    (moment,) = json.loads(capsys.readouterr().out)["moments"]
+    (moment,) = json.loads(told)["moments"]
     start = max(0.0, moment["start_seconds"] - 0.5)
     end = min(9.0, moment["end_seconds"] + 0.5)
     with (tmp_path / "c.csv").open() as file:
@@ -30,29 +29,20 @@ def test_moments_of_every_format_and_python_are_the_same(
     assert row["name"] == Path(command[3]).stem
     event = f"{row['start_timecode']} {row['end_timecode']} "
     assert f"001  A001     V     C        {event}" in (tmp_path / "c.edl").read_text()
+    segment = Segment(moment["start_seconds"], moment["end_seconds"])
+    video, name = Path(command[1]), Path(command[3]).stem
+    selection = Selection(video=video, segment=segment, score=moment["score"], name=name)
     for name in names:
-        write_selections(
-            [
-                Selection(
-                    video=Path(command[1]),
-                    segment=Segment(moment["start_seconds"], moment["end_seconds"]),
-                    score=moment["score"],
-                    name=Path(command[3]).stem,
-                )
-            ],
-            tmp_path / "python" / name,
-            pad_seconds=0.5,
-            reel="A001" if name in ("c.edl", "c.otio", "c.resolve.csv") else None,
-        )
+        reel = "A001" if name in ("c.edl", "c.otio", "c.resolve.csv") else None
+        write_selections([selection], tmp_path / "python" / name, pad_seconds=0.5, reel=reel)
         assert (tmp_path / "python" / name).read_bytes() == (tmp_path / name).read_bytes()
 
 
-def test_copies_say_what_was_cut(command: list[str], tmp_path: Path, capsys) -> None:
-    assert main([*command, "--clips", str(tmp_path / "cut"), "--copy"]) == 0
+def test_copies_say_what_was_cut(command: list[str], tmp_path: Path, run) -> None:
+    line = run(*command, "--clips", tmp_path / "cut", "--copy").splitlines()[-1]
 
     (clip,) = (tmp_path / "cut").iterdir()
     # The one key frame is the first frame.
-    line = capsys.readouterr().out.splitlines()[-1]
     assert line.startswith(f"wrote {clip}  (0:00.000 to 0:0")
 
 
@@ -88,33 +78,26 @@ def test_copies_say_what_was_cut(command: list[str], tmp_path: Path, capsys) -> 
     ],
 )
 def test_handoffs_that_cannot_be_are_refused_before_the_video_is_read(
-    words: list[str], message: str, command: list[str], tmp_path: Path, monkeypatch, capsys
+    words: list[str], message: str, command: list[str], tmp_path: Path, monkeypatch, refused
 ) -> None:
     monkeypatch.chdir(tmp_path)
 
-    assert main([*command, *words]) == 2
-
-    captured = capsys.readouterr()
-    assert (captured.out, captured.err) == ("", f"error: {message}\n")
+    assert refused(*command, *words) == message
     assert not [path for path in tmp_path.iterdir() if path.name.startswith("c.")]
 
 
 def test_moments_of_many_videos_share_a_time_line(
-    command: list[str], write_clip, tmp_path: Path, capsys
+    command: list[str], write_clip, tmp_path: Path, run, refused
 ) -> None:
     other = write_clip(name="other.mp4", seconds=5.0, seed=40)
     command = [*command[:2], str(other), *command[2:]]
 
-    assert main([*command, "--export", str(tmp_path / "c.edl")]) == 0
+    run(*command, "--export", tmp_path / "c.edl", may_complain=True)
 
     text = (tmp_path / "c.edl").read_text()
     assert text.count("* FROM CLIP NAME: ") == 2
-    assert {"  MATCH  ", "  OTHER  "} == {
-        reel for reel in ("  MATCH  ", "  OTHER  ") if reel in text
-    }
-    capsys.readouterr()
-    assert main([*command, "--export", str(tmp_path / "c.vtt")]) == 2
-    assert capsys.readouterr().err == (
-        f"error: --export {tmp_path}/c.vtt: .vtt is of one video, not of 2; write .edl, .fcpxml, "
-        ".otio, .csv or .json, or one file a video\n"
+    assert all(reel in text for reel in ("  MATCH  ", "  OTHER  "))
+    assert refused(*command, "--export", tmp_path / "c.vtt") == (
+        f"--export {tmp_path}/c.vtt: .vtt is of one video, not of 2; write .edl, .fcpxml, .otio, "
+        ".csv or .json, or one file a video"
     )

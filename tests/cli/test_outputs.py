@@ -8,8 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from stillseek.cli.app import main
-
 FILE, FOLDER = "file", "folder"
 
 
@@ -29,18 +27,14 @@ class Verb:
 
 
 RECIPE = {"--weights": FILE, "--detector": FILE, "--reduction": FILE}
+FEATURES = {"--dataset": FOLDER, "--store": FOLDER, "--clip-features": FILE, **RECIPE}
 VERBS = {
     "locate": Verb(
         ("locate",),
         {"": FILE, "--image": FILE, "--checkpoint": FILE, **RECIPE},
         {
-            "--plot": ".png",
-            "--report": ".html",
-            "--explain": ".png",
-            "--export": ".edl",
-            "--annotations": ".eaf",
-            "--clips": None,
-            "--cache": None,
+            **{"--plot": ".png", "--report": ".html", "--explain": ".png", "--export": ".edl"},
+            **{"--annotations": ".eaf", "--clips": None, "--cache": None},
         },
     ),
     "batch": Verb(
@@ -60,36 +54,14 @@ VERBS = {
         {"--dataset": FOLDER, "--store": FOLDER, "--weights": FILE},
         {"--out": ".safetensors"},
     ),
-    "train": Verb(
-        ("train",),
-        {"--dataset": FOLDER, "--store": FOLDER, "--clip-features": FILE, **RECIPE},
-        {"--out": None},
-    ),
-    "evaluate": Verb(
-        ("evaluate",),
-        {
-            "--dataset": FOLDER,
-            "--store": FOLDER,
-            "--checkpoint": FOLDER,
-            "--clip-features": FILE,
-            **RECIPE,
-        },
-        {"--out": None},
-    ),
-    "experiment": Verb(
-        ("experiment",),
-        {"--dataset": FOLDER, "--store": FOLDER, "--clip-features": FILE, **RECIPE},
-        {"--out": None},
-    ),
+    "train": Verb(("train",), FEATURES, {"--out": None}),
+    "evaluate": Verb(("evaluate",), {**FEATURES, "--checkpoint": FOLDER}, {"--out": None}),
+    "experiment": Verb(("experiment",), FEATURES, {"--out": None}),
     "dataset build": Verb(
         ("dataset", "build"),
         {
-            "--annotations": FILE,
-            "--taxonomy": FILE,
-            "--videos": FOLDER,
-            "--class-split": FILE,
-            "--chosen-frames": FILE,
-            "--weights": FILE,
+            **{"--annotations": FILE, "--taxonomy": FILE, "--videos": FOLDER},
+            **{"--class-split": FILE, "--chosen-frames": FILE, "--weights": FILE},
         },
         {"": None},
     ),
@@ -152,17 +124,12 @@ def another_name(path: Path, way: str, suffix: str | None) -> Path | str:
 
 @pytest.mark.parametrize(("name", "output", "read", "way"), [*cases()])
 def test_no_input_is_overwritten(
-    name: str, output: str, read: str, way: str, tmp_path: Path, capsys
+    name: str, output: str, read: str, way: str, tmp_path: Path, refused
 ) -> None:
     verb = VERBS[name]
     suffix = verb.writes[output]
-    has_flag = name not in (
-        "train",
-        "experiment",
-        "dataset build",
-        "dataset compose",
-        "dataset import",
-    )
+    makers = ("dataset build", "dataset compose", "dataset import")
+    has_flag = name not in ("train", "experiment", *makers)
     words, target = list(verb.words), None
     for number, (option, kind) in enumerate(verb.reads.items()):
         path = tmp_path / f"input{number}{suffix or ''}"
@@ -186,11 +153,7 @@ def test_no_input_is_overwritten(
     before = hashes(tmp_path)
 
     for flag in ([], ["--overwrite"]) if has_flag else ([],):
-        code = main([*words, *flag])
-
-        captured = capsys.readouterr()
-        assert (code, captured.out) == (2, "")
-        assert captured.err.count("\n") == 1
-        assert captured.err.startswith(f"error: {output or 'OUT'} ")
-        assert str(target) in captured.err
+        told = refused(*words, *flag)
+        assert told.startswith(f"{output or 'OUT'} ")
+        assert str(target) in told
         assert hashes(tmp_path) == before

@@ -22,10 +22,7 @@ def test_box_belongs_to_the_image_before_it() -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (
-            ("--box", "1,2,30,40", "--image", "a"),
-            "--box 1,2,30,40 has no image before it; give",
-        ),
+        (("--box", "1,2,30,40", "--image", "a"), "--box 1,2,30,40 has no image before it; give"),
         (
             ("--image", "a", "--box", "1,2,30,40", "--box", "5,6,70,80"),
             "--box 5,6,70,80 has a second box for one image; give one --box after its --image",

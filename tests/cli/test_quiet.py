@@ -25,22 +25,20 @@ def examine():
 doctor.examine = examine
 main()
 """
-OWN = "error: cannot use disk (No space left on device); make room on its disk\n"
+OWN = b"error: cannot use disk (No space left on device); make room on its disk\n"
 
 
-@pytest.mark.parametrize("words", [[], ["--verbose"]])
-def test_libraries_are_heard_only_where_wanted(words: list[str]) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", SOURCE, "doctor", *words], capture_output=True, text=True
-    )
+def run_source(source: str, *words: str) -> tuple[int, bytes, bytes]:
+    done = subprocess.run([sys.executable, "-c", source, *words], capture_output=True)
+    return done.returncode, done.stdout, done.stderr
 
-    assert (done.returncode, done.stdout) == (1, "")
-    if words:
-        assert sorted(done.stderr.splitlines(keepends=True)) == sorted(
-            ["native notice\n", "logged notice\n", "warning: old notice\n", "child notice\n", OWN]
-        )
-    else:
-        assert done.stderr == OWN
+
+def test_libraries_are_heard_only_where_wanted() -> None:
+    assert run_source(SOURCE, "doctor") == (1, b"", OWN)
+    *quiet, told = run_source(SOURCE, "doctor", "--verbose")
+    others = b"native notice\n", b"logged notice\n", b"warning: old notice\n", b"child notice\n"
+    assert quiet == [1, b""]
+    assert sorted(told.splitlines(keepends=True)) == sorted([*others, OWN])
 
 
 def test_the_screen_takes_names_that_are_no_text() -> None:
@@ -52,20 +50,16 @@ def test_the_screen_takes_names_that_are_no_text() -> None:
         "main()"
     )
 
-    done = subprocess.run([sys.executable, "-c", source, "doctor"], capture_output=True)
-
-    assert (done.stdout, done.stderr) == (b"latin\\udce9\n", b"")
+    assert run_source(source, "doctor")[1:] == (b"latin\\udce9\n", b"")
 
 
 def test_a_closed_error_stream_is_no_failure() -> None:
     source = "import os; os.close(2)\nfrom stillseek.__main__ import main\nmain()"
 
-    done = subprocess.run(
-        [sys.executable, "-c", source, "--version"], capture_output=True, text=True
-    )
+    code, printed, _ = run_source(source, "--version")
 
-    assert done.returncode == 0
-    assert done.stdout.strip()
+    assert code == 0
+    assert printed.strip()
 
 
 def test_own_warnings_are_shown_and_others_are_not(

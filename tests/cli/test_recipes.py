@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from small_options import SHORT
 
 from stillseek.cli.app import main
 from stillseek.errors import UsageError
@@ -11,10 +12,6 @@ from stillseek.features import Recipe, RecipeOptions
 from stillseek.features.recipes.recipe import QueryFeatures, VideoFeatures
 
 NAME = "torchvision:means"
-SMALL = (
-    *("--num-layers", "1", "--num-heads", "1", "--projection-dim", "5", "--window", "2"),
-    *("--ffn-dim", "7", "--hidden-dim", "3", "--batch-size", "3", "--max-epochs", "1"),
-)
 FINGERPRINTS = {"auto": "f" * 64, "fp32": "f" * 64, "bf16": "b" * 64}
 
 
@@ -71,34 +68,16 @@ def recipes(monkeypatch: pytest.MonkeyPatch, small_recipe) -> None:
 
 
 @pytest.fixture
-def store(recipes, dataset: Path, tmp_path: Path, capsys) -> Path:
-    command = ["extract", "--dataset", str(dataset), "--out", str(tmp_path / "store")]
-    assert main([*command, "--recipe", NAME]) == 0
-    capsys.readouterr()
-    return tmp_path / "store"
+def places(recipes, dataset: Path, tmp_path: Path, run) -> list[str]:
+    run("extract", "--dataset", dataset, "--out", tmp_path / "store", "--recipe", NAME)
+    return ["--dataset", str(dataset), "--store", str(tmp_path / "store")]
 
 
 @pytest.fixture
-def places(dataset: Path, store: Path) -> list[str]:
-    return ["--dataset", str(dataset), "--store", str(store)]
-
-
-@pytest.fixture
-def head(places: list[str], tmp_path: Path, capsys) -> str:
-    command = ["train", *places, "--recipe", NAME, "--out", str(tmp_path / "run"), *SMALL]
-    assert main(command) == 0
-    capsys.readouterr()
+def head(places: list[str], tmp_path: Path, run) -> str:
+    words = [*places, "--recipe", NAME, "--out", tmp_path / "run", *SHORT]
+    run("train", *words, may_complain=True)
     return str(tmp_path / "run/head")
-
-
-def error_of(command: list[str], code: int, capsys) -> str:
-    """The one line of a failure."""
-    assert main(command) == code
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    assert captured.err.startswith("error: ")
-    assert captured.err.count("\n") == 1
-    return captured.err
 
 
 GIVEN = ("--weights", "w", "--detector", "d", "--reduction", "r")
@@ -132,7 +111,7 @@ OPTIONS = RecipeOptions(
     ],
 )
 def test_options_reach_the_recipe(
-    verb, given, expected, dataset, tmp_path, monkeypatch, capsys
+    verb, given, expected, dataset, tmp_path, monkeypatch, refused
 ) -> None:
     seen = []
     monkeypatch.chdir(tmp_path)
@@ -146,15 +125,13 @@ def test_options_reach_the_recipe(
 
     replace_load_recipe(monkeypatch, load)
     monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
-    words = [str(dataset) if word == "D" else word for word in verb]
+    words = [dataset if word == "D" else word for word in verb]
 
-    assert main([*words, "--recipe", NAME, *GIVEN, *given.split()]) == 2
-
-    assert capsys.readouterr().err == "error: seen\n"
+    assert refused(*words, "--recipe", NAME, *GIVEN, *given.split()) == "seen"
     assert seen == [(NAME, replace(OPTIONS, **expected))]
 
 
-def test_a_recipe_without_gpu_stays_on_the_cpu(dataset, monkeypatch, capsys) -> None:
+def test_a_recipe_without_gpu_stays_on_the_cpu(dataset, monkeypatch, refused) -> None:
     seen = []
 
     def load(name: str, options: RecipeOptions) -> Recipe:
@@ -162,10 +139,9 @@ def test_a_recipe_without_gpu_stays_on_the_cpu(dataset, monkeypatch, capsys) -> 
         raise UsageError("seen")
 
     replace_load_recipe(monkeypatch, load)
-    command = ["evaluate", "--dataset", str(dataset), "--store", "s", "--out", "o", "--matching"]
+    command = ["evaluate", "--dataset", dataset, "--store", "s", "--out", "o", "--matching"]
 
-    assert main([*command, "--recipe", "mobilenet", "--device", "cuda"]) == 2
-
+    assert refused(*command, "--recipe", "mobilenet", "--device", "cuda") == "seen"
     assert seen == ["cpu"]
 
 
@@ -173,6 +149,7 @@ def test_a_recipe_without_gpu_stays_on_the_cpu(dataset, monkeypatch, capsys) -> 
     ("command", "message"),
     [
         (["dataset", "check", "D", "--precision", "fp32"], "give --store DIR too"),
+        (["dataset", "check", "D", "--recipe", "pocket"], "give --store DIR too"),
         (["dataset", "build", "--annotations", "a.json", "--weights", "w"], "give --query-frame"),
         (
             ["dataset", "build", "--annotations", "a.json", "--videos", "v", "--reduction", "r"],
@@ -188,115 +165,108 @@ def test_a_recipe_without_gpu_stays_on_the_cpu(dataset, monkeypatch, capsys) -> 
         (["export", "D", "--out", "o.onnx", "--weights", "w"], "give a folder, or --recipe and"),
     ],
 )
-def test_options_without_effect_exit_with_2(command, message, capsys) -> None:
-    assert message in error_of(command, 2, capsys)
+def test_options_without_effect_exit_with_2(command, message, refused) -> None:
+    assert message in refused(*command)
 
 
 def test_a_head_of_unequal_widths_is_trained_scored_and_used(
-    places: list[str], head: str, search: list[str], tmp_path: Path, capsys
+    places: list[str], head: str, search: list[str], tmp_path: Path, run
 ) -> None:
-    out = ["--out", str(tmp_path / "scores")]
-    assert main(["evaluate", *places, "--recipe", NAME, "--checkpoint", head, *out]) == 0
-    assert "| sail | joint |" in capsys.readouterr().out
-
-    assert main([*search, "--recipe", NAME, "--checkpoint", head]) == 0
-    assert f"recipe {NAME}, model sail:run)" in capsys.readouterr().out
-
-    assert main(["dataset", "check", places[1], *places[2:], "--recipe", NAME]) == 0
+    words = ["--recipe", NAME, "--checkpoint", head]
+    told = run("evaluate", *places, *words, "--out", tmp_path / "scores", may_complain=True)
+    assert "| sail | joint |" in told
+    assert f"recipe {NAME}, model sail:run)" in run(*search, *words)
+    run("dataset", "check", places[1], *places[2:], "--recipe", NAME)
 
 
 def test_a_run_finds_its_head_its_recipe_and_the_options_by_itself(
-    dataset: Path, recipes, search: list[str], tmp_path: Path, monkeypatch, capsys
+    dataset: Path, recipes, search: list[str], tmp_path: Path, monkeypatch, run, refused
 ) -> None:
-    weights, run = tmp_path / "w.pt", str(tmp_path / "run")
+    weights, folder = tmp_path / "w.pt", tmp_path / "run"
     weights.touch()
     monkeypatch.chdir(tmp_path)
     loading = ["--recipe", NAME, "--weights", "w.pt"]
-    places = ["--dataset", str(dataset), "--store", str(tmp_path / "other")]
-    assert main(["extract", "--dataset", str(dataset), "--out", places[3], *loading]) == 0
-    assert main(["train", *places, *loading, "--out", run, *SMALL]) == 0
-    assert capsys.readouterr().out.endswith(f"wrote {run}/head; use it with --checkpoint {run}\n")
+    places = ["--dataset", dataset, "--store", tmp_path / "other"]
+    run("extract", "--dataset", dataset, "--out", places[3], *loading)
+    # A head that is exported in a second.
+    flp = ["--model", "flp", "--hidden-dim", "7", "--max-epochs", "1"]
+    told = run("train", *places, *loading, "--out", folder, *flp, may_complain=True)
+    assert told.endswith(f"wrote {folder}/head; use it with --checkpoint {folder}\n")
     # From anywhere else.
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
 
-    evaluate = ["evaluate", *places, "--out", str(tmp_path / "scores"), "--checkpoint", run]
-    assert main(evaluate) == 0
-    assert "| sail | joint |" in capsys.readouterr().out
-    assert main([*search, "--checkpoint", run]) == 0
-    assert f"recipe {NAME}, model sail:run)" in capsys.readouterr().out
-    assert main(["export", run, "--out", "head.onnx"]) == 0
-    assert capsys.readouterr().out.endswith(f"for features of recipe {NAME}\n")
-    assert main([*search, "--checkpoint", "head.onnx", "--weights", str(weights)]) == 0
-    assert f"recipe {NAME}, model sail:head)" in capsys.readouterr().out
+    evaluate = ["evaluate", *places, "--out", tmp_path / "scores", "--checkpoint", folder]
+    assert "| flp | joint |" in run(*evaluate, may_complain=True)
+    assert f"recipe {NAME}, model flp:run)" in run(*search, "--checkpoint", folder)
+    told = run("export", folder, "--out", "head.onnx")
+    assert told.endswith(f"for features of recipe {NAME}\n")
+    told = run(*search, "--checkpoint", "head.onnx", "--weights", weights)
+    assert f"recipe {NAME}, model flp:head)" in told
 
     # What is given wins, and the rest is still the head's.
-    assert "not of 'pocket' with " in error_of([*evaluate, "--recipe", "pocket"], 1, capsys)
+    assert "not of 'pocket' with " in refused(*evaluate, "--recipe", "pocket", code=1)
     weights.rename(tmp_path / "moved.pt")
-    assert error_of([*search, "--checkpoint", run], 2, capsys) == (
-        f"error: head '{run}' was trained on features of recipe {NAME!r} with --weights {weights}, "
-        "and that is not there; give --weights with where it is now\n"
+    assert refused(*search, "--checkpoint", folder) == (
+        f"head '{folder}' was trained on features of recipe {NAME!r} with --weights {weights}, and "
+        "that is not there; give --weights with where it is now"
     )
-    assert main([*search, "--checkpoint", run, "--weights", str(tmp_path / "moved.pt")]) == 0
+    run(*search, "--checkpoint", folder, "--weights", tmp_path / "moved.pt")
 
 
-def test_a_run_without_a_head_names_resume(dataset: Path, tmp_path: Path, capsys) -> None:
+def test_a_run_without_a_head_names_resume(dataset: Path, tmp_path: Path, refused) -> None:
     run = tmp_path / "run"
     run.mkdir()
     (run / "config.json").write_text("{}")
-    places = ["--dataset", str(dataset), "--store", str(tmp_path / "store")]
-    command = ["evaluate", *places, "--out", str(tmp_path / "out"), "--checkpoint", str(run)]
+    places = ["--dataset", dataset, "--store", tmp_path / "store", "--out", tmp_path / "out"]
 
-    message = error_of(command, 1, capsys)
+    message = refused("evaluate", *places, "--checkpoint", run, code=1)
 
-    assert message.startswith(f"error: the training run {run} is not finished and has no head yet")
-    assert message.endswith(f"stillseek train ... --out {run} --resume\n")
+    assert message.startswith(f"the training run {run} is not finished and has no head yet")
+    assert message.endswith(f"stillseek train ... --out {run} --resume")
     assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.usefixtures("recipes")
-def test_no_head_and_no_common_space_says_what_to_do(
-    search: list[str], tmp_path: Path, capsys
-) -> None:
+def test_no_head_and_no_common_space_says_what_to_do(search: list[str], tmp_path, refused) -> None:
     command = [*search, "--recipe", NAME]
 
-    assert error_of(command, 1, capsys) == (
-        f"error: no head is shipped for recipe {NAME!r}; train one with stillseek train and give "
-        "its folder as checkpoint (--checkpoint)\n"
+    assert refused(*command, code=1) == (
+        f"no head is shipped for recipe {NAME!r}; train one with stillseek train and give its "
+        "folder as checkpoint (--checkpoint)"
     )
-    refused = (
-        f"error: recipe {NAME!r} encodes clips and pictures with different networks, and matching "
-        "cannot compare the two; train a head with stillseek train and give its folder as "
-        "checkpoint (--checkpoint)\n"
+    message = (
+        f"recipe {NAME!r} encodes clips and pictures with different networks, and matching cannot "
+        "compare the two; train a head with stillseek train and give its folder as checkpoint "
+        "(--checkpoint)"
     )
-    assert error_of([*command, "--model", "matching"], 2, capsys) == refused
-    export = ["export", "--recipe", NAME, "--model", "matching", "--out", str(tmp_path / "m.onnx")]
-    assert error_of(export, 2, capsys) == refused
+    assert refused(*command, "--model", "matching") == message
+    export = ["export", "--recipe", NAME, "--model", "matching", "--out", tmp_path / "m.onnx"]
+    assert refused(*export) == message
 
 
 def test_a_store_of_another_recipe_is_refused(
-    places: list[str], head: str, tmp_path: Path, capsys
+    places: list[str], tmp_path: Path, refused, capsys
 ) -> None:
-    out = ["--out", str(tmp_path / "out")]
-    train = ["train", *places, *out, *SMALL]
+    out = ["--out", tmp_path / "out"]
+    train = ["train", *places, *out, *SHORT]
     evaluate = ["evaluate", *places, *out, "--matching"]
     extract = f"stillseek extract --dataset {places[1]} --out {places[3]} --recipe"
 
     for command in (train, evaluate):
-        message = error_of(command, 1, capsys)
-        assert message.startswith(f"error: the store {places[3]} has no features of ")
-        assert f"only those of fingerprint {'f' * 16} (recipe {NAME}: use --recipe {NAME})" in (
-            message
-        )
+        message = refused(*command, code=1)
+        assert message.startswith(f"the store {places[3]} has no features of ")
+        others = f"only those of fingerprint {'f' * 16} (recipe {NAME}: use --recipe {NAME})"
+        assert others in message
         assert f"; make them with: {extract.removesuffix(' --recipe')}" in message
 
     precise = ["--recipe", NAME, "--recipe-precision", "bf16"]
-    message = error_of([*train, *precise], 1, capsys)
+    message = refused(*train, *precise, code=1)
     assert "(the same recipe in fp32: use --recipe-precision fp32)" in message
-    assert message.endswith(f"; make them with: {extract} {NAME} --precision bf16\n")
-    message = error_of([*train, "--recipe", NAME, "--weights", "w.pt"], 1, capsys)
+    assert message.endswith(f"; make them with: {extract} {NAME} --precision bf16")
+    message = refused(*train, "--recipe", NAME, "--weights", "w.pt", code=1)
     assert f"{'f' * 16} ({NAME} with other weights or options); make them with" in message
-    assert message.endswith(f"{NAME} --weights w.pt\n")
+    assert message.endswith(f"{NAME} --weights w.pt")
     assert not (tmp_path / "out").exists()
 
     check = ["dataset", "check", places[1], *places[2:], "--recipe", NAME, "--precision", "bf16"]
@@ -307,23 +277,22 @@ def test_a_store_of_another_recipe_is_refused(
 
 
 def test_a_head_of_another_recipe_is_refused(
-    places: list[str], head: str, search: list[str], tmp_path: Path, capsys
+    places: list[str], head: str, search: list[str], tmp_path: Path, refused
 ) -> None:
-    evaluate = ["evaluate", *places, "--out", str(tmp_path / "out")]
+    anew = "or train a head on these features"
 
-    for command in (evaluate, search):
-        command = [*command, "--checkpoint", head]
-        message = error_of([*command, "--recipe", "pocket"], 1, capsys)
-        assert message.startswith(
-            f"error: head '{head}' was trained on features of recipe {NAME!r}"
-        )
-        assert message.endswith(f"; use --recipe {NAME}, or train a head on these features\n")
-        precise = ["--recipe", NAME, "--recipe-precision", "bf16"]
-        assert error_of([*command, *precise], 1, capsys).endswith(
-            "; that is the same recipe in fp32: use --recipe-precision fp32\n"
-        )
-        weights = ["--recipe", NAME, "--weights", "w.pt"]
-        assert error_of([*command, *weights], 1, capsys).endswith(
-            "; use the files and options that it was trained with, or train a head on these "
-            "features\n"
-        )
+    for command in (["evaluate", *places, "--out", tmp_path / "out"], search):
+        for words, end in (
+            (["pocket"], f"; use --recipe {NAME}, {anew}"),
+            (
+                [NAME, "--recipe-precision", "bf16"],
+                "; that is the same recipe in fp32: use --recipe-precision fp32",
+            ),
+            (
+                [NAME, "--weights", "w.pt"],
+                f"; use the files and options that it was trained with, {anew}",
+            ),
+        ):
+            message = refused(*command, "--checkpoint", head, "--recipe", *words, code=1)
+            assert message.startswith(f"head '{head}' was trained on features of recipe {NAME!r}")
+            assert message.endswith(end)

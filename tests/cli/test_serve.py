@@ -3,8 +3,6 @@ from pathlib import Path
 
 import pytest
 
-from stillseek.cli.app import main
-
 pytest.importorskip("fastapi")
 
 
@@ -30,16 +28,16 @@ def listened(monkeypatch: pytest.MonkeyPatch, use_small_recipe) -> list[tuple]:
 
 
 def test_it_says_where_it_listens_when_all_is_loaded(
-    listened, tmp_path: Path, capsys, monkeypatch
+    listened, tmp_path: Path, run, monkeypatch
 ) -> None:
     monkeypatch.setenv("STILLSEEK_API_KEY", "from the environment")
     (tmp_path / "videos").mkdir()
-    words = ["serve", "--data", str(tmp_path / "data"), "--folder", str(tmp_path / "videos")]
+    words = ["serve", "--data", tmp_path / "data", "--folder", tmp_path / "videos"]
     words += ["--host", "0.0.0.0", "--port", "8123", "--allow-host", "video.example.org"]
+    words += ["--max-upload-mb", "3", "--keep-hours", "0.5", "--queue", "7"]
 
-    assert main([*words, "--max-upload-mb", "3", "--keep-hours", "0.5", "--queue", "7"]) == 0
+    assert run(*words) == "stillseek serves http://0.0.0.0:8123/\n"
 
-    assert capsys.readouterr().out == "stillseek serves http://0.0.0.0:8123/\n"
     ((service, host, port),) = listened
     assert (host, port) == ("0.0.0.0", 8123)
     settings = service.settings
@@ -50,10 +48,8 @@ def test_it_says_where_it_listens_when_all_is_loaded(
     assert "from the environment" not in repr(settings)
 
 
-def test_a_library_says_the_recipe(listened, tmp_path: Path, capsys) -> None:
-    words = ["serve", "--data", str(tmp_path / "data"), "--library", str(tmp_path / "library")]
-
-    assert main(words) == 0
+def test_a_library_says_the_recipe(listened, tmp_path: Path, run) -> None:
+    run("serve", "--data", tmp_path / "data", "--library", tmp_path / "library")
 
     ((service, host, _),) = listened
     assert host == "127.0.0.1"
@@ -75,26 +71,22 @@ def test_a_library_says_the_recipe(listened, tmp_path: Path, capsys) -> None:
         (["--keep-hours", "nan"], "--keep-hours must be more than 0, got nan"),
     ],
 )
-def test_what_is_wrong_is_told(words, message: str, tmp_path: Path, capsys, monkeypatch) -> None:
+def test_what_is_wrong_is_told(words, message: str, tmp_path: Path, refused, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("STILLSEEK_API_KEY", raising=False)
     Path("empty").write_text("\n")
     Path("key").write_text("secret\n")
 
-    assert main(["serve", *words]) == 2
-
-    assert capsys.readouterr().err.startswith(f"error: {message}")
+    assert refused("serve", *words).startswith(message)
 
 
-def test_without_its_packages_it_says_what_to_install(capsys, monkeypatch) -> None:
+def test_without_its_packages_it_says_what_to_install(refused, monkeypatch) -> None:
     find = importlib.util.find_spec
     monkeypatch.setattr(
         "stillseek.cli.serve.find_spec", lambda name: None if name == "uvicorn" else find(name)
     )
 
-    assert main(["serve"]) == 2
-
-    assert capsys.readouterr().err == (
-        "error: the service needs FastAPI and uvicorn, which are not installed; "
-        "pip install 'stillseek[web]'\n"
+    assert refused("serve") == (
+        "the service needs FastAPI and uvicorn, which are not installed; pip install "
+        "'stillseek[web]'"
     )

@@ -40,9 +40,8 @@ def entry_sizes(store: Path) -> list[int]:
     return [path.stat().st_size for path in sorted(store.rglob("*.safetensors"))]
 
 
-def test_ls_prints_a_line_a_recipe(store: Path, small_recipe, capsys) -> None:
-    assert main(["store", "ls", str(store)]) == 0
-    lines = capsys.readouterr().out.splitlines()
+def test_ls_prints_a_line_a_recipe(store: Path, small_recipe, run) -> None:
+    lines = run("store", "ls", store).splitlines()
     digits = small_recipe.fingerprint[:16]
     sizes = [
         sum(path.stat().st_size for path in store.rglob(f"*.{part}.safetensors"))
@@ -55,21 +54,17 @@ def test_ls_prints_a_line_a_recipe(store: Path, small_recipe, capsys) -> None:
     ]
 
 
-def test_ls_as_json(store: Path, small_recipe, capsys) -> None:
-    assert main(["store", "ls", str(store), "--json"]) == 0
-    answer = json.loads(capsys.readouterr().out)
+def test_ls_as_json(store: Path, small_recipe, run) -> None:
+    answer = json.loads(run("store", "ls", store, "--json"))
     assert answer["store"] == str(store)
-    assert [recipe["fingerprint"] for recipe in answer["recipes"]] == [
-        small_recipe.fingerprint,
-        OTHER,
-    ]
+    fingerprints = [recipe["fingerprint"] for recipe in answer["recipes"]]
+    assert fingerprints == [small_recipe.fingerprint, OTHER]
     assert sum(recipe["size_bytes"] for recipe in answer["recipes"]) == sum(entry_sizes(store))
     assert [recipe["seconds"] for recipe in answer["recipes"]] == [8000.0, 4000.0]
 
 
-def test_verify_finds_and_removes_what_is_corrupt(store: Path, small_recipe, capsys) -> None:
-    assert main(["store", "verify", str(store)]) == 0
-    assert capsys.readouterr() == ("entries: 3 intact, 0 corrupt\n", "")
+def test_verify_finds_and_removes_what_is_corrupt(store: Path, small_recipe, run, capsys) -> None:
+    assert run("store", "verify", store) == "entries: 3 intact, 0 corrupt\n"
     bad = store / "videos" / "dd" / f"{'d' * 64}.{small_recipe.fingerprint[:16]}.safetensors"
     content = bytearray(bad.read_bytes())
     content[-5] ^= 1
@@ -85,78 +80,61 @@ def test_verify_finds_and_removes_what_is_corrupt(store: Path, small_recipe, cap
         "removed": 1,
     }
     assert not bad.exists()
-    assert main(["store", "verify", str(store), "--remove"]) == 0
-    assert capsys.readouterr().out == "entries: 2 intact, 0 corrupt, 0 removed\n"
+    told = run("store", "verify", store, "--remove")
+    assert told == "entries: 2 intact, 0 corrupt, 0 removed\n"
 
 
-def test_gc_keeps_named_recipes(store: Path, capsys) -> None:
+def test_gc_keeps_named_recipes(store: Path, run, capsys) -> None:
     (other,) = store.rglob(f"*.{OTHER[:16]}.safetensors")
     size = other.stat().st_size
     command = ["store", "gc", str(store), "--keep-recipe", "pocket"]
     assert main([*command, "--dry-run"]) == 0
-    words = f"1 entries and 0 temporary files, {size / 1000:.1f} kB\n"
+    words = f"1 entry and 0 temporary files, {size / 1000:.1f} kB\n"
     name = other.relative_to(store).as_posix()
     assert capsys.readouterr() == (f"would go: {words}", f"would go: {name}\n")
     assert len(entry_sizes(store)) == 3
-    assert main(command) == 0
-    assert capsys.readouterr().out == f"removed: {words}"
-    assert main(["store", "ls", str(store), "--json"]) == 0
-    (kept,) = json.loads(capsys.readouterr().out)["recipes"]
+    assert run(*command) == f"removed: {words}"
+    (kept,) = json.loads(run("store", "ls", store, "--json"))["recipes"]
     assert (kept["recipe"], kept["videos"]) == ("pocket", 2)
 
 
-def test_gc_keeps_fingerprints_and_removes_dead_temporaries(store: Path, capsys) -> None:
+def test_gc_keeps_fingerprints_and_removes_dead_temporaries(store: Path, run) -> None:
     dead, live = (store / "videos" / "cc" / f".{digit * 16}.tmp" for digit in "01")
     for path in (dead, live):
         path.write_bytes(b"123")
     os.utime(dead, (time.time() - 4000,) * 2)
-    assert main(["store", "gc", str(store)]) == 0
-    assert capsys.readouterr().out == "removed: 0 entries and 1 temporary files, 3 B\n"
+    assert run("store", "gc", store) == "removed: 0 entries and 1 temporary file, 3 B\n"
     assert (dead.exists(), live.exists()) == (False, True)
-    assert main(["store", "gc", str(store), "--fingerprint", "b" * 16, "--json"]) == 0
-    answer = json.loads(capsys.readouterr().out)
+    answer = json.loads(run("store", "gc", store, "--fingerprint", "b" * 16, "--json"))
     assert (len(answer["entries"]), answer["temporaries"], answer["removed"]) == (2, [], True)
     assert len(entry_sizes(store)) == 1
 
 
 @pytest.mark.parametrize("fingerprint", ["b" * 15, "e" * 16])
-def test_gc_refuses_a_fingerprint_that_keeps_nothing(fingerprint: str, store: Path, capsys) -> None:
-    assert main(["store", "gc", str(store), "--fingerprint", fingerprint]) == 2
-    assert capsys.readouterr().err == (
-        f"error: {store} has nothing of recipe fingerprint {fingerprint!r}; stillseek store ls "
-        "lists what it has, and 16 digits are needed\n"
+def test_gc_refuses_a_fingerprint_that_keeps_nothing(fingerprint: str, store: Path, refused):
+    assert refused("store", "gc", store, "--fingerprint", fingerprint) == (
+        f"{store} has nothing of recipe fingerprint {fingerprint!r}; stillseek store ls lists what "
+        "it has, and 16 digits are needed"
     )
     assert len(entry_sizes(store)) == 3
 
 
-def test_gc_refuses_a_recipe_that_keeps_nothing(store: Path, small_recipe, capsys) -> None:
+def test_gc_refuses_a_recipe_that_keeps_nothing(store: Path, small_recipe, refused) -> None:
     digits = small_recipe.fingerprint[:16]
     for path in store.rglob(f"*.{digits}.safetensors"):
         path.unlink()
     for extra in ([], ["--dry-run"], ["--fingerprint", OTHER]):
-        assert main(["store", "gc", str(store), "--keep-recipe", "pocket", *extra]) == 2
-        assert capsys.readouterr().err == (
-            f"error: {store} has nothing of recipe 'pocket' with fingerprint {digits}, only "
-            f"fingerprint {'b' * 16}; load the recipe as it was for extract, or name what to keep "
-            "with --fingerprint\n"
+        assert refused("store", "gc", store, "--keep-recipe", "pocket", *extra) == (
+            f"{store} has nothing of recipe 'pocket' with fingerprint {digits}, only fingerprint "
+            f"{'b' * 16}; load the recipe as it was for extract, or name what to keep with "
+            "--fingerprint"
         )
     assert len(entry_sizes(store)) == 1
 
 
-def test_gc_refuses_options_without_a_recipe(store: Path, capsys) -> None:
-    assert main(["store", "gc", str(store), "--precision", "bf16"]) == 2
-    assert capsys.readouterr().err == (
-        "error: options of recipes need --keep-recipe NAME; give it, or leave them out\n"
-    )
-
-
-@pytest.mark.parametrize("verb", ["ls", "verify", "gc"])
-def test_store_that_is_not_there_exits_with_2(verb: str, tmp_path: Path, capsys) -> None:
-    assert main(["store", verb, str(tmp_path / "nothing")]) == 2
-    assert capsys.readouterr().err == (
-        f"error: there is no store at {tmp_path / 'nothing'}; give the folder that extract wrote "
-        "to\n"
-    )
+def test_gc_refuses_options_without_a_recipe(store: Path, refused) -> None:
+    message = "options of recipes need --keep-recipe NAME; give it, or leave them out"
+    assert refused("store", "gc", store, "--precision", "bf16") == message
 
 
 @pytest.mark.parametrize("verb", [["gc", "--keep-recipe", "pocket"], ["verify", "--remove"]])
@@ -171,46 +149,36 @@ def test_files_of_others_inside_the_folder_stay(verb, place: str, store: Path) -
 
 
 @pytest.mark.parametrize("verb", ["ls", "verify", "gc"])
-def test_folder_that_is_no_store_is_refused(verb: str, tmp_path: Path, capsys) -> None:
-    (tmp_path / "logs").mkdir()
-    assert main(["store", verb, str(tmp_path)]) == 0
-    (tmp_path / "sail" / "head").mkdir(parents=True)
-    capsys.readouterr()
-    assert main(["store", verb, str(tmp_path)]) == 2
-    assert capsys.readouterr().err == (
-        f"error: {tmp_path} is no store: it has neither videos/ nor queries/, but sail; give the "
-        "folder that extract wrote to\n"
-    )
-
-
-@pytest.mark.parametrize("verb", ["ls", "verify", "gc"])
-def test_folder_without_any_entry_is_refused(verb: str, tmp_path: Path, capsys) -> None:
-    folder, emptied = tmp_path / "dataset", tmp_path / "emptied"
-    (folder / "videos").mkdir(parents=True)
-    (emptied / "videos" / "cc").mkdir(parents=True)
-    (emptied / "videos" / "cc" / f".{'0' * 16}.tmp").write_bytes(b"1")
-
-    assert main(["store", verb, str(emptied)]) == 0
-    capsys.readouterr()
-    (folder / "videos" / "one.mp4").write_bytes(b"1")
-    for place, what in (
-        (folder, f"has no entry, but {Path('videos/one.mp4')}"),
-        (folder.with_name("new"), "is empty"),
+def test_what_is_no_store_is_refused(verb: str, tmp_path: Path, run, refused) -> None:
+    for there in (f"logs/a.json videos/cc/.{'0' * 16}.tmp", "logs/"):
+        place = tmp_path / f"store{len(there)}"
+        for name in there.split():
+            (place / name).parent.mkdir(parents=True, exist_ok=True)
+            (place / name).mkdir() if name.endswith("/") else (place / name).write_bytes(b"1")
+        run("store", verb, place)
+    give = "; give the folder that extract wrote to"
+    (tmp_path / "new").mkdir()
+    (tmp_path / "run/head").mkdir(parents=True)
+    (tmp_path / "dataset/videos").mkdir(parents=True)
+    (tmp_path / "dataset/videos/one.mp4").write_bytes(b"1")
+    for name, what in (
+        ("run", "it has neither videos/ nor queries/, but head"),
+        ("dataset", "it has no entry, but videos/one.mp4"),
+        ("new", "it is empty"),
     ):
-        place.mkdir(exist_ok=True)
-        assert main(["store", verb, str(place)]) == 2
-        assert capsys.readouterr().err == (
-            f"error: {place} is no store: it {what}; give the folder that extract wrote to\n"
+        assert (
+            refused("store", verb, tmp_path / name)
+            == f"{tmp_path / name} is no store: {what}{give}"
         )
+    nothing = tmp_path / "nothing"
+    assert refused("store", verb, nothing) == f"there is no store at {nothing}{give}"
 
 
-def test_store_at_a_url(write_clip, capsys) -> None:
+def test_store_at_a_url(write_clip, run, refused) -> None:
     url = "memory://bucket/store"
-    assert main(["extract", str(write_clip(name="one.mp4")), "--out", url]) == 0
-    assert main(["store", "verify", url]) == 0
-    assert capsys.readouterr().out.endswith("entries: 1 intact, 0 corrupt\n")
-    assert main(["store", "ls", "memory://bucket"]) == 2
-    assert "memory://bucket is no store" in capsys.readouterr().err
+    run("extract", write_clip(name="one.mp4"), "--out", url)
+    assert run("store", "verify", url) == "entries: 1 intact, 0 corrupt\n"
+    assert "memory://bucket is no store" in refused("store", "ls", "memory://bucket")
     (log,) = fsspec.filesystem("memory").glob("/bucket/store/logs/*.json")
     assert json.loads(fsspec.filesystem("memory").cat_file(log))["store"] == url
     fsspec.filesystem("memory").store.clear()

@@ -2,13 +2,15 @@ import dataclasses
 import inspect
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from shutil import rmtree
+from shutil import copytree, rmtree
 from typing import get_args
 
 import pytest
 import torch
+from small_options import SHORT, SMALL
 
 from stillseek.cli.app import main
 from stillseek.cli.model_options import ModelOptions, TrainableName
@@ -24,12 +26,6 @@ from stillseek.models.sail import SailConfig
 from stillseek.models.similarity import SimilarityConfig
 from stillseek.models.sst import SstConfig
 from stillseek.models.tal import TalConfig
-
-SMALL = (
-    *("--num-layers", "1", "--num-heads", "1", "--projection-dim", "5", "--window", "2"),
-    *("--ffn-dim", "7", "--hidden-dim", "3", "--batch-size", "3"),
-)
-
 
 WIDTHS = ("clip_dim", "region_dim", "global_dim")
 CONFIGS = {
@@ -74,19 +70,28 @@ def test_help_tells_every_default() -> None:
 
 
 @pytest.fixture
-def store(use_small_recipe, dataset: Path, tmp_path: Path) -> Path:
-    assert main(["extract", "--dataset", str(dataset), "--out", str(tmp_path / "store")]) == 0
-    return tmp_path / "store"
+def train(places: list[str], run, tmp_path: Path):
+    """Trains a small head in a folder of this name; gives the folder."""
+
+    def train(name: str, *words: str, options: Sequence[str] = SHORT) -> Path:
+        run("train", *places, "--out", tmp_path / name, *options, *words, may_complain=True)
+        return tmp_path / name
+
+    return train
 
 
 @pytest.fixture
-def places(dataset: Path, store: Path, capsys) -> list[str]:
-    capsys.readouterr()
-    return ["--dataset", str(dataset), "--store", str(store)]
+def evaluate(places: list[str], run, tmp_path: Path):
+    """Scores heads; gives what is printed. The scores are in the folder of this name."""
+
+    def evaluate(*words: object, out: str = "scores") -> str:
+        return run("evaluate", *places, "--out", tmp_path / out, *words, may_complain=True)
+
+    return evaluate
 
 
 def test_frozen_absent_questions_are_those_that_heads_are_asked(
-    places: list[str], dataset: Path, tmp_path: Path, monkeypatch, capsys
+    evaluate, dataset: Path, tmp_path: Path, monkeypatch
 ) -> None:
     manifest = read_manifest(dataset)
     labels = {name: {label} for name, label in (("test-a2", "test a"), ("test-b1", "test b"))}
@@ -105,9 +110,9 @@ def test_frozen_absent_questions_are_those_that_heads_are_asked(
 
     monkeypatch.setattr(head, "matching_head", calibrated)
 
-    out = tmp_path / "scores"
-    assert main(["evaluate", *places, "--matching", "--out", str(out)]) == 0
+    evaluate("--matching")
 
+    out = tmp_path / "scores"
     for kind, samples in absent_of(manifest, "test").items():
         file = out / "predictions" / f"matching--{kind}_joint_seed0.jsonl"
         answered = {row.sample_id for row in read_predictions(file).rows}
@@ -119,15 +124,16 @@ def test_frozen_absent_questions_are_those_that_heads_are_asked(
 
 
 def test_trained_heads_are_scored_beside_the_controls(
-    places: list[str], tmp_path: Path, capsys
+    places: list[str], evaluate, tmp_path: Path, capsys
 ) -> None:
     heads = []
+    capsys.readouterr()
     for seed in ("0", "1"):
         out = tmp_path / f"run{seed}"
-        command = ["train", *places, "--out", str(out), "--max-epochs", "1", "--seed", seed]
+        command = ["train", *places, "--out", str(out), "--seed", seed, *SHORT]
         loading = ["--no-bucket-by-length", "--num-workers", seed, "--augmentation.crop", "0.5"]
-        assert main([*command, *SMALL, *loading, "--no-local-self-attention"]) == 0
-        heads.append(str(out / "head"))
+        assert main([*command, *loading, "--no-local-self-attention"]) == 0
+        heads.append(out / "head")
         captured = capsys.readouterr()
         score = r"validation mIoU \d+\.\d\d% \(best prior: (whole-video|centre), \d+\.\d\d%\)"
         assert re.fullmatch(
@@ -154,21 +160,15 @@ def test_trained_heads_are_scored_beside_the_controls(
     assert 0 < prior["validation_miou"] < 1
     assert config["augmentation"] == {"crop": 0.5, "region_drop": 0.0, "rotation": 0.0}
 
-    out = tmp_path / "scores"
-    assert main(["evaluate", *places, "--checkpoint", *heads, "--out", str(out)]) == 0
+    table = evaluate("--checkpoint", *heads)
 
-    table = capsys.readouterr().out
+    out = tmp_path / "scores"
     assert table == (out / "tables.md").read_text()
     tables = json.loads((out / "tables.json").read_text())
     runs = {(row["model"], row["decode"]): row["num_seeds"] for row in tables["scores"]}
     assert runs[("sail w/o LS", "joint")] == runs[("sail w/o LS, shuffled", "independent")] == 2
-    assert {model for model, _ in runs} == {
-        "random",
-        "whole-video",
-        "centre",
-        "sail w/o LS",
-        "sail w/o LS, shuffled",
-    }
+    controls = {"random", "whole-video", "centre", "sail w/o LS, shuffled"}
+    assert {model for model, _ in runs} == {"sail w/o LS", *controls}
     assert {row["num_samples"] for row in tables["scores"]} == {6}
     assert tables["swap_accuracy"]["sail w/o LS, joint"]["num_pairs"] == 1
     assert tables["swap_accuracy"]["whole-video, whole"]["strict"]["value"] == 0
@@ -176,20 +176,13 @@ def test_trained_heads_are_scored_beside_the_controls(
 
 
 def test_features_are_enough_and_no_video_is_opened(
-    places: list[str], dataset: Path, tmp_path: Path, monkeypatch, capsys
+    places: list[str], train, evaluate, dataset: Path, tmp_path: Path, monkeypatch, refused
 ) -> None:
     def work(name: str) -> tuple[bytes, str, str]:
-        run, scores = tmp_path / name, tmp_path / f"{name}-scores"
-        command = ["train", *places, "--out", str(run), "--max-epochs", "1", *SMALL]
-        assert main(command) == 0
-        capsys.readouterr()
-        heads = ["--checkpoint", str(run), "--matching"]
-        assert main(["evaluate", *places, *heads, "--out", str(scores)]) == 0
-        return (
-            (run / "head/model.safetensors").read_bytes(),
-            capsys.readouterr().out,
-            (scores / "tables.md").read_text(),
-        )
+        run, scores = train(name), f"{name}-scores"
+        printed = evaluate("--checkpoint", run, "--matching", out=scores)
+        weights = (run / "head/model.safetensors").read_bytes()
+        return weights, printed, (tmp_path / scores / "tables.md").read_text()
 
     hashes = (dataset / "file_hashes.jsonl").read_bytes()
     (dataset / "file_hashes.jsonl").unlink()
@@ -206,8 +199,9 @@ def test_features_are_enough_and_no_video_is_opened(
 
     monkeypatch.undo()
     (dataset / "file_hashes.jsonl").unlink()
-    assert main(["train", *places, "--out", str(tmp_path / "no"), *SMALL]) == 1
-    assert re.match(r"error: cannot read .*\.mp4 \(No such file", capsys.readouterr().err)
+    told = refused("train", *places, "--out", tmp_path / "no", *SMALL, code=1)
+    assert re.match(r"cannot read .*\.mp4 \(No such file", told)
+    assert f"stillseek dataset upgrade {dataset}; then features in a store are enough" in told
 
 
 BASELINES = {
@@ -217,22 +211,17 @@ BASELINES = {
 }
 
 
-def test_every_baseline_is_trained_and_scored_as_sail_is(
-    places: list[str], tmp_path: Path, capsys
-) -> None:
-    heads = []
-    for name, options in BASELINES.items():
-        out = str(tmp_path / name)
-        command = ["train", *places, "--out", out, "--max-epochs", "1", "--model", name]
-        assert main([*command, *options]) == 0
-        heads.append(f"{out}/head")
-    capsys.readouterr()
+def test_every_baseline_is_trained_and_scored_as_sail_is(train, evaluate, tmp_path: Path) -> None:
+    short = ("--max-epochs", "1")
+    heads = [
+        train(name, "--model", name, options=(*short, *options)) / "head"
+        for name, options in BASELINES.items()
+    ]
     tal = load_checkpoint(tmp_path / "tal/head", recipe_fingerprint=None).model
     assert isinstance(tal.config, TalConfig)
     assert (tal.config.anchor_scales, tal.config.hidden_dim) == ((2, 5), 7)
 
-    out = ["--out", str(tmp_path / "scores")]
-    assert main(["evaluate", *places, *out, "--checkpoint", *heads, "--matching"]) == 0
+    evaluate("--checkpoint", *heads, "--matching")
 
     tables = json.loads((tmp_path / "scores/tables.json").read_text())
     rows = {(row["model"], row["decode"]) for row in tables["scores"]}
@@ -246,63 +235,52 @@ def test_every_baseline_is_trained_and_scored_as_sail_is(
     }
 
 
-def test_matching_needs_no_checkpoint(places: list[str], tmp_path: Path, capsys) -> None:
-    out = tmp_path / "out"
+def test_matching_needs_no_checkpoint(evaluate, tmp_path: Path) -> None:
+    assert "| matching | joint |" in evaluate("--matching")
 
-    assert main(["evaluate", *places, "--matching", "--out", str(out)]) == 0
-
-    assert "| matching | joint |" in capsys.readouterr().out
-    header = json.loads(
-        (out / "predictions/matching_joint_seed0.jsonl").read_text().splitlines()[0]
-    )
+    predictions = tmp_path / "scores/predictions/matching_joint_seed0.jsonl"
+    header = json.loads(predictions.read_text().splitlines()[0])
     assert (header["model"], header["checkpoint"]) == ("matching", None)
 
 
-def test_query_blind_head_has_no_shuffled_control(
-    places: list[str], tmp_path: Path, capsys
-) -> None:
-    command = ["train", *places, "--out", str(tmp_path / "run"), "--max-epochs", "1", *SMALL]
-    assert main([*command, "--query-blind"]) == 0
+def test_query_blind_head_has_no_shuffled_control(train, evaluate, tmp_path: Path) -> None:
+    run = train("run", "--query-blind")
 
-    head = str(tmp_path / "run/head")
-    assert main(["evaluate", *places, "--checkpoint", head, "--out", str(tmp_path / "out")]) == 0
-
-    assert "| sail query-blind | joint |" in capsys.readouterr().out
-    assert not list((tmp_path / "out/predictions").glob("*shuffled*"))
+    assert "| sail query-blind | joint |" in evaluate("--checkpoint", run / "head")
+    assert not list((tmp_path / "scores/predictions").glob("*shuffled*"))
 
 
 def test_a_head_is_asked_with_as_many_steps_as_it_was_trained_with(
-    places: list[str], tmp_path: Path, monkeypatch
+    places: list[str], train, evaluate, refused, monkeypatch
 ) -> None:
     asked: list[int] = []
-    head, out = str(tmp_path / "run"), ["--out", str(tmp_path / "out")]
-    command = ["train", *places, "--out", head, "--max-epochs", "1", *SMALL]
-    assert main([*command, "--max-steps", "4"]) == 0
+    head = train("run", "--max-steps", "4")
     monkeypatch.setattr(
         "stillseek.evaluation.run.predict",
         lambda _, examples, **__: asked.append(max(each.grid.num_steps for each in examples)) or {},
     )
 
-    assert main(["evaluate", *places, "--checkpoint", head, *out]) == 0
-    assert main(["evaluate", *places, "--checkpoint", head, *out, "--max-steps", "3"]) == 0
+    evaluate("--checkpoint", head)
+    evaluate("--checkpoint", head, "--max-steps", "3")
 
     assert asked == [4, 4, 3, 3]
-    assert main(["evaluate", *places, "--checkpoint", head, *out, "--max-steps", "0"]) == 2
+    # As for training, which has two boundaries to tell apart.
+    words = [*places, "--checkpoint", head, "--out", "o", "--max-steps", "1"]
+    assert refused("evaluate", *words) == "--max-steps must be at least 2, got 1"
 
 
-def test_a_second_run_in_a_folder_needs_resume(places: list[str], tmp_path: Path, capsys) -> None:
+def test_a_second_run_in_a_folder_needs_resume(
+    places: list[str], train, tmp_path: Path, refused, capsys
+) -> None:
     # A rate that falls would end with the first epoch.
-    rate = ("--schedule", "constant")
-    command = ["train", *places, "--out", str(tmp_path / "run"), *rate, *SMALL]
-    assert main([*command, "--max-epochs", "1"]) == 0
-    capsys.readouterr()
+    rate = ("--schedule", "constant", *SMALL, "--max-epochs")
+    run = train("run", *rate, "1", options=())
 
-    assert main([*command, "--max-epochs", "2"]) == 2
-    assert capsys.readouterr().err.startswith(f"error: {tmp_path / 'run'} already holds a train")
-    assert main([*command, "--max-epochs", "2", "--resume"]) == 0
-    assert len((tmp_path / "run/epochs.jsonl").read_text().splitlines()) == 2
-    capsys.readouterr()
-    scores = ["--checkpoint", str(tmp_path / "run/head"), "--out", str(tmp_path / "scores")]
+    told = refused("train", *places, "--out", run, *rate, "2")
+    assert told.startswith(f"{run} already holds a train")
+    train("run", *rate, "2", "--resume", options=())
+    assert len((run / "epochs.jsonl").read_text().splitlines()) == 2
+    scores = ["--checkpoint", str(run / "head"), "--out", str(tmp_path / "scores")]
     assert main(["evaluate", *places, *scores, "--split", "train"]) == 0
     assert capsys.readouterr().err == (
         "warning: the table has no row 'sail, shuffled': each sample needs a picture of another "
@@ -314,46 +292,36 @@ def test_a_second_run_in_a_folder_needs_resume(places: list[str], tmp_path: Path
 
 @pytest.mark.usefixtures("use_small_recipe")
 def test_wrong_requests_are_one_line(
-    dataset: Path, small_head: Path, tmp_path: Path, capsys
+    dataset: Path, small_head: Path, tmp_path: Path, refused
 ) -> None:
-    places = ["--dataset", str(dataset), "--store", str(tmp_path / "store")]
-    out = ["--out", str(tmp_path / "out")]
+    places = ["--dataset", dataset, "--store", tmp_path / "store", "--out", tmp_path / "out"]
 
-    assert main(["train", *places, *out, "--window", "0"]) == 2
-    assert capsys.readouterr().err.startswith("error: window must be ")
-    assert main(["train", *places, *out, "--learning-rate", "-1"]) == 2
-    assert "learning_rate must be positive" in capsys.readouterr().err
-    foreign = ["--model", "sail", "--num-proposals", "5"]
-    assert main(["train", *places, *out, *foreign]) == 2
-    assert capsys.readouterr().err == (
-        "error: --num-proposals is not an option of model 'sail', which has --num-layers, "
-        "--num-heads, --projection-dim, --window, --ffn-dim, --hidden-dim, --dropout, "
-        "--region-self-attention, --multi-level-interaction, --local-self-attention, "
-        "--bidirectional-aggregation; leave it out, or choose another --model\n"
-    )
-    assert main(["train", *places, *out, "--model", "flp", "--no-local-self-attention"]) == 2
-    assert "--local-self-attention is not an option of model 'flp'" in capsys.readouterr().err
-    assert main(["train", *places, *out, "--model", "matching"]) == 2
-    assert "sail" in capsys.readouterr().err
-    assert main(["evaluate", *places, *out]) == 2
-    assert capsys.readouterr().err == (
-        "error: nothing to score; give --checkpoint DIR, --matching, --similarity or several of "
-        "these\n"
-    )
+    for words, message in (
+        (["--window", "0"], "window must be "),
+        (["--learning-rate", "-1"], "learning_rate must be positive"),
+        (
+            ["--model", "sail", "--num-proposals", "5"],
+            "--num-proposals is not an option of model 'sail', which has --num-layers, "
+            "--num-heads, --projection-dim, --window, --ffn-dim, --hidden-dim, --dropout, "
+            "--region-self-attention, --multi-level-interaction, --local-self-attention, "
+            "--bidirectional-aggregation; leave it out, or choose another --model",
+        ),
+        (
+            ["--model", "flp", "--no-local-self-attention"],
+            "--local-self-attention is not an option of model 'flp'",
+        ),
+        (["--model", "matching"], 'Invalid value "matching" for'),
+    ):
+        assert refused("train", *places, *words).startswith(message)
     assert not (tmp_path / "out").exists()
-    head = str(small_head)
-    assert main(["evaluate", *places, *out, "--checkpoint", head, "--split", "seen"]) == 1
-    assert "has no sample of split 'seen'; choose another --split" in capsys.readouterr().err
+    told = refused("evaluate", *places, "--checkpoint", small_head, "--split", "seen", code=1)
+    assert "has no sample of split 'seen'; choose another --split" in told
 
 
 def test_two_heads_of_one_name_and_seed_are_refused(
-    places: list[str], small_head: Path, tmp_path: Path, capsys
+    places: list[str], small_head: Path, tmp_path: Path, refused
 ) -> None:
-    twin = tmp_path / "twin" / small_head.name
-    twin.mkdir(parents=True)
-    for file in small_head.iterdir():
-        (twin / file.name).write_bytes(file.read_bytes())
-    heads = ["--checkpoint", str(small_head), str(twin)]
+    twin = copytree(small_head, tmp_path / "twin" / small_head.name)
 
-    assert main(["evaluate", *places, *heads, "--out", str(tmp_path / "out")]) == 2
-    assert "two heads are called 'small-head' with seed 0" in capsys.readouterr().err
+    told = refused("evaluate", *places, "--checkpoint", small_head, twin, "--out", tmp_path / "out")
+    assert told.startswith("two heads are called 'small-head' with seed 0")

@@ -18,7 +18,7 @@ from difflib import get_close_matches
 from importlib.metadata import version
 from itertools import takewhile
 from pathlib import Path
-from typing import Any, TextIO, get_args
+from typing import Any, get_args
 
 from cyclopts import (
     App,
@@ -38,12 +38,7 @@ from cyclopts import (
 from stillseek.cli.console import one_line
 from stillseek.cli.query_options import with_negative_boxes
 from stillseek.cli.quiet import VERBOSE, is_own
-from stillseek.errors import (
-    NotDrawnWarning,
-    StillseekError,
-    TruncatedMediaWarning,
-    UsageError,
-)
+from stillseek.errors import NotDrawnWarning, StillseekError, TruncatedMediaWarning, UsageError
 
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
 _FROM_PYTHON = re.compile(r" \((overwrite|resume)=True\)")
@@ -140,10 +135,7 @@ def main(tokens: Sequence[str] | None = None) -> int:
                 _tell_all(words)
             with _ended_as_when_interrupted():
                 code = app(
-                    words,
-                    exit_on_error=False,
-                    print_error=False,
-                    result_action="return_value",
+                    words, exit_on_error=False, print_error=False, result_action="return_value"
                 )
         except CycloptsError as error:
             return _fail(_parse_message(error), EXIT_USAGE)
@@ -194,9 +186,6 @@ def _refuse_empty(words: Sequence[str]) -> None:
     """Refuses an empty argument, as of a variable that is not set: no option has a use for it.
 
     As a path it would be the current folder.
-
-    Raises:
-        UsageError: There is one.
     """
     option = None
     for word in words:
@@ -268,16 +257,11 @@ def _fail(message: str, code: int) -> int:
 
 
 def _show_warning(
-    message: Warning | str,
-    category: type[Warning],
-    filename: str,
-    lineno: int,
-    file: TextIO | None = None,
-    line: str | None = None,
+    message: Warning | str, category: type[Warning], filename: str, *_: object
 ) -> None:
     """Prints a warning of this program as one line, without the place in the code."""
     if is_own(category, filename):
-        _show_any_warning(message, category, filename, lineno)
+        _show_any_warning(message)
 
 
 def _show_any_warning(message: Warning | str, *_: object) -> None:

@@ -2,19 +2,20 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from stillseek.cli.console import print_some, print_wrote, progress_bar
-from stillseek.cli.recipe_options import RecipeBesideHead, files_of
+from stillseek.cli.recipe_options import HeadOptions, files_of
 from stillseek.errors import UsageError
+from stillseek.files import counted
 from stillseek.outputs import check_outputs
 
 if TYPE_CHECKING:
     from stillseek.localize.pair_answers import Batch
 
-_RECIPE = RecipeBesideHead()
+_HEAD = HeadOptions()
 
 
 def batch(
@@ -26,13 +27,7 @@ def batch(
     images: Path | None = None,
     top: int = 1,
     recipe: str | None = None,
-    recipe_options: Annotated[RecipeBesideHead, Parameter(name="*")] = _RECIPE,
-    checkpoint: Path | None = None,
-    model: Literal["sail", "similarity", "matching"] | None = None,
-    engine: Literal["torch", "onnx"] | None = None,
-    device: str = "cpu",
-    precision: Literal["fp32", "bf16"] = "fp32",
-    threads: int | None = None,
+    head: Annotated[HeadOptions, Parameter(name="*")] = _HEAD,
     overwrite: bool = False,
 ) -> int:
     """Search many videos with many pictures, and write one table and one report.
@@ -50,14 +45,7 @@ def batch(
         images: Folder of pictures, each of which is searched in every one of --videos.
         top: Find up to this many moments in a video, best first.
         recipe: How pixels become features; that of the checkpoint, or lite, where not given.
-        recipe_options: How the recipe is loaded; as the checkpoint says, where not given.
-        checkpoint: Use this trained head instead of the shipped one, as stillseek locate does.
-        model: Matching, the similarity head or SAIL; the one shipped for the recipe, or matching,
-            where not given.
-        engine: What computes the head: torch, or onnx.
-        device: Where head and recipe compute: cpu, cuda, cuda:1.
-        precision: Of the head: bf16 is faster for large heads on processors that have it.
-        threads: Processor threads; all where not given.
+        head: Which head is used, and how it and the recipe compute.
         overwrite: Replace results that stillseek did not write.
     """
     if top < 1:
@@ -75,25 +63,13 @@ def batch(
 
     check_outputs(
         [batch_output(out, name="--out")],
-        inputs=[*given, checkpoint, *files_of(recipe_options)],
+        inputs=[*given, *files_of(head)],
         overwrite=overwrite,
     )
     wanted = read_pairs(pairs) if pairs is not None else pairs_of(videos or [], images or Path())
-    from stillseek.localize import Localizer
-
-    localizer = Localizer.load(
-        recipe,
-        recipe_options=recipe_options.options(),
-        checkpoint=checkpoint,
-        model=model,
-        engine=engine,
-        device=device,
-        precision=precision,
-        threads=threads,
-        cache=features_of(out),
-    )
+    localizer = head.load(recipe, cache=features_of(out))
     try:
-        with progress_bar(f"searching {len(wanted)} pairs") as advance:
+        with progress_bar(f"searching {counted(len(wanted), 'pair')}") as advance:
             found = search_pairs(
                 localizer, wanted, out, top=top, overwrite=overwrite, on_progress=advance
             )
@@ -130,7 +106,7 @@ def _describe(found: "Batch") -> str:
     answers = found.answers
     failed = sum(answer.found is None for answer in answers)
     shown = sum(answer.found is not None and bool(answer.found.found) for answer in answers)
-    words = [f"{len(answers)} pairs", f"{shown} show the activity"]
+    words = [counted(len(answers), "pair"), f"{shown} show the activity"]
     if found.num_kept:
         words.append(f"{found.num_kept} searched before")
     if failed:

@@ -4,11 +4,15 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from stillseek.files import shown_name
+from stillseek.files import counted, shown_name
+
+if TYPE_CHECKING:
+    from stillseek.data.manifest import Manifest
 
 # Of a list; the rest is counted.
 MOST_LISTED = 20
@@ -32,6 +36,12 @@ def print_some(kind: str, lines: Sequence[str]) -> None:
         print(f"{kind}: ... and {len(lines) - MOST_LISTED} more", file=sys.stderr)
 
 
+def samples_of(manifest: "Manifest") -> str:
+    """How many samples a data set has, and how many each split."""
+    counts = ", ".join(f"{number} {split}" for split, number in manifest.header.counts.items())
+    return f"{counted(len(manifest.samples), 'sample')} ({counts})"
+
+
 @contextmanager
 def progress_bar(description: str) -> Iterator[Callable[[float | int, float | int], None]]:
     """A bar on stderr that disappears when the work is done; nothing in a pipe or a log.
@@ -40,12 +50,8 @@ def progress_bar(description: str) -> Iterator[Callable[[float | int, float | in
         What the work calls with the amount done and the total, in any unit.
     """
     console = Console(stderr=True)
-    columns = (
-        TextColumn("{task.description}", markup=False),  # names may have brackets
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeRemainingColumn(),
-    )
+    text = TextColumn("{task.description}", markup=False)  # names may have brackets
+    columns = (text, BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     with Progress(
         *columns, console=console, transient=True, disable=not console.is_terminal
     ) as bar:

@@ -5,37 +5,22 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from stillseek.cli.console import print_wrote, progress_bar
-from stillseek.files import IMAGE_SUFFIXES
+from stillseek.cli.console import print_some, print_wrote, progress_bar, samples_of
+from stillseek.files import IMAGE_SUFFIXES, counted
 from stillseek.outputs import Output, check_outputs
 from stillseek.synthetic.rendered.rendered_dataset import RenderedConfig
 
 dataset = App(name="dataset")
-dataset.command(
-    "stillseek.cli.dataset_import:import_",
-    name="import",
-    help="Make a data set of your own videos from annotations of what happens when.",
-)
-dataset.command(
-    "stillseek.cli.dataset_compose:compose",
-    name="compose",
-    help="Make untrimmed videos and questions from a folder of labelled photographs.",
-)
-dataset.command(
-    "stillseek.cli.dataset_check:check",
-    name="check",
-    help="Check that a data set is whole: files, lengths, and features in a store.",
-)
-dataset.command(
-    "stillseek.cli.dataset_build:build",
-    name="build",
-    help="Build ActivityIBAL from ActivityNet's annotations, or another public data set.",
-)
-dataset.command(
-    "stillseek.cli.dataset_activity_ibal:stats",
-    name="stats",
-    help="Print Table 1 of a data set, and what its questions are made of.",
-)
+_VERBS = {
+    "import:import_": "Make a data set of your own videos from annotations of what happens when.",
+    "compose:compose": "Make untrimmed videos and questions from a folder of labelled photographs.",
+    "check:check": "Check that a data set is whole: files, lengths, and features in a store.",
+    "build:build": "Build ActivityIBAL from ActivityNet's annotations, or another public data set.",
+    "activity_ibal:stats": "Print Table 1 of a data set, and what its questions are made of.",
+}
+for _place, _summary in _VERBS.items():
+    _name = _place.partition(":")[2].rstrip("_")
+    dataset.command(f"stillseek.cli.dataset_{_place}", name=_name, help=_summary)
 
 _DEFAULTS = RenderedConfig()
 
@@ -62,8 +47,7 @@ def render(
 
     with progress_bar("rendering") as advance:
         manifest = render_dataset(out, config, workers=workers, on_progress=advance)
-    counts = ", ".join(f"{number} {split}" for split, number in manifest.header.counts.items())
-    print(f"{out}: {len(manifest.samples)} samples ({counts})")
+    print(f"{out}: {samples_of(manifest)}")
 
 
 @dataset.command
@@ -84,12 +68,17 @@ def upgrade(folder: Path, /, *, again: bool = False) -> None:
         manifest = add_file_hashes(before, again=again, on_progress=advance)
     hashes = manifest.file_hashes
     num_new = sum(before.file_hashes.get(file) != found for file, found in hashes.items())
-    num_left = len(manifest.files()) - len(hashes)
-    left = f"; {num_left} not noted, as {'it is' if num_left == 1 else 'they are'} not here"
-    print(
-        f"{folder}: {num_new} {'file' if num_new == 1 else 'files'} noted now, "
-        f"{len(hashes) - num_new} before{left if num_left else ''}"
-    )
+    left = [manifest.path(file) for file in manifest.files() if file not in hashes]
+    unread = [path for path in left if path.exists()]
+    words = f"{counted(num_new, 'file')} noted now, {len(hashes) - num_new} before"
+    for number, one, several in (
+        (len(left) - len(unread), "it is not here", "they are not here"),
+        (len(unread), "it cannot be read", "they cannot be read"),
+    ):
+        if number:
+            words += f"; {number} not noted, as {one if number == 1 else several}"
+    print(f"{folder}: {words}")
+    print_some("warning", [f"cannot read {path}; check its rights" for path in unread])
 
 
 @dataset.command
@@ -108,4 +97,4 @@ def sheet(folder: Path, /, *, out: Path, videos: int = 12, overwrite: bool = Fal
     from stillseek.data.sheet import write_sheet
 
     number = write_sheet(read_manifest(folder), out, videos=videos, overwrite=overwrite)
-    print_wrote(f"{out}: {number} videos")
+    print_wrote(f"{out}: {counted(number, 'video')}")

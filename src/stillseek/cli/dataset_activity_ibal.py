@@ -1,14 +1,14 @@
 """``stillseek dataset build OUT`` and ``stats``: ActivityIBAL from ActivityNet, and Table 1."""
 
 import json as json_format
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from stillseek.cli.console import progress_bar
+from stillseek.cli.console import progress_bar, samples_of
 from stillseek.cli.recipe_options import files_of
 from stillseek.data.activity_ibal import CLASS_SPLIT_SEED, SOURCE, ActivityIbalConfig
 from stillseek.data.windows import WindowFilter
@@ -19,8 +19,9 @@ from stillseek.outputs import Output, check_outputs
 
 if TYPE_CHECKING:
     from stillseek.data.activitynet import ActivityNet
-    from stillseek.data.manifest import Manifest
+    from stillseek.data.annotations import AnnotatedVideo
     from stillseek.data.query_frames import FrameChoice
+    from stillseek.data.sample import Sample
     from stillseek.data.statistics import SplitStatistics
     from stillseek.features import Recipe
 
@@ -71,10 +72,8 @@ def activity_ibal(
         keep: Which windows are kept.
     """
     from stillseek.data.activity_ibal import build_activity_ibal
-    from stillseek.data.activitynet import keep_present, read_activitynet
-    from stillseek.data.durations import write_windows
+    from stillseek.data.activitynet import read_activitynet
     from stillseek.data.label_split import FENG_2018, draw_label_split, read_label_split
-    from stillseek.data.manifest import dataset_output, refuse_other_source
     from stillseek.features import content_hash
     from stillseek.features.weights.published_files import fetch
 
@@ -82,18 +81,12 @@ def activity_ibal(
         raise UsageError("--class-split names the classes; --class-split-seed has no effect on it")
     if query_frame == "typical" and videos is None:
         raise UsageError("--query-frame typical looks at frames; give --videos DIR")
-    check_outputs(
-        [dataset_output(out, name="OUT", holds=("durations.json", "query_frames.jsonl"))],
-        inputs=[annotations, taxonomy, videos, class_split, chosen_frames, *files_of(options)],
-    )
-    refuse_other_source(out, SOURCE)
+    inputs = [annotations, taxonomy, videos, class_split, chosen_frames, *files_of(options)]
+    check_place(out, SOURCE, inputs=inputs, holds=("query_frames.jsonl",))
     encoder = _frame_recipe(query_frame, recipe, options)
     everything = read_activitynet(annotations, taxonomy=taxonomy)
-    source, coverage = everything, dict[str, int]()
-    if videos is not None:
-        with progress_bar("videos") as advance:
-            present, coverage = keep_present(everything.videos, videos, on_progress=advance)
-        source = replace(everything, videos=present)
+    present, coverage = keep_there(everything.videos, videos)
+    source = replace(everything, videos=present)
     labels = {label for video in everything.videos for label in video.labels}
     if class_split is not None:
         named = class_split == _FENG and not class_split.exists()
@@ -118,27 +111,51 @@ def activity_ibal(
         "chosen_sha256": None if chosen_frames is None else content_hash(chosen_frames),
     }
     settings["counts"] = coverage | settings["counts"]
+    write_built(
+        out,
+        made.samples,
+        source.videos,
+        source=SOURCE,
+        seed=config.seed,
+        settings=settings,
+        videos=videos,
+    )
+
+
+def check_place(
+    out: Path, source: str, *, inputs: Sequence[Path | None], holds: Sequence[str] = ()
+) -> None:
+    """Refuses a folder that a data set of a source may not be built in."""
+    from stillseek.data.manifest import dataset_output, refuse_other_source
+
+    output = dataset_output(out, name="OUT", holds=("durations.json", *holds))
+    check_outputs([output], inputs=inputs)
+    refuse_other_source(out, source)
+
+
+def keep_there(
+    annotated: "Sequence[AnnotatedVideo]", videos: Path | None
+) -> "tuple[tuple[AnnotatedVideo, ...], dict[str, int]]":
+    """The videos that are in the folder, and counts; all where none is given."""
+    if videos is None:
+        return tuple(annotated), {}
+    from stillseek.data.activitynet import keep_present
+
+    with progress_bar("videos") as advance:
+        return keep_present(annotated, videos, on_progress=advance)
+
+
+def write_built(
+    out: Path, samples: "Sequence[Sample]", searched: "Sequence[AnnotatedVideo]", **about: Any
+) -> None:
+    """Writes a data set as `write_windows` does, and prints its counts and its size."""
+    from stillseek.data.durations import write_windows
+
     with progress_bar("hashing") as advance:
-        manifest = write_windows(
-            out,
-            made.samples,
-            source.videos,
-            source=SOURCE,
-            seed=config.seed,
-            settings=settings,
-            videos=videos,
-            on_progress=advance,
-        )
-    print_built(manifest)
-
-
-def print_built(manifest: "Manifest") -> None:
-    """Prints what was counted while a data set was built, and its size."""
-    header = manifest.header
-    for name, number in header.settings["counts"].items():
+        manifest = write_windows(out, samples, searched, **about, on_progress=advance)
+    for name, number in manifest.header.settings["counts"].items():
         print(f"{name}: {number:,}")
-    counts = ", ".join(f"{number} {name}" for name, number in header.counts.items())
-    print(f"{manifest.folder}: {len(manifest.samples)} samples ({counts})")
+    print(f"{manifest.folder}: {samples_of(manifest)}")
 
 
 def stats(

@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import App, Parameter
 
 from stillseek.cli.console import progress_bar
-from stillseek.cli.dataset_activity_ibal import activity_ibal, print_built
+from stillseek.cli.dataset_activity_ibal import (
+    activity_ibal,
+    check_place,
+    keep_there,
+    write_built,
+)
 from stillseek.data.activity_ibal import ActivityIbalConfig
 from stillseek.errors import DatasetError, UsageError
-from stillseek.outputs import check_outputs
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from stillseek.data.annotations import AnnotatedVideo
     from stillseek.data.sample import Split
 
 build = App(name="build")
@@ -51,41 +52,37 @@ def video_reloc(
     """
     from stillseek.data.activity_ibal import ask_windows, query_counts
     from stillseek.data.activitynet import read_activitynet
-    from stillseek.data.durations import write_windows
     from stillseek.data.video_reloc import SOURCE, read_video_reloc
 
-    _check(out, SOURCE, inputs=(files, annotations, taxonomy, videos))
+    check_place(out, SOURCE, inputs=(files, annotations, taxonomy, videos))
     source = read_activitynet(annotations, taxonomy=taxonomy)
     if source.taxonomy is None:
         raise DatasetError(
             f"the labels of {files} are nodes of the class tree and {annotations} has none; give "
             "--taxonomy FILE"
         )
-    present, counts = _present(source.videos, videos)
+    present, counts = keep_there(source.videos, videos)
     names = [video.video_id for video in present]
     listed = read_video_reloc(files, source.videos, source.taxonomy, present=names)
     samples = ask_windows(listed.windows, present, listed.split, source.taxonomy, config=config)
     counts |= {"parts of videos": len(listed.windows)}
     counts |= {"parts left out: video not there": listed.num_missing}
-    with progress_bar("hashing") as advance:
-        manifest = write_windows(
-            out,
-            samples,
-            present,
-            source=SOURCE,
-            seed=config.seed,
-            settings={
-                "annotations_sha256": source.sha256,
-                "taxonomy_sha256": source.taxonomy.sha256,
-                "files_sha256": listed.sha256,
-                "questions": asdict(config),
-                "class_split": {k: list(v) for k, v in listed.split.by_role().items()},
-                "counts": counts | query_counts(samples, len(listed.windows), config),
-            },
-            videos=videos,
-            on_progress=advance,
-        )
-    print_built(manifest)
+    write_built(
+        out,
+        samples,
+        present,
+        source=SOURCE,
+        seed=config.seed,
+        settings={
+            "annotations_sha256": source.sha256,
+            "taxonomy_sha256": source.taxonomy.sha256,
+            "files_sha256": listed.sha256,
+            "questions": asdict(config),
+            "class_split": {k: list(v) for k, v in listed.split.by_role().items()},
+            "counts": counts | query_counts(samples, len(listed.windows), config),
+        },
+        videos=videos,
+    )
 
 
 @build.command(name="icq")
@@ -107,31 +104,27 @@ def icq(
         images: Folder of the images of one style, such as val_style_realistic; they stay there.
         videos: Folder of the videos: only those that are there are kept.
     """
-    from stillseek.data.durations import write_windows
     from stillseek.data.icq import SOURCE, ask_icq, read_icq, reference_images
     from stillseek.features import content_hash
 
-    _check(out, SOURCE, inputs=(annotations, images, videos))
+    check_place(out, SOURCE, inputs=(annotations, images, videos))
     read, pictures = read_icq(annotations), reference_images(images)
-    present, counts = _present(read.videos, videos)
+    present, counts = keep_there(read.videos, videos)
     samples, asked = ask_icq(read, present, pictures, out)
     used = sorted({Path(str(sample.query_image)).name for sample in samples})
-    with progress_bar("hashing") as advance:
-        manifest = write_windows(
-            out,
-            samples,
-            present,
-            source=SOURCE,
-            seed=0,
-            settings={
-                "annotations_sha256": read.sha256,
-                "images_sha256": {name: content_hash(images / name) for name in used},
-                "counts": counts | asked,
-            },
-            videos=videos,
-            on_progress=advance,
-        )
-    print_built(manifest)
+    write_built(
+        out,
+        samples,
+        present,
+        source=SOURCE,
+        seed=0,
+        settings={
+            "annotations_sha256": read.sha256,
+            "images_sha256": {name: content_hash(images / name) for name in used},
+            "counts": counts | asked,
+        },
+        videos=videos,
+    )
 
 
 @build.command(name="vq2d")
@@ -158,7 +151,6 @@ def vq2d(
         validation_share: Share of the training videos that validate.
         seed: Decides which do.
     """
-    from stillseek.data.durations import write_windows
     from stillseek.data.vq2d import (
         QUERIES,
         SOURCE,
@@ -174,7 +166,7 @@ def vq2d(
         raise UsageError(f"--validation-share must be between 0 and 1, got {validation_share}")
     if seed < 0:
         raise UsageError(f"--seed must be at least 0, got {seed}")
-    _check(out, SOURCE, inputs=(train, test, videos), holds=(QUERIES,))
+    check_place(out, SOURCE, inputs=(train, test, videos), holds=(QUERIES,))
     read = {name: read_vq2d(path) for name, path in (("train", train), ("test", test)) if path}
     splits: dict[str, Split] = (
         {query.source: "test" for query in read["test"].queries} if test else {}
@@ -184,47 +176,22 @@ def vq2d(
         raise DatasetError(f"video {shared[0]!r} is in {train} and in {test}; give two files")
     splits |= split_sources(sources, validation_share=validation_share, seed=seed)
     clips = {clip.video_id: clip for each in read.values() for clip in each.clips}
-    present, counts = _present(tuple(clips.values()), videos)
+    present, counts = keep_there(tuple(clips.values()), videos)
     names = {clip.video_id for clip in present}
     queries = [q for each in read.values() for q in each.queries if q.clip in names]
     with progress_bar("crops") as advance:
         cut_crops(queries, videos, out, on_progress=advance)
     counts["query sets left out: not valid"] = sum(each.num_invalid for each in read.values())
-    with progress_bar("hashing") as advance:
-        manifest = write_windows(
-            out,
-            ask_vq2d(queries, splits),
-            present,
-            source=SOURCE,
-            seed=seed,
-            settings={
-                "annotations_sha256": {name: each.sha256 for name, each in read.items()},
-                "validation_share": validation_share,
-                "counts": counts,
-            },
-            videos=videos,
-            on_progress=advance,
-        )
-    print_built(manifest)
-
-
-def _check(
-    out: Path, source: str, *, inputs: "Sequence[Path | None]", holds: "Sequence[str]" = ()
-) -> None:
-    from stillseek.data.manifest import dataset_output, refuse_other_source
-
-    output = dataset_output(out, name="OUT", holds=("durations.json", *holds))
-    check_outputs([output], inputs=inputs)
-    refuse_other_source(out, source)
-
-
-def _present(
-    annotated: "Sequence[AnnotatedVideo]", videos: Path | None
-) -> "tuple[tuple[AnnotatedVideo, ...], dict[str, int]]":
-    """The videos that are in the folder; all where none is given."""
-    if videos is None:
-        return tuple(annotated), {}
-    from stillseek.data.activitynet import keep_present
-
-    with progress_bar("videos") as advance:
-        return keep_present(annotated, videos, on_progress=advance)
+    write_built(
+        out,
+        ask_vq2d(queries, splits),
+        present,
+        source=SOURCE,
+        seed=seed,
+        settings={
+            "annotations_sha256": {name: each.sha256 for name, each in read.items()},
+            "validation_share": validation_share,
+            "counts": counts,
+        },
+        videos=videos,
+    )

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from stillseek.cli.console import progress_bar
-from stillseek.cli.recipe_options import describe_others, extract_command
+from stillseek.cli.recipe_options import describe_others, extract_command, without_files
 from stillseek.cli.store import open_store
 from stillseek.errors import UsageError
 from stillseek.features import DEFAULT_RECIPE, RecipeOptions
-from stillseek.files import shown_name
+from stillseek.files import counted, shown_name
 
 if TYPE_CHECKING:
     from stillseek.data.check import Problem, ProblemKind
@@ -85,22 +85,28 @@ def check(
     entries = ""
     if features is not None:
         print(f"{features[0].root}: features of {_list(held)}")
-        entries = f", {report.num_entries} entries of recipe {name} ({features[1][:16]})"
+        number = counted(report.num_entries, "entry", "entries")
+        entries = f", {number} of recipe {name} ({features[1][:16]})"
     for line in _describe(report.problems):
         print(f"error: {shown_name(line)}", file=sys.stderr)
-    found = f"{len(report.problems)} problems" if report.problems else "all there"
+    found = counted(len(report.problems), "problem") if report.problems else "all there"
     away = f" ({report.num_away} not here, and known by hash)" if report.num_away else ""
     print(
-        f"{folder}: {report.num_samples} samples, {report.num_files} files{away}{entries}: {found}"
+        f"{folder}: {counted(report.num_samples, 'sample')}, {counted(report.num_files, 'file')}"
+        f"{away}{entries}: {found}"
     )
-    if any(each.kind == "changed" for each in report.problems):
+    if any(each.kind == "file" for each in report.problems):
+        print(f"put back what is not there; or {without_files(folder)}", file=sys.stderr)
+    changed = {each.path for each in report.problems if each.kind == "changed"}
+    if changed:
         command = f"stillseek dataset upgrade {shlex.quote(str(folder))} --again"
         print(
             "put the files back that the data set was made with; or, if those are right that are "
             f"there, take their hashes with: {command}",
             file=sys.stderr,
         )
-    if features is not None and any(each.kind == "features" for each in report.problems):
+    lacking = (each for each in report.problems if each.kind == "features")
+    if features is not None and any(each.path not in changed for each in lacking):
         others = ""
         if report.fingerprints:
             found = describe_others(
@@ -136,7 +142,7 @@ def _list(held: "Sequence[RecipeUsage]") -> str:
     return (
         "; ".join(
             f"{usage.recipe or 'a recipe without name'} ({usage.fingerprint[:16]}): "
-            f"{usage.videos} videos, {usage.queries} queries"
+            f"{counted(usage.videos, 'video')}, {counted(usage.queries, 'query', 'queries')}"
             for usage in held
         )
         or "no recipe"
@@ -150,6 +156,6 @@ def _describe(problems: "Sequence[Problem]") -> Iterator[str]:
         if not alike:
             continue
         more = "; the first three" if len(alike) > _LISTED else ""
-        yield f"{what}: {len(alike)} {one if len(alike) == 1 else many}{more}:"
+        yield f"{what}: {counted(len(alike), one, many)}{more}:"
         for problem in alike[:_LISTED]:
             yield "  " + _HASH.sub(r"\1...", f"{problem.path}: {problem.message}")

@@ -5,7 +5,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from stillseek.cli.console import print_some, progress_bar
+from stillseek.cli.console import print_some, progress_bar, samples_of
+from stillseek.files import counted
 from stillseek.outputs import check_outputs
 from stillseek.synthetic.composed.composed_dataset import ComposedConfig
 
@@ -60,10 +61,10 @@ def compose(
             workers=workers,
             on_progress=advance,
         )
-    counts = ", ".join(f"{number} {split}" for split, number in made.manifest.header.counts.items())
     left_out = (
-        f"{len(found.unreadable)} images unreadable or too small, {len(found.unlabelled)} in no "
-        f"class folder, {found.num_shared} near-duplicates of other classes"
+        f"{counted(len(found.unreadable), 'image')} unreadable or too small, "
+        f"{len(found.unlabelled)} in no class folder, "
+        f"{counted(found.num_shared, 'near-duplicate')} of other classes"
     )
     simple, difficult = (
         ", ".join(f"{number} {split}" for split, number in missing.items()) or "none"
@@ -75,7 +76,7 @@ def compose(
             "--class-split"
         )
     print(
-        f"{out}: {len(made.manifest.samples)} samples ({counts}) of {len(found.photographs)} "
-        f"photographs; left out: {left_out}; Simple queries that could not be: {simple}; Difficult "
-        f"queries that could not be: {difficult}"
+        f"{out}: {samples_of(made.manifest)} of {counted(len(found.photographs), 'photograph')}; "
+        f"left out: {left_out}; Simple queries that could not be: {simple}; Difficult queries that "
+        f"could not be: {difficult}"
     )

@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from stillseek.cli.recipe_options import describe_others, extract_command
+from stillseek.cli.recipe_options import describe_others, extract_command, without_files
 from stillseek.data.durations import read_durations
 from stillseek.data.example import FeatureSource
 from stillseek.data.hdf5 import Hdf5ClipFeatures, describe_clips
 from stillseek.data.manifest import Manifest
 from stillseek.data.sample import Sample
 from stillseek.data.stored import StoredFeatures
-from stillseek.errors import FeatureError
+from stillseek.errors import FeatureError, MediaError
 from stillseek.features import FeatureStore, QueryKey, Recipe, RecipeOptions, VideoKey
 from stillseek.features.recipes.recipe import CLIPS_OF_FILE, fingerprint_of
 from stillseek.features.store.content_address import entry_name
@@ -20,13 +20,7 @@ from stillseek.features.store.content_address import entry_name
 class DatasetFeatures:
     """Where the features of a data set come from, and what a head must know of them.
 
-    Attributes:
-        source: The features.
-        name: The recipe's name; with CLIPS_OF_FILE before it where clips come from a file.
-        fingerprint: Hash of everything that changes a feature.
-        clip_dim: Width of a clip feature.
-        region_dim: Width of a region feature.
-        global_dim: Width of the global feature.
+    Its name is the recipe's, with CLIPS_OF_FILE before it where clips come from a file.
     """
 
     source: FeatureSource
@@ -40,37 +34,25 @@ class DatasetFeatures:
 def open_features(
     manifest: Manifest, store: Path, recipe: Recipe, *, clip_file: Path | None
 ) -> DatasetFeatures:
-    """The features of a data set in a store, made with a recipe.
-
-    Args:
-        manifest: The data set.
-        store: Folder of the store.
-        recipe: The recipe.
-        clip_file: HDF5 file that clips come from instead; then the store has the queries only.
+    """The features of a data set in a store; with an HDF5 file of clips, its queries only.
 
     Raises:
         FeatureError: The file cannot be used.
         DatasetError: The lengths of the videos are broken.
     """
-    stored = StoredFeatures(manifest, FeatureStore(store), recipe.fingerprint)
-    if clip_file is None:
-        return DatasetFeatures(
-            source=stored,
-            name=recipe.name,
-            fingerprint=recipe.fingerprint,
-            clip_dim=recipe.clip_dim,
-            region_dim=recipe.region_dim,
-            global_dim=recipe.global_dim,
-        )
-    digest, width = describe_clips(clip_file)
-    fingerprint = fingerprint_of("hdf5", {"clips": digest, "queries": recipe.fingerprint}, {})
+    source: FeatureSource = StoredFeatures(manifest, FeatureStore(store), recipe.fingerprint)
+    name, fingerprint, clip_dim = recipe.name, recipe.fingerprint, recipe.clip_dim
+    if clip_file is not None:
+        digest, clip_dim = describe_clips(clip_file)
+        name = f"{CLIPS_OF_FILE}{recipe.name}"
+        fingerprint = fingerprint_of("hdf5", {"clips": digest, "queries": recipe.fingerprint}, {})
+        durations = read_durations(manifest)
+        source = Hdf5ClipFeatures(clip_file, durations, source, fingerprint=fingerprint)
     return DatasetFeatures(
-        source=Hdf5ClipFeatures(
-            clip_file, read_durations(manifest), stored, fingerprint=fingerprint
-        ),
-        name=f"{CLIPS_OF_FILE}{recipe.name}",
+        source=source,
+        name=name,
         fingerprint=fingerprint,
-        clip_dim=width,
+        clip_dim=clip_dim,
         region_dim=recipe.region_dim,
         global_dim=recipe.global_dim,
     )
@@ -87,14 +69,6 @@ def check_store(
 ) -> None:
     """Looks for the features of one sample, so that a wrong recipe is known before any work.
 
-    Args:
-        manifest: The data set.
-        sample: One of its samples.
-        store: Folder of the store.
-        recipe: The recipe.
-        options: How it was loaded.
-        clip_file: As in `open_features`.
-
     Raises:
         FeatureError: The store does not have them; the message says what to do.
         MediaError: The video file, or that of the query, is missing, and its hash is not known.
@@ -102,9 +76,13 @@ def check_store(
     """
     place, fingerprint = FeatureStore(store), recipe.fingerprint
     stored = StoredFeatures(manifest, place, fingerprint)
-    keys: dict[Path, VideoKey | QueryKey] = {manifest.query_path(sample): stored.query_key(sample)}
-    if clip_file is None:
-        keys[manifest.video_path(sample.video_id)] = stored.video_key(sample.video_id)
+    keys: dict[Path, VideoKey | QueryKey] = {}
+    try:
+        keys[manifest.query_path(sample)] = stored.query_key(sample)
+        if clip_file is None:
+            keys[manifest.video_path(sample.video_id)] = stored.video_key(sample.video_id)
+    except MediaError as error:
+        raise MediaError(f"{error}; or {without_files(manifest.folder)}") from error
     for path, key in keys.items():
         if place.files.exists(entry_name(key)):
             continue

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from stillseek.cli.console import MOST_LISTED, one_line, print_some, progress_bar
+from stillseek.cli.console import MOST_LISTED, one_line, print_some, progress_bar, samples_of
 from stillseek.data.own_videos.own_dataset import OwnVideosConfig
+from stillseek.files import counted
 from stillseek.outputs import check_outputs
 
 if TYPE_CHECKING:
@@ -77,24 +78,22 @@ def import_(
 
 def _describe_import(out: Path, made: "ImportedVideos") -> Iterator[str]:
     samples = made.manifest.samples
-    counts = ", ".join(f"{n} {split}" for split, n in made.manifest.header.counts.items())
     videos = len({sample.video_id for sample in samples})
     classes = len({sample.label for sample in samples})
-    yield f"{out}: {_count(len(samples), 'sample')} ({counts})"
+    yield f"{out}: {samples_of(made.manifest)}"
     yield (
-        f"asked for: {_count(made.num_activities, 'activity', 'activities')} of "
-        f"{_count(classes, 'class', 'classes')} in {_count(videos, 'video')}"
+        f"asked for: {counted(made.num_activities, 'activity', 'activities')} of "
+        f"{counted(classes, 'class', 'classes')} in {counted(videos, 'video')}"
     )
     by_hand = sum(sample.query_image is not None for sample in samples)
     difficult = sum(sample.query_kind == "difficult" for sample in samples)
     yield (
-        f"queries: {_count(by_hand, 'image')}, {_count(len(samples) - by_hand, 'frame')} of other "
-        "videos; "
-        f"{len(samples) - difficult} simple, {difficult} difficult"
+        f"queries: {counted(by_hand, 'image')}, {counted(len(samples) - by_hand, 'frame')} of "
+        f"other videos; {len(samples) - difficult} simple, {difficult} difficult"
     )
     yield f"split: {made.split}"
     if made.num_shared_videos:
-        yield f"searched in more than one split: {_count(made.num_shared_videos, 'video')}"
+        yield f"searched in more than one split: {counted(made.num_shared_videos, 'video')}"
     if made.left_out:
         more = len(made.left_out) - MOST_LISTED
         listed = ", ".join(made.left_out[:MOST_LISTED]) + (f" and {more} more" if more > 0 else "")
@@ -104,7 +103,7 @@ def _describe_import(out: Path, made: "ImportedVideos") -> Iterator[str]:
     if made.num_cut:
         yield f"cut to the end of their video: {made.num_cut}"
     if made.num_unlabelled:
-        yield f"without annotations, and left out: {_count(made.num_unlabelled, 'video')}"
+        yield f"without annotations, and left out: {counted(made.num_unlabelled, 'video')}"
     if made.skipped:
         yield f"skipped as broken: {len(made.skipped)}"
     if made.unread:
@@ -116,7 +115,3 @@ def _describe_import(out: Path, made: "ImportedVideos") -> Iterator[str]:
             f"dropped by ActivityNet's reader: {c.reversed} reversed, {c.outside} after their "
             f"video, {c.duplicates} repeated"
         )
-
-
-def _count(number: int, one: str, many: str | None = None) -> str:
-    return f"{number} {one if number == 1 else many or one + 's'}"

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
@@ -65,10 +65,10 @@ def demo(
             cache=cache,
         )
         searched, other, absent = _draw_streams(seed)
-        target, missing = _target(searched), _target(absent)
+        (label, true), (missing, _) = _target(searched), _target(absent)
         video, image, absent_image = (out / name for name in names[:3])
         out.mkdir(parents=True, exist_ok=True)
-        print(f"rendering {video}: somewhere in it happens {target.label!r}")
+        print(f"rendering {video}: somewhere in it happens {label!r}")
         write_stream(searched, video)
         _write_query(other, image)
         _write_query(absent, absent_image)
@@ -76,13 +76,13 @@ def demo(
             found = localizer.locate(video, image, on_progress=advance)
         not_there = localizer.locate(video, absent_image)
     print(f"query {image}: a frame of another video that shows it")
-    overlap = 0.0 if found.best is None else found.best.iou(target.segment)
+    overlap = 0.0 if found.best is None else found.best.iou(true)
     print(f"found  {'nothing' if found.best is None else format_span(found.best)}")
-    print(f"true   {format_span(target.segment)}")
+    print(f"true   {format_span(true)}")
     print(f"IoU    {overlap:.2f}")
-    _print_presence(found, not_there, f"{absent_image} ({missing.label!r}, not in the video)")
-    plot_localization(found, out / "plot.png", true_segment=target.segment, overwrite=overwrite)
-    write_report(found, out / "report.html", true_segment=target.segment, overwrite=overwrite)
+    _print_presence(found, not_there, f"{absent_image} ({missing!r}, not in the video)")
+    plot_localization(found, out / "plot.png", true_segment=true, overwrite=overwrite)
+    write_report(found, out / "report.html", true_segment=true, overwrite=overwrite)
     print_wrote(f"{out / 'plot.png'} and {out / 'report.html'}")
 
 
@@ -98,15 +98,11 @@ def _print_presence(found: "Localization", not_there: "Localization", absent: st
     print("presence was fitted on photographs; of drawn figures it says yes to nearly everything")
 
 
-class _Target(NamedTuple):
-    label: str
-    segment: "Segment"
-
-
-def _target(stream: "Stream") -> _Target:
+def _target(stream: "Stream") -> "tuple[str, Segment]":
+    """What the activity is called, and when it happens."""
     scene = stream.scenes[stream.targets[0]]
     assert scene.activity is not None
-    return _Target(scene.activity.name, scene.segment)
+    return scene.activity.name, scene.segment
 
 
 def _draw_streams(seed: int) -> "tuple[Stream, Stream, Stream]":
@@ -136,7 +132,7 @@ def _write_query(stream: "Stream", path: Path) -> None:
 
     from stillseek.media.picture_files import save_image
 
-    segment = stream.scenes[stream.targets[0]].segment
+    _, segment = _target(stream)
     middle = (segment.start_seconds + segment.end_seconds) / 2
     for span, shot in stream.shots():
         if span.start_seconds <= middle < span.end_seconds:

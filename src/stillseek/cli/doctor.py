@@ -11,14 +11,8 @@ from importlib.resources import files
 _PACKAGES = ("stillseek", "torch", "torchvision", "av", "numpy", "opencv-python-headless", "pillow")
 # Of the extras; named where they are there.
 _OPTIONAL = (
-    "ai-edge-litert",
-    "h5py",
-    "huggingface_hub",
-    "onnx",
-    "onnxruntime",
-    "onnxscript",
-    "ray",
-    "transformers",
+    *("ai-edge-litert", "h5py", "huggingface_hub"),
+    *("onnx", "onnxruntime", "onnxscript", "ray", "transformers"),
 )
 _WEIGHTS = {
     "pocket encoder": "features/weights/pocket_encoder.safetensors",
@@ -88,11 +82,8 @@ def _weights(name: str) -> dict[str, str | int | None]:
     if not resource.is_file():
         return {"path": str(resource), "bytes": None, "sha256": None}
     content = resource.read_bytes()
-    return {
-        "path": str(resource),
-        "bytes": len(content),
-        "sha256": hashlib.sha256(content).hexdigest(),
-    }
+    sha256 = hashlib.sha256(content).hexdigest()
+    return {"path": str(resource), "bytes": len(content), "sha256": sha256}
 
 
 def _print(found: dict) -> None:

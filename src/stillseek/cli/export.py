@@ -1,12 +1,12 @@
 """``stillseek export``: write a head as one ONNX file."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from cyclopts import Parameter
 
 from stillseek.cli.console import print_wrote
-from stillseek.cli.recipe_options import files_of
+from stillseek.cli.recipe_options import HeadName, files_of
 from stillseek.errors import UsageError
 from stillseek.features import DEFAULT_RECIPE, RecipeOptions
 from stillseek.outputs import Output, check_outputs
@@ -21,7 +21,7 @@ def export(
     out: Path,
     recipe: str | None = None,
     options: Annotated[RecipeOptions, Parameter(name="*")] = _DEFAULTS,
-    model: Literal["sail", "similarity", "matching"] | None = None,
+    model: HeadName | None = None,
     overwrite: bool = False,
 ) -> None:
     """Write a head as one ONNX file.

@@ -17,15 +17,16 @@ from stillseek.cli.extraction_log import (
     print_summary,
     show_progress,
 )
-from stillseek.cli.recipe_options import files_of
+from stillseek.cli.recipe_options import files_of, without_files
 from stillseek.errors import DatasetError, UsageError
 from stillseek.features import DEFAULT_RECIPE, RecipeOptions
+from stillseek.files import counted
 from stillseek.outputs import Output, check_outputs
 
 if TYPE_CHECKING:
     from stillseek.data.file_hashes import FileHash
     from stillseek.data.manifest import Manifest
-    from stillseek.features import FeatureStore, Recipe, VideoOutcome
+    from stillseek.features import FeatureStore, VideoOutcome
 
 Engine = Literal["local", "ray"]
 
@@ -102,7 +103,17 @@ def extract(
             # Written whatever ends the extraction.
             stack.enter_context(record)
             if asked is not None:
-                _extract_queries(asked, encoder, store, record, strict=strict)
+                from stillseek.data.stored import extract_queries
+
+                with progress_bar("query images") as advance:
+                    extract_queries(
+                        asked,
+                        encoder,
+                        store,
+                        strict=strict,
+                        on_progress=advance,
+                        on_outcome=record.queries.append,
+                    )
                 record.begin_videos()
             show = stack.enter_context(show_progress())
             run(
@@ -111,14 +122,15 @@ def extract(
                 strict=strict,
                 workers=workers,
                 on_progress=show,
-                on_outcome=lambda outcome: record.add(_unless_changed(outcome, known)),
+                on_outcome=lambda outcome: record.outcomes.append(_unless_changed(outcome, known)),
             )
     except KeyboardInterrupt:
-        kept = [] if queries_only else [f"{record.num_kept} of {len(paths)} videos"]
+        kept = [] if queries_only else [f"{record.num_kept} of {counted(len(paths), 'video')}"]
         if asked is not None:
-            kept.append(f"{record.num_queries_kept} query images")
+            number = record.num_queries["encoded"] + record.num_queries["present"]
+            kept.append(counted(number, "query image"))
         raise KeyboardInterrupt(
-            f"stopped: {' and '.join(kept)} are in {out}; run the same command again to go on"
+            f"stopped: {out} has {' and '.join(kept)}; run the same command again to go on"
         ) from None
     print_summary(record.report())
     if asked is not None:
@@ -127,7 +139,8 @@ def extract(
     if dataset is not None and paths and not any(path.exists() for path in paths):
         print(
             f"error: none of the videos of {dataset} is there; put them into "
-            f"{paths[0].parent}, or make the data set again with the folder that has them",
+            f"{paths[0].parent}, or make the data set again with the folder that has them; or "
+            f"{without_files(dataset)}",
             file=sys.stderr,
         )
     return 1 if record.errors or not record.is_written else 0
@@ -170,24 +183,3 @@ def _queries_of(manifest: "Manifest", number: int, count: int) -> "Manifest":
     own = set(shard_of(files, number, count))
     samples = tuple(sample for sample in manifest.samples if manifest.query_path(sample) in own)
     return replace(manifest, samples=samples)
-
-
-def _extract_queries(
-    manifest: "Manifest",
-    recipe: "Recipe",
-    store: "FeatureStore",
-    record: ExtractionLog,
-    *,
-    strict: bool,
-) -> None:
-    from stillseek.data.stored import extract_queries
-
-    with progress_bar("query images") as advance:
-        extract_queries(
-            manifest,
-            recipe,
-            store,
-            strict=strict,
-            on_progress=advance,
-            on_outcome=record.add_query,
-        )

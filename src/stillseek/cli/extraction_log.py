@@ -47,6 +47,8 @@ class ExtractionLog:
         path: The file; None makes one in the store's folder of logs.
 
     Attributes:
+        outcomes: What became of each video.
+        queries: What became of the query images of each file.
         is_written: False once the file could not be written.
     """
 
@@ -61,8 +63,8 @@ class ExtractionLog:
     ) -> None:
         self._started_at = datetime.now(UTC)
         self._started = time.perf_counter()
-        self._outcomes: list[VideoOutcome] = []
-        self._queries: list[QueryOutcome] = []
+        self.outcomes: list[VideoOutcome] = []
+        self.queries: list[QueryOutcome] = []
         self.is_written = True
         self._facts = {
             "made_by": MADE_BY,
@@ -82,44 +84,30 @@ class ExtractionLog:
     @property
     def num_kept(self) -> int:
         """Videos whose features the store has, by now."""
-        return sum(outcome.status != "failed" for outcome in self._outcomes)
+        return sum(outcome.status != "failed" for outcome in self.outcomes)
 
     @property
     def num_queries(self) -> Mapping[Status, int]:
         """Query images that ended each way, by now."""
         return {
-            "encoded": sum(outcome.num_encoded for outcome in self._queries),
-            "present": sum(outcome.num_present for outcome in self._queries),
-            "failed": sum(outcome.num_failed for outcome in self._queries),
+            status: sum(getattr(outcome, f"num_{status}") for outcome in self.queries)
+            for status in _WORDS
         }
-
-    @property
-    def num_queries_kept(self) -> int:
-        """Query images whose features the store has, by now."""
-        return self.num_queries["encoded"] + self.num_queries["present"]
 
     @property
     def errors(self) -> list[str]:
         """Why files failed, each once: a video may be searched and be asked with."""
-        ended = [*self._queries, *self._outcomes]
+        ended = [*self.queries, *self.outcomes]
         return list(dict.fromkeys(outcome.error for outcome in ended if outcome.error))
-
-    def add_query(self, outcome: "QueryOutcome") -> None:
-        """Takes what became of the query images of a file."""
-        self._queries.append(outcome)
 
     def begin_videos(self) -> None:
         """Starts the clock of the videos, which come after the query images."""
         self._started = time.perf_counter()
 
-    def add(self, outcome: VideoOutcome) -> None:
-        """Takes what became of a video."""
-        self._outcomes.append(outcome)
-
     def report(self) -> ExtractionReport:
         """What became of the videos up to now, in the order in which they ended."""
         return ExtractionReport(
-            outcomes=tuple(self._outcomes), wall_seconds=time.perf_counter() - self._started
+            outcomes=tuple(self.outcomes), wall_seconds=time.perf_counter() - self._started
         )
 
     def __enter__(self) -> "ExtractionLog":
@@ -128,6 +116,7 @@ class ExtractionLog:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         report = self.report()
         ended = "complete" if kind is None else "failed"
+        failed = [outcome for outcome in self.queries if outcome.error]
         facts = self._facts | {
             "ended": "interrupted" if kind is KeyboardInterrupt else ended,
             "wall_seconds": round(report.wall_seconds, 3),
@@ -135,9 +124,7 @@ class ExtractionLog:
             "times_real_time": report.times_real_time,
             "queries": {
                 **self.num_queries,
-                "failures": [
-                    {"path": str(o.path), "error": o.error} for o in self._queries if o.error
-                ],
+                "failures": [{"path": str(o.path), "error": o.error} for o in failed],
             },
             "videos": [asdict(o) | {"path": str(o.path)} for o in report.outcomes],
         }
@@ -168,21 +155,13 @@ def print_query_summary(num_queries: Mapping[Status, int]) -> None:
 
 @contextmanager
 def show_progress() -> Iterator[Callable[[ExtractionProgress], None]]:
-    """A bar on stderr that disappears when the work is done; now and then a line in a log.
-
-    Yields:
-        What the extraction calls.
-    """
+    """A bar on stderr that disappears when the work is done; now and then a line in a log."""
     console = Console(stderr=True)
     if not console.is_terminal:
         yield _print_lines()
         return
-    columns = (
-        TextColumn("videos"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TextColumn("{task.fields[words]}"),
-    )
+    words = TextColumn("{task.fields[words]}")
+    columns = (TextColumn("videos"), BarColumn(), TaskProgressColumn(), words)
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("videos", total=1.0, words="")
         yield lambda progress: bar.update(

@@ -9,6 +9,7 @@ from stillseek.cli.console import print_wrote, progress_bar
 from stillseek.cli.recipe_options import files_of
 from stillseek.errors import UsageError
 from stillseek.features.recipes.options import RecipeOptions
+from stillseek.files import counted
 from stillseek.outputs import Output, check_outputs
 
 _OPTIONS = RecipeOptions()
@@ -73,7 +74,9 @@ def fit_pca(
     origin = reduction.fitted_on
     print(
         f"{components} of {recipe.clip_dim} dimensions keep {100 * kept:.1f}% of the variance of "
-        f"{origin['num_clips']} clips of {origin['num_videos']} training videos"
+        f"{counted(origin['num_clips'], 'clip')} of "
+        f"{counted(origin['num_videos'], 'training video')}"
     )
-    print(f"reduced {num_videos} videos, kept {num_queries} query images in {store}")
+    kept_queries = counted(num_queries, "query image")
+    print(f"reduced {counted(num_videos, 'video')}, kept {kept_queries} in {store}")
     print_wrote(f"{out}; use it with --recipe {recipe.name} --reduction {out}")

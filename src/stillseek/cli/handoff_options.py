@@ -81,13 +81,8 @@ class HandoffOptions:
         for path in self.export:
             from stillseek.handoff.formats import write_handoff
 
-            write_handoff(
-                ranking.results,
-                path,
-                pad_seconds=self.pad,
-                overwrite=overwrite,
-                **self._of(path),
-            )
+            of = self._of(path)
+            write_handoff(ranking.results, path, pad_seconds=self.pad, overwrite=overwrite, **of)
             written.append((path, ""))
         return written
 

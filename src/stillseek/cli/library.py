@@ -21,7 +21,7 @@ from stillseek.cli.library_upkeep import (
 )
 from stillseek.cli.query_options import Queries, check_pictures
 from stillseek.cli.ranking_table import print_ranking
-from stillseek.cli.recipe_options import RecipeBesideHead
+from stillseek.cli.recipe_options import HeadName, RecipeBesideHead
 from stillseek.cli.search_outputs import SearchOutputs
 from stillseek.errors import UsageError
 from stillseek.files import json_text, shown_name
@@ -98,7 +98,7 @@ def search(
     min_duration: float = 0.0,
     fast: bool = False,
     checkpoint: Path | None = None,
-    model: Literal["sail", "similarity", "matching"] | None = None,
+    model: HeadName | None = None,
     json: bool = False,
     csv: Path | None = None,
     handoff: Annotated[HandoffOptions, Parameter(name="*")] = _HANDOFF,
@@ -236,7 +236,7 @@ def watch(
 def _localizer(
     place: "Library",
     checkpoint: Path | None = None,
-    model: Literal["sail", "similarity", "matching"] | None = None,
+    model: HeadName | None = None,
 ) -> "Localizer":
     """The head that looks at the best videos: so little work that a second thread only waits."""
     from stillseek.localize.localizer import Localizer

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from stillseek.cli.console import print_some, progress_bar
 from stillseek.cli.recipe_options import RecipeBesideHead
 from stillseek.errors import UsageError
-from stillseek.files import json_text, shown_name
+from stillseek.files import counted, json_text, shown_name
 
 if TYPE_CHECKING:
     from stillseek.library.saved_library import Library
@@ -47,7 +47,7 @@ def remove(folder: Path, /, *names: str) -> None:
     if not names:
         raise UsageError("nothing to remove; give paths, names or patterns")
     removed = open_library(folder).remove(*names)
-    print(f"removed: {len(removed)} video{'s' * (len(removed) != 1)}")
+    print(f"removed: {counted(len(removed), 'video')}")
 
 
 def stats(folder: Path, /, *, json: bool = False) -> None:
@@ -90,8 +90,8 @@ def verify(folder: Path, /, *, json: bool = False) -> int:
         print(json_text(asdict(found) | {"changed": [str(path) for path in found.changed]}))
     else:
         print(
-            f"videos: {found.intact} intact, {len(found.problems)} problems, "
-            f"{len(found.changed)} files gone or changed since"
+            f"videos: {found.intact} intact, {counted(len(found.problems), 'problem')}, "
+            f"{counted(len(found.changed), 'file')} gone or changed since"
         )
         print_some("error", found.problems)
         print_some("changed", [str(path) for path in found.changed])
@@ -112,7 +112,10 @@ def publish(folder: Path, place: Path, /) -> None:
     with progress_bar("videos") as advance:
         found = open_library(folder).publish(place, on_progress=advance)
     size = found.copied_bytes / 1e6
-    print(f"published {found.url}: {found.videos} videos, {found.copied} copied, {size:.1f} MB")
+    print(
+        f"published {found.url}: {counted(found.videos, 'video')}, {found.copied} copied, "
+        f"{size:.1f} MB"
+    )
 
 
 def migrate(

@@ -12,17 +12,16 @@ from stillseek.cli.console import print_some, print_wrote, progress_bar
 from stillseek.cli.handoff_options import HandoffOptions
 from stillseek.cli.query_options import ImageQuery, Queries, check_pictures
 from stillseek.cli.ranking_table import print_ranking
-from stillseek.cli.recipe_options import RecipeBesideHead, files_of
+from stillseek.cli.recipe_options import HeadOptions, files_of
 from stillseek.cli.search_outputs import AnnotationFormat, SearchOutputs
 from stillseek.errors import UsageError
-from stillseek.files import json_text, shown_name
+from stillseek.files import counted, json_text, shown_name
 
 if TYPE_CHECKING:
     from stillseek.localize.localization import Localization
     from stillseek.localize.ranking import Ranking
 
-_RECIPE = RecipeBesideHead()
-_HANDOFF = HandoffOptions()
+_HEAD, _HANDOFF = HeadOptions(), HandoffOptions()
 
 
 def locate(
@@ -38,15 +37,9 @@ def locate(
     annotations: Path | None = None,
     annotation_format: AnnotationFormat | None = None,
     recipe: str | None = None,
-    recipe_options: Annotated[RecipeBesideHead, Parameter(name="*")] = _RECIPE,
-    checkpoint: Path | None = None,
-    model: Literal["sail", "similarity", "matching"] | None = None,
-    engine: Literal["torch", "onnx"] | None = None,
+    head: Annotated[HeadOptions, Parameter(name="*")] = _HEAD,
     decode: Literal["joint", "independent"] = "joint",
     search: Literal["refined", "exhaustive", "pooled"] | None = None,
-    device: str = "cpu",
-    precision: Literal["fp32", "bf16"] = "fp32",
-    threads: int | None = None,
     cache: Path | None = None,
     overwrite: bool = False,
 ) -> int:
@@ -77,23 +70,11 @@ def locate(
         annotation_format: Of which tool; where not given, the ending tells: .eaf is ELAN, .boris
             BORIS, .xml CVAT; .json may be of Label Studio, VIA or ActivityNet.
         recipe: How pixels become features; that of the checkpoint, or lite, where not given.
-        recipe_options: How the recipe is loaded; as the checkpoint says, where not given.
-        checkpoint: Use this trained head instead of the shipped one: the folder of stillseek train
-            --out, that of a head, or a file of stillseek export (.onnx).
-        model: Matching, which compares clips and picture and learned nothing; the similarity head,
-            which corrects it and serves every recipe that can compare; or SAIL, shipped for pocket.
-            The one shipped for the recipe, or matching, where not given.
-        engine: What computes the head: torch, or onnx (ONNX Runtime, of stillseek[onnx]), which is
-            the default for an .onnx file; another head is exported first, every time (seconds).
-            The features are made by torch either way.
+        head: Which head is used, and how it and the recipe compute.
         decode: How start and end are chosen: the best pair, or each for itself (SAIL only).
         search: How a video of more clips than the head was trained with, mostly 200, is searched:
             where clips look like the picture, then closer (refined, where not given); every window
             of so many; or the whole once, downsampled.
-        device: Where head and recipe compute: cpu, cuda, cuda:1. The lite and mobilenet recipes
-            stay on the CPU.
-        precision: Of the head: bf16 is faster for large heads on processors that have it.
-        threads: Processor threads; all where not given.
         cache: Keep features in this folder and use them again: a search of many videos that was
             stopped goes on there.
         overwrite: Replace files that stillseek did not write.
@@ -115,27 +96,15 @@ def locate(
     is_one = len(files) == 1 and files == places
     if not is_one:
         outputs.refuse_those_of_one()
-    pictures = [query.file for query in queries]
-    inputs = [*places, *pictures, checkpoint, *files_of(recipe_options)]
+    inputs = [*places, *(query.file for query in queries), *files_of(head)]
     outputs.check(files, len(files), inputs=inputs, cache=cache)
     from stillseek.models.checkpoint_header import find_checkpoint
 
-    if checkpoint is not None and checkpoint.suffix != ".onnx":
-        find_checkpoint(checkpoint)
-    from stillseek.localize import Localizer
+    if head.checkpoint is not None and head.checkpoint.suffix != ".onnx":
+        find_checkpoint(head.checkpoint)
     from stillseek.localize.ranking import Ranking
 
-    localizer = Localizer.load(
-        recipe,
-        recipe_options=recipe_options.options(),
-        checkpoint=checkpoint,
-        model=model,
-        engine=engine,
-        device=device,
-        precision=precision,
-        threads=threads,
-        cache=cache,
-    )
+    localizer = head.load(recipe, cache=cache)
     outputs.check_recipe(localizer)
     wanted = [query for query in queries if not query.is_unlike]
     asked = localizer.encode_query(
@@ -217,7 +186,7 @@ def _search_many(
     if cache is None:
         print("note: nothing is kept; with --cache DIR a search goes on", file=sys.stderr)
     try:
-        with progress_bar(f"searching {number} videos") as advance:
+        with progress_bar(f"searching {counted(number, 'video')}") as advance:
             return search(advance)
     except KeyboardInterrupt:
         kept = (

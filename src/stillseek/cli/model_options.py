@@ -65,9 +65,7 @@ class ModelOptions:
 
         config_class, model_class = MODELS[name]
         widths = {
-            "clip_dim": features.clip_dim,
-            "region_dim": features.region_dim,
-            "global_dim": features.global_dim,
+            name: getattr(features, name) for name in ("clip_dim", "region_dim", "global_dim")
         }
         given = {option: value for option, value in asdict(self).items() if value is not None}
         known = [field.name for field in fields(config_class) if field.name not in widths]

@@ -49,12 +49,7 @@ class ImageQuery:
 
 
 def parse_queries(_: object, tokens: Sequence[Token]) -> tuple[ImageQuery, ...]:
-    """Pairs every ``--box`` with the image before it.
-
-    Raises:
-        ValueError: A box has no image before it, or is not four whole numbers, or a frame is not
-            ``VIDEO@SECONDS``; cyclopts reports it as a usage error.
-    """
+    """Pairs every ``--box`` with the image before it; cyclopts reports a ValueError."""
     queries: list[ImageQuery] = []
     for place, token in enumerate(tokens, start=1):
         if token.keyword != _BOX:
@@ -132,13 +127,7 @@ def _parse_box(text: str) -> tuple[int, int, int, int]:
 
 
 def check_pictures(queries: Sequence[ImageQuery]) -> None:
-    """Refuses what cannot be pictures of an activity, before anything is loaded.
-
-    Raises:
-        UsageError: One is a video or a URL, none says what the activity is, or one says that it
-            is and is not.
-        MediaError: A file is not there.
-    """
+    """Refuses what cannot be pictures of an activity, before anything is loaded."""
     from stillseek.media.faults import check_file
 
     if all(query.is_unlike for query in queries):

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from stillseek.files import shown_name
+from stillseek.files import counted, shown_name
 
 if TYPE_CHECKING:
     from stillseek.localize.ranking import Ranking
@@ -19,9 +19,9 @@ def print_ranking(ranking: "Ranking") -> None:
     }
     if not ranking.results:
         return
-    first, number = ranking.results[0], len(ranking.results)
+    first = ranking.results[0]
     print(
-        f"{number} video{'s' * (number != 1)}, {by[ranking.ranked_by]} "
+        f"{counted(len(ranking.results), 'video')}, {by[ranking.ranked_by]} "
         f"(recipe {first.recipe}, model {first.model})"
     )
     for place, found in enumerate(ranking.results, start=1):

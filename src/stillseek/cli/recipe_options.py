@@ -1,5 +1,6 @@
 """How verbs load recipes, where their own options have taken the names of the recipe's."""
 
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -9,6 +10,9 @@ from stillseek.features import Precision, RecipeOptions
 
 if TYPE_CHECKING:
     from stillseek.features import FeatureStore
+    from stillseek.localize.localizer import Localizer
+
+HeadName = Literal["sail", "similarity", "matching"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,19 +33,61 @@ class RecipeBesideHead:
     reduction: Path | None = None
     recipe_precision: Precision = "auto"
 
-    def options(self, device: str = "cpu") -> RecipeOptions:
-        """The recipe's options, with where it computes."""
+    def options(self) -> RecipeOptions:
+        """The recipe's options."""
         return RecipeOptions(
             weights=self.weights,
             detector=self.detector,
-            device=device,
             precision=self.recipe_precision,
             reduction=self.reduction,
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeadOptions(RecipeBesideHead):
+    """Which head a search uses, and how it and the recipe compute.
+
+    Attributes:
+        checkpoint: Use this trained head instead of the shipped one: the folder of stillseek train
+            --out, that of a head, or a file of stillseek export (.onnx).
+        model: Matching, which compares clips and picture and learned nothing; the similarity head,
+            which corrects it and serves every recipe that can compare; or SAIL, shipped for pocket.
+            The one shipped for the recipe, or matching, where not given.
+        engine: What computes the head: torch, or onnx (ONNX Runtime, of stillseek[onnx]), which is
+            the default for an .onnx file; another head is exported first, every time (seconds).
+            The features are made by torch either way.
+        device: Where head and recipe compute: cpu, cuda, cuda:1. The lite and mobilenet recipes
+            stay on the CPU.
+        precision: Of the head: bf16 is faster for large heads on processors that have it.
+        threads: Processor threads; all where not given.
+    """
+
+    checkpoint: Path | None = None
+    model: HeadName | None = None
+    engine: Literal["torch", "onnx"] | None = None
+    device: str = "cpu"
+    precision: Literal["fp32", "bf16"] = "fp32"
+    threads: int | None = None
+
+    def load(self, recipe: str | None, *, cache: Path | None) -> "Localizer":
+        """What searches with a recipe and this head."""
+        from stillseek.localize import Localizer
+
+        return Localizer.load(
+            recipe,
+            recipe_options=self.options(),
+            checkpoint=self.checkpoint,
+            model=self.model,
+            engine=self.engine,
+            device=self.device,
+            precision=self.precision,
+            threads=self.threads,
+            cache=cache,
+        )
+
+
 def files_of(options: RecipeOptions | RecipeBesideHead) -> list[Path]:
-    """The files that a recipe is loaded from."""
+    """The files that a recipe, and a head, are loaded from."""
     values = (getattr(options, field.name) for field in fields(options))
     return [value for value in values if isinstance(value, Path)]
 
@@ -52,12 +98,16 @@ def extract_command(dataset: Path, store: Path | str, recipe: str, options: Reci
     return " ".join(map(str, (*words, *_flags(options))))
 
 
+def without_files(dataset: Path) -> str:
+    """How to do without files of a data set that are not here."""
+    return (
+        "note their hashes where they are, with: stillseek dataset upgrade "
+        f"{shlex.quote(str(dataset))}; then features in a store are enough (--store DIR)"
+    )
+
+
 def train_arguments(
-    dataset: Path,
-    store: Path,
-    recipe: str,
-    options: RecipeBesideHead,
-    clip_features: Path | None,
+    dataset: Path, store: Path, recipe: str, options: RecipeBesideHead, clip_features: Path | None
 ) -> tuple[str, ...]:
     """What ``stillseek train`` takes to train on features that were opened like this."""
     words = ["--dataset", dataset, "--store", store, "--recipe", recipe, *_flags(options)]
@@ -82,15 +132,7 @@ def describe_others(
     *,
     flag: Literal["--precision", "--recipe-precision"],
 ) -> str:
-    """What features of other recipes a store has, and how to use them.
-
-    Args:
-        store: The store.
-        fingerprints: Beginnings of the fingerprints of those recipes, at least one.
-        recipe: The recipe that was asked for.
-        options: How it was loaded.
-        flag: What the recipe's precision is called in this verb.
-    """
+    """What features of other recipes a store has than was asked for, and how to use them."""
     from stillseek.features import precision_of
     from stillseek.features.store.verify_and_prune import list_recipes
 

@@ -75,11 +75,9 @@ class SearchOutputs:
         if self.annotations is not None:
             from stillseek.handoff.annotation_files import annotations_output, check_num_videos
 
-            place = annotations_output(
-                self.annotations, self.annotation_format, name="--annotations"
-            )
-            check_num_videos(self.annotations, self.annotation_format, num_videos)
-            outputs.append(place)
+            asked = self.annotations, self.annotation_format
+            outputs.append(annotations_output(*asked, name="--annotations"))
+            check_num_videos(*asked, num_videos)
         elif self.annotation_format is not None:
             raise UsageError(
                 "--annotation-format has no effect without --annotations FILE; give one, or leave "
@@ -106,6 +104,11 @@ class SearchOutputs:
             localizer_of_one: What searched the one video; None where there may be many.
         """
         if not ranking.results:
+            files = (self.plot, self.report, self.explain, self.csv, self.annotations)
+            asked = [path for path in (*files, self.handoff.clips, *self.handoff.export) if path]
+            print_some(
+                "warning", [f"nothing was found, so {path} is not written" for path in asked]
+            )
             return []
         written = self.handoff.write(ranking, overwrite=self.overwrite)
         others = []
@@ -125,11 +128,9 @@ class SearchOutputs:
             from stillseek.handoff.annotation_files import write_annotations
             from stillseek.handoff.selection import selections_of
 
-            items = selections_of(ranking.results)
-            write_annotations(
-                items, self.annotations, self.annotation_format, overwrite=self.overwrite
-            )
-            others.append(self.annotations)
+            items, place = selections_of(ranking.results), self.annotations
+            write_annotations(items, place, self.annotation_format, overwrite=self.overwrite)
+            others.append(place)
         elif self.annotations is not None:
             print_some("warning", [f"there is no moment, so {self.annotations} is not written"])
         return written + [(path, "") for path in others]

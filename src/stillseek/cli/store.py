@@ -13,7 +13,7 @@ from stillseek.cli.console import print_some, progress_bar
 from stillseek.cli.recipe_options import describe_others
 from stillseek.errors import UsageError
 from stillseek.features import RecipeOptions
-from stillseek.files import LEFT_OVER
+from stillseek.files import LEFT_OVER, counted
 
 if TYPE_CHECKING:
     from stillseek.features import FeatureStore
@@ -114,8 +114,8 @@ def gc(
         return
     verb = "would go" if dry_run else "removed"
     print(
-        f"{verb}: {len(garbage.entries)} entries and {len(garbage.temporaries)} temporary files, "
-        f"{_size(garbage.size_bytes)}"
+        f"{verb}: {counted(len(garbage.entries), 'entry', 'entries')} and "
+        f"{counted(len(garbage.temporaries), 'temporary file')}, {_size(garbage.size_bytes)}"
     )
     if dry_run:
         print_some(verb, [*garbage.entries, *garbage.temporaries])
@@ -153,28 +153,23 @@ def _to_keep(
 
 
 def open_store(folder: Path) -> "FeatureStore":
-    """The store that an extraction wrote.
-
-    Raises:
-        UsageError: There is none.
-    """
+    """The store that an extraction wrote; refuses what is none."""
     from stillseek.features import FeatureStore
     from stillseek.features.store.content_address import KINDS
 
     store = FeatureStore(folder)
-    if isinstance(store.root, Path) and not store.root.is_dir():
-        raise UsageError(f"there is no store at {folder}; give the folder that extract wrote to")
+    root = store.root if isinstance(store.root, Path) else None
+    advice = "give the folder that extract wrote to"
+    if root is not None and not root.is_dir():
+        raise UsageError(f"there is no store at {folder}; {advice}")
     # An extraction of which every video failed leaves its log.
     there = set(store.files.top()) - {"logs"}
     if there and there.isdisjoint(KINDS):
-        raise UsageError(
-            f"{store.root} is no store: it has neither videos/ nor queries/, but {min(there)}; "
-            "give the folder that extract wrote to"
-        )
-    if isinstance(store.root, Path) and (foreign := _only_foreign(store.root, store.files)):
-        raise UsageError(
-            f"{store.root} is no store: it {foreign}; give the folder that extract wrote to"
-        )
+        foreign = f"has neither videos/ nor queries/, but {min(there)}"
+    else:
+        foreign = None if root is None else _only_foreign(root, store.files)
+    if foreign:
+        raise UsageError(f"{store.root} is no store: it {foreign}; {advice}")
     return store
 
 

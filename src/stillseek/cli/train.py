@@ -4,7 +4,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from cyclopts import Parameter
+from cyclopts import Group, Parameter
+from cyclopts.help import ColumnSpec, DefaultFormatter, NameRenderer
+from cyclopts.help.specs import DescriptionColumn
 
 from stillseek.cli.console import print_wrote
 from stillseek.cli.model_options import ModelOptions, TrainableName
@@ -37,6 +39,12 @@ _ABLATIONS = {
     "local_self_attention": "w/o LS",
     "bidirectional_aggregation": "w/o BA",
 }
+# Room for the longest name, so that it stays whole on a screen of 80 columns.
+_NAMES = ColumnSpec(renderer=NameRenderer(max_width=32), style="cyclopts.name", max_width=32)
+_MODELS = Group(
+    "Options of the models",
+    help_formatter=DefaultFormatter(column_specs=(_NAMES, DescriptionColumn)),
+)
 _OPTIONS, _RECIPE, _TRAIN = ModelOptions(), RecipeBesideHead(), TrainConfig()
 
 
@@ -56,7 +64,7 @@ def train(
         ModelOptions,
         Parameter(
             name="*",
-            group="Options of the models",
+            group=_MODELS,
             negative=None,
             negative_bool="no-",
             negative_iterable=(),

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from stillseek.errors import MediaError, UsageError
-from stillseek.files import MADE_BY, REPORT_SUFFIXES, names_below, replacing, shown_name
+from stillseek.files import MADE_BY, REPORT_SUFFIXES, counted, names_below, replacing, shown_name
 from stillseek.localize.arguments import check_localization, check_type, checked_output
 from stillseek.localize.localization import (
     Localization,
@@ -109,7 +109,7 @@ def write_ranking_report(ranking: Ranking, path: Path | str, *, overwrite: bool 
     room = Room(PAGE_BYTES)
     page = _render(
         "ranking.html",
-        title=f"{_count(len(ranking.results), 'video')}, best first",
+        title=f"{counted(len(ranking.results), 'video')}, best first",
         groups=_groups([("", ranking)], room),
         failures=[],
         facts=_facts(ranking.results[0]),
@@ -143,7 +143,7 @@ def write_batch_report(batch: Batch, path: Path | str, *, overwrite: bool = Fals
     num_videos = len({pair.video for pair in pairs})
     page = _render(
         "ranking.html",
-        title=f"{_count(len(of_query), 'picture')}, {_count(num_videos, 'video')}",
+        title=f"{counted(len(of_query), 'picture')}, {counted(num_videos, 'video')}",
         groups=_groups(groups, Room(PAGE_BYTES)),
         failures=[_told(error, found, files) for error in batch.errors],
         facts=_facts(found[0]) if found else {"stillseek": version("stillseek")},
@@ -239,10 +239,6 @@ def _told(text: str, results: Sequence[Localization], names: dict[Path, str]) ->
 def _head_of(localization: Localization) -> str:
     """What a head is called in a result, which is its path where one was given."""
     return localization.model.partition(":")[2].partition(", places by")[0]
-
-
-def _count(number: int, one: str) -> str:
-    return f"{number} {one}{'s' * (number != 1)}"
 
 
 def _truth(true: Segment | None, found: Segment | None) -> dict[str, str] | None:

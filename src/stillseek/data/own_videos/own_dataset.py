@@ -17,6 +17,7 @@ from stillseek.data.own_videos.targets import Found, Target, find_targets, image
 from stillseek.data.sample import QueryKind, Sample, Split
 from stillseek.data.taxonomy import SIBLINGS, Taxonomy, read_similar
 from stillseek.errors import DatasetError, UsageError
+from stillseek.files import counted
 from stillseek.outputs import check_outputs
 from stillseek.timeline import Segment
 
@@ -151,7 +152,7 @@ def import_videos(
     label_images, unreadable = _label_images(images, found, similar)
     problems = (*read.problems, *found.problems, *unreadable)
     if problems and not config.skip_bad:
-        number = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+        number = counted(len(problems), "problem")
         raise BrokenAnnotationsError(
             f"{annotations} cannot be used as it is: {number}, and nothing was written; mend what "
             "is broken, or leave it out with --skip-bad",
