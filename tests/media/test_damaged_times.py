@@ -180,7 +180,7 @@ def test_no_damage_makes_a_file_last_longer_than_its_packets(container, make_bar
     path = whole.with_name("damaged")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", TruncatedMediaWarning)
-        for _ in range(60):
+        for _ in range(30):
             changed = bytearray(data)
             # Headers of the file and of its packets; numbers of either byte order.
             at = draw.randrange(draw.choice((300, len(data) - 8)))
