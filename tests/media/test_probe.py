@@ -185,10 +185,7 @@ CASES = {
         "{} cannot be opened (File name too long); expected a readable video: "
         "check its name and permissions",
     ),
-    "directory": (
-        lambda folder, _: folder,
-        "{} is a directory, not a video; pass one file of it",
-    ),
+    "directory": (lambda folder, _: folder, "{} is a directory, not a video; pass one file of it"),
     "empty": (
         _file("empty.mp4", b""),
         "{} is empty (0 bytes); expected a video: copy or download it again",

@@ -132,8 +132,7 @@ def test_impossible_settings_are_refused(options, message, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "reason"),
-    [("gone/a.mp4", "its folder does not exist"), ("", "it is a directory")],
+    ("name", "reason"), [("gone/a.mp4", "its folder does not exist"), ("", "it is a directory")]
 )
 def test_unwritable_places_are_named(name, reason, tmp_path):
     path = tmp_path / name

@@ -10,7 +10,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from secrets import token_hex
-from typing import Literal
+from typing import Any, Literal
 
 from stillseek.errors import MediaError
 from stillseek.features.store.content_address import content_hash
@@ -60,7 +60,7 @@ class Upload:
     height: int
     expires_at: float
 
-    def to_json_dict(self) -> dict[str, object]:
+    def to_json_dict(self) -> dict[str, Any]:
         """What the sender is told, as far as the schema has it."""
         return asdict(self) | {"source": f"upload:{self.id}"}
 
