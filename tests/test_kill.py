@@ -63,7 +63,7 @@ def weights(model=model):
 """
 
 STATE = """
-from stillseek.training.state import load_state, read_run, save_state, save_tensors
+from stillseek.training.state import load_state, read_run, save_state
 
 optimizer = torch.optim.Adam(model.parameters())
 for parameter in model.parameters():
@@ -72,10 +72,10 @@ optimizer.step()
 
 def write(value):
     fill(value)
-    save_state(folder / "state.safetensors", model, optimizer, {"epochs": [value]})
+    save_state(folder / "state.safetensors", {"model": model}, optimizer, {"epochs": [value]})
 
 def read():
-    load_state(folder / "state.safetensors", model, optimizer)
+    load_state(folder / "state.safetensors", {"model": model}, optimizer)
     (epoch,) = read_run(folder / "state.safetensors")["epochs"]
     assert weights() == epoch
     return epoch
@@ -114,13 +114,11 @@ def read():
 
 REPORT = """
 from localizations import make_localization
-from stillseek.localize import report
+from stillseek.localize import page_chart, report
 
 # What takes long, and is not written but read.
-for name in ("_queries", "_frames"):
-    setattr(report, name, lambda *_: [])
-report._strip = lambda *_: [None]
-report._picture_uri = lambda *_: "data:image/jpeg;base64," + "A" * 1_000_000
+report._queries = lambda *_: []
+page_chart.strip_of = lambda *_: ["data:image/jpeg;base64," + "A" * 1_000_000]
 
 def write(value):
     found = make_localization(video=folder / f"video{value:09d}.mp4", moments=())
