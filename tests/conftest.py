@@ -25,9 +25,8 @@ settings.load_profile("same")
 @pytest.fixture(autouse=True)
 def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Takes away what a shell or a CI may say of terminals and of the user's own places."""
-    for name in ("COLUMNS", "FORCE_COLOR", "NO_COLOR", "TERM", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
-        monkeypatch.delenv(name, raising=False)
-    for name in ("STILLSEEK_CACHE", "STILLSEEK_OFFLINE", "RAY_ADDRESS"):
+    terminal = ("COLUMNS", "FORCE_COLOR", "NO_COLOR", "TERM", "TTY_COMPATIBLE", "TTY_INTERACTIVE")
+    for name in (*terminal, "STILLSEEK_CACHE", "STILLSEEK_OFFLINE", "RAY_ADDRESS"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -114,24 +113,11 @@ def write_picture(tmp_path: Path) -> Callable[..., Path]:
 @pytest.fixture
 def found_in() -> Callable[..., "Localization"]:
     """Returns a maker of results of a search with ``q.png``."""
-
-    from stillseek.localize.localization import Localization
-    from stillseek.timeline import Segment
+    from localizations import make_localization
 
     def make(video: Path, *moments: "Moment") -> "Localization":
-        return Localization(
-            video=video,
-            images=(Path("q.png"),),
-            boxes=(None,),
-            recipe="pocket",
-            fingerprint="f" * 64,
-            model="sail:pocket",
-            duration_seconds=9.0,
-            presence=None,
-            moments=moments,
-            steps=(Segment(0.0, 9.0),),
-            start_probabilities=np.ones(1),
-            end_probabilities=np.ones(1),
+        return make_localization(
+            video=video, presence=None, threshold=None, similarity=None, moments=moments
         )
 
     return make
@@ -140,14 +126,9 @@ def found_in() -> Callable[..., "Localization"]:
 @pytest.fixture
 def small_recipe():
     """A pocket recipe with a small, random encoder."""
-    import torch
+    from small_recipes import make_small_recipe
 
-    from stillseek.features.recipes.pocket import PocketRecipe, PocketSampling
-    from stillseek.features.recipes.pocket_encoder import PocketConfig, PocketEncoder
-
-    torch.manual_seed(5)
-    encoder = PocketEncoder(PocketConfig(widths=(3, 5, 7, 11, 13), embedding_dim=17))
-    return PocketRecipe(encoder=encoder, sampling=PocketSampling(side_pixels=32))
+    return make_small_recipe()
 
 
 @pytest.fixture
@@ -159,37 +140,20 @@ def small_head(small_recipe, tmp_path: Path) -> Path:
     from stillseek.models.sail import Sail, SailConfig
 
     torch.manual_seed(7)
-    config = SailConfig(
-        clip_dim=17,
-        region_dim=17,
-        global_dim=17,
-        num_layers=2,
-        num_heads=2,
-        projection_dim=5,
-        window=3,
-        ffn_dim=11,
-        hidden_dim=7,
+    dims = dict.fromkeys(("clip_dim", "region_dim", "global_dim"), 17)
+    layers = {"num_layers": 2, "num_heads": 2, "projection_dim": 5, "window": 3}
+    head = Checkpoint(
+        model=Sail(SailConfig(**dims, **layers, ffn_dim=11, hidden_dim=7)),
+        recipe_name=small_recipe.name,
+        recipe_fingerprint=small_recipe.fingerprint,
+        training={},
     )
-    path = tmp_path / "small-head"
-    save_checkpoint(
-        path,
-        Checkpoint(
-            model=Sail(config),
-            recipe_name=small_recipe.name,
-            recipe_fingerprint=small_recipe.fingerprint,
-            training={},
-        ),
-    )
-    return path
+    save_checkpoint(tmp_path / "small-head", head)
+    return tmp_path / "small-head"
 
 
 @pytest.fixture
 def use_small_recipe(monkeypatch: pytest.MonkeyPatch, small_recipe) -> None:
     """Makes ``pocket`` mean the small recipe: the shipped weights are not under test."""
-    import stillseek.features
-    import stillseek.localize.head
-
-    monkeypatch.setattr(stillseek.features, "load_recipe", lambda name, options=None: small_recipe)
-    monkeypatch.setattr(
-        stillseek.localize.head, "load_recipe", lambda name, options=None: small_recipe
-    )
+    for module in ("stillseek.features", "stillseek.localize.head"):
+        monkeypatch.setattr(f"{module}.load_recipe", lambda name, options=None: small_recipe)

@@ -29,18 +29,16 @@ def benchmark_module(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ModuleT
     return importlib.import_module
 
 
-@pytest.fixture
-def photographs(benchmark_module: Callable[[str], ModuleType]) -> ModuleType:
-    return benchmark_module("photographs")
-
-
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_no_block_is_empty(page: Path) -> None:
     for name, text in blocks(page).items():
         assert text.strip(), f"{name} in {page} has no result; fill it, or remove the section"
 
 
-def test_pages_hold_what_was_measured(photographs: ModuleType) -> None:
+def test_pages_hold_what_was_measured_and_it_is_what_ships(
+    benchmark_module: Callable[[str], ModuleType],
+) -> None:
+    photographs = benchmark_module("photographs")
     results = json.loads(photographs.RESULTS.read_text())
     head = json.loads(photographs.HEAD.read_text())
 
@@ -48,18 +46,12 @@ def test_pages_hold_what_was_measured(photographs: ModuleType) -> None:
     card = blocks(photographs.CARD)
     assert card["test"] == f"{photographs.made_of(results)}\n\n{photographs.tables(results)}"
     assert card["validation"] == photographs.validation(head)
-
-
-def test_what_was_measured_is_what_ships(photographs: ModuleType) -> None:
-    results = json.loads(photographs.RESULTS.read_text())
-
     # After a change of the head: python benchmarks/photographs.py --photographs ...
     assert results["head_sha256"] == hashlib.sha256(photographs.HEAD.read_bytes()).hexdigest()
 
 
 @pytest.mark.parametrize(
-    ("name", "block"),
-    [("lite", "speed"), ("lite_sizes", "sizes"), ("sail_training", "training")],
+    ("name", "block"), [("lite", "speed"), ("lite_sizes", "sizes"), ("sail_training", "training")]
 )
 def test_card_holds_what_was_chosen_by(
     benchmark_module: Callable[[str], ModuleType], name: str, block: str
@@ -70,9 +62,7 @@ def test_card_holds_what_was_chosen_by(
     assert blocks(module.CARD)[block] == module.page(results)
 
 
-def test_first_row_of_sizes_is_what_ships(
-    benchmark_module: Callable[[str], ModuleType],
-) -> None:
+def test_first_row_of_sizes_is_what_ships(benchmark_module: Callable[[str], ModuleType]) -> None:
     sizes = benchmark_module("lite_sizes")
     variant, width = sizes.TRIALS[sizes.SHIPPED]
     shipped = LiteEncoder()

@@ -3,6 +3,7 @@
 `tests/features/extraction/test_killed_extraction.py` kills extractions.
 """
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -44,50 +45,47 @@ for _ in range(20):
 print(*seen)
 """
 
-STATE = """
+HEAD = """
 import torch
 from stillseek.models.flp import Flp, FlpConfig
-from stillseek.training.state import load_state, read_run, save_state, save_tensors
 
 torch.set_num_threads(1)
 model = Flp(FlpConfig(clip_dim=50, region_dim=70, global_dim=30, hidden_dim=110))
-optimizer = torch.optim.Adam(model.parameters())
-for parameter in model.parameters():
-    parameter.grad = torch.ones_like(parameter)
-optimizer.step()
 
 def fill(value):
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.fill_(value)
 
-def weights():
+def weights(model=model):
     (value,) = {w for p in model.parameters() for w in p.flatten().tolist()}
     return value
+"""
+
+STATE = """
+from stillseek.training.state import load_state, read_run, save_state
+
+optimizer = torch.optim.Adam(model.parameters())
+for parameter in model.parameters():
+    parameter.grad = torch.ones_like(parameter)
+optimizer.step()
 
 def write(value):
     fill(value)
-    save_state(folder / "state.safetensors", model, optimizer, {"epochs": [value]})
+    save_state(folder / "state.safetensors", {"model": model}, optimizer, {"epochs": [value]})
 
 def read():
-    load_state(folder / "state.safetensors", model, optimizer)
+    load_state(folder / "state.safetensors", {"model": model}, optimizer)
     (epoch,) = read_run(folder / "state.safetensors")["epochs"]
     assert weights() == epoch
     return epoch
 """
 
 CHECKPOINT = """
-import torch
 from stillseek.models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from stillseek.models.flp import Flp, FlpConfig
-
-torch.set_num_threads(1)
-model = Flp(FlpConfig(clip_dim=50, region_dim=70, global_dim=30, hidden_dim=110))
 
 def write(value):
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.fill_(value)
+    fill(value)
     head = Checkpoint(
         model=model, recipe_name="r", recipe_fingerprint="f", training={"value": value}
     )
@@ -95,8 +93,7 @@ def write(value):
 
 def read():
     head = load_checkpoint(folder / "head", recipe_fingerprint="f")
-    (value,) = {w for p in head.model.parameters() for w in p.flatten().tolist()}
-    assert value == head.training["value"]
+    assert weights(head.model) == head.training["value"]
     return head.training["value"]
 """
 
@@ -116,35 +113,15 @@ def read():
 """
 
 REPORT = """
-import numpy as np
-from stillseek.localize import report
-from stillseek.localize.localization import Localization
-from stillseek.timeline import Segment
+from localizations import make_localization
+from stillseek.localize import page_chart, report
 
 # What takes long, and is not written but read.
-for name in ("_queries", "_frames"):
-    setattr(report, name, lambda *_: [])
-report._strip = lambda *_: [None]
-report._picture_uri = lambda *_: "data:image/jpeg;base64," + "A" * 1_000_000
+report._queries = lambda *_: []
+page_chart.strip_of = lambda *_: ["data:image/jpeg;base64," + "A" * 1_000_000]
 
 def write(value):
-    found = Localization(
-        video=folder / f"video{value:09d}.mp4",
-        images=(folder / "q.png",),
-        boxes=(None,),
-        recipe="pocket",
-        fingerprint="f" * 64,
-        model="sail:pocket",
-        duration_seconds=9.0,
-        presence=None,
-        threshold=None,
-        uncalibrated="it is not",
-        similarity=None,
-        moments=(),
-        steps=(Segment(0.0, 9.0),),
-        start_probabilities=np.ones(1),
-        end_probabilities=np.ones(1),
-    )
+    found = make_localization(video=folder / f"video{value:09d}.mp4", moments=())
     report.write_report(found, folder / "report.html")
 
 def read():
@@ -156,13 +133,18 @@ def read():
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "setup", [STATE, CHECKPOINT, EXPORT, REPORT], ids=["state", "checkpoint", "export", "report"]
+    "setup",
+    [HEAD + STATE, HEAD + CHECKPOINT, EXPORT, REPORT],
+    ids=["state", "checkpoint", "export", "report"],
 )
 def test_twenty_kills_leave_a_whole_file(setup: str, tmp_path: Path) -> None:
     script = SCRIPT.replace("{setup}", setup)
 
     done = subprocess.run(
-        [sys.executable, "-c", script, str(tmp_path), "7"], check=False, capture_output=True
+        [sys.executable, "-c", script, str(tmp_path), "7"],
+        check=False,
+        capture_output=True,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
     )
 
     assert done.returncode == 0, done.stderr.decode()

@@ -14,7 +14,7 @@ NONE = "none"
 CODE = re.compile(r"`([^`]+)`")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Row:
     section: str
     statement: str
@@ -28,19 +28,9 @@ def read_rows() -> list[Row]:
     rows = []
     for line in (ROOT / "docs/paper.md").read_text().splitlines():
         cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
-        if not cells or cells[0] == "§" or set(cells[0]) == {"-"}:
-            continue
-        section, statement, symbols, files, tests, deviation = cells
-        rows.append(
-            Row(
-                section=section,
-                statement=statement,
-                symbols=read_names(symbols),
-                files=read_names(files),
-                tests=read_names(tests),
-                deviation=deviation,
-            )
-        )
+        if cells and cells[0] != "§" and set(cells[0]) != {"-"}:
+            section, statement, *names, deviation = cells
+            rows.append(Row(section, statement, *map(read_names, names), deviation))
     return rows
 
 

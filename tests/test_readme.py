@@ -87,10 +87,7 @@ def test_page_shows_both_ways_in(page: str) -> None:
     "command", sorted({command for page in PAGES for command in commands(page)})
 )
 def test_command_works(
-    command: str,
-    tmp_path: Path,
-    make_inputs: Callable[..., None],
-    monkeypatch: pytest.MonkeyPatch,
+    command: str, tmp_path: Path, make_inputs: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lexer = shlex.shlex(command, posix=True, punctuation_chars=True)
     lexer.whitespace_split = True

@@ -32,7 +32,7 @@ def make_video(tmp_path: Path) -> MakeVideo:
         color: tuple[int, int, int, int] | None = None,
         tone_seconds: float = 0.0,
         noise: int = 0,
-        aspect: Fraction | None = None,
+        aspect: Fraction = Fraction(0),
     ) -> Path:
         path = tmp_path / name
         rng = np.random.default_rng(0)
@@ -40,10 +40,9 @@ def make_video(tmp_path: Path) -> MakeVideo:
         with av.open(str(path), "w", format=container, container_options=muxer or {}) as out:
             stream = out.add_stream(codec, rate=rate, options=defaults | (options or {}))
             stream.width, stream.height, stream.pix_fmt = *size, pix_fmt
+            stream.codec_context.sample_aspect_ratio = aspect
             if pts is not None:
                 stream.codec_context.time_base = Fraction(1, 1000)
-            if aspect is not None:
-                stream.codec_context.sample_aspect_ratio = aspect
             if matrix is not None:
                 stream.set_display_matrix(matrix)
             if color is not None:
@@ -169,7 +168,7 @@ def make_bars(tmp_path: Path) -> MakeVideo:
         size: tuple[int, int] = BARS,
         options: dict[str, str] | None = None,
         muxer: dict[str, str] | None = None,
-        aspect: Fraction | None = None,
+        aspect: Fraction = Fraction(0),
         sound: "tuple[str, str, int, str] | None" = None,
         sound_from: int = 0,
         sound_seconds: int | None = None,
@@ -181,8 +180,7 @@ def make_bars(tmp_path: Path) -> MakeVideo:
         with av.open(str(path), "w", format=container, container_options=muxer or {}) as out:
             stream = out.add_stream(codec, rate=rate, options=options)
             stream.width, stream.height, stream.pix_fmt = *size, pix_fmt
-            if aspect is not None:
-                stream.codec_context.sample_aspect_ratio = aspect
+            stream.codec_context.sample_aspect_ratio = aspect
             track = None
             if sound is not None:
                 audio_codec, sample_format, sample_rate, layout = sound

@@ -6,6 +6,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
 
 from stillseek.errors import TruncatedMediaWarning
@@ -45,6 +46,7 @@ def assert_agreement(path: Path, read_bars, numbers: list[int]) -> None:
     """All ways of reading show the same frames at the same times."""
     frames = list(decode(path))
     assert read_bars(frames) == numbers
+    assert {(frame.pixels.dtype.name, frame.pixels.ndim) for frame in frames} == {("uint8", 3)}
     starts, end = [frame.seconds for frame in frames], probe(path).duration_seconds
     ends = [*starts[1:], end]
     assert starts == sorted(set(starts))
@@ -56,7 +58,8 @@ def assert_agreement(path: Path, read_bars, numbers: list[int]) -> None:
         assert read_bars([frame_at(path, instant)]) == [numbers[i]]
     for begin, stop in ((0.0, 0.3), (0.6 * end + 0.01, 0.6 * end + 0.4), (end - 0.3, end)):
         clip = path.with_name("clip.mp4")
-        cut(path, Segment(begin, stop), clip)
+        cut(path, Segment(begin, stop), clip, preset="ultrafast")
+        assert probe(clip).duration_seconds == pytest.approx(min(stop, end) - begin, abs=2e-3)
         shown = [
             number
             for number, seconds, until in zip(numbers, starts, ends, strict=True)
@@ -70,6 +73,9 @@ def test_every_container_and_codec(container, codec, make_bars, read_bars):
     size = SIZES.get(codec, (96, 32))
     path = make_bars("bars.bin", container=container, codec=codec, size=size, num_frames=110)
     assert_agreement(path, read_bars, list(range(110)))
+    # A container in milliseconds rounds by half of one; programme streams of H.264 state few times.
+    off = np.array([frame.seconds for frame in decode(path)]) - np.arange(110) / 25
+    assert sum(abs(off) > 5e-4) <= (2 if (container, codec) == ("mpeg", "libx264") else 0)
     assert probe(path).duration_seconds == pytest.approx(4.4, abs=0.001)
     assert probe(path).frame_rate == 25
 
@@ -108,7 +114,11 @@ def joined(name: str, codec: str, lengths: tuple[int, ...], make_bars) -> Path:
 
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
 def test_every_shape_of_a_file(shape, make_bars, read_bars):
-    assert_agreement(make_bars(**shape), read_bars, list(range(150)))
+    path = make_bars(**shape)
+    assert_agreement(path, read_bars, list(range(150)))
+    assert next(decode(path)).seconds == 0
+    if "tick" not in shape:
+        assert probe(path).duration_seconds == pytest.approx(6.0, abs=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -121,19 +131,14 @@ def test_every_shape_of_a_file(shape, make_bars, read_bars):
         ("v.ts", "libx265", (30, 60, 50)),
         ("v.mpg", "mpeg2video", (30, 60, 50)),
         ("v.vob", "mpeg1video", (40, 110)),
+        ("v.mkv", "libx264", (40, 110)),
+        ("v.webm", "libvpx-vp9", (40, 110)),
     ],
 )
 def test_joined_files_have_one_time_line(name, codec, lengths, make_bars, read_bars):
     path, number = joined(name, codec, lengths, make_bars), sum(lengths)
     assert_agreement(path, read_bars, list(range(number)))
     assert probe(path).duration_seconds == pytest.approx(number / 25, abs=0.1)
-
-
-@pytest.mark.parametrize(("name", "codec"), [("v.mkv", "libx264"), ("v.webm", "libvpx-vp9")])
-def test_two_joined_matroska_files_have_one_time_line(name, codec, make_bars, read_bars):
-    path = joined(name, codec, (40, 110), make_bars)
-    assert_agreement(path, read_bars, list(range(150)))
-    assert probe(path).duration_seconds == pytest.approx(6.0, abs=0.1)
 
 
 @pytest.mark.parametrize(
@@ -158,10 +163,7 @@ def test_joined_files_that_are_not_read_to_the_end_warn(name, lengths, rest, mak
 
 def _moved(path: Path, out: Path, frames: int, *, from_key: int = 0, **muxer: str) -> Path:
     """A copy with its times moved by some frames of 25 a second, from a key frame on."""
-    with (
-        av.open(str(path)) as source,
-        av.open(str(out), "w", container_options=muxer) as target,
-    ):
+    with av.open(str(path)) as source, av.open(str(out), "w", container_options=muxer) as target:
         stream = source.streams.video[0]
         copy = target.add_stream_from_template(stream)
         ticks, num_keys = round(Fraction(frames, 25) / stream.time_base), 0

@@ -13,13 +13,6 @@ def touch(folder: Path, *names: str) -> None:
         (folder / name).touch()
 
 
-def test_folder_without_videos_has_none(tmp_path: Path) -> None:
-    touch(tmp_path, "notes.txt", "mp4")
-
-    assert videos_below(tmp_path) == []
-    assert videos_below(tmp_path / "nowhere") == []
-
-
 def test_videos_are_found_below_a_folder_in_order(tmp_path: Path) -> None:
     touch(tmp_path, "b.MOV", "a/z.webm", "a/list.csv", "a/b/c.mp4")
     (tmp_path / "folder.mp4").mkdir()
@@ -30,25 +23,23 @@ def test_videos_are_found_below_a_folder_in_order(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "file", ["match.mp4", "match.MOV", "my match.v2.webm", "día/1.mkv", "a/b/c.Mp4"]
+    "file",
+    ["match.mp4", "match.MOV", "my match.v2.webm", "día/1.mkv", "a/b/c.Mp4"]
+    + [f"match{suffix}" for suffix in (".mxf", ".VOB", ".gif", ".asf", ".3g2", ".f4v", ".m2v")],
 )
 def test_name_without_suffix_finds_its_file(file: str, tmp_path: Path) -> None:
     touch(tmp_path, file, "match.txt", "other.mp4", "día/2.mkv")
 
     assert find_video(tmp_path, file.rpartition(".")[0]) == tmp_path / file
+    assert tmp_path / file in videos_below(tmp_path)
 
 
-def test_mp4_comes_before_other_suffixes(tmp_path: Path) -> None:
-    touch(tmp_path, "match.avi", "match.mp4", "clip.mov", "clip.mkv")
+def test_mp4_comes_before_other_suffixes_and_is_what_is_missing(tmp_path: Path) -> None:
+    touch(tmp_path, "match.avi", "match.mp4", "clip.mov", "clip.mkv", "more/other.mov")
 
     assert find_video(tmp_path, "match") == tmp_path / "match.mp4"
     assert find_video(tmp_path, "clip") == tmp_path / "clip.mkv"
-
-
-def test_missing_video_is_called_mp4(tmp_path: Path) -> None:
-    touch(tmp_path, "other.mov")
-
-    assert find_video(tmp_path, "match") == tmp_path / "match.mp4"
+    assert find_video(tmp_path, "more/match") == tmp_path / "more/match.mp4"
     assert find_video(tmp_path / "nowhere", "a/match") == tmp_path / "nowhere/a/match.mp4"
 
 
@@ -74,14 +65,6 @@ def test_side_files_of_macos_are_no_videos(tmp_path: Path) -> None:
     assert find_video(tmp_path, "._d") == tmp_path / "._d.mp4"
 
 
-@pytest.mark.parametrize("suffix", [".mxf", ".VOB", ".gif", ".asf", ".3g2", ".f4v", ".m2v"])
-def test_less_common_suffixes_count(suffix: str, tmp_path: Path) -> None:
-    touch(tmp_path, f"match{suffix}")
-
-    assert videos_below(tmp_path) == [tmp_path / f"match{suffix}"]
-    assert find_video(tmp_path, "match") == tmp_path / f"match{suffix}"
-
-
 def test_linked_folders_are_looked_into_once(tmp_path: Path) -> None:
     inside, outside = tmp_path / "videos", tmp_path / "disk"
     touch(inside, "z/one.mp4")
@@ -99,19 +82,17 @@ def test_linked_folders_are_looked_into_once(tmp_path: Path) -> None:
 
 
 def test_find_videos_looks_into_folders(tmp_path: Path) -> None:
-    for name in ("b/two.MKV", "b/a/one.mp4", "b/notes.txt", "three.bin"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).touch()
+    touch(tmp_path, "b/two.MKV", "b/a/one.mp4", "b/notes.txt", "three.bin")
 
     found = find_videos((tmp_path / "three.bin", tmp_path / "b"))
 
-    assert [str(path.relative_to(tmp_path)) for path in found] == [
-        "three.bin",
-        "b/a/one.mp4",
-        "b/two.MKV",
-    ]
+    names = [path.relative_to(tmp_path).as_posix() for path in found]
+    assert names == ["three.bin", "b/a/one.mp4", "b/two.MKV"]
 
 
-def test_folder_without_videos_is_refused(tmp_path: Path) -> None:
+def test_folder_without_videos_has_none_and_is_refused(tmp_path: Path) -> None:
+    touch(tmp_path, "notes.txt", "mp4")
+
+    assert videos_below(tmp_path) == videos_below(tmp_path / "nowhere") == []
     with pytest.raises(UsageError, match="there is no video file in"):
         find_videos((tmp_path,))

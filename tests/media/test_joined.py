@@ -63,13 +63,8 @@ def test_stretches_that_nothing_fills_are_left_out():
     moved = without_silences(np.append(pictures, [0.2, 400.0]), pictures)
     assert moved(pictures).tolist() == [0.0, 0.5, 1.0, 400.5, 401.0]
     # Ends of display: inside a stretch, behind the last picture, of what is not shown.
-    assert moved(np.array([3.0, 777.0, 9002.0, 99999.0, -np.inf])).tolist() == [
-        3.0,
-        400.5,
-        401.5,
-        401.5,
-        -np.inf,
-    ]
+    ends = np.array([3.0, 777.0, 9002.0, 99999.0, -np.inf])
+    assert moved(ends).tolist() == [3.0, 400.5, 401.5, 401.5, -np.inf]
     kept = np.array([0.0, 600.0, 1200.0])
     assert without_silences(kept, kept)(kept).tolist() == kept.tolist()
     lone = np.array([5.0, 9000.0])
@@ -78,10 +73,8 @@ def test_stretches_that_nothing_fills_are_left_out():
 
 
 def test_shifts_bring_times_onto_a_line():
-    assert shifts_between([1.0, 2.0, 9.0, 10.0], np.array([0.5, 1.5, 2.5, 3.5])) == [
-        (0, -0.5),
-        (2, -6.5),
-    ]
+    shifts = shifts_between([1.0, 2.0, 9.0, 10.0], np.array([0.5, 1.5, 2.5, 3.5]))
+    assert shifts == [(0, -0.5), (2, -6.5)]
     assert shifts_between([], np.array([])) == [(0, 0.0)]
 
 
@@ -125,11 +118,8 @@ def test_pieces_follow_each_other_without_a_gap():
 def test_sound_follows_its_pictures():
     main = [(0, 0.0), (10, 4.0), (20, 9.0)]
     # As many pieces: the same joints.
-    assert shifts_of_companion([2, 4], [0.0, 1.0, 0.0, 1.0, 0.0], [0, 5, 10, 15, 20], main) == [
-        (0, 0.0),
-        (2, 4.0),
-        (4, 9.0),
-    ]
+    shifts = shifts_of_companion([2, 4], [0.0, 1.0, 0.0, 1.0, 0.0], [0, 5, 10, 15, 20], main)
+    assert shifts == [(0, 0.0), (2, 4.0), (4, 9.0)]
     # Sound of the last two files only: where it is in the file, then where it goes on.
     assert shifts_of_companion([2], [0.0, 4.9, 0.0], [12, 18, 21], main) == [(0, 4.0), (2, 9.0)]
     assert shifts_of_companion([], [], [], main) == [(0, 0.0)]

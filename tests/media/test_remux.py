@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from stillseek.errors import MediaError, UsageError
-from stillseek.media import copy_cut, copy_suffix, cut, decode, probe
+from stillseek.media import copy_cut, copy_suffix, cut, decode, probe, sample
 from stillseek.timeline import Segment
 
 QUARTER = [0, 1 << 16, 0, -(1 << 16), 0, 0, 0, 0, 1 << 30]
@@ -116,6 +116,7 @@ def test_looks_are_kept(make_clip, name, full, make_video):
         assert kept == color
         assert (frame.width, frame.height) == (64, 48)
     first, original = next(iter(decode(out))), next(iter(decode(path)))
+    assert first.pixels.shape == original.pixels.shape == (85, 48, 3)
     assert abs(first.pixels.astype(int) - original.pixels).mean() < 2
 
 
@@ -173,27 +174,38 @@ def burst_seconds(path: Path) -> float:
     raise AssertionError
 
 
-def test_variable_timing_is_kept(make_video: Callable[..., Path], indices):
+@pytest.mark.parametrize(("make_clip", "start"), [(copied, 0.12), (encoded, 0.1)])
+def test_variable_timing_is_kept(make_clip, start, make_video: Callable[..., Path], indices):
     path = make_video("vfr.mkv", pts=[0, 50, 100, 150, 200, 2000, 2100], options={"g": "2"})
 
-    out, got = copied(path, Segment(0.12, 2.05))
+    out, got = make_clip(path, Segment(start, 2.05))
 
     frames = list(decode(out))
     assert got.start_seconds == pytest.approx(0.1)
     assert indices(frames) == [2, 3, 4, 5]
     assert [f.seconds for f in frames] == pytest.approx([0, 0.05, 0.1, 1.9], abs=1e-3)
+    assert indices(sample(out, interval_seconds=0.5))[:4] == [2, 4, 4, 4]
 
 
-def test_refusals_name_the_next_step(make_bars, tmp_path):
+@pytest.mark.parametrize("make_clip", [copy_cut, cut])
+def test_refusals_name_the_next_step(make_clip, make_bars, tmp_path):
     path = make_bars(num_frames=25)
     with pytest.raises(UsageError) as failure:
-        copy_cut(path, Segment(7.0, 9.0), tmp_path / "clip.mp4")
+        make_clip(path, Segment(7.0, 9.0), tmp_path / "clip.mp4")
     assert str(failure.value) == (
         f"{path} ends before the segment starts at 7.0 seconds; choose an earlier one"
     )
     with pytest.raises(UsageError) as failure:
-        copy_cut(path, Segment(0.1, 0.2), path)
+        make_clip(path, Segment(0.1, 0.2), path)
     assert str(failure.value) == (f"the clip would overwrite its video {path}; choose another name")
+    assert len(list(decode(path))) == 25
+    with pytest.raises(MediaError, match="cannot be written"):
+        cut(path, Segment(0.1, 0.2), tmp_path / "gone" / "clip.mp4")
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_cannot_be_copied_is_encoded(make_bars, tmp_path):
+    path = make_bars(num_frames=25)
     with pytest.raises(
         MediaError, match=r"clip\.webm cannot hold the frames and sound as they are \("
     ):

@@ -10,9 +10,10 @@ from stillseek.media import cut, decode, probe
 from stillseek.timeline import Segment
 
 
-def sound_of(path):
+def sound_in(path, begin, end):
     """Rate, layout and samples of a clip: channels by time from its start."""
-    with av.open(str(path)) as container:
+    cut(path, Segment(begin, end), path.with_name("clip.mp4"))
+    with av.open(str(path.with_name("clip.mp4"))) as container:
         stream = container.streams.audio[0]
         frames = list(container.decode(stream))
         start = round(frames[0].time * stream.rate)
@@ -43,12 +44,9 @@ def level(samples):
         ("v.flv", ("aac", "fltp", 44100, "mono"), 44100, "mono"),
     ],
 )
-def test_every_layout_and_rate_becomes_one_that_aac_has(
-    name, sound, rate, layout, make_bars, tmp_path
-):
+def test_every_layout_and_rate_becomes_one_that_aac_has(name, sound, rate, layout, make_bars):
     path = make_bars(name, num_frames=75, sound=sound)
-    cut(path, Segment(0.9, 2.1), tmp_path / "clip.mp4")
-    found_rate, found_layout, samples = sound_of(tmp_path / "clip.mp4")
+    found_rate, found_layout, samples = sound_in(path, 0.9, 2.1)
     assert (found_rate, found_layout) == (rate, layout)
     # AAC fills its last frame of 1024 samples; resampling keeps a few back.
     assert -64 <= samples.shape[1] - 1.2 * rate < 1024 + 64
@@ -64,8 +62,7 @@ def test_sound_that_changes_midway_has_one_rate(make_bars, read_bars, tmp_path):
     )
     path = tmp_path / "changes.ts"
     path.write_bytes(first.read_bytes() + second.read_bytes())
-    cut(path, Segment(2.0, 4.0), tmp_path / "clip.mp4")
-    rate, layout, samples = sound_of(tmp_path / "clip.mp4")
+    rate, layout, samples = sound_in(path, 2.0, 4.0)
     assert (rate, layout) == (48000, "mono")
     assert samples.shape[1] == pytest.approx(2 * 48000, abs=2048)
     for begin in (0.2, 1.4):
@@ -74,13 +71,12 @@ def test_sound_that_changes_midway_has_one_rate(make_bars, read_bars, tmp_path):
     assert numbers[0] < 75 < numbers[-1]
 
 
-def test_sound_that_begins_late_has_silence_before(make_bars, tmp_path):
+def test_sound_that_begins_late_has_silence_before(make_bars):
     path = make_bars(
         "v.ts", num_frames=600, sound=("mp2", "s16", 48000, "mono"), sound_from=22, sound_seconds=24
     )
     assert probe(path).has_audio
-    cut(path, Segment(21.0, 23.5), tmp_path / "clip.mp4")
-    rate, layout, samples = sound_of(tmp_path / "clip.mp4")
+    rate, layout, samples = sound_in(path, 21.0, 23.5)
     assert (rate, layout) == (48000, "mono")
     assert samples.shape[1] == pytest.approx(2.5 * rate, abs=2048)
     assert level(samples[0, : round(0.8 * rate)]) < 0.01
@@ -100,8 +96,7 @@ def test_sound_of_joined_files_stays_with_its_picture(make_bars, tmp_path):
     part = make_bars("a.ts", num_frames=75, sound=tone, sound_from=2, sound_seconds=3)
     path = tmp_path / "joined.ts"
     path.write_bytes(part.read_bytes() * 2)
-    cut(path, Segment(4.5, 5.9), tmp_path / "clip.mp4")
-    rate, _, samples = sound_of(tmp_path / "clip.mp4")
+    rate, _, samples = sound_in(path, 4.5, 5.9)
     assert level(samples[0, : round(0.4 * rate)]) < 0.01
     assert level(samples[0, round(0.6 * rate) : round(1.2 * rate)]) > 0.4
 

@@ -16,6 +16,7 @@ from PIL import Image
 pytest.importorskip("fastapi")
 
 from fastapi.testclient import TestClient
+from small_recipes import make_small_recipe
 
 from stillseek.features import FeatureStore
 from stillseek.localize import Localizer
@@ -75,14 +76,7 @@ class Running:
 @pytest.fixture(scope="session")
 def recipe():
     """A pocket recipe with a small, random encoder."""
-    import torch
-
-    from stillseek.features.recipes.pocket import PocketRecipe, PocketSampling
-    from stillseek.features.recipes.pocket_encoder import PocketConfig, PocketEncoder
-
-    torch.manual_seed(5)
-    encoder = PocketEncoder(PocketConfig(widths=(3, 5, 7, 11, 13), embedding_dim=17))
-    return PocketRecipe(encoder=encoder, sampling=PocketSampling(side_pixels=32))
+    return make_small_recipe()
 
 
 @pytest.fixture(scope="session")
@@ -92,8 +86,7 @@ def media(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_video(folder / "match.mp4", seconds=7)
     write_video(folder / "more" / "long.mp4", seconds=13, seed=3)
     for seed, name in enumerate(("query.png", "other.png")):
-        pixels = np.random.default_rng(seed).integers(0, 256, (40, 60, 3), dtype=np.uint8)
-        Image.fromarray(pixels).save(folder / name)
+        write_noise(folder / name, seed=seed)
     (folder / "notes.txt").write_text("no video")
     return folder
 
@@ -123,6 +116,12 @@ def start(recipe, media: Path, tmp_path: Path) -> Iterator[Callable[..., Running
 def running(start: Callable[..., Running]) -> Running:
     """A service as it is started by default."""
     return start()
+
+
+def write_noise(path: Path, *, seed: int) -> None:
+    """Writes a picture."""
+    pixels = np.random.default_rng(seed).integers(0, 256, (40, 60, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(path)
 
 
 def write_video(path: Path, *, seconds: float, seed: int = 0, rate: int = 10) -> Path:

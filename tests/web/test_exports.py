@@ -5,12 +5,15 @@ import zipfile
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import opentimelineio
 import pytest
 
 from stillseek.media import frame_at, probe
 from stillseek.media.write import AudioFormat, VideoWriter
+from stillseek.web import exports
+from stillseek.web.media_views import is_playable
 
 API = "/api/v1"
 VIDEO, LONG = "folder:media/match.mp4", "folder:media/more/long.mp4"
@@ -39,10 +42,8 @@ def test_moments_are_exported_in_every_format(running, form: str, media: Path) -
 
 @pytest.mark.parametrize("form", ["premiere.csv", "resolve.csv"])
 def test_markers_are_of_one_video(running, form: str) -> None:
-    one, two = (
-        export(running, form, moment(1, 3)),
-        export(running, form, moment(1, 3), moment(1, 2, LONG)),
-    )
+    one = export(running, form, moment(1, 3))
+    two = export(running, form, moment(1, 3), moment(1, 2, LONG))
 
     assert one.status_code == 200
     assert one.headers["Content-Disposition"].endswith(f"match.{form}")
@@ -125,8 +126,6 @@ def test_other_jobs_have_no_file(running) -> None:
 
 
 def test_a_cut_that_is_cancelled_leaves_nothing(running, monkeypatch) -> None:
-    import stillseek.web.exports as exports
-
     cut, steps, is_known = exports.cut_selections, [], threading.Event()
 
     def cut_and_cancel(*values, on_progress, **named):
@@ -154,8 +153,6 @@ def test_a_cut_that_is_cancelled_leaves_nothing(running, monkeypatch) -> None:
 
 
 def test_what_browsers_do_not_play_has_a_preview(running, tmp_path: Path) -> None:
-    import av
-
     path = tmp_path / "old.avi"
     with av.open(str(path), "w") as container:
         stream = container.add_stream("mpeg4", rate=5)
@@ -191,19 +188,10 @@ def test_a_preview_of_what_plays_is_the_file_itself(running, media: Path) -> Non
 
 
 def test_sound_that_browsers_do_not_hear_needs_a_preview(tmp_path: Path) -> None:
-    import av
-
-    from stillseek.web.media_views import is_playable
-
-    with VideoWriter(
-        tmp_path / "a.mp4",
-        frame_rate=Fraction(5),
-        audio=AudioFormat(sample_rate=44100, layout="mono"),
-    ) as writer:
+    audio, silence = AudioFormat(sample_rate=44100, layout="mono"), np.zeros((1, 1024), np.float32)
+    with VideoWriter(tmp_path / "a.mp4", frame_rate=Fraction(5), audio=audio) as writer:
         writer.write(np.zeros((48, 64, 3), np.uint8))
-        sound = av.AudioFrame.from_ndarray(
-            np.zeros((1, 1024), np.float32), format="fltp", layout="mono"
-        )
+        sound = av.AudioFrame.from_ndarray(silence, format="fltp", layout="mono")
         sound.sample_rate, sound.pts = 44100, 0
         writer.write_audio(sound)
     assert is_playable(tmp_path / "a.mp4")

@@ -5,14 +5,11 @@ from collections.abc import Callable
 
 import pytest
 
-from stillseek.web.refusals import RefusedError
+from stillseek.errors import UsageError
 
 API = "/api/v1"
-LOCATE = {
-    "kind": "locate",
-    "video": "folder:media/match.mp4",
-    "queries": [{"source": "folder:media/query.png"}],
-}
+QUERY = {"source": "folder:media/query.png"}
+LOCATE = {"kind": "locate", "video": "folder:media/match.mp4", "queries": [QUERY]}
 
 
 @pytest.fixture
@@ -103,23 +100,11 @@ def test_events_tell_every_change_until_the_end(running, held) -> None:
         ({"top": 51}, 400, "top is at most 50 here, got 51"),
         ({"top": 0}, 422, "body.locate.top: Input should be greater than or equal to 1"),
         ({"video": "folder:media/query.png"}, 422, "query.png is a picture, not a video"),
-        (
-            {"queries": [{"source": "folder:media/query.png", "seconds": 1.0}]},
-            422,
-            "query.png is a picture, not a video",
-        ),
-        (
-            {"queries": [{"source": "folder:media/query.png", "box": [3, 5, 11, 7]}]},
-            422,
-            "a box has at least 8 x 8 pixels",
-        ),
+        ({"queries": [QUERY | {"seconds": 1.0}]}, 422, "query.png is a picture, not a video"),
+        ({"queries": [QUERY | {"box": [3, 5, 11, 7]}]}, 422, "a box has at least 8 x 8 pixels"),
         ({"shards": 2}, 422, "body.locate.shards: Extra inputs are not permitted"),
         ({"kind": "guess"}, 422, "body: Input tag 'guess'"),
-        (
-            {"queries": [{"source": "folder:media/query.png", "is_unlike": True}]},
-            422,
-            "every picture is_unlike",
-        ),
+        ({"queries": [QUERY | {"is_unlike": True}]}, 422, "every picture is_unlike"),
     ],
 )
 def test_what_is_wrong_is_told_before_it_waits(running, change, status, message) -> None:
@@ -144,7 +129,7 @@ def test_an_upload_is_a_video_by_its_content(running, media) -> None:
 
 
 def test_what_only_the_work_finds_is_told_without_paths(running, media) -> None:
-    query = {"source": "folder:media/query.png", "box": [50, 30, 20, 20]}
+    query = QUERY | {"box": [50, 30, 20, 20]}
 
     view = running.ended(running.submit(**LOCATE | {"queries": [query]}))
 
@@ -275,17 +260,10 @@ def test_a_second_picture_needs_no_second_reading(running, held) -> None:
 
 
 def test_one_data_folder_has_one_service(start: Callable) -> None:
-    from stillseek.errors import UsageError
-
     start()
 
     with pytest.raises(UsageError, match="another service has the data folder"):
         start()
-
-
-def test_a_refusal_has_a_status() -> None:
-    assert RefusedError("queue_full", "later").status == 429
-    assert RefusedError("usage", "form", status=422).status == 422
 
 
 @pytest.mark.parametrize("change", ["SET status = 'running'", "SET status = ?"])

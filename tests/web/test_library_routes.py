@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from .conftest import write_video
+
 API = "/api/v1"
 QUERY = {"source": "folder:media/query.png"}
 
@@ -30,10 +32,7 @@ def test_without_a_library_there_is_none(start: Callable) -> None:
         answer = running.client.get(f"{API}/{path}")
         assert answer.status_code == 404
         assert "start it with --library" in answer.json()["error"]["message"]
-    for request in (
-        {"kind": "search", "queries": [QUERY]},
-        {"kind": "add", "folder": "media"},
-    ):
+    for request in ({"kind": "search", "queries": [QUERY]}, {"kind": "add", "folder": "media"}):
         assert running.client.post(f"{API}/jobs", json=request).status_code == 404
 
 
@@ -122,17 +121,12 @@ def test_videos_of_the_library_are_listed_and_shown(filled, media: Path) -> None
 def test_a_library_shows_nothing_outside_of_its_folders(
     start: Callable, media: Path, tmp_path: Path
 ) -> None:
-    from stillseek.library import Library
-
-    from .conftest import write_video
-
     videos, elsewhere = tmp_path / "videos", tmp_path / "elsewhere.mp4"
     videos.mkdir()
     write_video(elsewhere, seconds=3)
     (videos / "link.mp4").symlink_to(elsewhere)
     running = start(library=tmp_path / "library")
-    library: Library = running.service.catalogue.library
-    library.add(videos)
+    running.service.catalogue.library.add(videos)
 
     answer = running.client.get(f"{API}/media?source=library:videos/link.mp4")
 
@@ -140,8 +134,6 @@ def test_a_library_shows_nothing_outside_of_its_folders(
 
 
 def test_links_out_of_an_allowed_folder_are_not_added(running, media: Path, tmp_path: Path) -> None:
-    from .conftest import write_video
-
     own, elsewhere = tmp_path / "own", tmp_path / "elsewhere"
     write_video(elsewhere / "secret.mp4", seconds=3)
     write_video(own / "mine.mp4", seconds=2)

@@ -14,11 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx2
-import numpy as np
 import pytest
-from PIL import Image
 
-from .conftest import API, write_video
+from .conftest import API, write_noise, write_video
 
 pytestmark = pytest.mark.slow
 NUM_CLIENTS = 50
@@ -122,8 +120,7 @@ def test_many_clients_and_a_kill_in_the_middle(tmp_path: Path, port: int, capsys
     pictures.mkdir()
     for number in range(NUM_CLIENTS):
         write_video(pictures / f"{number}.mp4", seconds=6, seed=number)
-        pixels = np.random.default_rng(number).integers(0, 256, (40, 60, 3), dtype=np.uint8)
-        Image.fromarray(pixels).save(pictures / f"{number}.png")
+        write_noise(pictures / f"{number}.png", seed=number)
     words = ["--recipe", "pocket", "--folder", str(pictures), "--queue", "16"]
     url = f"http://127.0.0.1:{port}"
     clients = [Client(url, pictures, number) for number in range(NUM_CLIENTS)]
@@ -158,8 +155,7 @@ def test_the_numbers_of_the_shipped_recipe_are_those_of_the_command_line(
     tmp_path: Path, port: int
 ) -> None:
     write_video(tmp_path / "videos" / "match.mp4", seconds=20)
-    pixels = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
-    Image.fromarray(pixels).save(tmp_path / "videos" / "query.png")
+    write_noise(tmp_path / "videos" / "query.png", seed=0)
     video, query = (str(tmp_path / "videos" / name) for name in ("match.mp4", "query.png"))
     words = [sys.executable, "-m", "stillseek", "locate", video, "--image", query, "--json"]
     done = subprocess.run(words, capture_output=True, text=True, check=True)

@@ -1,4 +1,5 @@
 import io
+import os
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
@@ -8,6 +9,7 @@ import pytest
 from PIL import Image
 
 from stillseek.media import frame_at
+from stillseek.web.service_settings import named_folders
 
 API = "/api/v1"
 VIDEO = "folder:media/match.mp4"
@@ -159,10 +161,6 @@ def test_folders_list_what_can_be_asked(running, media: Path) -> None:
 def test_nothing_outside_of_a_folder_is_named(
     start: Callable, media: Path, tmp_path: Path, path: str, monkeypatch
 ) -> None:
-    import os
-
-    from stillseek.web.service_settings import named_folders
-
     inside, secret = tmp_path / "inside", tmp_path / "secret.mp4"
     (inside / "more").mkdir(parents=True)
     secret.write_bytes((media / "match.mp4").read_bytes())
@@ -186,8 +184,6 @@ def test_nothing_outside_of_a_folder_is_named(
 def test_links_inside_of_a_folder_are_followed(
     start: Callable, media: Path, tmp_path: Path
 ) -> None:
-    from stillseek.web.service_settings import named_folders
-
     inside = tmp_path / "inside"
     inside.mkdir()
     (inside / "a.png").write_bytes((media / "query.png").read_bytes())

@@ -25,11 +25,8 @@ def checkpoint(recipe, tmp_path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def use_recipe(monkeypatch: pytest.MonkeyPatch, recipe) -> None:
-    import stillseek.features
-    import stillseek.localize.head
-
-    for module in (stillseek.features, stillseek.localize.head):
-        monkeypatch.setattr(module, "load_recipe", lambda name, options=None: recipe)
+    for module in ("stillseek.features", "stillseek.localize.head"):
+        monkeypatch.setattr(f"{module}.load_recipe", lambda name, options=None: recipe)
 
 
 def numbers(result: dict) -> dict:

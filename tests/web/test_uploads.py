@@ -109,7 +109,7 @@ def test_lists_of_other_files_are_refused(running, media: Path, kind: str, befor
     assert kept(running) == []
 
 
-def test_what_is_too_large_is_refused(start: Callable, media: Path) -> None:
+def test_what_is_too_large_is_refused(start: Callable) -> None:
     running = start(max_upload_bytes=1000)
 
     answer = running.client.post(f"{API}/uploads?name=film.mp4", content=bytes(1001))
@@ -119,53 +119,39 @@ def test_what_is_too_large_is_refused(start: Callable, media: Path) -> None:
     assert kept(running) == []
 
 
-def test_an_endless_upload_ends_at_the_limit(start: Callable) -> None:
-    running = start(max_upload_bytes=3 << 20)
+@pytest.mark.parametrize(
+    ("settings", "piece", "pause", "message", "status"),
+    [
+        ({"max_upload_bytes": 3 << 20}, 1 << 16, 0.0, "at most 3145728 bytes", 413),
+        ({"idle_seconds": 0.05}, 10, 3600.0, "too slow", 408),
+        (
+            {"idle_seconds": 0.1, "least_bytes_per_second": 1e6},
+            1,
+            0.01,
+            r"1e\+06 bytes a second",
+            408,
+        ),
+    ],
+    ids=["endless", "silent", "dripping"],
+)
+def test_an_upload_without_an_end_is_given_up(
+    start: Callable, settings, piece: int, pause: float, message: str, status: int
+) -> None:
+    running = start(**settings)
     sent = 0
 
     async def endless() -> AsyncIterator[bytes]:
         nonlocal sent
         while True:
-            sent += 1 << 16
-            yield bytes(1 << 16)
+            sent += piece
+            yield bytes(piece)
+            await asyncio.sleep(pause)
 
-    with pytest.raises(RefusedError, match="at most 3145728 bytes") as refused:
+    with pytest.raises(RefusedError, match=message) as refused:
         receive(running, endless())
 
-    assert refused.value.status == 413
-    assert sent == (3 << 20) + (1 << 16)
-    assert kept(running) == []
-
-
-def test_a_silent_upload_is_given_up(start: Callable) -> None:
-    running = start(idle_seconds=0.05)
-
-    async def silent() -> AsyncIterator[bytes]:
-        yield b"\x00" * 10
-        await asyncio.sleep(3600)
-
-    with pytest.raises(RefusedError, match="too slow") as refused:
-        receive(running, silent())
-
-    assert refused.value.status == 408
-    assert kept(running) == []
-
-
-def test_a_dripping_upload_is_given_up(start: Callable) -> None:
-    running = start(idle_seconds=0.1, least_bytes_per_second=1e6)
-    sent = 0
-
-    async def dripping() -> AsyncIterator[bytes]:
-        nonlocal sent
-        while True:
-            sent += 1
-            yield b"\x00"
-            await asyncio.sleep(0.01)
-
-    with pytest.raises(RefusedError, match="1e\\+06 bytes a second"):
-        receive(running, dripping())
-
-    assert sent > 1
+    assert refused.value.status == status
+    assert sent == (3 << 20) + piece or status == 408
     assert kept(running) == []
 
 
@@ -180,26 +166,42 @@ def test_an_upload_that_breaks_off_leaves_nothing(running, media: Path) -> None:
     assert kept(running) == []
 
 
-def test_few_uploads_arrive_at_a_time(start: Callable, media: Path) -> None:
-    running = start(max_receiving=1)
-    content = (media / "query.png").read_bytes()
+def refusal_beside_another(running, content: bytes) -> RefusedError:
+    """Sends a file while another one still arrives, and then again."""
+    receive_one, size = running.service.uploads.receive, len(content)
 
-    async def two() -> None:
+    async def two() -> RefusedError:
         is_over = asyncio.Event()
 
         async def first() -> AsyncIterator[bytes]:
-            yield content
             await is_over.wait()
+            yield content
 
-        sending = asyncio.create_task(running.service.uploads.receive("a.png", first(), None))
+        sending = asyncio.create_task(receive_one("a.png", first(), size))
         await asyncio.sleep(0)
-        with pytest.raises(RefusedError, match="1 uploads arrive already") as refused:
-            await running.service.uploads.receive("b.png", as_stream(content), None)
-        assert refused.value.headers == {"Retry-After": "5"}
+        with pytest.raises(RefusedError) as refused:
+            await receive_one("b.png", as_stream(content), size)
         is_over.set()
         assert (await sending).name == "a.png"
+        await receive_one("b.png", as_stream(content), size)
+        return refused.value
 
-    asyncio.run(two())
+    return asyncio.run(two())
+
+
+def test_few_uploads_arrive_at_a_time(start: Callable, media: Path) -> None:
+    refused = refusal_beside_another(start(max_receiving=1), (media / "query.png").read_bytes())
+
+    assert refused.message.startswith("1 uploads arrive already")
+    assert refused.headers == {"Retry-After": "5"}
+
+
+def test_bytes_that_are_still_to_come_have_their_room(running, media: Path, monkeypatch) -> None:
+    content = (media / "query.png").read_bytes()
+    usage = type("Usage", (), {"free": (1 << 28) + 2 * len(content) - 1})
+    monkeypatch.setattr("stillseek.web.uploads.shutil.disk_usage", lambda _: usage)
+
+    assert "disk is full" in refusal_beside_another(running, content).message
 
 
 def test_few_uploads_are_kept(start: Callable, media: Path) -> None:
@@ -306,30 +308,6 @@ def test_features_of_pictures_go_after_a_time(running, monkeypatch) -> None:
 
     assert list(store.glob("queries/*/*.safetensors")) == []
     assert len(list(store.glob("videos/*/*.safetensors"))) == 1
-
-
-def test_bytes_that_are_still_to_come_have_their_room(running, media: Path, monkeypatch) -> None:
-    content = (media / "query.png").read_bytes()
-    usage = type("Usage", (), {"free": (1 << 28) + 2 * len(content) - 1})
-    monkeypatch.setattr("stillseek.web.uploads.shutil.disk_usage", lambda _: usage)
-    uploads = running.service.uploads
-
-    async def two() -> None:
-        is_over = asyncio.Event()
-
-        async def first() -> AsyncIterator[bytes]:
-            await is_over.wait()
-            yield content
-
-        sending = asyncio.create_task(uploads.receive("a.png", first(), len(content)))
-        await asyncio.sleep(0)
-        with pytest.raises(RefusedError, match="disk is full"):
-            await uploads.receive("b.png", as_stream(content), len(content))
-        is_over.set()
-        await sending
-        await uploads.receive("b.png", as_stream(content), len(content))
-
-    asyncio.run(two())
 
 
 @pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "full"), sqlite3.OperationalError("full")])

@@ -27,12 +27,6 @@ from stillseek.media.joined import LONGEST_SILENCE_SECONDS, believable_rate
 class IndexedReader:
     """Reads a video by the times and the index of its container.
 
-    Args:
-        path: The file.
-        container: It, open.
-        stream: Its video.
-        packets: Its packets from the first on.
-
     Attributes:
         claimed_seconds: Where the header and the index end the video; infinity if they do not tell.
     """
@@ -41,11 +35,7 @@ class IndexedReader:
     can_skip = True
 
     def __init__(
-        self,
-        path: Path,
-        container: InputContainer,
-        stream: VideoStream,
-        packets: Iterator[Packet],
+        self, path: Path, container: InputContainer, stream: VideoStream, packets: Iterator[Packet]
     ) -> None:
         self._path = path
         self.container, self.stream = container, stream

@@ -90,10 +90,7 @@ def shifts_of_pieces(starts: Sequence[int], begins: list[float], ends: list[floa
 
 
 def shifts_of_companion(
-    starts: Sequence[int],
-    times: Sequence[float],
-    num_before: Sequence[int],
-    main: Shifts,
+    starts: Sequence[int], times: Sequence[float], num_before: Sequence[int], main: Shifts
 ) -> Shifts:
     """What brings the pieces of a stream beside its main stream.
 

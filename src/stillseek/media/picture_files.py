@@ -12,36 +12,26 @@ _XMP = f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><!-- {MADE_BY} --></x:xmpmeta>'.enc
 
 
 def save_figure(figure: Any, path: Path, *, dpi: int) -> None:
-    """Writes a figure of matplotlib whole or not at all.
+    """Writes a figure of matplotlib whole or not at all, at `dpi` pixels an inch.
 
-    Args:
-        figure: The figure.
-        path: Where to; its suffix, one of `FIGURE_SUFFIXES`, chooses the format.
-        dpi: Pixels an inch.
+    The suffix of the path, one of `FIGURE_SUFFIXES`, chooses the format.
 
     Raises:
         OSError: It cannot be written.
     """
-    metadata: dict[str, Any] = {}
-    match path.suffix.lower():
-        case ".png":
-            metadata["metadata"] = {"Comment": MADE_BY}
-        case ".svg" | ".pdf":
-            metadata["metadata"] = {"Creator": MADE_BY}
+    match form := path.suffix[1:].lower():
+        case "png":
+            metadata = {"metadata": {"Comment": MADE_BY}}
+        case "svg" | "pdf":
+            metadata = {"metadata": {"Creator": MADE_BY}}
         case _:
-            metadata["pil_kwargs"] = {"xmp": _XMP}
+            metadata = {"pil_kwargs": {"xmp": _XMP}}
     with replacing(path) as place:
-        figure.savefig(
-            place, format=path.suffix[1:].lower(), dpi=dpi, facecolor="white", **metadata
-        )
+        figure.savefig(place, format=form, dpi=dpi, facecolor="white", **metadata)
 
 
 def save_image(image: Image.Image, path: Path) -> None:
-    """Writes an image whole or not at all.
-
-    Args:
-        image: The image.
-        path: Where to; its suffix, one of `IMAGE_SUFFIXES`, chooses the format.
+    """Writes an image whole or not at all; a suffix of `IMAGE_SUFFIXES` chooses the format.
 
     Raises:
         OSError: It cannot be written.

@@ -19,11 +19,7 @@ _MOST_FRAMES_A_SECOND = 30
 def write_preview(path: Path, segment: Segment, out: Path, *, side_pixels: int) -> None:
     """Writes a segment of a video as a small MP4 without sound, at most 30 frames a second.
 
-    Args:
-        path: The video file.
-        segment: The part to show.
-        out: Where to.
-        side_pixels: Longest side of the clip.
+    Its longest side has `side_pixels` at most.
 
     Raises:
         MediaError: The video does not decode, or the clip cannot be written.

@@ -72,21 +72,16 @@ def probe(path: str | Path) -> VideoInfo:
     path = Path(path)
     with VideoSource(path) as source:
         start = next(source.frames())
-        first = start.frame
-        size, rotation, hdr = (
-            displayed_size(first, source.pixel_aspect),
-            clockwise_degrees(first),
-            is_hdr(first),
-        )
+        width, height = displayed_size(start.frame, source.pixel_aspect)
         extent = source.extent()
         is_cut, whole = source.missing_of(extent.video_seconds, extent)
         if is_cut:
             faults.warn_truncated(path, extent.video_seconds, whole)
         return VideoInfo(
             path=path,
-            width=size[0],
-            height=size[1],
-            rotation_degrees=rotation,
+            width=width,
+            height=height,
+            rotation_degrees=clockwise_degrees(start.frame),
             frame_rate=source.frame_rate,
             is_variable=_is_variable(source),
             usual_rate=source.stream.base_rate,
@@ -95,7 +90,7 @@ def probe(path: str | Path) -> VideoInfo:
             duration_seconds=extent.video_seconds,
             num_frames=None if is_cut else _counted_frames(source, extent.video_seconds),
             codec=source.stream.codec_context.name,
-            is_hdr=hdr,
+            is_hdr=is_hdr(start.frame),
             has_audio=source.sound is not None,
         )
 

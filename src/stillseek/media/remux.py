@@ -48,11 +48,7 @@ def copy_cut(path: Path, segment: Segment, out: Path) -> Segment:
     It begins with the last key frame at or before the segment, and ends with the last frame that
     begins in it, or that this one is decoded by. Rotation, shape of pixels and colours are
     the video's, HDR too; every sound track is kept, from the first packet that begins in the clip.
-
-    Args:
-        path: The video.
-        segment: What is wanted.
-        out: Where to, ending in `copy_suffix` of the video.
+    The name of the clip ends in `copy_suffix` of the video.
 
     Returns:
         What was cut, on the time line of the video.

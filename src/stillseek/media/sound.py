@@ -30,13 +30,7 @@ _RUN_UP_SECONDS = 1.0
 
 
 class Sound:
-    """The first sound of a file, cut to a segment.
-
-    Args:
-        path: The file.
-        stream: The sound in it.
-        segment: What is wanted, on the time line of the video.
-        reader: Reader of the video, which knows that line.
+    """A sound of a file, cut to a segment on the time line that the reader of its video knows.
 
     Attributes:
         format: Rate and layout of what :meth:`frames` gives; None if the segment is silent.

@@ -31,9 +31,6 @@ _FEW_BYTES_PER_SECOND = 1000
 class VideoSource:
     """One video file, open for reading; a context manager.
 
-    Args:
-        path: The file.
-
     Raises:
         MediaError: The file is missing, empty, not a video or holds no decodable stream.
     """

@@ -44,11 +44,6 @@ class ClockedReader:
     """Reads a video from its beginning, whatever instant is asked for.
 
     Packets before the instant are read without being decoded, at the speed of the disk.
-
-    Args:
-        path: The file.
-        container: It, open at its beginning.
-        stream: Its video.
     """
 
     can_seek = False

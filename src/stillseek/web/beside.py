@@ -12,12 +12,7 @@ _T = TypeVar("_T")
 
 
 class Beside:
-    """A bounded pool of threads.
-
-    Args:
-        workers: Threads.
-        waiting: Most calls that wait for one.
-    """
+    """A pool of some threads, for which at most some calls wait."""
 
     def __init__(self, workers: int, *, waiting: int) -> None:
         self._pool = ThreadPoolExecutor(workers)

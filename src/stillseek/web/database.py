@@ -47,11 +47,7 @@ CREATE TABLE IF NOT EXISTS labels (
 
 
 class Database:
-    """One SQLite file, from any thread.
-
-    Args:
-        path: The file, made where it is missing.
-    """
+    """One SQLite file, made where it is missing, from any thread."""
 
     def __init__(self, path: Path) -> None:
         self._lock = threading.Lock()
@@ -71,6 +67,12 @@ class Database:
     def one(self, statement: str, values: Sequence[Any] = ()) -> sqlite3.Row | None:
         """The first row, None where there is none."""
         return next(iter(self.all(statement, values)), None)
+
+    def count(self, table: str, where: str = "TRUE", values: Sequence[Any] = ()) -> int:
+        """How many rows of a table fulfil a condition."""
+        return self.all(f"SELECT count(*) AS number FROM {table} WHERE {where}", values)[0][
+            "number"
+        ]
 
     def close(self) -> None:
         """Closes the file."""

@@ -23,11 +23,7 @@ _NO_NAME = str.maketrans(dict.fromkeys('<>:"/\\|?*', "_"))
 
 
 def exported(sources: Sources, request: dict[str, Any]) -> tuple[str, bytes]:
-    """A list of moments in a format of other programs.
-
-    Args:
-        sources: The files that the request names.
-        request: As ``POST /exports`` takes it.
+    """A list of moments in a format of other programs, as ``POST /exports`` asks for it.
 
     Returns:
         The name of the file, and what is in it; videos have their names, without folders.
@@ -62,13 +58,9 @@ def cut_to_zip(
     out: Path,
     on_progress: Callable[[float, float], None],
 ) -> list[dict[str, object]]:
-    """Cuts moments into files, and puts these into one ZIP.
+    """Cuts moments into files, as the job ``cut`` asks for it, and puts these into one ZIP.
 
-    Args:
-        sources: The files that the request names.
-        request: As the job ``cut`` takes it.
-        out: The ZIP.
-        on_progress: Called with the seconds that are cut and the seconds in total.
+    `on_progress` is called with the seconds that are cut, and the seconds in total.
 
     Returns:
         For each clip its name in the ZIP, and what of its source it shows.

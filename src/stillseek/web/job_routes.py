@@ -74,11 +74,6 @@ async def changes(
 ) -> AsyncIterator[dict[str, Any] | None]:
     """A job as it is now, and at every change until it ended, or its client has gone.
 
-    Args:
-        service: The service.
-        job_id: The job.
-        request: Of the client.
-
     Yields:
         The job; None where nothing has changed for long.
     """
@@ -115,7 +110,7 @@ def _check(body: JobIn, service: Service) -> None:
         if name in most and number > most[name]:
             raise RefusedError("usage", f"{name} is at most {most[name]} here, got {number}")
     if body.kind in ("search", "similar", "add"):
-        service.catalogue.check()
+        _ = service.catalogue.library  # without one it refuses
     if body.kind == "add":
         service.sources.inside(body.folder, body.path)
     of_job = [asked[name] for name in ("video", "source") if name in asked]

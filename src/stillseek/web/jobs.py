@@ -32,15 +32,17 @@ class StoppedError(Exception):
     """Raised out of work whose job was cancelled, or whose service ends."""
 
 
+def _progress(fraction: float, message: str, seconds_left: float | None) -> dict[str, object]:
+    return {"fraction": fraction, "message": message, "seconds_left": seconds_left}
+
+
 @dataclass(slots=True)
 class _Running:
     """A job that is being computed."""
 
     cancelled: threading.Event = field(default_factory=threading.Event)
     since: float = field(default_factory=time.monotonic)
-    progress: dict[str, object] = field(
-        default_factory=lambda: {"fraction": 0.0, "message": "starting", "seconds_left": None}
-    )
+    progress: dict[str, object] = field(default_factory=lambda: _progress(0.0, "starting", None))
 
     def advance(self, fraction: float, message: str) -> None:
         """Says how far it is; between two calls clients see nothing change."""
@@ -48,11 +50,7 @@ class _Running:
         left = None
         if fraction > 0 and elapsed > _SLOW_SECONDS:
             left = round(elapsed * (1 - fraction) / fraction, 1)
-        self.progress = {
-            "fraction": round(fraction, 4),
-            "message": message,
-            "seconds_left": left,
-        }
+        self.progress = _progress(round(fraction, 4), message, left)
 
 
 class Jobs:
@@ -89,18 +87,11 @@ class Jobs:
 
     def start(self) -> None:
         """Starts the workers; what was running when the service ended runs again."""
+        fatal = RefusedError("failed", f"the service ended {_MOST_STARTS} times while this job ran")
         self._database.all(
             "UPDATE jobs SET status = 'failed', error = ?, ended_at = ?"
             " WHERE status = 'running' AND starts >= ?",
-            (
-                _error_text(
-                    RefusedError(
-                        "failed", f"the service ended {_MOST_STARTS} times while this job ran"
-                    )
-                ),
-                time.time(),
-                _MOST_STARTS,
-            ),
+            (_error_text(fatal), time.time(), _MOST_STARTS),
         )
         self._database.all("UPDATE jobs SET status = 'queued' WHERE status = 'running'")
         for kinds, number in self._lanes.items():
@@ -140,8 +131,7 @@ class Jobs:
                 return same["id"]
             if self.num_queued >= self._queue:
                 raise RefusedError(
-                    "queue_full",
-                    f"{self._queue} jobs wait already; try again when some are done",
+                    "queue_full", f"{self._queue} jobs wait already; try again when some are done"
                 )
             self._database.all(
                 "INSERT INTO jobs (id, kind, request, status, created_at)"
@@ -154,7 +144,7 @@ class Jobs:
     @property
     def num_queued(self) -> int:
         """Jobs that wait."""
-        return self._count("status = 'queued'")
+        return self._database.count("jobs", "status = 'queued'")
 
     @property
     def num_running(self) -> int:
@@ -177,14 +167,12 @@ class Jobs:
         running = self._running.get(job_id)
         if status == "queued":
             kinds = next(kinds for kinds in self._lanes if row["kind"] in kinds)
-            marks = ",".join("?" * len(kinds))
-            position = self._count(
-                f"status = 'queued' AND kind IN ({marks}) AND number < ?", (*kinds, row["number"])
-            )
+            waiting = f"status = 'queued' AND kind IN ({_marks(kinds)}) AND number < ?"
+            position = self._database.count("jobs", waiting, (*kinds, row["number"]))
         elif status == "running" and running is not None:
             progress = running.progress
         elif status == "done":
-            progress = {"fraction": 1.0, "message": "done", "seconds_left": 0.0}
+            progress = _progress(1.0, "done", 0.0)
         return {
             "id": job_id,
             "kind": row["kind"],
@@ -234,10 +222,6 @@ class Jobs:
         rows = self._database.all("DELETE FROM jobs WHERE ended_at < ? RETURNING id", (older_than,))
         return [row["id"] for row in rows]
 
-    def _count(self, where: str, values: tuple[object, ...] = ()) -> int:
-        row = self._database.one(f"SELECT count(*) AS number FROM jobs WHERE {where}", values)
-        return 0 if row is None else int(row["number"])
-
     def _row(self, job_id: str) -> sqlite3.Row:
         row = self._database.one("SELECT * FROM jobs WHERE id = ?", (job_id,))
         if row is None:
@@ -273,10 +257,9 @@ class Jobs:
 
     def _claim(self, kinds: tuple[str, ...]) -> sqlite3.Row | None:
         """The job that has waited longest, which is running from now on."""
-        marks = ",".join("?" * len(kinds))
         row = self._database.one(
             "UPDATE jobs SET status = 'running', starts = starts + 1 WHERE number ="
-            f" (SELECT min(number) FROM jobs WHERE status = 'queued' AND kind IN ({marks}))"
+            f" (SELECT min(number) FROM jobs WHERE status = 'queued' AND kind IN ({_marks(kinds)}))"
             " RETURNING *",
             kinds,
         )
@@ -332,6 +315,10 @@ class Jobs:
                 _log.exception("the end of job %s cannot be written; trying again", job_id)
                 if self._ending.wait(_RETRY_SECONDS):
                     return
+
+
+def _marks(values: tuple[str, ...]) -> str:
+    return ",".join("?" * len(values))
 
 
 def _error_text(refusal: RefusedError) -> str:

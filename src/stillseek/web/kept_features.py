@@ -7,21 +7,13 @@ from stillseek.features.store.store_files import LocalFiles
 
 
 class KeptFeatures:
-    """The store of features of a service.
-
-    Args:
-        folder: Where it is.
-    """
+    """The store of features of a service."""
 
     def __init__(self, folder: Path) -> None:
         self._files = LocalFiles(folder)
 
     def remove(self, content: str) -> None:
-        """Removes what was made of a file.
-
-        Args:
-            content: `content_hash` of the file.
-        """
+        """Removes what was made of a file, by its `content_hash`."""
         for name in self._files.entries(f"{content}*"):
             self._files.remove(name)
 

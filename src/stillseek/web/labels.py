@@ -26,29 +26,19 @@ _SELECT = f"SELECT {', '.join(_COLUMNS)} FROM labels ORDER BY rowid"
 
 
 class Labels:
-    """The labels of a service.
-
-    Args:
-        database: Where they are.
-    """
+    """The labels of a service."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def put(self, label: dict[str, Any], *, label_id: str | None, video: str) -> dict[str, Any]:
-        """Adds a label, or replaces one.
-
-        Args:
-            label: What a client says.
-            label_id: Of the one that is replaced; None adds one.
-            video: The video, as data sets name it.
+        """Adds a label, or replaces that of an id; `video` is what data sets call its video.
 
         Raises:
             RefusedError: There is no such label, or there are too many.
         """
         if label_id is None:
-            counted = self._database.one("SELECT count(*) AS number FROM labels")
-            if counted is not None and counted["number"] >= _MOST_LABELS:
+            if self._database.count("labels") >= _MOST_LABELS:
                 raise RefusedError(
                     "conflict", f"there are {_MOST_LABELS} labels, the most that are kept"
                 )

@@ -19,11 +19,7 @@ _KNOWN_SECONDS = 2.0
 
 
 class Catalogue:
-    """Names, files and numbers of a library; asked from any thread.
-
-    Args:
-        library: The library; None where the service has none.
-    """
+    """Names, files and numbers of a library, where there is one; asked from any thread."""
 
     def __init__(self, library: Library | None) -> None:
         self._library = library
@@ -32,14 +28,6 @@ class Catalogue:
         self._videos: dict[str, IndexedVideo] = {}
         self._paths: dict[str, Path] = {}
         self._names: dict[Path, str] = {}
-
-    def check(self) -> None:
-        """Refuses where there is no library.
-
-        Raises:
-            RefusedError: There is none.
-        """
-        _ = self.library
 
     @property
     def library(self) -> Library:

@@ -23,24 +23,15 @@ _JPEG_QUALITY = 85
 
 
 def facts(path: Path, kind: str) -> dict[str, Any]:
-    """Size, length and rate of a file as it is seen, and whether a browser plays it.
-
-    Args:
-        path: The file.
-        kind: ``video`` or ``image``.
+    """Size, length and rate of a ``video`` or ``image``, and whether a browser plays it.
 
     Raises:
         MediaError: It cannot be read.
     """
     if kind == "image":
         height, width = read_image(path).shape[:2]
-        return {
-            "duration_seconds": None,
-            "width": width,
-            "height": height,
-            "frame_rate": None,
-            "is_playable": False,
-        }
+        unknown = dict.fromkeys(("duration_seconds", "frame_rate"))
+        return {"width": width, "height": height, "is_playable": False} | unknown
     info = probe(path)
     return {
         "duration_seconds": info.duration_seconds,
@@ -75,13 +66,7 @@ def is_playable(path: Path) -> bool:
 
 
 def frame_jpeg(path: Path, kind: str, seconds: float, width: int) -> bytes:
-    """The frame that a video shows at a time, or a picture, as JPEG.
-
-    Args:
-        path: The file.
-        kind: ``video`` or ``image``.
-        seconds: Time in the video.
-        width: Of the JPEG in pixels; a smaller picture stays as it is.
+    """The frame that a ``video`` shows at a time, or an ``image``, as JPEG of at most a width.
 
     Raises:
         UsageError: The video has no such time.

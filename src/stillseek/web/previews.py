@@ -14,11 +14,7 @@ _PRESET = "veryfast"
 
 
 class Previews:
-    """The folder of previews.
-
-    Args:
-        folder: Where they are.
-    """
+    """The folder of previews."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -34,9 +30,7 @@ class Previews:
     def make(self, video: Path, on_progress: Callable[[float, float], None]) -> None:
         """Makes the preview of a video, where it is not there: H.264 and AAC in MP4.
 
-        Args:
-            video: The file.
-            on_progress: Called with the seconds that are done, and the seconds in total.
+        `on_progress` is called with the seconds that are done, and the seconds in total.
 
         Raises:
             MediaError: The video cannot be read.
@@ -45,13 +39,8 @@ class Previews:
         if out.exists():
             return
         seconds = probe(video).duration_seconds
-        cut(
-            video,
-            Segment(0.0, seconds),
-            out,
-            preset=_PRESET,
-            on_progress=lambda done: on_progress(done, seconds),
-        )
+        whole = Segment(0.0, seconds)
+        cut(video, whole, out, preset=_PRESET, on_progress=lambda done: on_progress(done, seconds))
 
     def sweep(self, oldest: float) -> None:
         """Removes those that were made before a time in seconds since 1970."""

@@ -4,16 +4,15 @@ import re
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
-from stillseek.files import IMAGE_SUFFIXES, shown_name
+from stillseek.files import shown_name
 from stillseek.media.folder import is_video_name
 from stillseek.web.library_views import Catalogue
 from stillseek.web.refusals import RefusedError
-from stillseek.web.uploads import Uploads
+from stillseek.web.uploads import PICTURE_SUFFIXES, Uploads
 
 _EXPECTED = (
     "a source is upload:ID, folder:NAME/path of a file in an allowed folder, or library:VIDEO"
 )
-_PICTURES = frozenset({*IMAGE_SUFFIXES, ".webp", ".avif"})
 
 
 class Sources:
@@ -155,9 +154,7 @@ class Sources:
 
     def _checked(self, path: Path, source: str) -> Path:
         if not path.is_file():
-            raise RefusedError(
-                "not_found", f"there is no file {shown_name(source)!r}; check its name"
-            )
+            raise _missing(source)
         if kind_by_name(path) is None:
             raise RefusedError(
                 "unsupported_type", f"{shown_name(source)!r} is neither a video nor a picture"
@@ -167,7 +164,7 @@ class Sources:
 
 def kind_by_name(path: Path) -> str | None:
     """``video`` or ``image`` by a file's name; None where it is called like neither."""
-    if path.suffix.lower() in _PICTURES:
+    if path.suffix.lower() in PICTURE_SUFFIXES:
         return "image"
     return "video" if is_video_name(path) else None
 
@@ -176,12 +173,14 @@ def _resolved(root: Path, path: Path, source: str) -> Path:
     try:
         real = path.resolve(strict=True)
     except (OSError, RuntimeError, ValueError) as error:
-        raise RefusedError(
-            "not_found", f"there is no file {shown_name(source)!r}; check its name"
-        ) from error
+        raise _missing(source) from error
     if not real.is_relative_to(root):
         raise _outside(source)
     return real
+
+
+def _missing(source: str) -> RefusedError:
+    return RefusedError("not_found", f"there is no file {shown_name(source)!r}; check its name")
 
 
 def _outside(source: str) -> RefusedError:

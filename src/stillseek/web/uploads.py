@@ -10,11 +10,11 @@ from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from secrets import token_hex
-from typing import Literal
+from typing import Any, Literal
 
 from stillseek.errors import MediaError
 from stillseek.features.store.content_address import content_hash
-from stillseek.files import remove_left_over, replacing, shown_name
+from stillseek.files import IMAGE_SUFFIXES, remove_left_over, replacing, shown_name
 from stillseek.media import probe, read_image
 from stillseek.media.container import is_list_of_files
 from stillseek.media.faults import not_a_video
@@ -24,8 +24,8 @@ from stillseek.web.kept_features import KeptFeatures
 from stillseek.web.refusals import RefusedError
 from stillseek.web.service_settings import ServiceSettings
 
-_PICTURE_SUFFIXES = frozenset({".avif", ".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
-_KEPT_SUFFIXES = {"video": VIDEO_SUFFIXES, "image": _PICTURE_SUFFIXES | {".gif"}}
+PICTURE_SUFFIXES = frozenset({*IMAGE_SUFFIXES, ".webp", ".avif"})
+_KEPT_SUFFIXES = {"video": VIDEO_SUFFIXES, "image": PICTURE_SUFFIXES | {".gif"}}
 # Written at once: a step of a thread for every piece of the network would cost more than the disk.
 _BLOCK_BYTES = 1 << 20
 # Of the disk; jobs and their results need some, too.
@@ -60,22 +60,13 @@ class Upload:
     height: int
     expires_at: float
 
-    def to_json_dict(self) -> dict[str, object]:
-        """What the sender is told."""
-        told: dict[str, object] = asdict(self)
-        del told["suffix"]
-        told["source"] = f"upload:{self.id}"
-        return told
+    def to_json_dict(self) -> dict[str, Any]:
+        """What the sender is told, as far as the schema has it."""
+        return asdict(self) | {"source": f"upload:{self.id}"}
 
 
 class Uploads:
-    """The folder of uploads, and what is known of them.
-
-    Args:
-        settings: Their limits.
-        database: Where they are known.
-        features: What jobs made of them.
-    """
+    """The folder of uploads, and what is known of them and was made of them."""
 
     def __init__(
         self, settings: ServiceSettings, database: Database, features: KeptFeatures
@@ -94,11 +85,6 @@ class Uploads:
     ) -> Upload:
         """Takes a file; nothing of it stays where it is refused or breaks off.
 
-        Args:
-            name: What the sender calls it.
-            stream: Its bytes.
-            announced_bytes: How many there will be, where the sender says so.
-
         Raises:
             RefusedError: It is too large, too slow, one too many, or neither a video nor a picture.
         """
@@ -106,7 +92,7 @@ class Uploads:
         name = shown_name(name.replace("\\", "/").rpartition("/")[2])
         suffix = PurePosixPath(name).suffix.lower()
         name = name[:_LONGEST_NAME].strip(". ") or "upload"
-        if suffix not in VIDEO_SUFFIXES | _PICTURE_SUFFIXES:
+        if suffix not in VIDEO_SUFFIXES | PICTURE_SUFFIXES:
             suffix = ""
         upload_id = token_hex(16)
         self._coming[upload_id] = announced_bytes or 0
@@ -171,10 +157,9 @@ class Uploads:
             self._features.remove(content)
 
     def sweep(self, in_use: str) -> None:
-        """Removes what has expired, and files that nobody knows any more.
+        """Removes files that nobody knows any more, and what has expired and is not `in_use`.
 
-        Args:
-            in_use: Text with the sources in it that jobs wait for.
+        That is a text with the sources in it that jobs wait for.
         """
         rows = self._database.all("SELECT * FROM uploads")
         uploads = [Upload(**dict(row)) for row in rows]
@@ -214,12 +199,12 @@ class Uploads:
                 "queue_full",
                 f"{len(self._coming)} uploads arrive already; try again when one is done",
             )
-        row = self._database.one("SELECT count(*) AS number FROM uploads")
-        if row is not None and row["number"] >= settings.max_uploads:
+        number = self._database.count("uploads")
+        if number >= settings.max_uploads:
             raise RefusedError(
                 "queue_full",
-                f"there are {row['number']} uploads, the most that are kept; delete some, or wait "
-                "until they expire",
+                f"there are {number} uploads, the most that are kept; delete some, or wait until "
+                "they expire",
             )
         free = shutil.disk_usage(self.folder).free - sum(self._coming.values())
         if free - (announced_bytes or 0) < _LEAST_FREE_BYTES:
@@ -281,7 +266,7 @@ class Uploads:
                 rows, columns = read_image(place).shape[:2]
             except MediaError as no_picture:
                 # What its sender takes it for.
-                told = no_picture if suffix in _PICTURE_SUFFIXES else no_video
+                told = no_picture if suffix in PICTURE_SUFFIXES else no_video
                 message = str(told).replace(str(place), name)
                 raise RefusedError("unsupported_type", message) from told
             kind, width, height, duration = "image", columns, rows, None

@@ -24,15 +24,7 @@ _READING_SHARE = 0.98
 
 
 class Work:
-    """Computes jobs.
-
-    Args:
-        localizer: The one that there is.
-        catalogue: The library.
-        sources: The files that requests name.
-        previews: What browsers play of other videos.
-        results: Folder of files that jobs make.
-    """
+    """Computes jobs, of which some make files in the folder of results."""
 
     def __init__(
         self,
@@ -54,16 +46,7 @@ class Work:
             shutil.rmtree(left, ignore_errors=True)
 
     def __call__(self, job_id: str, kind: str, request: dict[str, Any], report: Report) -> object:
-        """Computes a job.
-
-        Args:
-            job_id: Its name.
-            kind: Of the job.
-            request: What was asked for.
-            report: Told how far it is.
-
-        Returns:
-            The result, of JSON values.
+        """Computes a job; gives its result, of JSON values.
 
         Raises:
             RefusedError: It cannot be done as it was asked.
@@ -126,10 +109,7 @@ class Work:
         source, seconds = request["source"], (request["start_seconds"] + request["end_seconds"]) / 2
         report(0.0, "searching the library")
         found = self._catalogue.library.similar(
-            self._sources.path(source),
-            seconds,
-            top=request["limit"],
-            localizer=self._localizer,
+            self._sources.path(source), seconds, top=request["limit"], localizer=self._localizer
         )
         report(1.0, "searching the library")
         query = {"source": source, "seconds": seconds, "is_unlike": False}
@@ -166,8 +146,7 @@ class Work:
         return {"source": request["source"]}
 
     def _cut(self, out: Path, request: dict[str, Any], report: Report) -> object:
-        clips = cut_to_zip(self._sources, request, out, _reporting(report, "cutting"))
-        return {"clips": clips}
+        return {"clips": cut_to_zip(self._sources, request, out, _reporting(report, "cutting"))}
 
     def _pictures(
         self, queries: Sequence[dict[str, Any]]

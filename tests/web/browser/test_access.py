@@ -117,9 +117,8 @@ def test_everything_by_keyboard(visit, load, media):
     handle = page.locator(".handle.is-start")
     before = float(handle.get_attribute("aria-valuenow"))
     handle.focus()
-    page.keyboard.press("ArrowRight")
-    page.keyboard.press("ArrowRight")
-    page.keyboard.press("Shift+ArrowRight")
+    for key in ("ArrowRight", "ArrowRight", "Shift+ArrowRight"):
+        page.keyboard.press(key)
     assert float(handle.get_attribute("aria-valuenow")) == pytest.approx(before + 1.2)
     page.keyboard.press("Control+z")
     assert float(handle.get_attribute("aria-valuenow")) == pytest.approx(before + 0.2)

@@ -12,16 +12,12 @@ from playwright.sync_api import expect
 pytestmark = pytest.mark.web
 
 
-def play_head(page: Any) -> float:
-    return page.evaluate("document.getElementById('video').currentTime")
-
-
 def until_playing_from(page: Any, seconds: float) -> None:
     """Waits until it plays, and has got at most a second far."""
     page.wait_for_selector("#video")
     for _ in range(200):
         is_playing = page.evaluate("!document.getElementById('video').paused")
-        now = play_head(page)
+        now = page.evaluate("document.getElementById('video').currentTime")
         if is_playing and now >= seconds - 0.05:
             break
         page.wait_for_timeout(50)
@@ -125,7 +121,8 @@ def test_a_box_changes_what_is_asked_and_found(visit, load, find):
         expect(page.locator("#box-dialog")).to_be_visible()
         if page.locator("#box-clear").is_enabled():
             page.click("#box-clear")
-        _wait_for_picture(page)
+        expect(page.locator("#box-image")).to_have_js_property("complete", True)
+        assert page.evaluate("document.getElementById('box-image').naturalWidth") > 0
         area = page.locator("#canvas").bounding_box()
         left, top = area["x"] + share * area["width"], area["y"] + 0.1 * area["height"]
         page.mouse.move(left, top)
@@ -141,27 +138,19 @@ def test_a_box_changes_what_is_asked_and_found(visit, load, find):
     assert starts == pytest.approx([0.0, 12.0], abs=1.0)
 
 
-def _wait_for_picture(page: Any) -> None:
-    expect(page.locator("#box-image")).to_have_js_property("complete", True)
-    assert page.evaluate("document.getElementById('box-image').naturalWidth") > 0
-
-
 def test_a_box_is_drawn_with_the_keyboard(visit, load):
     page = visit()
     load(page, "both.png", film=None)
     page.locator("#pictures button", has_text="Draw a box").click()
     expect(page.locator("#box")).to_be_focused()
     page.keyboard.press("ArrowRight")  # the first makes a box in the middle
-    expect(page.locator("#box-text")).to_contain_text(
-        "192 \N{MULTIPLICATION SIGN} 54 pixels, 96 from the left"
-    )
+    told = page.locator("#box-text")
+    expect(told).to_contain_text("192 \N{MULTIPLICATION SIGN} 54 pixels, 96 from the left")
     page.keyboard.press("ArrowLeft")
     page.keyboard.press("Shift+ArrowDown")
-    expect(page.locator("#box-text")).to_contain_text(
-        "192 \N{MULTIPLICATION SIGN} 56 pixels, 88 from the left"
-    )
+    expect(told).to_contain_text("192 \N{MULTIPLICATION SIGN} 56 pixels, 88 from the left")
     page.keyboard.press("Delete")
-    expect(page.locator("#box-text")).to_contain_text("No box")
+    expect(told).to_contain_text("No box")
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Escape")  # leaves it as it was
     expect(page.locator("#pictures .mark")).to_be_hidden()
