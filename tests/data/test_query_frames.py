@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 from fake_features import BlueRecipe
+from samples import make_activity
 
-from stillseek.data.annotations import Activity
 from stillseek.data.query_frames import ChosenFrames, TypicalFrames, middle_of
 from stillseek.data.windows import Window
 from stillseek.errors import DatasetError
@@ -11,7 +11,7 @@ from stillseek.timeline import Segment
 
 
 def window(start: float = 10.0, end: float = 21.0, video_id: str = "v") -> Window:
-    activity = Activity(segment=Segment(start, end), label="a")
+    activity = make_activity(start, end)
     return Window(video_id=video_id, span=Segment(0.0, 100.0), activity=activity)
 
 
@@ -51,16 +51,14 @@ def test_broken_choices_are_refused(tmp_path: Path, text, message) -> None:
         ChosenFrames(path, middle_of)
 
 
-def test_a_choice_outside_every_activity_is_refused(tmp_path: Path) -> None:
+def test_a_choice_outside_every_activity_and_a_second_one_in_one_are_refused(
+    tmp_path: Path,
+) -> None:
     path = tmp_path / "chosen.csv"
     path.write_text("video,seconds\nv,12\nv,21\n")
 
     with pytest.raises(DatasetError, match=r"line 3: 21\.0 s lies in no activity of video 'v'"):
         ChosenFrames(path, middle_of).check([window()])
-
-
-def test_two_choices_of_one_activity_are_refused(tmp_path: Path) -> None:
-    path = tmp_path / "chosen.csv"
     path.write_text("video,seconds\nv_x,12\nx,13\n")
 
     with pytest.raises(DatasetError, match=r"line 3: line 2 chose a frame of the same activity"):

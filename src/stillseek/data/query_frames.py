@@ -17,12 +17,7 @@ from stillseek.data.windows import Window
 from stillseek.errors import DatasetError
 from stillseek.features import Recipe
 from stillseek.media import frames_at, probe
-from stillseek.records import (
-    iterate_objects,
-    parse_record,
-    read_text,
-    write_text_atomic,
-)
+from stillseek.records import iterate_objects, parse_record, read_text, write_text_atomic
 
 # The time of the query frame in the activity of a window, in seconds of its video.
 FrameChoice = Callable[[Window], float]

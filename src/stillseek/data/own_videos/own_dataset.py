@@ -51,7 +51,6 @@ class OwnVideosConfig:
     attribute: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuses settings that ask nothing."""
         for name in ("simple", "difficult", "seed"):
             if (number := getattr(self, name)) is not None and number < 0:
                 raise UsageError(f"{name} must be at least 0, got {number}")
