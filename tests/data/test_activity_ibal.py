@@ -201,12 +201,7 @@ def test_a_class_of_one_video_has_no_simple_query() -> None:
 
 @pytest.mark.parametrize(
     "values",
-    [
-        {"seed": -1},
-        {"simple_queries": -1},
-        {"difficult_queries": -1},
-        {"max_taxonomy_distance": 1},
-    ],
+    [{"seed": -1}, {"simple_queries": -1}, {"difficult_queries": -1}, {"max_taxonomy_distance": 1}],
 )
 def test_numbers_that_make_no_dataset_are_refused(values) -> None:
     with pytest.raises(UsageError, match=str(next(iter(values.values())))):

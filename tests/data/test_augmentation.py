@@ -107,8 +107,7 @@ def test_draws_depend_on_seed_epoch_and_index_and_only_training_sees_them() -> N
 
 
 @pytest.mark.parametrize(
-    ("name", "value"),
-    [("crop", -0.1), ("crop", 1.1), ("crop", float("nan")), ("region_drop", 1.0)],
+    ("name", "value"), [("crop", -0.1), ("crop", 1.1), ("crop", float("nan")), ("region_drop", 1.0)]
 )
 def test_settings_out_of_range_are_refused(name: str, value: float) -> None:
     with pytest.raises(UsageError, match=f"{name} must be in"):

@@ -13,12 +13,7 @@ from stillseek.errors import FeatureError, StillseekError
 from stillseek.synthetic.planted import PlantedConfig, planted_dataset
 
 PLANTED = PlantedConfig(
-    clip_dim=13,
-    region_dim=17,
-    global_dim=11,
-    num_train_examples=11,
-    min_clips=11,
-    max_clips=23,
+    clip_dim=13, region_dim=17, global_dim=11, num_train_examples=11, min_clips=11, max_clips=23
 )
 DATA = list(planted_dataset(PLANTED, "train", 0))
 

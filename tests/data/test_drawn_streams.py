@@ -64,10 +64,7 @@ def test_a_stream_follows_from_seed_epoch_and_index_alone():
     one, same = streams.draw(5, seed=3, epoch=2), again.draw(5, seed=3, epoch=2)
     np.testing.assert_array_equal(one.steps, same.steps)
     assert one.sample == same.sample
-    for other in (
-        streams.draw(5, seed=3, epoch=1),
-        streams.draw(5, seed=4, epoch=2),
-    ):
+    for other in (streams.draw(5, seed=3, epoch=1), streams.draw(5, seed=4, epoch=2)):
         assert other.steps.shape == one.steps.shape  # an index keeps its length
         assert not np.array_equal(other.steps, one.steps)
 

@@ -38,6 +38,9 @@ def refuse(path: Path) -> str:
 
 
 def test_what_is_here_is_hashed_and_what_comes_later_is_added(tmp_path: Path, monkeypatch) -> None:
+    assert write(tmp_path).file_hashes == {}
+    assert add_file_hashes(read_manifest(tmp_path)).file_hashes == {}
+    assert not (tmp_path / "file_hashes.jsonl").exists()
     put(tmp_path, "videos/one.mkv")
     written = write(tmp_path)
     before = {name: (tmp_path / name).read_bytes() for name in ("manifest.json", "samples.jsonl")}
@@ -76,12 +79,6 @@ def test_the_same_files_give_the_same_bytes_in_whichever_order_they_came(tmp_pat
 
     assert len(contents) == 1
     assert contents.pop().count(b"\n") == 1 + len(names)
-
-
-def test_a_data_set_without_files_has_no_hashes_and_no_file_of_them(tmp_path: Path) -> None:
-    assert write(tmp_path).file_hashes == {}
-    assert add_file_hashes(read_manifest(tmp_path)).file_hashes == {}
-    assert not (tmp_path / "file_hashes.jsonl").exists()
 
 
 def test_a_changed_file_is_refused_until_it_is_hashed_again(tmp_path: Path) -> None:

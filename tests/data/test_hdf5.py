@@ -16,16 +16,20 @@ from stillseek.timeline import Segment
 QUERIES = FakeSource(counted(1, 3), regions=counted(2, 3))
 
 
+def write(path: Path, tables: dict[str, np.ndarray], **storage) -> Path:
+    with h5py.File(path, "w") as file:
+        for name, clips in tables.items():
+            file.create_group(name).create_dataset("c3d_features", data=clips, **storage)
+    return path
+
+
 @pytest.fixture
 def features_file(tmp_path: Path) -> Path:
     """ActivityNet's layout: a group a video; one name is already complete, two are broken."""
-    path = tmp_path / "sub_activitynet_v1-3.c3d.hdf5"
-    with h5py.File(path, "w") as file:
-        for name, num_clips in (("v_sJFgo9H6zNo", 7), ("v_given", 3)):
-            clips = np.arange(num_clips, dtype=np.float64)[:, None] + np.zeros((1, 11))
-            file.create_group(name).create_dataset("c3d_features", data=clips)
-        file.create_group("v_empty").create_dataset("c3d_features", data=np.zeros((0, 11)))
-        file.create_group("v_nan").create_dataset("c3d_features", data=np.full((2, 11), np.nan))
+    tables = {"v_sJFgo9H6zNo": counted(7, 11).astype(float), "v_given": counted(3, 11)}
+    tables |= {"v_empty": np.zeros((0, 11)), "v_nan": np.full((2, 11), np.nan)}
+    path = write(tmp_path / "sub_activitynet_v1-3.c3d.hdf5", tables)
+    with h5py.File(path, "a") as file:
         file.create_group("v_other")
     return path
 
@@ -50,11 +54,9 @@ def test_clips_are_spread_over_the_duration(source: Hdf5ClipFeatures) -> None:
 
 @pytest.mark.parametrize("num_clips", [1, 3, 7, 331])
 def test_the_grid_has_as_many_clips_as_the_file(tmp_path: Path, num_clips: int) -> None:
-    with h5py.File(tmp_path / "f.h5", "w") as file:
-        data = np.zeros((num_clips, 2))
-        file.create_group("v_a").create_dataset("c3d_features", data=data)
+    path = write(tmp_path / "f.h5", {"v_a": np.zeros((num_clips, 2))})
     for duration in (0.3, 7.1, 235.01, 755.113):
-        source = Hdf5ClipFeatures(tmp_path / "f.h5", {"a": duration}, QUERIES, fingerprint="file")
+        source = Hdf5ClipFeatures(path, {"a": duration}, QUERIES, fingerprint="file")
         assert source.load_video_features("a", None).grid.num_clips == num_clips
         for window in (None, Segment(0.1, 0.25)):
             grid = source.load_video_features("a", window).grid
@@ -122,13 +124,6 @@ def test_a_missing_package_is_named(
 
     with pytest.raises(InstallationError, match=r"pip install 'stillseek\[hdf5\]'"):
         source.load_video_features("sJFgo9H6zNo", None)
-
-
-def write(path: Path, tables: dict[str, np.ndarray], **storage) -> Path:
-    with h5py.File(path, "w") as file:
-        for name, clips in tables.items():
-            file.create_group(name).create_dataset("c3d_features", data=clips, **storage)
-    return path
 
 
 def test_a_file_is_known_by_what_is_in_it(tmp_path: Path) -> None:

@@ -141,10 +141,7 @@ def dataset_output(path: Path, *, name: str = "out", holds: Sequence[str] = ()) 
         holds: What is written into it besides the manifest.
     """
     return Output(
-        name=name,
-        path=path,
-        holds=(HEADER_NAME, SAMPLES_NAME, HASHES_NAME, *holds),
-        signs=_SIGNS,
+        name=name, path=path, holds=(HEADER_NAME, SAMPLES_NAME, HASHES_NAME, *holds), signs=_SIGNS
     )
 
 

@@ -138,6 +138,5 @@ def _rounded(activity: Activity) -> Activity:
     end = round(activity.segment.end_seconds, _DIGITS)
     # What is shorter than half a millisecond stays a segment.
     return Activity(
-        segment=Segment(start, max(end, round(start + 10**-_DIGITS, _DIGITS))),
-        label=activity.label,
+        segment=Segment(start, max(end, round(start + 10**-_DIGITS, _DIGITS))), label=activity.label
     )
