@@ -8,11 +8,15 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Literal
 
 from stillseek.errors import UsageError
 
 MADE_BY = "made by stillseek"
 """Stands in the metadata of what this tool writes: only that is replaced without being asked."""
+
+AnnotationFormat = Literal["elan", "boris", "label-studio", "cvat", "via", "activitynet", "csv"]
+"""The tools whose files can be written; ``csv`` is the table of `stillseek dataset import`."""
 
 # What the names of files end in, by what is in them.
 FIGURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".svg", ".pdf")

@@ -1,16 +1,17 @@
-from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from samples import make_sample
 
 from stillseek.data.absence import (
+    Absence,
     AbsentQuestion,
     absent_of,
-    absent_questions,
     draw_absent,
     freeze_absent,
     read_absent,
+    similar_classes,
 )
 from stillseek.data.manifest import Manifest, write_manifest
 from stillseek.data.sample import Sample
@@ -32,50 +33,44 @@ def question(number: int, label: str, *, query: str | None = None, split="test")
     )
 
 
-def asked(*, seed: int = 0) -> dict[str, Sequence[Sample]]:
-    test = [
-        question(0, "tennis"),
-        question(0, "tennis", query="badminton"),
-        question(1, "chess"),
-        question(2, "rowing"),
-    ]
-    train = [question(7, "skiing", split="train"), question(8, "chess", split="train")]
-    labels = {s.video_id: {s.label} for s in [*test, *train]}
+TEST = [
+    question(0, "tennis"),
+    question(0, "tennis", query="badminton"),
+    question(1, "chess"),
+    question(2, "rowing"),
+]
+TRAIN = [question(7, "skiing", split="train"), question(8, "chess", split="train")]
+
+
+def asked(kind: Absence) -> dict[str, str]:
+    """The class that each video is asked for; badminton is similar to the first one's tennis."""
+    labels = {s.video_id: {s.label} for s in [*TEST, *TRAIN]}
     labels["test video 2"].add("chess")  # a distractor
-    return absent_questions(test, [*test, *train], labels, seed=seed)
-
-
-def by_video(samples: Sequence[Sample]) -> dict[str, str]:
-    return {sample.video_id: sample.query_label for sample in samples}
+    similar = similar_classes(TEST)
+    drawn = draw_absent(TEST, [*TEST, *TRAIN], labels, similar, seed=0)
+    assert drawn == draw_absent(TEST, [*TEST, *TRAIN], labels, similar, seed=0)
+    by_id = {sample.sample_id: sample for sample in [*TEST, *TRAIN]}
+    found = [(by_id[q.searched], by_id[q.picture]) for q in drawn if q.kind == kind]
+    videos = {searched.video_id: picture.query_label for searched, picture in found}
+    assert len(videos) == len(found)  # each video once
+    assert all(searched.label != picture.query_label for searched, picture in found)
+    return videos
 
 
 def test_other_classes_are_in_no_video_of_the_split():
-    assert set(by_video(asked()["other"]).values()) <= {"skiing", "badminton"}
-    # Badminton is similar to what is in the first video.
-    assert by_video(asked()["other"])["test video 0"] == "skiing"
+    assert set(asked("other").values()) <= {"skiing", "badminton"}
+    assert asked("other")["test video 0"] == "skiing"
 
 
 def test_siblings_are_absent_while_a_similar_class_is_there():
-    assert by_video(asked()["sibling"]) == {"test video 0": "badminton"}
+    assert asked("sibling") == {"test video 0": "badminton"}
 
 
 def test_elsewhere_is_in_another_video_of_the_split_and_not_in_this_one():
-    found = by_video(asked()["elsewhere"])
+    found = asked("elsewhere")
     assert found["test video 0"] in ("chess", "rowing")
     assert found["test video 1"] in ("tennis", "rowing")
     assert found["test video 2"] == "tennis"  # chess is a distractor in it
-
-
-def test_each_video_is_asked_once_a_kind_with_a_picture_that_is_not_its_own():
-    for kind, samples in asked().items():
-        assert len({sample.video_id for sample in samples}) == len(samples)
-        for sample in samples:
-            assert sample.sample_id.endswith(f"~{kind}")
-            assert sample.query_label != sample.label
-
-
-def test_the_same_seed_asks_the_same():
-    assert asked(seed=3) == asked(seed=3)
 
 
 SIMILAR = {"tennis": {"badminton", "squash"}}
@@ -100,8 +95,7 @@ def freeze(folder: Path, *, number: int = 2, seed: int = 4) -> Manifest:
 def test_several_questions_of_a_kind_show_different_pictures():
     train = [sample for sample in SAMPLES if sample.split == "train"]
     twin = question(9, "skiing", split="train")
-    # Two samples with one picture.
-    twin = Sample(**{f: getattr(twin, f) for f in twin.__slots__} | {"query_image": "skiing4.jpg"})
+    twin = replace(twin, query_image="skiing4.jpg")  # two samples with one picture
     drawn = draw_absent(train[:1], [*train, twin], LABELS, {}, seed=1, number=5)
 
     assert {question.kind for question in drawn} == {"other"}
@@ -150,8 +144,15 @@ def test_a_manifest_without_frozen_questions_draws_them(tmp_path: Path):
     manifest = freeze(tmp_path, number=0)
     assert read_absent(manifest) is None
     assert [path.name for path in sorted(tmp_path.iterdir())] == ["manifest.json", "samples.jsonl"]
-    drawn = absent_questions(manifest.of_split("test"), SAMPLES, LABELS, seed=0)
-    assert absent_of(manifest, "test") == drawn
+    drawn = draw_absent(manifest.of_split("test"), SAMPLES, LABELS, {}, seed=0)
+    asked = [
+        (sample.sample_id, sample.query_image)
+        for samples in absent_of(manifest, "test").values()
+        for sample in samples
+    ]
+    pictures = {sample.sample_id: sample.query_image for sample in SAMPLES}
+    expected = [(f"{q.searched}~{q.kind}", pictures[q.picture]) for q in drawn]
+    assert sorted(asked) == sorted(expected)
 
 
 def test_changed_questions_are_refused(tmp_path: Path):

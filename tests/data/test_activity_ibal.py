@@ -4,16 +4,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from samples import make_activity, make_video
 
 from stillseek.data.activity_ibal import ActivityIbalConfig, build_activity_ibal
 from stillseek.data.activitynet import ActivityNet
-from stillseek.data.annotations import Activity, AnnotatedVideo, Cleaning
+from stillseek.data.annotations import Cleaning
 from stillseek.data.label_split import LabelSplit
 from stillseek.data.manifest import write_manifest
 from stillseek.data.taxonomy import taxonomy_of_groups
 from stillseek.data.windows import WindowFilter
 from stillseek.errors import DatasetError, UsageError
-from stillseek.timeline import Segment
 
 # Of each group the last two classes are held out; drums have no sibling.
 GROUPS = {
@@ -35,28 +35,15 @@ def make_source() -> ActivityNet:
     videos = []
     for label in (label for group in GROUPS.values() for label in group):
         for number in range(7):
-            starts = np.sort(rng.uniform(0, 170, 3))
+            starts = np.sort(rng.uniform(0, 170, 3)).tolist()
             activities = [
-                Activity(
-                    segment=Segment(float(a), float(min(a + rng.uniform(5, 40), b))), label=label
-                )
+                make_activity(a, min(a + rng.uniform(5, 40), b), label)
                 for a, b in zip(starts, [*starts[1:], 200.0], strict=True)
             ]
-            videos.append(
-                AnnotatedVideo(
-                    video_id=f"v_{label}{number}",
-                    duration_seconds=200.0,
-                    activities=tuple(activities),
-                )
-            )
+            videos.append(make_video(*activities, name=f"v_{label}{number}", seconds=200.0))
         # Too long to be a target: never used in training, whatever its class.
-        videos.append(
-            AnnotatedVideo(
-                video_id=f"v_{label}_long",
-                duration_seconds=200.0,
-                activities=(Activity(segment=Segment(10.0, 150.0), label=label),),
-            )
-        )
+        long = make_activity(10.0, 150.0, label)
+        videos.append(make_video(long, name=f"v_{label}_long", seconds=200.0))
     return ActivityNet(
         videos=tuple(sorted(videos, key=lambda video: video.video_id)),
         taxonomy=taxonomy_of_groups(GROUPS, where="test"),
@@ -72,7 +59,7 @@ TRAINED = {s.source_video_id for s in BUILT.samples if s.split == "train"}
 TREE = taxonomy_of_groups(GROUPS, where="test")
 
 
-def test_windows_have_3_simple_and_2_difficult_queries() -> None:
+def test_windows_have_3_simple_and_2_difficult_queries_of_different_pictures() -> None:
     kinds = Counter((s.video_id, s.window, s.query_kind) for s in BUILT.samples)
     windows = {(s.video_id, s.window) for s in BUILT.samples}
 
@@ -81,13 +68,9 @@ def test_windows_have_3_simple_and_2_difficult_queries() -> None:
         assert kinds[video_id, window, "simple"] == 3
         assert kinds[video_id, window, "difficult"] == 2
     assert len({s.sample_id for s in BUILT.samples}) == len(BUILT.samples)
-
-
-def test_queries_of_a_window_are_different_pictures() -> None:
     asked = Counter(
         (s.video_id, s.window, s.query_video_id, s.query_seconds) for s in BUILT.samples
     )
-
     assert max(asked.values()) == 1
 
 
@@ -218,12 +201,7 @@ def test_a_class_of_one_video_has_no_simple_query() -> None:
 
 @pytest.mark.parametrize(
     "values",
-    [
-        {"seed": -1},
-        {"simple_queries": -1},
-        {"difficult_queries": -1},
-        {"max_taxonomy_distance": 1},
-    ],
+    [{"seed": -1}, {"simple_queries": -1}, {"difficult_queries": -1}, {"max_taxonomy_distance": 1}],
 )
 def test_numbers_that_make_no_dataset_are_refused(values) -> None:
     with pytest.raises(UsageError, match=str(next(iter(values.values())))):

@@ -3,24 +3,14 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from samples import make_activity as activity
+from samples import make_video
 
-from stillseek.data.annotations import (
-    Activity,
-    AnnotatedVideo,
-    Cleaning,
-    RawActivity,
-    clean,
-    merge_overlapping,
-)
-from stillseek.timeline import Segment
+from stillseek.data.annotations import Cleaning, RawActivity, clean, merge_overlapping
 
 
 def raw(start: float, end: float, label: str = "violin") -> RawActivity:
     return RawActivity(start_seconds=start, end_seconds=end, label=label)
-
-
-def activity(start: float, end: float, label: str = "violin") -> Activity:
-    return Activity(segment=Segment(start, end), label=label)
 
 
 def test_nothing_is_cleaned_of_nothing() -> None:
@@ -52,8 +42,7 @@ def test_nothing_is_cleaned_of_nothing() -> None:
 def test_cleaning_by_hand(given_activities, kept, counts) -> None:
     videos, cleaning = clean([("v", 10.0, given_activities)])
 
-    expected = AnnotatedVideo(video_id="v", duration_seconds=10.0, activities=tuple(kept))
-    assert videos == (expected,)
+    assert videos == (make_video(*kept, seconds=10.0),)
     assert (cleaning.reversed, cleaning.outside, cleaning.cut, cleaning.duplicates) == counts
 
 

@@ -3,41 +3,27 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from fake_features import FakeSource, counted
 from samples import make_sample
 
 from stillseek.data.augmentation import Augmentation, augment
 from stillseek.data.batching import BatchLoader
 from stillseek.data.example import Example, ExampleSet
 from stillseek.errors import UsageError
-from stillseek.features import QueryFeatures, VideoFeatures
-from stillseek.timeline import ClipGrid, Segment
+from stillseek.timeline import Segment
 
 NUM_CLIPS = 401
 
 
-class Source:
-    """Clip features that say which clip they are."""
-
-    grid = ClipGrid(stride_seconds=0.5, length_seconds=1.0, duration_seconds=NUM_CLIPS * 0.5)
-
-    def load_video_features(self, video_id, window):
-        clips = np.arange(NUM_CLIPS, dtype=np.float32)[:, None] * np.ones(3, np.float32)
-        inside, part = (range(NUM_CLIPS), self.grid) if window is None else self.grid.window(window)
-        return VideoFeatures(clips=clips[inside.start : inside.stop], grid=part, fingerprint="f")
-
-    def load_grid(self, video_id, window):
-        return self.load_video_features(video_id, window).grid
-
-    def load_query_features(self, sample):
-        regions = np.arange(7, dtype=np.float32)[:, None] * np.ones(5, np.float32)
-        boxes, whole = np.ones((7, 4), np.float32), np.ones(11, np.float32)
-        return QueryFeatures(regions=regions, boxes=boxes, global_feature=whole, fingerprint="f")
+def source() -> FakeSource:
+    regions, whole = counted(7, 5), np.ones(11, np.float32)
+    return FakeSource(counted(NUM_CLIPS, 3), regions=regions, whole=whole)
 
 
 def examples(window: Segment | None = None) -> ExampleSet:
     seconds = NUM_CLIPS * 0.5 if window is None else window.duration_seconds
     sample = make_sample(duration_seconds=seconds, window=window, segment=Segment(60.25, 97.5))
-    return ExampleSet([sample], Source())
+    return ExampleSet([sample], source())
 
 
 def test_an_augmentation_that_is_off_changes_nothing() -> None:
@@ -76,7 +62,7 @@ def test_a_crop_keeps_the_target_and_every_time(window: Segment | None) -> None:
 
 
 def test_half_a_crop_leaves_half_of_the_margins() -> None:
-    video = Source().load_video_features("v", None)
+    video = source().load_video_features("v", None)
     example = dataclasses.replace(examples()[0], steps=video.clips, grid=video.grid)
 
     for epoch in range(97):
@@ -87,8 +73,7 @@ def test_half_a_crop_leaves_half_of_the_margins() -> None:
 
 
 def test_dropped_regions_take_their_boxes_along_and_one_stays() -> None:
-    boxes = np.arange(7, dtype=np.float32)[:, None] * np.ones(4, np.float32)
-    example = dataclasses.replace(examples()[0], boxes=boxes)
+    example = dataclasses.replace(examples()[0], boxes=counted(7, 4))
     kept = []
     for epoch in range(211):
         changed = augment(example, Augmentation(region_drop=0.9), seed=0, epoch=epoch, index=0)
@@ -108,7 +93,7 @@ def test_pooled_steps_are_not_cropped() -> None:
 
 
 def test_draws_depend_on_seed_epoch_and_index_and_only_training_sees_them() -> None:
-    data = ExampleSet([make_sample()] * 2, Source())
+    data = ExampleSet([make_sample()] * 2, source())
     loader = BatchLoader(data, augmentation=Augmentation(crop=1.0))
 
     def clips(draw: tuple[int, int] | None, index: int = 0) -> torch.Tensor:
@@ -122,8 +107,7 @@ def test_draws_depend_on_seed_epoch_and_index_and_only_training_sees_them() -> N
 
 
 @pytest.mark.parametrize(
-    ("name", "value"),
-    [("crop", -0.1), ("crop", 1.1), ("crop", float("nan")), ("region_drop", 1.0)],
+    ("name", "value"), [("crop", -0.1), ("crop", 1.1), ("crop", float("nan")), ("region_drop", 1.0)]
 )
 def test_settings_out_of_range_are_refused(name: str, value: float) -> None:
     with pytest.raises(UsageError, match=f"{name} must be in"):

@@ -5,20 +5,15 @@ import os
 import numpy as np
 import pytest
 import torch
+from fake_features import FakeSource
 
 from stillseek.data.batching import BatchLoader, batch_indices, num_steps_of
 from stillseek.data.example import Batch, Example, ExampleSet
 from stillseek.errors import FeatureError, StillseekError
-from stillseek.features import QueryFeatures, VideoFeatures
 from stillseek.synthetic.planted import PlantedConfig, planted_dataset
 
 PLANTED = PlantedConfig(
-    clip_dim=13,
-    region_dim=17,
-    global_dim=11,
-    num_train_examples=11,
-    min_clips=11,
-    max_clips=23,
+    clip_dim=13, region_dim=17, global_dim=11, num_train_examples=11, min_clips=11, max_clips=23
 )
 DATA = list(planted_dataset(PLANTED, "train", 0))
 
@@ -126,34 +121,10 @@ def test_a_dead_worker_is_named():
     loader.close()
 
 
-class Fading:
-    """A source that loses its features."""
-
-    def __init__(self):
-        self.is_empty = False
-
-    def load_video_features(self, video_id, window):
-        if self.is_empty:
-            raise FeatureError(f"no features of {video_id}")
-        return VideoFeatures(clips=DATA[0].steps, grid=DATA[0].grid, fingerprint="f")
-
-    def load_grid(self, video_id, window):
-        return self.load_video_features(video_id, window).grid
-
-    def load_query_features(self, sample):
-        example = DATA[0]
-        return QueryFeatures(
-            regions=example.regions,
-            boxes=example.boxes,
-            global_feature=example.global_feature,
-            fingerprint="f",
-        )
-
-
 def test_a_failure_to_load_is_raised_as_it_is():
-    source = Fading()
+    source = FakeSource(DATA[0].steps)
     loader = BatchLoader(ExampleSet([DATA[0].sample], source))
-    source.is_empty = True
+    source.is_lost = True
     with pytest.raises(FeatureError, match="no features of train-0"):
         list(loader.load([[0]]))
 

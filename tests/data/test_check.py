@@ -3,34 +3,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from fake_features import query_of
 from samples import make_sample
 
 from stillseek.data.check import check_dataset
 from stillseek.data.manifest import Manifest, write_manifest
 from stillseek.data.sample import Sample
 from stillseek.errors import FeatureError
-from stillseek.features import (
-    FeatureStore,
-    QueryFeatures,
-    QueryKey,
-    VideoFeatures,
-    VideoKey,
-    content_hash,
-)
+from stillseek.features import FeatureStore, QueryKey, VideoFeatures, VideoKey, content_hash
 from stillseek.timeline import ClipGrid, Segment
 
 FINGERPRINT, OTHER = "a" * 64, "b" * 64
 SAMPLE = make_sample(sample_id="first", video_id="long", duration_seconds=7.0)
 BY_IMAGE = {"query_video_id": None, "query_seconds": None, "query_image": "handball.png"}
-
-
-@pytest.fixture
-def folder(write_clip, tmp_path: Path) -> Path:
-    write_clip(name="set/videos/long.mp4", seconds=7.0, rate=4)
-    write_clip(name="set/videos/other.mp4", seconds=5.0, rate=4, seed=3)
-    Image.fromarray(np.full((6, 8, 3), 128, np.uint8)).save(tmp_path / "set/handball.png")
-    return tmp_path / "set"
 
 
 def manifest_of(folder: Path, *samples: Sample) -> Manifest:
@@ -54,12 +39,7 @@ def fill(store: FeatureStore, manifest: Manifest, fingerprint: str) -> None:
         grid=ClipGrid(stride_seconds=1.0, length_seconds=1.0, duration_seconds=7.0),
         fingerprint=fingerprint,
     )
-    query = QueryFeatures(
-        regions=np.zeros((2, 3), np.float32),
-        boxes=np.zeros((2, 4), np.float32),
-        global_feature=np.zeros(5, np.float32),
-        fingerprint=fingerprint,
-    )
+    query = query_of(np.zeros((2, 3), np.float32), np.zeros(5, np.float32), fingerprint)
     long, other, image = (
         content_hash(manifest.folder / name)
         for name in ("videos/long.mp4", "videos/other.mp4", "handball.png")
@@ -125,10 +105,7 @@ def test_features_of_known_files_are_checked_without_the_files(
     known = check_dataset(manifest, features=(store, FINGERPRINT))
     assert (known.problems, known.num_away, known.num_files) == ((), 3, 3)
     unknown = replace(manifest, file_hashes={})
-    for report in (
-        check_dataset(manifest),
-        check_dataset(unknown, features=(store, FINGERPRINT)),
-    ):
+    for report in (check_dataset(manifest), check_dataset(unknown, features=(store, FINGERPRINT))):
         assert [each.kind for each in report.problems] == ["file"] * 3
         assert report.num_away == 0
     (other,) = {each.kind for each in check_dataset(manifest, features=(store, OTHER)).problems}
@@ -176,19 +153,14 @@ def test_missing_and_corrupt_entries_are_named(manifest: Manifest, tmp_path: Pat
     fill(store, manifest, OTHER)
     missing = check_dataset(manifest, features=(store, FINGERPRINT))
 
-    assert [(each.kind, each.path.name) for each in missing.problems] == [
-        ("features", "long.mp4"),
-        ("features", "other.mp4"),
-        ("features", "other.mp4"),
-        ("features", "handball.png"),
+    assert {each.kind for each in missing.problems} == {"features"}
+    assert [(each.path.name, each.message) for each in missing.problems] == [
+        ("long.mp4", "no features of the video"),
+        ("other.mp4", "no features of the frame at 3.50 s"),
+        ("other.mp4", "no features of the frame at 1.50 s"),
+        ("handball.png", "no features of the image"),
     ]
     assert missing.fingerprints == (OTHER[:16],)
-    assert [each.message for each in missing.problems] == [
-        "no features of the video",
-        "no features of the frame at 3.50 s",
-        "no features of the frame at 1.50 s",
-        "no features of the image",
-    ]
 
     (entry,) = (tmp_path / "store/videos").glob("*/*")
     entry.write_bytes(entry.read_bytes()[:-3])

@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from fake_features import FakeSource, counted
 from samples import make_sample
 
 from stillseek.data import drawn_streams as drawn
@@ -11,8 +12,7 @@ from stillseek.data.drawn_streams import DrawnStreams, FeatureBank, Picture, Sho
 from stillseek.data.example import ExampleSet
 from stillseek.data.sample import Sample
 from stillseek.errors import UsageError
-from stillseek.features import QueryFeatures, VideoFeatures
-from stillseek.timeline import ClipGrid, Segment
+from stillseek.timeline import Segment
 
 DIM = 13
 NAMES = ("dance", "dive", "fence", "ride", "row", "ski")
@@ -64,10 +64,7 @@ def test_a_stream_follows_from_seed_epoch_and_index_alone():
     one, same = streams.draw(5, seed=3, epoch=2), again.draw(5, seed=3, epoch=2)
     np.testing.assert_array_equal(one.steps, same.steps)
     assert one.sample == same.sample
-    for other in (
-        streams.draw(5, seed=3, epoch=1),
-        streams.draw(5, seed=4, epoch=2),
-    ):
+    for other in (streams.draw(5, seed=3, epoch=1), streams.draw(5, seed=4, epoch=2)):
         assert other.steps.shape == one.steps.shape  # an index keeps its length
         assert not np.array_equal(other.steps, one.steps)
 
@@ -139,24 +136,16 @@ def test_videos_are_shown_as_they_run(clean):
     assert np.mean(steps == 1.0) > 0.7  # the rest are cuts
 
 
-class Source:
+def source() -> FakeSource:
     """Clips that count up; every query is its class's number."""
-
-    def load_video_features(self, video_id, window):
-        grid = ClipGrid(stride_seconds=0.5, length_seconds=0.5, duration_seconds=5.0, max_steps=200)
-        clips = np.arange(10, dtype=np.float32)[:, None] * np.ones(DIM, np.float32)
-        return VideoFeatures(clips=clips, grid=grid, fingerprint="f")
-
-    def load_grid(self, video_id, window):
-        return self.load_video_features(video_id, window).grid
-
-    def load_query_features(self, sample):
-        number = float(NAMES.index(sample.query_label))
-        regions = np.full((2, DIM), number, np.float32)
-        boxes = np.full((2, 4), 0.5, np.float32)
-        return QueryFeatures(
-            regions=regions, boxes=boxes, global_feature=regions[0], fingerprint="f"
-        )
+    ones = np.ones((2, DIM), np.float32)
+    return FakeSource(
+        counted(10, DIM),
+        length_seconds=0.5,
+        regions=ones,
+        whole=ones[0],
+        value=lambda sample: NAMES.index(sample.query_label),
+    )
 
 
 def question(name: str, label: str, query_label: str) -> Sample:
@@ -179,7 +168,7 @@ def question(name: str, label: str, query_label: str) -> Sample:
 def test_banks_from_samples_have_targets_queries_and_what_is_alike():
     asked = [("dance", "dance"), ("dive", "dive"), ("dance", "dive"), ("dance", "dance")]
     samples = [question(str(k), *each) for k, each in enumerate(asked)]
-    bank = FeatureBank.of_samples(samples, Source())
+    bank = FeatureBank.of_samples(samples, source())
     assert bank.classes == ("dance", "dive")
     assert bank.similar == {"dance": frozenset({"dive"}), "dive": frozenset({"dance"})}
     (shot,) = bank.shots["dance"]  # once, however many samples ask for it
@@ -193,7 +182,7 @@ def test_banks_from_samples_have_targets_queries_and_what_is_alike():
 def test_a_picture_and_a_shot_of_one_source_are_of_one_source():
     target, asking = question("0", "dance", "dance"), question("1", "dive", "dance")
     asking = replace(asking, query_image=None, query_video_id="video dance", query_seconds=1.0)
-    bank = FeatureBank.of_samples([target, asking, question("2", "dive", "dive")], Source())
+    bank = FeatureBank.of_samples([target, asking, question("2", "dive", "dive")], source())
     frames = [each for each in bank.pictures["dance"] if each.source != "dance.png"]
     assert [each.source for each in frames] == ["source dance"] == [bank.shots["dance"][0].source]
 

@@ -1,37 +1,22 @@
 import json
+import os
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from samples import make_sample
 
 from stillseek.data import file_hashes
 from stillseek.data.file_hashes import FileName
 from stillseek.data.manifest import Manifest, add_file_hashes, read_manifest, write_manifest
-from stillseek.data.sample import Sample
 from stillseek.errors import DatasetError
 from stillseek.features import content_hash
-from stillseek.timeline import Segment
 
 ONE, TWO, IMAGE = FileName("video", "one"), FileName("video", "day/two"), FileName("image", "q.png")
-SAMPLE = Sample(
-    sample_id="first",
-    video_id="one",
-    duration_seconds=7.0,
-    window=None,
-    segment=Segment(1.0, 2.0),
-    label="handball",
-    split="train",
-    query_kind="simple",
-    query_label="handball",
-    query_video_id="day/two",
-    query_seconds=3.5,
-    query_image=None,
-    source_video_id="one",
-    pair_id=None,
-    taxonomy_distance=0,
-)
+SAMPLE = make_sample(sample_id="first", video_id="one", query_video_id="day/two")
 BY_IMAGE = replace(
     SAMPLE, sample_id="second", query_video_id=None, query_seconds=None, query_image="q.png"
 )
@@ -53,6 +38,9 @@ def refuse(path: Path) -> str:
 
 
 def test_what_is_here_is_hashed_and_what_comes_later_is_added(tmp_path: Path, monkeypatch) -> None:
+    assert write(tmp_path).file_hashes == {}
+    assert add_file_hashes(read_manifest(tmp_path)).file_hashes == {}
+    assert not (tmp_path / "file_hashes.jsonl").exists()
     put(tmp_path, "videos/one.mkv")
     written = write(tmp_path)
     before = {name: (tmp_path / name).read_bytes() for name in ("manifest.json", "samples.jsonl")}
@@ -91,12 +79,6 @@ def test_the_same_files_give_the_same_bytes_in_whichever_order_they_came(tmp_pat
 
     assert len(contents) == 1
     assert contents.pop().count(b"\n") == 1 + len(names)
-
-
-def test_a_data_set_without_files_has_no_hashes_and_no_file_of_them(tmp_path: Path) -> None:
-    assert write(tmp_path).file_hashes == {}
-    assert add_file_hashes(read_manifest(tmp_path)).file_hashes == {}
-    assert not (tmp_path / "file_hashes.jsonl").exists()
 
 
 def test_a_changed_file_is_refused_until_it_is_hashed_again(tmp_path: Path) -> None:
@@ -147,18 +129,67 @@ def test_hashes_of_another_data_set_are_refused(tmp_path: Path) -> None:
         read_manifest(tmp_path / "b")
 
 
-def test_a_data_set_that_is_written_anew_keeps_no_old_hash(tmp_path: Path, monkeypatch) -> None:
+def test_a_data_set_that_is_written_anew_keeps_the_hashes_of_what_is_as_it_was(
+    tmp_path: Path, monkeypatch
+) -> None:
+    put(tmp_path, "videos/one.mp4", "videos/day/two.mp4", "q.png")
+    old = write(tmp_path).file_hashes
+    (tmp_path / "videos/one.mp4").unlink()
+    monkeypatch.setattr(file_hashes, "content_hash", refuse)
+
+    kept = write(tmp_path, settings={"a": 2})
+
+    assert kept.file_hashes == old
+    assert read_manifest(tmp_path) == kept
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda folder: (folder / "q.png").write_bytes(b"another size"),
+        lambda folder: (folder / "q.png").write_bytes(b"q" * 15),
+        lambda folder: os.utime(folder / "file_hashes.jsonl", ns=(0, 0)),
+        lambda folder: (folder / "file_hashes.jsonl").write_text("[]"),
+    ],
+)
+def test_what_may_have_changed_is_hashed_when_a_data_set_is_written_anew(
+    tmp_path: Path, change
+) -> None:
+    put(tmp_path, "q.png")
+    write(tmp_path)
+    time.sleep(0.02)  # clocks of file systems tick a hundred times a second or more
+    change(tmp_path)
+
+    written = write(tmp_path, settings={"a": 2}).file_hashes
+
+    assert written[IMAGE].sha256 == content_hash(tmp_path / "q.png")
+
+
+@pytest.mark.parametrize("other", [{"source": "another"}, {"videos": "more videos"}])
+def test_what_another_data_set_knew_of_files_that_are_gone_is_dropped(
+    tmp_path: Path, other
+) -> None:
     put(tmp_path, "videos/one.mp4")
     write(tmp_path)
+    (tmp_path / "videos/one.mp4").unlink()
+
+    assert write(tmp_path, **other).file_hashes == {}
+
+
+def test_a_stop_while_hashing_anew_leaves_what_is_as_it_was(tmp_path: Path, monkeypatch) -> None:
+    put(tmp_path, "q.png")
+    old = write(tmp_path).file_hashes
+    put(tmp_path, "videos/one.mp4")
 
     def stop(path: Path) -> str:
+        assert read_manifest(tmp_path).file_hashes == old
         raise KeyboardInterrupt
 
     monkeypatch.setattr(file_hashes, "content_hash", stop)
     with pytest.raises(KeyboardInterrupt):
         write(tmp_path, settings={"a": 2})
 
-    assert read_manifest(tmp_path).file_hashes == {}
+    assert read_manifest(tmp_path).file_hashes == old
 
 
 KILLED = """

@@ -5,41 +5,31 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from fake_features import FakeSource, counted
 from samples import make_sample
 
 from stillseek.data.example import ExampleSet, collate
 from stillseek.data.hdf5 import Hdf5ClipFeatures, describe_clips
 from stillseek.errors import FeatureError, InstallationError
-from stillseek.features import QueryFeatures
 from stillseek.timeline import Segment
 
+QUERIES = FakeSource(counted(1, 3), regions=counted(2, 3))
 
-class StubQueries:
-    """Two regions for every query, and no videos."""
 
-    def load_video_features(self, video_id, window):
-        raise NotImplementedError
-
-    def load_grid(self, video_id, window):
-        raise NotImplementedError
-
-    def load_query_features(self, sample):
-        boxes, whole = np.full((2, 4), 0.5, np.float32), np.ones(5, np.float32)
-        return QueryFeatures(
-            regions=np.ones((2, 3), np.float32), boxes=boxes, global_feature=whole, fingerprint="f"
-        )
+def write(path: Path, tables: dict[str, np.ndarray], **storage) -> Path:
+    with h5py.File(path, "w") as file:
+        for name, clips in tables.items():
+            file.create_group(name).create_dataset("c3d_features", data=clips, **storage)
+    return path
 
 
 @pytest.fixture
 def features_file(tmp_path: Path) -> Path:
     """ActivityNet's layout: a group a video; one name is already complete, two are broken."""
-    path = tmp_path / "sub_activitynet_v1-3.c3d.hdf5"
-    with h5py.File(path, "w") as file:
-        for name, num_clips in (("v_sJFgo9H6zNo", 7), ("v_given", 3)):
-            clips = np.arange(num_clips, dtype=np.float64)[:, None] + np.zeros((1, 11))
-            file.create_group(name).create_dataset("c3d_features", data=clips)
-        file.create_group("v_empty").create_dataset("c3d_features", data=np.zeros((0, 11)))
-        file.create_group("v_nan").create_dataset("c3d_features", data=np.full((2, 11), np.nan))
+    tables = {"v_sJFgo9H6zNo": counted(7, 11).astype(float), "v_given": counted(3, 11)}
+    tables |= {"v_empty": np.zeros((0, 11)), "v_nan": np.full((2, 11), np.nan)}
+    path = write(tmp_path / "sub_activitynet_v1-3.c3d.hdf5", tables)
+    with h5py.File(path, "a") as file:
         file.create_group("v_other")
     return path
 
@@ -47,9 +37,7 @@ def features_file(tmp_path: Path) -> Path:
 @pytest.fixture
 def source(features_file: Path) -> Hdf5ClipFeatures:
     durations = {"sJFgo9H6zNo": 14.0, "v_given": 4.5, "empty": 1.0, "nan": 1.0, "other": 1.0}
-    return Hdf5ClipFeatures(
-        features_file, {**durations, "gone": 1.0}, StubQueries(), fingerprint="file"
-    )
+    return Hdf5ClipFeatures(features_file, {**durations, "gone": 1.0}, QUERIES, fingerprint="file")
 
 
 def test_clips_are_spread_over_the_duration(source: Hdf5ClipFeatures) -> None:
@@ -66,13 +54,9 @@ def test_clips_are_spread_over_the_duration(source: Hdf5ClipFeatures) -> None:
 
 @pytest.mark.parametrize("num_clips", [1, 3, 7, 331])
 def test_the_grid_has_as_many_clips_as_the_file(tmp_path: Path, num_clips: int) -> None:
-    with h5py.File(tmp_path / "f.h5", "w") as file:
-        data = np.zeros((num_clips, 2))
-        file.create_group("v_a").create_dataset("c3d_features", data=data)
+    path = write(tmp_path / "f.h5", {"v_a": np.zeros((num_clips, 2))})
     for duration in (0.3, 7.1, 235.01, 755.113):
-        source = Hdf5ClipFeatures(
-            tmp_path / "f.h5", {"a": duration}, StubQueries(), fingerprint="file"
-        )
+        source = Hdf5ClipFeatures(path, {"a": duration}, QUERIES, fingerprint="file")
         assert source.load_video_features("a", None).grid.num_clips == num_clips
         for window in (None, Segment(0.1, 0.25)):
             grid = source.load_video_features("a", window).grid
@@ -126,7 +110,7 @@ def test_what_is_not_there_is_named(source: Hdf5ClipFeatures, video_id: str, mes
 def test_a_part_of_the_download_is_refused(tmp_path: Path) -> None:
     (tmp_path / "activitynet_v1-3.part-00").write_bytes(b"half of a zip file")
     source = Hdf5ClipFeatures(
-        tmp_path / "activitynet_v1-3.part-00", {"a": 1.0}, StubQueries(), fingerprint="file"
+        tmp_path / "activitynet_v1-3.part-00", {"a": 1.0}, QUERIES, fingerprint="file"
     )
 
     with pytest.raises(FeatureError, match=r"cannot be read as HDF5.*joined and unpacked"):
@@ -140,13 +124,6 @@ def test_a_missing_package_is_named(
 
     with pytest.raises(InstallationError, match=r"pip install 'stillseek\[hdf5\]'"):
         source.load_video_features("sJFgo9H6zNo", None)
-
-
-def write(path: Path, tables: dict[str, np.ndarray], **storage) -> Path:
-    with h5py.File(path, "w") as file:
-        for name, clips in tables.items():
-            file.create_group(name).create_dataset("c3d_features", data=clips, **storage)
-    return path
 
 
 def test_a_file_is_known_by_what_is_in_it(tmp_path: Path) -> None:

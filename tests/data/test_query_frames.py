@@ -1,48 +1,18 @@
 from pathlib import Path
 
-import numpy as np
 import pytest
+from fake_features import BlueRecipe
+from samples import make_activity
 
-from stillseek.data.annotations import Activity
 from stillseek.data.query_frames import ChosenFrames, TypicalFrames, middle_of
 from stillseek.data.windows import Window
 from stillseek.errors import DatasetError
-from stillseek.features import QueryFeatures, Recipe, UnitStream, VideoFeatures
 from stillseek.timeline import Segment
 
 
 def window(start: float = 10.0, end: float = 21.0, video_id: str = "v") -> Window:
-    activity = Activity(segment=Segment(start, end), label="a")
+    activity = make_activity(start, end)
     return Window(video_id=video_id, span=Segment(0.0, 100.0), activity=activity)
-
-
-class CountingRecipe(Recipe):
-    """The feature of a frame is its blue, which grows with time in generated clips."""
-
-    name, fingerprint = "counting", "f" * 64
-    clip_dim = region_dim = global_dim = 3
-
-    def __init__(self) -> None:
-        self.seen = 0
-
-    def open_video(self, path) -> UnitStream:
-        raise NotImplementedError
-
-    def encode_units(self, units) -> np.ndarray:
-        raise NotImplementedError
-
-    def assemble(self, units, stream) -> VideoFeatures:
-        raise NotImplementedError
-
-    def encode_pixels(self, image) -> QueryFeatures:
-        self.seen += 1
-        blue = np.full(3, image[..., 2].mean(), np.float32)
-        return QueryFeatures(
-            regions=blue[None],
-            boxes=np.ones((1, 4), np.float32),
-            global_feature=blue,
-            fingerprint=self.fingerprint,
-        )
 
 
 def test_middle() -> None:
@@ -81,16 +51,14 @@ def test_broken_choices_are_refused(tmp_path: Path, text, message) -> None:
         ChosenFrames(path, middle_of)
 
 
-def test_a_choice_outside_every_activity_is_refused(tmp_path: Path) -> None:
+def test_a_choice_outside_every_activity_and_a_second_one_in_one_are_refused(
+    tmp_path: Path,
+) -> None:
     path = tmp_path / "chosen.csv"
     path.write_text("video,seconds\nv,12\nv,21\n")
 
     with pytest.raises(DatasetError, match=r"line 3: 21\.0 s lies in no activity of video 'v'"):
         ChosenFrames(path, middle_of).check([window()])
-
-
-def test_two_choices_of_one_activity_are_refused(tmp_path: Path) -> None:
-    path = tmp_path / "chosen.csv"
     path.write_text("video,seconds\nv_x,12\nx,13\n")
 
     with pytest.raises(DatasetError, match=r"line 3: line 2 chose a frame of the same activity"):
@@ -100,7 +68,7 @@ def test_two_choices_of_one_activity_are_refused(tmp_path: Path) -> None:
 def test_a_typical_frame_is_nearest_to_the_mean_and_is_remembered(
     write_clip, tmp_path: Path
 ) -> None:
-    path, cache, recipe = write_clip(seconds=8.0, rate=4), tmp_path / "c.jsonl", CountingRecipe()
+    path, cache, recipe = write_clip(seconds=8.0, rate=4), tmp_path / "c.jsonl", BlueRecipe()
     choice = TypicalFrames(recipe, lambda name: path, cache)
     found = choice(window(0.0, 8.0))
 
@@ -118,7 +86,7 @@ def test_a_typical_frame_is_nearest_to_the_mean_and_is_remembered(
 
 def test_a_video_that_is_not_the_annotated_one_is_named(write_clip, tmp_path: Path) -> None:
     path = write_clip(seconds=2.0, rate=4)
-    choice = TypicalFrames(CountingRecipe(), lambda name: path, tmp_path / "c.jsonl")
+    choice = TypicalFrames(BlueRecipe(), lambda name: path, tmp_path / "c.jsonl")
 
     with pytest.raises(DatasetError, match=r"ends at 2\.0 s, before the activity at 10\.0 s"):
         choice(window())
@@ -129,4 +97,4 @@ def test_a_cache_of_something_else_is_refused(tmp_path: Path) -> None:
     cache.write_text('{"video": "v"}\n')
 
     with pytest.raises(DatasetError, match=r"c\.jsonl, line 1: missing key `start`"):
-        TypicalFrames(CountingRecipe(), Path, cache)
+        TypicalFrames(BlueRecipe(), Path, cache)

@@ -2,13 +2,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from fake_features import FakeSource
 from samples import make_sample
 
 from stillseek.data.reduction import fit_reduction
 from stillseek.data.sample import Sample
 from stillseek.errors import UsageError
-from stillseek.features import VideoFeatures
-from stillseek.timeline import ClipGrid, Segment
+from stillseek.timeline import Segment
 
 
 def question(name: str, video: str, label: str = "handball", **fields) -> Sample:
@@ -17,30 +17,14 @@ def question(name: str, video: str, label: str = "handball", **fields) -> Sample
     )
 
 
-class StubSource:
-    """29 clips of 5 a video, drawn from its name; remembers what was asked for."""
-
-    def __init__(self) -> None:
-        self.loaded: list[tuple[str, Segment | None]] = []
-
-    def load_video_features(self, video_id, window):
-        self.loaded.append((video_id, window))
-        grid = ClipGrid(stride_seconds=1.0, length_seconds=2.0, duration_seconds=29.0)
-        clips = np.random.default_rng(len(video_id)).normal(size=(29, 5)).astype(np.float32)
-        if window is not None:
-            inside, grid = grid.window(window)
-            clips = clips[inside.start : inside.stop]
-        return VideoFeatures(clips=clips, grid=grid, fingerprint="f")
-
-    def load_grid(self, video_id, window):
-        raise NotImplementedError
-
-    def load_query_features(self, sample):
-        raise NotImplementedError
+def stub() -> FakeSource:
+    """29 clips of 5 a video."""
+    clips = np.random.default_rng(0).normal(size=(29, 5)).astype(np.float32)
+    return FakeSource(clips, stride_seconds=1.0, length_seconds=2.0)
 
 
 def test_every_training_video_or_window_counts_once() -> None:
-    source, seen = StubSource(), []
+    source, seen = stub(), []
     window = Segment(3.0, 10.0)
     samples = [
         question("1", "a"),
@@ -67,13 +51,13 @@ def test_every_training_video_or_window_counts_once() -> None:
         "num_videos": 3,
         "num_clips": 29 + 29 + 7,
     }
-    rows = np.concatenate([StubSource().load_video_features(*key).clips for key in source.loaded])
+    rows = np.concatenate([stub().load_video_features(*key).clips for key in source.loaded])
     np.testing.assert_allclose(reduction.mean, rows.mean(0), atol=1e-6)
 
 
 @pytest.mark.parametrize("split", ["test", "validation", "seen"])
 def test_other_splits_are_refused_before_anything_is_read(split) -> None:
-    source = StubSource()
+    source = stub()
     samples = [question("1", "a"), replace(question("2", "b"), split=split)]
 
     with pytest.raises(UsageError, match=f"sample '2' is of split '{split}'.*'train' only"):
@@ -83,8 +67,8 @@ def test_other_splits_are_refused_before_anything_is_read(split) -> None:
 
 def test_no_sample_and_too_few_clips_are_refused() -> None:
     with pytest.raises(UsageError, match="there are none"):
-        fit_reduction([], StubSource(), num_components=3, origin={})
+        fit_reduction([], stub(), num_components=3, origin={})
     window = Segment(0.0, 3.0)
     sample = question("1", "a", window=window, duration_seconds=3.0)
     with pytest.raises(UsageError, match="need more than as many clips, got 3"):
-        fit_reduction([sample], StubSource(), num_components=3, origin={})
+        fit_reduction([sample], stub(), num_components=3, origin={})

@@ -30,10 +30,8 @@ def make_dataset(tmp_path):
                 for colour in [_RED] * 10 + [_BLUE] * 10:
                     writer.write(np.full((54, 72, 3), colour, dtype=np.uint8))
         if with_annotations:
-            activities = [
-                {"segment": [0, 5], "label": "red"},
-                {"segment": [5, 10], "label": "blue"},
-            ]
+            parts = (([0, 5], "red"), ([5, 10], "blue"))
+            activities = [{"segment": segment, "label": label} for segment, label in parts]
             database = {f"v{number}": {"annotations": activities} for number in range(videos)}
             (folder / "annotations.json").write_text(json.dumps({"database": database}))
         samples = [

@@ -8,6 +8,7 @@ from stillseek.data.manifest import write_manifest
 from stillseek.data.sample import Sample
 from stillseek.data.statistics import (
     PAPER_TABLE,
+    SplitStatistics,
     draw_histograms,
     split_statistics,
     statistics,
@@ -59,14 +60,7 @@ def test_rows_by_hand() -> None:
 
 
 def test_a_row_of_nothing() -> None:
-    (row,) = split_statistics([])
-
-    assert (row.split, row.num_samples, row.video_seconds, row.target_seconds) == (
-        "all",
-        0,
-        None,
-        None,
-    )
+    assert split_statistics([]) == (SplitStatistics("all", 0, 0, None, None),)
 
 
 def test_queries_by_kind_and_sibling(tmp_path: Path) -> None:

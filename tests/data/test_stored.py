@@ -6,7 +6,7 @@ from shutil import rmtree
 
 import numpy as np
 import pytest
-from PIL import Image
+from fake_features import BlueRecipe, counted
 from samples import make_sample
 
 from stillseek.data.batching import BatchLoader
@@ -14,58 +14,22 @@ from stillseek.data.example import Example, ExampleSet
 from stillseek.data.manifest import Manifest, read_manifest, write_manifest
 from stillseek.data.stored import QueryOutcome, StoredFeatures, extract_queries, video_paths
 from stillseek.errors import DatasetError, FeatureError, MediaError
-from stillseek.features import (
-    FeatureStore,
-    QueryFeatures,
-    Recipe,
-    UnitStream,
-    VideoFeatures,
-    VideoKey,
-    content_hash,
-)
+from stillseek.features import FeatureStore, QueryFeatures, VideoFeatures, VideoKey, content_hash
 from stillseek.timeline import ClipGrid, Segment
 
-FINGERPRINT = "a" * 64
-
-
-class StubRecipe(Recipe):
-    """Features of a picture: its blue."""
-
-    name, fingerprint = "stub", FINGERPRINT
-    clip_dim, region_dim, global_dim = 3, 3, 5
-
-    def open_video(self, path) -> UnitStream:
-        raise NotImplementedError
-
-    def encode_units(self, units) -> np.ndarray:
-        raise NotImplementedError
-
-    def assemble(self, units, stream) -> VideoFeatures:
-        raise NotImplementedError
-
-    def encode_pixels(self, image) -> QueryFeatures:
-        return QueryFeatures(
-            regions=np.full((2, 3), image[..., 2].mean() / 256, np.float32),
-            boxes=np.full((2, 4), 0.5, np.float32),
-            global_feature=np.arange(5, dtype=np.float32),
-            fingerprint=FINGERPRINT,
-        )
+FINGERPRINT = BlueRecipe.fingerprint
 
 
 @pytest.fixture
-def manifest(write_clip, tmp_path: Path) -> Manifest:
-    write_clip(name="set/videos/long.mp4", seconds=7.0, rate=4)
-    write_clip(name="set/videos/other.mp4", seconds=5.0, rate=4, seed=3)
+def manifest(folder: Path) -> Manifest:
     sample = make_sample(sample_id="first", video_id="long", duration_seconds=7.0)
-    picture = np.full((6, 8, 3), 128, np.uint8)
-    Image.fromarray(picture).save(tmp_path / "set" / "handball.png")
     image = {"query_video_id": None, "query_seconds": None, "query_image": "handball.png"}
     samples = [
         sample,
         replace(sample, sample_id="second", query_seconds=1.5),
         replace(sample, sample_id="third", **image),
     ]
-    return write_manifest(tmp_path / "set", samples, source="test", seed=0, settings={})
+    return write_manifest(folder, samples, source="test", seed=0, settings={})
 
 
 @pytest.fixture
@@ -73,7 +37,7 @@ def store(manifest: Manifest, tmp_path: Path) -> FeatureStore:
     """Holds seven clips of the long video, each with its own number."""
     store = FeatureStore(tmp_path / "store")
     features = VideoFeatures(
-        clips=np.arange(7, dtype=np.float32)[:, None] + np.zeros((1, 3), np.float32),
+        clips=counted(7, 3),
         grid=ClipGrid(stride_seconds=1.0, length_seconds=1.0, duration_seconds=7.0),
         fingerprint=FINGERPRINT,
     )
@@ -95,11 +59,7 @@ def store(manifest: Manifest, tmp_path: Path) -> FeatureStore:
     ],
 )
 def test_window_takes_the_clips_of_every_instant(
-    manifest: Manifest,
-    store: FeatureStore,
-    window: Segment | None,
-    clips: list[int],
-    offset: float,
+    manifest: Manifest, store: FeatureStore, window: Segment | None, clips: list[int], offset: float
 ) -> None:
     found = StoredFeatures(manifest, store, FINGERPRINT).load_video_features("long", window)
     grid = found.grid
@@ -133,7 +93,7 @@ def test_another_process_reads_the_same_and_hashes_no_file_again(
 def test_files_whose_hashes_are_known_are_not_opened_and_need_not_be_there(
     manifest: Manifest, store: FeatureStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    extract_queries(manifest, StubRecipe(), store)
+    extract_queries(manifest, BlueRecipe(), store)
     unknown = replace(manifest, file_hashes={})
     expected = list(ExampleSet(manifest.samples, StoredFeatures(unknown, store, FINGERPRINT)))
     monkeypatch.setattr("stillseek.data.file_hashes.content_hash", refuse)
@@ -170,7 +130,7 @@ def test_a_file_of_another_size_is_refused(manifest: Manifest, store: FeatureSto
             load()
     with pytest.raises(DatasetError, match=r"handball\.png has \d+" + told):
         source.load_query_features(manifest.samples[2])
-    _, image = extract_queries(manifest, StubRecipe(), store)
+    _, image = extract_queries(manifest, BlueRecipe(), store)
     assert image.num_failed == 1
     assert re.search(told, image.error)
 
@@ -179,7 +139,7 @@ def test_an_image_of_other_bytes_is_refused(manifest: Manifest, store: FeatureSt
     path = manifest.folder / "handball.png"
     path.write_bytes(path.read_bytes()[:-1] + b"x")
 
-    _, image = extract_queries(manifest, StubRecipe(), store)
+    _, image = extract_queries(manifest, BlueRecipe(), store)
 
     assert image.num_failed == 1
     assert "handball.png was changed since its hash was noted: put that file back" in image.error
@@ -208,7 +168,7 @@ def test_lengths_need_no_feature(
 def test_queries_are_encoded_once_at_their_times(manifest: Manifest, store: FeatureStore) -> None:
     seen: list[tuple[int, int]] = []
     outcomes = extract_queries(
-        manifest, StubRecipe(), store, on_progress=lambda *at: seen.append(at)
+        manifest, BlueRecipe(), store, on_progress=lambda *at: seen.append(at)
     )
 
     other, image = (manifest.query_path(sample) for sample in manifest.samples[1:])
@@ -217,7 +177,7 @@ def test_queries_are_encoded_once_at_their_times(manifest: Manifest, store: Feat
         QueryOutcome(path=image, num_encoded=1),
     )
     assert seen == [(1, 2), (2, 2)]
-    assert extract_queries(manifest, StubRecipe(), store) == (
+    assert extract_queries(manifest, BlueRecipe(), store) == (
         QueryOutcome(path=other, num_present=2),
         QueryOutcome(path=image, num_present=1),
     )
@@ -232,17 +192,15 @@ def test_queries_are_encoded_once_at_their_times(manifest: Manifest, store: Feat
 def test_a_worker_fails_as_the_process_itself_would(
     manifest: Manifest, store: FeatureStore
 ) -> None:
-    extract_queries(manifest, StubRecipe(), store)
+    extract_queries(manifest, BlueRecipe(), store)
     examples = ExampleSet(manifest.samples, StoredFeatures(manifest, store, FINGERPRINT))
     loader = BatchLoader(examples, num_workers=1)
     (batch,) = loader.load([[2, 0]])
     assert batch.sample_ids == ("third", "first")
-    loader.close()
-    loader = BatchLoader(examples, num_workers=1)
     rmtree(store.root)
 
     with pytest.raises(FeatureError, match=r"extract with this recipe first$"):
-        list(loader.load([[2, 0]]))
+        list(loader.load([[1]]))
 
     loader.close()
 
@@ -254,7 +212,7 @@ def test_files_that_cannot_answer_are_skipped_and_named(
     asked = (replace(first, query_seconds=5.5), replace(first, query_video_id="gone"), *others)
     wrong = replace(manifest, samples=asked[:2] + asked[3:])
 
-    late, gone, image = extract_queries(wrong, StubRecipe(), store)
+    late, gone, image = extract_queries(wrong, BlueRecipe(), store)
     assert (image.num_encoded, image.error) == (1, "")
     assert (late.num_encoded, late.num_present, late.num_failed) == (0, 0, 1)
     assert re.search(r"other\.mp4.*5\.5.*made for another video", late.error)
@@ -262,7 +220,7 @@ def test_files_that_cannot_answer_are_skipped_and_named(
     assert "gone.mp4" in gone.error
     ended: list[QueryOutcome] = []
     with pytest.raises(MediaError, match=r"other\.mp4"):
-        extract_queries(wrong, StubRecipe(), store, strict=True, on_outcome=ended.append)
+        extract_queries(wrong, BlueRecipe(), store, strict=True, on_outcome=ended.append)
     assert ended == [late]
 
 
@@ -270,10 +228,10 @@ def test_of_a_file_that_fails_what_is_stored_stays_present(
     manifest: Manifest, store: FeatureStore
 ) -> None:
     first = manifest.samples[0]
-    extract_queries(replace(manifest, samples=(first,)), StubRecipe(), store)
+    extract_queries(replace(manifest, samples=(first,)), BlueRecipe(), store)
     asked = (first, replace(first, query_seconds=5.5))
 
-    (outcome,) = extract_queries(replace(manifest, samples=asked), StubRecipe(), store)
+    (outcome,) = extract_queries(replace(manifest, samples=asked), BlueRecipe(), store)
 
     assert (outcome.num_encoded, outcome.num_present, outcome.num_failed) == (0, 1, 1)
 
@@ -283,7 +241,7 @@ def test_an_image_without_usable_features_fails_alone(
 ) -> None:
     first = manifest.samples[0]
     asked = replace(manifest, samples=(first, replace(first, query_seconds=1.5)))
-    recipe, encode, images = StubRecipe(), StubRecipe().encode_pixels, []
+    recipe, encode, images = BlueRecipe(), BlueRecipe().encode_pixels, []
 
     def encode_first_as_nan(image: np.ndarray) -> QueryFeatures:
         images.append(image)
@@ -294,7 +252,7 @@ def test_an_image_without_usable_features_fails_alone(
     (outcome,) = extract_queries(asked, recipe, store)
     assert (outcome.num_encoded, outcome.num_present, outcome.num_failed) == (1, 0, 1)
     assert re.search(r"a query of .*other\.mp4 has no features.*check the recipe", outcome.error)
-    (again,) = extract_queries(asked, StubRecipe(), store)
+    (again,) = extract_queries(asked, BlueRecipe(), store)
     assert (again.num_encoded, again.num_present, again.num_failed) == (1, 1, 0)
 
 

@@ -1,9 +1,11 @@
 import json
+import re
 from pathlib import Path
 
 import pytest
+from samples import make_activity, make_video
 
-from stillseek.data.annotations import Activity, AnnotatedVideo
+from stillseek.data.annotations import AnnotatedVideo
 from stillseek.data.taxonomy import Taxonomy
 from stillseek.data.video_reloc import read_video_reloc
 from stillseek.errors import DatasetError
@@ -16,8 +18,7 @@ TREE = Taxonomy(
 
 
 def video(name: str, label: str, seconds: float = 64.0) -> AnnotatedVideo:
-    activity = Activity(segment=Segment(1.0, 2.0), label=label)
-    return AnnotatedVideo(video_id=name, duration_seconds=seconds, activities=(activity,))
+    return make_video(make_activity(1.0, 2.0, label), name=name, seconds=seconds)
 
 
 VIDEOS = (video("v_a", "cello"), video("b", "drums", 50.0), video("v_c", "harp"))
@@ -49,10 +50,10 @@ def test_units_become_seconds_of_the_annotated_length_by_hand(files: Path) -> No
 
     # 16 of 1,600 frames are a hundredth of 64 s; 16 of 160 a tenth of 50 s.
     assert [(w.video_id, w.span, w.activity) for w in found.windows] == [
-        ("v_a", Segment(1.28, 5.76), Activity(segment=Segment(1.92, 3.84), label="cello")),
-        ("v_b", Segment(10.0, 45.0), Activity(segment=Segment(15.0, 30.0), label="drums")),
+        ("v_a", Segment(1.28, 5.76), make_activity(1.92, 3.84, "cello")),
+        ("v_b", Segment(10.0, 45.0), make_activity(15.0, 30.0, "drums")),
         # The fifth unit is cut: 80 frames are more than the 77 there are.
-        ("c", Segment(0.0, 64.0), Activity(segment=Segment(0.0, 64.0), label="harp")),
+        ("c", Segment(0.0, 64.0), make_activity(0.0, 64.0, "harp")),
     ]
     assert found.split.by_role() == {
         "train": ("cello",), "validation": ("drums",), "test": ("harp",)
@@ -83,9 +84,8 @@ def test_videos_that_are_not_there_are_left_out_and_keep_their_class(files: Path
 )
 def test_broken_files_say_what_is_wrong(files: Path, broken: list, message: str) -> None:
     (files / "train.json").write_text(json.dumps(broken))
-    with pytest.raises(DatasetError) as error:
+    with pytest.raises(DatasetError, match=re.escape(message)):
         read(files)
-    assert message in str(error.value)
 
 
 def test_a_missing_length_is_refused(files: Path) -> None:

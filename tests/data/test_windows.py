@@ -1,8 +1,9 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from samples import make_activity, make_video
 
-from stillseek.data.annotations import Activity, AnnotatedVideo, RawActivity, clean
+from stillseek.data.annotations import AnnotatedVideo, RawActivity, clean
 from stillseek.data.windows import Window, WindowFilter, split_video, split_videos
 from stillseek.errors import UsageError
 from stillseek.timeline import ClipGrid, Segment
@@ -11,25 +12,12 @@ KEEP = WindowFilter(min_seconds=5.0, max_seconds=20.0, max_coverage=0.5)
 
 
 def video(*activities: tuple[float, float, str], seconds: float = 100.0) -> AnnotatedVideo:
-    return AnnotatedVideo(
-        video_id="v",
-        duration_seconds=seconds,
-        activities=tuple(
-            Activity(segment=Segment(start, end), label=label) for start, end, label in activities
-        ),
-    )
+    return make_video(*(make_activity(*each) for each in activities), seconds=seconds)
 
 
 def spans(found: AnnotatedVideo) -> list[tuple[float, float, float, float]]:
-    return [
-        (
-            window.span.start_seconds,
-            window.span.end_seconds,
-            window.segment.start_seconds,
-            window.segment.end_seconds,
-        )
-        for window in split_video(found)
-    ]
+    parts = [(window.span, window.segment) for window in split_video(found)]
+    return [(a.start_seconds, a.end_seconds, b.start_seconds, b.end_seconds) for a, b in parts]
 
 
 @pytest.mark.parametrize(
@@ -76,9 +64,9 @@ def test_times_are_rounded_to_milliseconds() -> None:
     ],
 )
 def test_filter_by_hand(segment, span, fault) -> None:
-    activity = Activity(segment=Segment(*segment), label="a")
+    window = Window(video_id="v", span=Segment(*span), activity=make_activity(*segment))
 
-    assert KEEP.fault(Window(video_id="v", span=Segment(*span), activity=activity)) == fault
+    assert KEEP.fault(window) == fault
 
 
 def test_what_is_left_out_is_counted() -> None:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from stillseek.data.annotations import Activity, AnnotatedVideo
 from stillseek.data.sample import Sample
 from stillseek.timeline import Segment
 
@@ -28,3 +29,11 @@ def make_sample(**values: Any) -> Sample:
     } | values
     sources = {"query_label": filled["label"], "source_video_id": filled["video_id"]}
     return Sample(**sources | filled)
+
+
+def make_activity(start: float, end: float, label: str = "violin") -> Activity:
+    return Activity(segment=Segment(start, end), label=label)
+
+
+def make_video(*activities: Activity, name: str = "v", seconds: float = 100.0) -> AnnotatedVideo:
+    return AnnotatedVideo(video_id=name, duration_seconds=seconds, activities=activities)

@@ -3,20 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from stillseek.cli.console import print_some
 from stillseek.cli.handoff_options import HandoffOptions
 from stillseek.errors import UsageError
-from stillseek.files import FIGURE_SUFFIXES, REPORT_SUFFIXES
+from stillseek.files import FIGURE_SUFFIXES, REPORT_SUFFIXES, AnnotationFormat
 from stillseek.outputs import Output, check_outputs
 
 if TYPE_CHECKING:
     from stillseek.localize.localization import Localization
     from stillseek.localize.localizer import Localizer
     from stillseek.localize.ranking import Ranking
-
-AnnotationFormat = Literal["elan", "boris", "label-studio", "cvat", "via", "activitynet", "csv"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,5 @@
 """Questions about activities that are not in the video: what presence is learned and judged by."""
 
-import hashlib
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,6 +11,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from stillseek.data.activitynet import read_activitynet
+from stillseek.data.file_hashes import text_sha256
 from stillseek.data.manifest import Manifest
 from stillseek.data.sample import Sample, Split
 from stillseek.errors import DatasetError
@@ -34,14 +34,10 @@ Absence = Literal["other", "sibling", "elsewhere"]
 ABSENT_NAME = "absent.jsonl"
 _SETTING = "absent_sha256"
 _SEED = 0
+_SPLITS: tuple[Split, ...] = get_args(Split)
 # Whose pictures may ask in a split: training sees none of the others', and only tests see those of
 # tests.
-_PICTURES_OF: dict[Split, tuple[Split, ...]] = {
-    "train": ("train",),
-    "seen": ("train", "seen"),
-    "validation": ("train", "seen", "validation"),
-    "test": ("train", "seen", "validation", "test"),
-}
+_PICTURES_OF = {split: _SPLITS[: place + 1] for place, split in enumerate(_SPLITS)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,23 +102,6 @@ def draw_absent(
     return tuple(found)
 
 
-def absent_questions(
-    asked: Sequence[Sample],
-    others: Sequence[Sample],
-    labels: Mapping[str, AbstractSet[str]],
-    *,
-    seed: int,
-) -> dict[Absence, tuple[Sample, ...]]:
-    """As `draw_absent`, as samples; which classes are similar is known from Difficult queries.
-
-    Returns:
-        Samples with new ids, whose segment means nothing.
-    """
-    every = [*asked, *others]
-    drawn = draw_absent(asked, others, labels, similar_classes(every), seed=seed)
-    return _as_samples(drawn, every)
-
-
 def absent_of(manifest: Manifest, split: Split) -> dict[Absence, tuple[Sample, ...]]:
     """The absent questions of a split: those that the data set froze, or else drawn ones.
 
@@ -141,7 +120,9 @@ def absent_of(manifest: Manifest, split: Split) -> dict[Absence, tuple[Sample, .
         ids = {sample.sample_id for sample in asked}
         return _as_samples([q for q in frozen if q.searched in ids], manifest.samples)
     others = [s for s in manifest.samples if s.split in _PICTURES_OF[split]]
-    return absent_questions(asked, others, activities_of(manifest), seed=_SEED)
+    similar = similar_classes([*asked, *others])
+    drawn = draw_absent(asked, others, activities_of(manifest), similar, seed=_SEED)
+    return _as_samples(drawn, manifest.samples)
 
 
 def freeze_absent(
@@ -176,7 +157,7 @@ def freeze_absent(
         drawn += draw_absent(asked, others, labels, similar, seed=own, number=number)
     text = "".join(json.dumps(dump_record(each), ensure_ascii=False) + "\n" for each in drawn)
     write_text_atomic(folder / ABSENT_NAME, text)
-    return {_SETTING: _sha256(text)}
+    return {_SETTING: text_sha256(text)}
 
 
 def read_absent(manifest: Manifest) -> tuple[AbsentQuestion, ...] | None:
@@ -189,7 +170,7 @@ def read_absent(manifest: Manifest) -> tuple[AbsentQuestion, ...] | None:
         return None
     path = manifest.folder / ABSENT_NAME
     text = read_text(path)
-    if _sha256(text) != manifest.header.settings[_SETTING]:
+    if text_sha256(text) != manifest.header.settings[_SETTING]:
         raise DatasetError(f"{path} does not belong to its manifest; build the dataset again")
     return tuple(
         parse_record(AbsentQuestion, line, where) for where, line in iterate_objects(text, path)
@@ -249,7 +230,3 @@ def activities_of(manifest: Manifest) -> dict[str, set[str]]:
         for video in read_activitynet(annotations).videos:
             labels[video.video_id] |= video.labels
     return labels
-
-
-def _sha256(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()

@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -47,7 +48,6 @@ class ActivityIbalConfig:
     max_taxonomy_distance: int = 4
 
     def __post_init__(self) -> None:
-        """Refuses numbers that no dataset could have."""
         if self.seed < 0:
             raise UsageError(f"seed must be at least 0, got {self.seed}")
         if self.simple_queries < 0 or self.difficult_queries < 0:
@@ -237,7 +237,7 @@ class _Queries:
             "validation": held_out | spare,
             "test": held_out | spare,
         }
-        self._nearest: dict[tuple[LabelRole, str], tuple[int, tuple[str, ...]]] = {}
+        self._nearest = cache(self._nearest_labels)
 
     def simple(self, rng: np.random.Generator, target: Window) -> list[_Drawn]:
         """Queries of the target's class, as many from different videos as there are."""
@@ -247,7 +247,7 @@ class _Queries:
 
     def difficult(self, rng: np.random.Generator, target: Window, role: LabelRole) -> list[_Drawn]:
         """Queries of the classes nearest to the target's."""
-        distance, labels = self._nearest_labels(role, target.activity.label)
+        distance, labels = self._nearest(role, target.activity.label)
         if not labels or distance > self._config.max_taxonomy_distance:
             return []
         pool = self._difficult[role]
@@ -260,18 +260,15 @@ class _Queries:
         return [("difficult", distance, window) for window in drawn]
 
     def _nearest_labels(self, role: LabelRole, label: str) -> tuple[int, tuple[str, ...]]:
-        key = role, label
-        if key not in self._nearest:
-            tree, pool = self._taxonomy, self._difficult[role]
-            self._nearest[key] = (0, ()) if tree is None else tree.nearest(label, pool)
-        return self._nearest[key]
+        tree = self._taxonomy
+        return (0, ()) if tree is None else tree.nearest(label, self._difficult[role])
 
 
 def _by_label(windows: Iterable[Window]) -> dict[str, list[Window]]:
     found: defaultdict[str, list[Window]] = defaultdict(list)
     for window in windows:
         found[window.activity.label].append(window)
-    return dict(found)
+    return found
 
 
 def _draw(rng: np.random.Generator, windows: Sequence[Window], number: int) -> list[Window]:

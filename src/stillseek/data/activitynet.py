@@ -1,6 +1,5 @@
 """ActivityNet's annotation files: who does what, when, in 14,950 untrimmed videos."""
 
-import hashlib
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,17 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from stillseek.data.annotations import AnnotatedVideo, Cleaning, RawActivity, clean
+from stillseek.data.file_hashes import text_sha256
 from stillseek.data.taxonomy import Taxonomy, parse_taxonomy, read_taxonomy
 from stillseek.errors import DatasetError, MediaError, TruncatedMediaWarning
 from stillseek.media import probe
 from stillseek.media.folder import find_video
-from stillseek.records import (
-    parse_name,
-    parse_number,
-    parse_object,
-    parse_values,
-    read_text,
-)
+from stillseek.records import parse_name, parse_number, parse_object, parse_values, read_text
 
 # Annotations are rounded, and containers disagree with their streams about where a video ends.
 DURATION_TOLERANCE_SECONDS = 0.5
@@ -89,7 +83,7 @@ def read_activitynet(path: Path, *, taxonomy: Path | None = None) -> ActivityNet
         taxonomy=tree,
         num_unlabelled=len(raw) - len(videos),
         cleaning=cleaning,
-        sha256=hashlib.sha256(text.encode()).hexdigest(),
+        sha256=text_sha256(text),
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from stillseek.timeline import Segment
 
@@ -101,13 +101,7 @@ def clean(
                 activities=tuple(sorted(found, key=_order)),
             )
         )
-    cleaning = Cleaning(
-        reversed=counts["reversed"],
-        outside=counts["outside"],
-        cut=counts["cut"],
-        duplicates=counts["duplicates"],
-    )
-    return tuple(cleaned), cleaning
+    return tuple(cleaned), Cleaning(**{each.name: counts[each.name] for each in fields(Cleaning)})
 
 
 def merge_overlapping(activities: Iterable[Activity]) -> tuple[Activity, ...]:
@@ -118,13 +112,10 @@ def merge_overlapping(activities: Iterable[Activity]) -> tuple[Activity, ...]:
     merged: list[Activity] = []
     by_label = sorted(activities, key=lambda activity: (activity.label, *_order(activity)))
     for activity in by_label:
-        last = merged[-1] if merged else None
-        if last is None or last.label != activity.label:
-            merged.append(activity)
-        elif activity.segment.start_seconds < last.segment.end_seconds:
-            end = max(last.segment.end_seconds, activity.segment.end_seconds)
-            joined = Segment(last.segment.start_seconds, end)
-            merged[-1] = Activity(segment=joined, label=last.label)
+        same = merged[-1].segment if merged and merged[-1].label == activity.label else None
+        if same is not None and activity.segment.start_seconds < same.end_seconds:
+            end = max(same.end_seconds, activity.segment.end_seconds)
+            merged[-1] = Activity(segment=Segment(same.start_seconds, end), label=activity.label)
         else:
             merged.append(activity)
     return tuple(sorted(merged, key=_order))

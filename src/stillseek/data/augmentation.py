@@ -1,6 +1,6 @@
 """Changes to training examples that keep their answer; without torch, for the command line."""
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -34,18 +34,12 @@ class Augmentation:
     rotation: float = 0.0
 
     def __post_init__(self) -> None:
-        """Refuses shares that are none."""
         if not 0 <= self.crop <= 1:
             raise UsageError(f"crop must be in [0, 1], got {self.crop}")
         if not 0 <= self.region_drop < 1:
             raise UsageError(f"region_drop must be in [0, 1), got {self.region_drop}")
         if not 0 <= self.rotation <= 1:
             raise UsageError(f"rotation must be in [0, 1], got {self.rotation}")
-
-    @property
-    def is_off(self) -> bool:
-        """Whether nothing changes."""
-        return not any(getattr(self, field.name) for field in fields(self))
 
 
 def augment(
@@ -57,7 +51,7 @@ def augment(
         UsageError: The example is to be cropped and its clips are pooled to steps already, or it
             is to be turned and its features have no space in common.
     """
-    if augmentation.is_off:
+    if augmentation == Augmentation():
         return example
     rng = np.random.default_rng((seed, epoch, index, _STREAM))
     if augmentation.crop:

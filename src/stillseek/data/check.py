@@ -172,12 +172,7 @@ def _by_end(samples: list[Sample]) -> dict[tuple[float, bool], list[Sample]]:
 
 
 def _feature_problems(
-    path: Path,
-    content: str,
-    uses: _Uses,
-    store: FeatureStore,
-    fingerprint: str,
-    others: set[str],
+    path: Path, content: str, uses: _Uses, store: FeatureStore, fingerprint: str, others: set[str]
 ) -> Iterator[Problem]:
     keys: list[VideoKey | QueryKey] = [
         QueryKey(content=content, fingerprint=fingerprint, frame_seconds=seconds)

@@ -87,7 +87,6 @@ class FeatureBank:
     stride_seconds: float
 
     def __post_init__(self) -> None:
-        """Refuses banks that no question can be drawn from."""
         if len(self.classes) < 2:
             raise UsageError(
                 f"streams are drawn from at least two classes that have shots and pictures, got "

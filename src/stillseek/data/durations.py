@@ -1,12 +1,12 @@
 """Lengths of whole videos beside a manifest, whose samples may know those of windows only."""
 
-import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from stillseek.data.annotations import AnnotatedVideo
+from stillseek.data.file_hashes import text_sha256
 from stillseek.data.manifest import Manifest, write_manifest
 from stillseek.data.own_videos.annotated_files import relative_path
 from stillseek.data.sample import Sample
@@ -25,7 +25,7 @@ def write_durations(folder: Path, durations: Mapping[str, float]) -> dict[str, s
     """
     text = json.dumps(dict(sorted(durations.items())), indent=1, allow_nan=False) + "\n"
     write_text_atomic(folder / _FILE, text)
-    return {_SETTING: _sha256(text)}
+    return {_SETTING: text_sha256(text)}
 
 
 def write_windows(
@@ -86,10 +86,6 @@ def read_durations(manifest: Manifest) -> dict[str, float]:
         return durations
     path = manifest.folder / _FILE
     text = read_text(path)
-    if _sha256(text) != manifest.header.settings[_SETTING]:
+    if text_sha256(text) != manifest.header.settings[_SETTING]:
         raise DatasetError(f"{path} does not belong to its manifest; build the dataset again")
     return durations | parse_object(text, str(path))
-
-
-def _sha256(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()

@@ -58,7 +58,6 @@ class Example:
     global_feature: Float[np.ndarray, " global_dim"]
 
     def __post_init__(self) -> None:
-        """Refuses features that do not belong together."""
         name = self.sample.sample_id
         if len(self.steps) != self.grid.num_steps:
             raise FeatureError(
@@ -114,7 +113,6 @@ class ExampleSet(Sequence[Example]):
     def __init__(
         self, samples: Sequence[Sample], source: FeatureSource, *, max_steps: int = MAX_STEPS
     ) -> None:
-        """Takes samples of a manifest and the source of their features."""
         self.samples = tuple(samples)
         self._source = source
         self._max_steps = max_steps
@@ -170,7 +168,6 @@ class StepTargets(Sequence[tuple[int, int, int]]):
     """
 
     def __init__(self, examples: Sequence[Example]) -> None:
-        """Takes the examples whose targets are wanted."""
         self._examples = examples
 
     def __len__(self) -> int:

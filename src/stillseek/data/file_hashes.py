@@ -89,6 +89,17 @@ def refuse_changed(path: Path, known: FileHash | None) -> None:
             )
 
 
+def is_unchanged(path: Path, known: FileHash, noted_ns: int) -> bool:
+    """Whether a file is as it was when its hash was noted; one that is not here counts as such."""
+    try:
+        found = path.stat()
+    except OSError:
+        return True
+    # One that was moved here may have any time of its own.
+    changed_ns = max(found.st_mtime_ns, found.st_ctime_ns)
+    return found.st_size == known.num_bytes and changed_ns <= noted_ns
+
+
 def refuse_other_bytes(path: Path, content: str, known: FileHash | None) -> None:
     """Refuses a file that has another hash than is known.
 
@@ -135,14 +146,7 @@ def hash_files(
     """Hashes files that are here, and keeps the hashes in one file beside the manifest.
 
     It may be killed at any moment: the file is whole, and has what was hashed half a minute before.
-
-    Args:
-        folder: Folder of the manifest.
-        owner: What tells the manifest from others.
-        paths: All files of the data set.
-        known: What is known; stays until a file is hashed.
-        again: Whether files that are known are hashed, too.
-        on_progress: Called with the files hashed and the files to hash.
+    Arguments as of `read_hashes` and `stillseek.data.manifest.add_file_hashes`.
 
     Returns:
         Those known and those hashed now; files that are not here or cannot be read are left out.
@@ -153,14 +157,14 @@ def hash_files(
     def save() -> None:
         _write(folder, owner, (found[name] for name in paths if name in found))
 
+    if known and not (folder / HASHES_NAME).exists():
+        save()
     try:
         for done, name in enumerate(wanted, start=1):
             with suppress(MediaError, OSError):
                 num_bytes = paths[name].stat().st_size
                 sha256 = content_hash(paths[name])
-                found[name] = FileHash(
-                    kind=name.kind, name=name.name, num_bytes=num_bytes, sha256=sha256
-                )
+                found[name] = FileHash(**name._asdict(), num_bytes=num_bytes, sha256=sha256)
             if time.monotonic() - saved > _SAVE_SECONDS:
                 save()
                 saved = time.monotonic()

@@ -5,25 +5,19 @@ that corrects the image. Here the image asks alone, and each moment is looked fo
 the video that holds no other moment of the question.
 """
 
-import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stillseek.data.annotations import Activity, AnnotatedVideo, RawActivity, clean
+from stillseek.data.file_hashes import text_sha256
 from stillseek.data.own_videos.annotated_files import relative_path
 from stillseek.data.sample import Sample
 from stillseek.data.windows import split_video
 from stillseek.errors import DatasetError
 from stillseek.files import IMAGE_SUFFIXES
-from stillseek.records import (
-    iterate_objects,
-    parse_name,
-    parse_number,
-    parse_values,
-    read_text,
-)
+from stillseek.records import iterate_objects, parse_name, parse_number, parse_values, read_text
 from stillseek.timeline import Segment
 
 SOURCE = "ICQ-Highlight"
@@ -110,7 +104,7 @@ def read_icq(path: Path) -> Icq:
     return Icq(
         questions={vid: tuple(found) for vid, found in questions.items()},
         videos=tuple(videos),
-        sha256=hashlib.sha256(text.encode()).hexdigest(),
+        sha256=text_sha256(text),
     )
 
 

@@ -45,7 +45,6 @@ class LabelSplit:
     test: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        """Refuses a class that is there twice."""
         roles: dict[str, str] = {}
         for role, labels in self.by_role().items():
             for label in labels:

@@ -12,6 +12,7 @@ from stillseek.data.file_hashes import (
     FileHash,
     FileName,
     hash_files,
+    is_unchanged,
     read_hashes,
     refuse_changed,
     text_sha256,
@@ -140,10 +141,7 @@ def dataset_output(path: Path, *, name: str = "out", holds: Sequence[str] = ()) 
         holds: What is written into it besides the manifest.
     """
     return Output(
-        name=name,
-        path=path,
-        holds=(HEADER_NAME, SAMPLES_NAME, HASHES_NAME, *holds),
-        signs=_SIGNS,
+        name=name, path=path, holds=(HEADER_NAME, SAMPLES_NAME, HASHES_NAME, *holds), signs=_SIGNS
     )
 
 
@@ -183,7 +181,8 @@ def write_manifest(
 
     The same input gives the same bytes. A kill between the first two files is found by the next
     reader: the header holds the samples' hash. After that the data set can be used, and
-    `add_file_hashes` hashes what is left.
+    `add_file_hashes` hashes what is left. What a data set of the same source that was here knows of
+    files that have not changed stays known.
 
     Args:
         folder: Folder of the data set.
@@ -212,14 +211,14 @@ def write_manifest(
         counts=_counts(rows),
         videos=videos,
     )
-    # Those of a data set that was here.
+    kept = _kept_hashes(folder, source, videos)
     (folder / HASHES_NAME).unlink(missing_ok=True)
     write_text_atomic(folder / SAMPLES_NAME, text)
     header_text = json.dumps(
         dump_record(header), indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False
     )
     write_text_atomic(folder / HEADER_NAME, header_text + "\n")
-    manifest = Manifest(folder=folder, header=header, samples=rows)
+    manifest = Manifest(folder=folder, header=header, samples=rows, file_hashes=kept)
     return add_file_hashes(manifest, on_progress=on_progress)
 
 
@@ -244,14 +243,8 @@ def add_file_hashes(
     for file, each in known.items():
         if not again:
             refuse_changed(paths[file], each)
-    hashes = hash_files(
-        manifest.folder,
-        manifest.header.hashes,
-        paths,
-        known,
-        again=again,
-        on_progress=on_progress,
-    )
+    owner = manifest.header.hashes
+    hashes = hash_files(manifest.folder, owner, paths, known, again=again, on_progress=on_progress)
     return replace(manifest, file_hashes=hashes)
 
 
@@ -293,6 +286,19 @@ def read_manifest(folder: Path) -> Manifest:
             )
     hashes = read_hashes(folder, header.hashes)
     return Manifest(folder=folder, header=header, samples=rows, file_hashes=hashes)
+
+
+def _kept_hashes(folder: Path, source: str, videos: str) -> dict[FileName, FileHash]:
+    """What a data set that is about to be replaced knows of files that have not changed."""
+    try:
+        old = read_manifest(folder)
+        noted_ns = (folder / HASHES_NAME).stat().st_mtime_ns
+    except (DatasetError, OSError):
+        return {}
+    if (old.header.source, old.header.videos) != (source, videos):
+        return {}  # its names may mean other files
+    known = old.file_hashes.items()
+    return {file: each for file, each in known if is_unchanged(old.path(file), each, noted_ns)}
 
 
 def _counts(samples: Iterable[Sample]) -> dict[str, int]:

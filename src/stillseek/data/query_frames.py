@@ -8,7 +8,7 @@ import csv
 import json
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,12 +17,7 @@ from stillseek.data.windows import Window
 from stillseek.errors import DatasetError
 from stillseek.features import Recipe
 from stillseek.media import frames_at, probe
-from stillseek.records import (
-    iterate_objects,
-    parse_record,
-    read_text,
-    write_text_atomic,
-)
+from stillseek.records import iterate_objects, parse_record, read_text, write_text_atomic
 
 # The time of the query frame in the activity of a window, in seconds of its video.
 FrameChoice = Callable[[Window], float]
@@ -123,10 +118,6 @@ class _Choice:
     fingerprint: str
     seconds: float
 
-    @property
-    def activity(self) -> _Activity:
-        return self.video, self.start, self.end, self.fingerprint
-
 
 class TypicalFrames:
     """The frame of an activity whose global feature is nearest to the activity's mean.
@@ -149,8 +140,8 @@ class TypicalFrames:
             text = read_text(cache)
             whole = text[: text.rfind("\n") + 1]
             for where, row in iterate_objects(whole, cache):
-                choice = parse_record(_Choice, row, where)
-                self._known[choice.activity] = choice.seconds
+                *activity, seconds = astuple(parse_record(_Choice, row, where))
+                self._known[tuple(activity)] = seconds
             if whole != text:  # a kill cut off the last line
                 write_text_atomic(cache, whole)
 
@@ -162,12 +153,8 @@ class TypicalFrames:
             DatasetError: The video ends before the activity begins.
         """
         segment = window.activity.segment
-        activity = (
-            window.video_id,
-            segment.start_seconds,
-            segment.end_seconds,
-            self._recipe.fingerprint,
-        )
+        fingerprint = self._recipe.fingerprint
+        activity = (window.video_id, segment.start_seconds, segment.end_seconds, fingerprint)
         if activity not in self._known:
             seconds = self._known[activity] = self._choose(window)
             self._cache.parent.mkdir(parents=True, exist_ok=True)

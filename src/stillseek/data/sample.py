@@ -61,7 +61,6 @@ class Sample:
     taxonomy_distance: int
 
     def __post_init__(self) -> None:
-        """Refuses a sample that nobody could answer or that gives its answer away."""
         if not (0 < self.duration_seconds < math.inf):
             raise UsageError(f"duration_seconds must be positive, got {self.duration_seconds}")
         if self.segment.end_seconds > self.duration_seconds + _DURATION_SLACK_SECONDS:

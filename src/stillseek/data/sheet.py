@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -24,18 +23,6 @@ _CAPTION, _GAP, _TITLE = 14, 4, 16
 _QUERIES, _FRAMES = 5, 10
 _PAPER, _INK, _FAINT, _TARGET = "white", "#222222", "#777777", "#009E73"
 _LETTERS = 24
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Row:
-    """A video or window, and everything that is asked about it."""
-
-    samples: tuple[Sample, ...]
-
-    @property
-    def start_seconds(self) -> float:
-        window = self.samples[0].window
-        return 0.0 if window is None else window.start_seconds
 
 
 def write_sheet(
@@ -66,8 +53,11 @@ def write_sheet(
     check_outputs([output], inputs=[manifest.folder], overwrite=overwrite)
     if videos < 1:
         raise UsageError(f"a sheet needs at least 1 video, got {videos}")
-    rows = _rows(manifest)
-    present = [row for row in rows if manifest.video_path(row.samples[0].video_id).is_file()]
+    # Everything that is asked about a video or window.
+    rows: dict[tuple[str, Segment | None], list[Sample]] = defaultdict(list)
+    for sample in manifest.samples:
+        rows[sample.video_id, sample.window].append(sample)
+    present = [row for (name, _), row in rows.items() if manifest.video_path(name).is_file()]
     if not present:
         raise DatasetError(
             f"none of the {len(rows)} videos of {manifest.folder} is there; expected files such as "
@@ -75,7 +65,10 @@ def write_sheet(
         )
     places = np.linspace(0, len(present) - 1, min(videos, len(present))).round().astype(int)
     annotations = _annotations(manifest.folder / "annotations.json")
-    strips = [_strip(manifest, present[place], annotations) for place in places]
+    strips = [
+        _strip(manifest, row, annotations.get(row[0].video_id, ()))
+        for row in (present[place] for place in places)
+    ]
     sheet = Image.new("RGB", (strips[0].width, sum(strip.height for strip in strips)), _PAPER)
     top = 0
     for strip in strips:
@@ -83,13 +76,6 @@ def write_sheet(
         top += strip.height
     save_image(sheet, path)
     return len(strips)
-
-
-def _rows(manifest: Manifest) -> list[_Row]:
-    rows: dict[tuple[str, Segment | None], list[Sample]] = defaultdict(list)
-    for sample in manifest.samples:
-        rows[sample.video_id, sample.window].append(sample)
-    return [_Row(samples=tuple(samples)) for samples in rows.values()]
 
 
 def _annotations(path: Path) -> Mapping[str, Sequence[Activity]]:
@@ -111,16 +97,11 @@ def _annotations(path: Path) -> Mapping[str, Sequence[Activity]]:
         ) from error
 
 
-def _strip(
-    manifest: Manifest, row: _Row, annotations: Mapping[str, Sequence[Activity]]
-) -> Image.Image:
-    first = row.samples[0]
-    columns = _QUERIES + _FRAMES
-    size = (
-        columns * (_CELL[0] + _GAP) + 3 * _GAP,
-        _TITLE + _CELL[1] + _CAPTION + 2 * _GAP,
-    )
-    strip = Image.new("RGB", size, _PAPER)
+def _strip(manifest: Manifest, row: Sequence[Sample], annotated: Sequence[Activity]) -> Image.Image:
+    first = row[0]
+    start = 0.0 if first.window is None else first.window.start_seconds
+    width = (_QUERIES + _FRAMES) * (_CELL[0] + _GAP) + 3 * _GAP
+    strip = Image.new("RGB", (width, _TITLE + _CELL[1] + _CAPTION + 2 * _GAP), _PAPER)
     draw, font = ImageDraw.Draw(strip), ImageFont.load_default(11)
     draw.text(
         (_GAP, 1),
@@ -139,18 +120,17 @@ def _strip(
             draw.rectangle((left, _TITLE, left + _CELL[0] - 1, bottom - 1), outline=colour, width=3)
         draw.text((left, bottom + 1), caption[-_LETTERS:], fill=colour, font=font)
 
-    asking = [sample for sample in row.samples if sample.segment == first.segment]
+    asking = [sample for sample in row if sample.segment == first.segment]
     for column, sample in enumerate(asking[:_QUERIES]):
         colour = _TARGET if sample.query_kind == "simple" else _FAINT
         place(column, _query(manifest, sample), sample.query_label, colour)
     times = [first.duration_seconds * (index + 0.5) / _FRAMES for index in range(_FRAMES)]
-    frames = frames_at(
-        manifest.video_path(first.video_id), [row.start_seconds + time for time in times]
-    )
+    frames = frames_at(manifest.video_path(first.video_id), [start + time for time in times])
     for index, (time, frame) in enumerate(zip(times, frames, strict=True)):
-        label = _label_at(time, row, annotations)
+        labels = [each.label for each in annotated if _holds(each.segment, start + time)]
+        labels += [each.label for each in row if _holds(each.segment, time)]
         colour = _TARGET if _holds(first.segment, time) else _FAINT
-        place(_QUERIES + index, frame, label, colour)
+        place(_QUERIES + index, frame, labels[0] if labels else "", colour)
     return strip
 
 
@@ -159,13 +139,6 @@ def _query(manifest: Manifest, sample: Sample) -> np.ndarray:
     if sample.query_seconds is None:
         return read_image(path)
     return frame_at(path, sample.query_seconds)
-
-
-def _label_at(time: float, row: _Row, annotations: Mapping[str, Sequence[Activity]]) -> str:
-    for activity in annotations.get(row.samples[0].video_id, ()):
-        if _holds(activity.segment, row.start_seconds + time):
-            return activity.label
-    return next((s.label for s in row.samples if _holds(s.segment, time)), "")
 
 
 def _holds(segment: Segment, time: float) -> bool:

@@ -5,12 +5,12 @@ There a segment of another video of the class asks, drawn anew for every epoch; 
 frame of such a segment does.
 """
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from stillseek.data.annotations import Activity, AnnotatedVideo
+from stillseek.data.file_hashes import text_sha256
 from stillseek.data.label_split import LabelRole, LabelSplit
 from stillseek.data.taxonomy import Taxonomy
 from stillseek.data.windows import Window
@@ -88,7 +88,7 @@ def read_video_reloc(
         windows=tuple(windows),
         split=LabelSplit(**{role: tuple(sorted(labels)) for role, labels in roles.items()}),
         num_missing=num_missing,
-        sha256={name: hashlib.sha256(text.encode()).hexdigest() for name, text in texts.items()},
+        sha256={name: text_sha256(text) for name, text in texts.items()},
     )
 
 

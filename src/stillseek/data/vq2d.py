@@ -6,7 +6,6 @@ left out. The crop is cut from the clip into an image file, since a frame of the
 asks nowhere else.
 """
 
-import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ import numpy as np
 from PIL import Image
 
 from stillseek.data.annotations import AnnotatedVideo
+from stillseek.data.file_hashes import text_sha256
 from stillseek.data.sample import Sample, Split
 from stillseek.errors import DatasetError
 from stillseek.media import frames_at
@@ -115,7 +115,7 @@ def read_vq2d(path: Path) -> VisualQueries:
         queries=tuple(queries),
         clips=tuple(clips.values()),
         num_invalid=num_invalid,
-        sha256=hashlib.sha256(text.encode()).hexdigest(),
+        sha256=text_sha256(text),
     )
 
 

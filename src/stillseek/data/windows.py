@@ -64,7 +64,6 @@ class WindowFilter:
     max_coverage: float = 0.78
 
     def __post_init__(self) -> None:
-        """Refuses filters that nothing passes."""
         if not 0 <= self.min_seconds < self.max_seconds < math.inf:
             raise UsageError(
                 "a filter needs 0 <= min_seconds < max_seconds, got "
@@ -139,6 +138,5 @@ def _rounded(activity: Activity) -> Activity:
     end = round(activity.segment.end_seconds, _DIGITS)
     # What is shorter than half a millisecond stays a segment.
     return Activity(
-        segment=Segment(start, max(end, round(start + 10**-_DIGITS, _DIGITS))),
-        label=activity.label,
+        segment=Segment(start, max(end, round(start + 10**-_DIGITS, _DIGITS))), label=activity.label
     )

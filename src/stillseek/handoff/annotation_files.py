@@ -8,11 +8,18 @@ import io
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal, get_args
+from typing import get_args
 from urllib.parse import quote
 
 from stillseek.errors import UsageError
-from stillseek.files import MADE_BY, json_text, names_below, shown_name, spreadsheet_cell
+from stillseek.files import (
+    MADE_BY,
+    AnnotationFormat,
+    json_text,
+    names_below,
+    shown_name,
+    spreadsheet_cell,
+)
 from stillseek.handoff.annotation_markup import cvat_text, elan_text
 from stillseek.handoff.annotation_projects import boris_text, via_text
 from stillseek.handoff.layers import DIGITS, OfVideo, bounds_of, label_of
@@ -21,9 +28,6 @@ from stillseek.localize.arguments import check_choice, check_type, checked_outpu
 from stillseek.media import probe
 from stillseek.outputs import Output
 from stillseek.records import write_text_atomic
-
-AnnotationFormat = Literal["elan", "boris", "label-studio", "cvat", "via", "activitynet", "csv"]
-"""The tools whose files can be written; ``csv`` is the table of `stillseek dataset import`."""
 
 _COLUMNS = ("video", "start", "end", "label", "score")
 _OF_ONE_VIDEO = ("elan", "cvat")

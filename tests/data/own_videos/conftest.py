@@ -8,6 +8,8 @@ import pytest
 from stillseek.data.own_videos import annotation_formats as reading
 from stillseek.data.own_videos.annotated_files import VideoFolder
 from stillseek.data.own_videos.table import Rows
+from stillseek.data.own_videos.targets import Target
+from stillseek.timeline import Segment
 
 SECONDS = {"a.mp4": 7, "day one/b é.mkv": 7, "c.mov": 7, "short.mp4": 3}
 
@@ -41,3 +43,16 @@ def read_annotations(path: Path, **options) -> Rows:
 def found(rows: Rows) -> list[tuple[str, float, float, str]]:
     """Video, start, end and label of every row."""
     return [(row.video, row.start_seconds, row.end_seconds, row.label) for row in rows.rows]
+
+
+def target(video: int, label: str, images: tuple[Path, ...] = (), split=None) -> Target:
+    return Target(
+        name=f"v{video}#{label}",
+        video_id=f"v{video}",
+        duration_seconds=7.0,
+        segment=Segment(1.0, 2.0),
+        window=None,
+        label=label,
+        images=images,
+        split=split,
+    )

@@ -8,7 +8,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stillseek.data.activitynet import read_activitynet
@@ -86,7 +86,6 @@ def read_or_refuse(path: Path, text: str, videos: VideoFolder) -> Rows | str:
 
 
 @given(value=values, suffix=st.sampled_from([".json", ".boris"]))
-@settings(max_examples=100)
 def test_json_of_any_shape(folder: Path, videos: VideoFolder, value: object, suffix: str) -> None:
     path = folder / f"some{suffix}"
 
@@ -114,7 +113,6 @@ def test_projects_that_are_broken_inside(
 
 
 @given(element=elements(), suffix=st.sampled_from([".eaf", ".xml"]))
-@settings(max_examples=100)
 def test_xml_of_any_shape(folder: Path, videos: VideoFolder, element, suffix: str) -> None:
     root = ET.Element("ANNOTATION_DOCUMENT" if suffix == ".eaf" else "annotations")
     root.extend([element, *element])
@@ -135,7 +133,6 @@ def test_xml_of_any_shape(folder: Path, videos: VideoFolder, element, suffix: st
         ]
     ),
 )
-@settings(max_examples=100)
 def test_tables_of_any_cells(folder: Path, videos: VideoFolder, lines, header: str) -> None:
     body = io.StringIO()
     csv.writer(body, delimiter=";" if ";" in header else ",").writerows(lines)

@@ -80,10 +80,7 @@ def test_tags_of_frames_that_follow_each_other_are_an_activity(
 
     read = read_cvat(write(tmp_path, images, meta), videos)
 
-    assert found(read) == [
-        ("match.mp4", 1.0, 4.0, "juggle"),
-        ("match.mp4", 6.0, 8.0, "juggle"),
-    ]
+    assert found(read) == [("match.mp4", 1.0, 4.0, "juggle"), ("match.mp4", 6.0, 8.0, "juggle")]
 
 
 def test_tracks_of_a_project_are_of_the_video_of_their_task(

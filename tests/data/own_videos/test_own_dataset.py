@@ -58,13 +58,9 @@ def test_middle_frames_of_other_videos_ask(videos: Path, write_table) -> None:
     assert (made.num_activities, made.left_out, made.empty_splits) == (3, (), ())
     assert made.skipped == ()
     assert read_manifest(made.manifest.folder) == made.manifest
-
-
-def test_manifest_finds_its_videos(videos: Path, write_table) -> None:
-    manifest = run(write_table(*SAME), videos).manifest
-
+    manifest = made.manifest
     assert manifest.header.videos == "../../videos"
-    found = {manifest.video_path(sample.video_id).resolve() for sample in manifest.samples}
+    found = {manifest.video_path(sample.video_id).resolve() for sample in samples}
     assert found == {videos / "a.mp4", videos / "day one/b é.mkv", videos / "c.mov"}
 
 
@@ -119,8 +115,8 @@ def test_images_in_the_table_ask_for_their_activity_only(videos: Path, write_tab
 
 def test_images_of_labels_ask_for_every_activity_of_theirs(videos: Path, write_table) -> None:
     images = videos.parent / "images"
-    for name in ("wave/1.png", "wave/2.png", "wave/3.png"):
-        write_image(images / name)
+    for number in (1, 2, 3):
+        write_image(images / f"wave/{number}.png")
 
     made = run(write_table(*SAME, "a,4,5,wave"), videos, images=images, simple=2)
 
@@ -168,14 +164,11 @@ def test_images_of_siblings_need_no_video(videos: Path, write_table) -> None:
     assert queries(made) == {"a#1-difficult1": ("hop", None, None, "../../images/hop/1.png")}
 
 
-def test_similar_classes_that_are_others_are_refused(videos: Path, write_table) -> None:
+def test_similar_classes_that_are_others_or_unknown_are_refused(videos: Path, write_table) -> None:
     taxonomy = write_json(videos.parent / "similar.json", {"legs": ["Jump", "hop"]})
 
     with pytest.raises(DatasetError, match=r"no label of .* is a class in"):
         run(write_table(*SAME), videos, taxonomy=taxonomy)
-
-
-def test_difficult_without_similar_classes_is_refused(videos: Path, write_table) -> None:
     with pytest.raises(UsageError, match="so --difficult has no effect; give --taxonomy FILE"):
         run(write_table(*SAME), videos, difficult=1)
 
@@ -202,28 +195,29 @@ def test_training_sees_no_frame_of_held_out_videos(videos: Path, write_table) ->
     asked = {sample.video_id: sample.query_video_id for sample in made.manifest.samples}
     # Others take frames of videos that train only where there is nothing else.
     assert asked == {"a": "day one/b é", "day one/b é": "a", "c": "short", "short": "c"}
-    assert made.split == "as the annotations say"
-    assert made.num_shared_videos == 0
+    assert (made.split, made.num_shared_videos) == ("as the annotations say", 0)
 
 
-def test_activity_that_only_held_out_videos_show_does_not_train(videos: Path, write_table) -> None:
-    lines = ("a,1,3,jump,train", "c,3,6,jump,test", "a,4,5,run,test", "c,1,2,run,test")
-
+@pytest.mark.parametrize(
+    ("lines", "counts", "left_out", "num_shared"),
+    [
+        # An activity that only held-out videos show does not train.
+        (("a,1,3,jump,train", "c,3,6,jump,test", "a,4,5,run,test", "c,1,2,run,test"),
+         {"test": 3}, ("'jump' at 1.0 s in 'a'",), 0),
+        (("a,1,3,jump,test", "c,3,6,jump,test", "a,4,5,run,train"),
+         {"test": 2}, ("'run' at 4.0 s in 'a'",), 0),
+        (("a,1,3,jump,train", "c,3,6,jump,train", "a,4,5,run,test", "short,1,2,run,test"),
+         {"test": 2, "train": 2}, (), 1),
+    ],
+)  # fmt: skip
+def test_splits_of_rows(lines, counts, left_out, num_shared, videos: Path, write_table) -> None:
     made = run(write_table(*lines, more=",split"), videos)
 
-    assert made.manifest.header.counts == {"test": 3}
-    assert made.left_out == ("'jump' at 1.0 s in 'a'",)
-    assert made.empty_splits == ("train",)
-    assert queries(made)["c#2-simple1"] == ("jump", "a", 2.0, None)
-
-
-def test_split_whose_activities_no_picture_shows_is_empty(videos: Path, write_table) -> None:
-    lines = ("a,1,3,jump,test", "c,3,6,jump,test", "a,4,5,run,train")
-
-    made = run(write_table(*lines, more=",split"), videos)
-
-    assert made.left_out == ("'run' at 4.0 s in 'a'",)
-    assert made.empty_splits == ("train",)
+    assert (made.manifest.header.counts, made.left_out) == (counts, left_out)
+    assert made.empty_splits == (() if "train" in counts else ("train",))
+    assert made.num_shared_videos == num_shared
+    if counts == {"test": 3}:
+        assert queries(made)["c#2-simple1"] == ("jump", "a", 2.0, None)
 
 
 @pytest.mark.parametrize("split_by", ["class", "video"])
@@ -248,12 +242,6 @@ def test_no_image_asks_in_training_and_elsewhere(split_by, videos: Path, write_t
     if split_by == "class":
         shown = {s.query_label for s in samples if s.split == "train"}
         assert shown == {s.label for s in samples if s.split == "train"}
-
-
-def test_videos_in_two_splits_are_counted(videos: Path, write_table) -> None:
-    lines = ("a,1,3,jump,train", "c,3,6,jump,train", "a,4,5,run,test", "short,1,2,run,test")
-
-    assert run(write_table(*lines, more=",split"), videos).num_shared_videos == 1
 
 
 def test_broken_rows_are_refused_together_and_skipped_when_asked(videos: Path, write_table) -> None:
@@ -348,6 +336,7 @@ def test_activitynet_layout(official: bool, videos: Path) -> None:
             ],
         },
         "short": {length: 3.0, "annotations": [{"segment": [1, 2], "label": "hop"}]},
+        "t": {length: 9.0, "subset": "testing"},
     }
     names = (("Root", None), ("legs", 0), ("jump", 1), ("hop", 1))
     tree = [{"nodeId": n, "nodeName": x, "parentId": p} for n, (x, p) in enumerate(names)]
@@ -362,26 +351,4 @@ def test_activitynet_layout(official: bool, videos: Path) -> None:
     kinds = Counter(sample.query_kind for sample in made.manifest.samples)
     assert kinds == ({"simple": 2, "difficult": 4} if official else {"simple": 2})
     assert made.cleaning is not None
-    assert made.cleaning.reversed == 1
-
-
-def test_videos_without_annotations_are_counted(videos: Path) -> None:
-    (videos / "a.mp4").rename(videos / "v_a.mp4")
-    jump = [{"segment": [1, 3], "label": "jump"}]
-    database = {
-        "a": {"duration": 7.0, "annotations": jump},
-        "t": {"duration": 9.0, "subset": "testing"},
-        "c": {"duration": 7.0, "annotations": jump},
-        "u": {"duration": 9.0, "subset": "testing", "annotations": []},
-    }
-    path = write_json(videos.parent / "activity_net.json", {"taxonomy": [], "database": database})
-
-    made = run(path, videos)
-
-    assert (made.num_unlabelled, made.num_activities) == (2, 2)
-
-
-def test_an_object_without_any_annotations_has_no_known_layout(videos: Path) -> None:
-    path = write_json(videos.parent / "x.json", {"database": {"a": {"duration": 7.0}}})
-    with pytest.raises(DatasetError, match="has no layout that is known"):
-        run(path, videos)
+    assert (made.cleaning.reversed, made.num_unlabelled) == (1, 1)

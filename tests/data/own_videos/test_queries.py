@@ -8,22 +8,10 @@ from stillseek.data.own_videos.queries import Picture, Pictures
 from stillseek.data.own_videos.targets import Target
 from stillseek.data.sample import Split
 from stillseek.data.taxonomy import taxonomy_of_groups
-from stillseek.timeline import Segment
+
+from .conftest import target
 
 SEEDS = range(7)
-
-
-def target(video: int, label: str, images: tuple[Path, ...] = ()) -> Target:
-    return Target(
-        name=f"v{video}#{label}",
-        video_id=f"v{video}",
-        duration_seconds=7.0,
-        segment=Segment(1.0, 2.0),
-        window=None,
-        label=label,
-        images=images,
-        split=None,
-    )
 
 
 def write_images(folder: Path, **numbers: int) -> dict[str, tuple[Path, ...]]:

@@ -5,21 +5,13 @@ import pytest
 from stillseek.data.own_videos.splits import split_targets
 from stillseek.data.own_videos.targets import Target
 from stillseek.errors import DatasetError, UsageError
-from stillseek.timeline import Segment
+
+from .conftest import target
 
 
 def targets(num_labels: int, num_videos: int, split=None) -> list[Target]:
     return [
-        Target(
-            name=f"v{video}#{label}",
-            video_id=f"v{video}",
-            duration_seconds=7.0,
-            segment=Segment(1.0, 2.0),
-            window=None,
-            label=f"label {label}",
-            images=(),
-            split=split,
-        )
+        target(video, f"label {label}", split=split)
         for video in range(num_videos)
         for label in range(num_labels)
     ]
@@ -27,8 +19,8 @@ def targets(num_labels: int, num_videos: int, split=None) -> list[Target]:
 
 def parts(found: list[Target], splits, key: str) -> dict[str, set[str]]:
     by_key: dict[str, set[str]] = {}
-    for target in found:
-        by_key.setdefault(getattr(target, key), set()).add(splits[target.name])
+    for each in found:
+        by_key.setdefault(getattr(each, key), set()).add(splits[each.name])
     return by_key
 
 

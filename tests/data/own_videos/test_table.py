@@ -194,24 +194,20 @@ def test_broken_table_is_refused(text: str, message: str, tmp_path: Path) -> Non
     assert message in str(caught.value)
 
 
-@pytest.mark.parametrize("text", ["{}", '{"a": 1}', "7", '{"_via_settings": {}}'])
+@pytest.mark.parametrize(
+    "text", ["{}", '{"a": 1}', "7", '{"_via_settings": {}}', '{"database": {"a": {"duration": 7}}}']
+)
 def test_unknown_json_is_refused(text: str, tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="has no layout that is known; expected a list"):
         read_annotations(write(tmp_path, text, "a.json"))
 
 
-def test_cut_json_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match=r"a\.json: not valid JSON"):
-        read_annotations(write(tmp_path, '[{"video": ', "a.json"))
-
-
-def test_other_suffix_and_attribute_without_via_are_refused(tmp_path: Path) -> None:
+def test_files_that_cannot_be_read_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"ends in '.xlsx'; expected annotations in .csv, .tsv"):
         read_annotations(write(tmp_path, HEADER, "a.xlsx"))
     with pytest.raises(UsageError, match="is no file of VIA, ELAN or Label Studio, so --attr"):
         read_annotations(write(tmp_path, HEADER), attribute="Activity")
-
-
-def test_missing_file_is_told(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match=r"a\.json: not valid JSON"):
+        read_annotations(write(tmp_path, '[{"video": ', "a.json"))
     with pytest.raises(DatasetError, match=r"cannot read .*none.csv: No such file"):
         read_annotations(tmp_path / "none.csv")

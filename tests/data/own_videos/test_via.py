@@ -11,32 +11,19 @@ from stillseek.errors import DatasetError
 
 from .conftest import found, read_annotations
 
+SEGMENT = "FILE1_Z2_XY0"
+
+
+def attribute(name: str, anchor: str, kind: int, options: dict[str, str]) -> dict[str, object]:
+    about = {"aname": name, "anchor_id": anchor, "type": kind, "desc": name}
+    return about | {"options": options, "default_option_id": ""}
+
+
 ATTRIBUTES = {
-    "1": {
-        "aname": "Activity",
-        "anchor_id": "FILE1_Z2_XY0",
-        "type": 4,
-        "desc": "Activity",
-        "options": {"1": "Break Egg", "2": "Pour, slowly"},
-        "default_option_id": "",
-    },
-    "2": {
-        "aname": "Object",
-        "anchor_id": "FILE1_Z1_XY1",
-        "type": 1,
-        "desc": "Name of Object",
-        "options": {},
-        "default_option_id": "",
-    },
+    "1": attribute("Activity", SEGMENT, 4, {"1": "Break Egg", "2": "Pour, slowly"}),
+    "2": attribute("Object", "FILE1_Z1_XY1", 1, {}),
 }
-COMMENT = {
-    "aname": "Comment",
-    "anchor_id": "FILE1_Z2_XY0",
-    "type": 1,
-    "desc": "",
-    "options": {"default": "Default"},
-    "default_option_id": "",
-}
+COMMENT = attribute("Comment", SEGMENT, 1, {"default": "Default"})
 METADATA = {
     "1_a": {"vid": "1", "flg": 0, "z": [2, 5.25], "xy": [], "av": {"1": "1"}},
     "1_b": {"vid": "1", "flg": 0, "z": [3.5], "xy": [2, 10, 20, 30, 40], "av": {"2": "egg"}},
@@ -89,13 +76,21 @@ def quoted(value: object) -> str:
     return '"' + text.replace('"', '""') + '"'
 
 
-def sources(files, loc: int) -> list[str]:
-    return [files["fname"] if loc in (1, 4) else files["src"]]
+def write_export(folder: Path, header: list[str], metadata, line) -> Path:
+    """A comment, the header, and a line for each metadata: id, files, and what ``line`` has."""
+    about = "Exported using VGG Image Annotator (http://www.robots.ox.ac.uk/~vgg/software/via)"
+    lines = [f"# {about}", *header]
+    for key, each in metadata.items():
+        file = FILES[each["vid"]]
+        source = file["fname"] if file["loc"] in (1, 4) else file["src"]
+        lines.append(",".join((f'"{key}"', quoted([source]), *line(each))))
+    path = folder / "Default-Project28Oct2024_14h04m03s_export.csv"
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return path
 
 
 def write_via3_csv(folder: Path, metadata=METADATA, attributes=ATTRIBUTES) -> Path:
-    lines = [
-        "# Exported using VGG Image Annotator (http://www.robots.ox.ac.uk/~vgg/software/via)",
+    header = [
         "# Notes:",
         "# - spatial_coordinates of [2,10,20,50,80] denotes a rectangle (shape_id=2) of size 50x80 "
         "placed at (10,20)",
@@ -110,31 +105,24 @@ def write_via3_csv(folder: Path, metadata=METADATA, attributes=ATTRIBUTES) -> Pa
         "# CSV_HEADER = metadata_id,file_list,flags,temporal_coordinates,spatial_coordinates,"
         "metadata",
     ]
-    for key, each in metadata.items():
-        file = FILES[each["vid"]]
-        parts = (sources(file, file["loc"]), each["z"], each["xy"], each["av"])
-        names, z, xy, av = map(quoted, parts)
-        lines.append(f'"{key}",{names},{each["flg"]},{z},{xy},{av}')
-    path = folder / "Default-Project28Oct2024_14h04m03s_export.csv"
-    path.write_text("\n".join(lines), encoding="utf-8")
-    return path
+    return write_export(
+        folder,
+        header,
+        metadata,
+        lambda each: (str(each["flg"]), *map(quoted, (each["z"], each["xy"], each["av"]))),
+    )
 
 
 def write_segments_csv(folder: Path, metadata=METADATA, attributes=ATTRIBUTES) -> Path:
-    lines = [
-        "# Exported using VGG Image Annotator (http://www.robots.ox.ac.uk/~vgg/software/via)",
-        "# CSV_HEADER = metadata_id,file_list,temporal_segment_start,temporal_segment_end,metadata",
-    ]
-    for key, each in metadata.items():
-        file = FILES[each["vid"]]
+    columns = "metadata_id,file_list,temporal_segment_start,temporal_segment_end,metadata"
+
+    def line(each) -> tuple[str, str, str]:
         # JavaScript joins what is undefined as nothing.
         start, end = (*each["z"], "", "")[:2]
-        av = {attributes[name]["aname"]: value for name, value in each["av"].items()}
-        names = quoted(sources(file, file["loc"]))
-        lines.append(f'"{key}",{names},{start},{end},{quoted(av)}')
-    path = folder / "Default-Project28Oct2024_14h05m00s_export.csv"
-    path.write_text("\n".join(lines), encoding="utf-8")
-    return path
+        named = {attributes[name]["aname"]: value for name, value in each["av"].items()}
+        return str(start), str(end), quoted(named)
+
+    return write_export(folder, [f"# CSV_HEADER = {columns}"], metadata, line)
 
 
 SEGMENTS = [

@@ -45,7 +45,8 @@ def read_annotations(path: Path, videos: VideoFolder, *, attribute: str | None =
             text = read_text(path)
             if text.startswith("#"):
                 return read_via_csv(text, path, attribute)
-            rows = _read_table(text, path)
+            header = find_boris_table(text)
+            rows = read_boris_table(text, *header, path) if header else read_csv(text, path)
         case ".json" | ".boris":
             value = parse_json(read_text(path), str(path))
             if is_via_project(value):
@@ -68,12 +69,6 @@ def read_annotations(path: Path, videos: VideoFolder, *, attribute: str | None =
             "it"
         )
     return rows
-
-
-def _read_table(text: str, path: Path) -> Rows:
-    if (header := find_boris_table(text)) is not None:
-        return read_boris_table(text, *header, path)
-    return read_csv(text, path)
 
 
 def _read_json(value: object, path: Path) -> Rows:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, NamedTuple
 
 from stillseek.data.own_videos.annotated_files import file_name
 from stillseek.data.own_videos.table import DELIMITERS, Rows, collect, parse_seconds
@@ -66,14 +66,13 @@ class _Media:
         return {"video": file_name(file), "start": begin, "end": end, "label": label}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Mark:
+class _Mark(NamedTuple):
     """The start or the stop of a state; None where a project leaves open which."""
 
     where: str
     key: tuple[object, ...]
     time: object
-    status: Literal["START", "STOP"] | None
+    status: str | None
     label: object
     media: _Media
 
@@ -109,9 +108,7 @@ def read_boris_project(project: Mapping[str, Any], path: Path) -> Rows:
                     )
                 elif kinds[code].lower().startswith("state"):
                     key = name, subject, code, modifiers
-                    marks.append(
-                        _Mark(where=where, key=key, time=time, status=None, label=code, media=media)
-                    )
+                    marks.append(_Mark(where, key, time, None, code, media))
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise DatasetError(
             f"{path} has not the layout of a BORIS project ({error!r}); save it with BORIS 7 or 8"
@@ -169,16 +166,7 @@ def read_boris_table(text: str, header: int, delimiter: str, path: Path) -> Rows
         elif status in ("START", "STOP"):
             modifiers = [value for column, value in row.items() if column.startswith("Modifier")]
             key = name, row.get("Subject"), label, *modifiers
-            marks.append(
-                _Mark(
-                    where=where,
-                    key=key,
-                    time=row.get("Time"),
-                    status="START" if status == "START" else "STOP",
-                    label=label,
-                    media=media[name],
-                )
-            )
+            marks.append(_Mark(where, key, row.get("Time"), status, label, media[name]))
         elif status != "POINT":
             what = f"the behavior type is {status!r}, expected STATE, START, STOP or POINT"
             entries.append((where, UsageError(what)))

@@ -1,15 +1,21 @@
 """A data set of people's own videos, from their annotations."""
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from stillseek.data.annotations import Cleaning
-from stillseek.data.manifest import Manifest, dataset_output, refuse_other_source, write_manifest
+from stillseek.data.manifest import (
+    Manifest,
+    dataset_output,
+    refuse_other_source,
+    settings_sha256,
+    write_manifest,
+)
 from stillseek.data.own_videos.annotated_files import VideoFolder, images_of_labels, relative_path
 from stillseek.data.own_videos.annotation_formats import read_annotations
-from stillseek.data.own_videos.hashes import input_hashes
 from stillseek.data.own_videos.queries import Picture, Pictures
 from stillseek.data.own_videos.splits import SplitBy, split_targets
 from stillseek.data.own_videos.table import DIGITS, Rows
@@ -52,7 +58,6 @@ class OwnVideosConfig:
     attribute: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuses settings that ask nothing."""
         for name in ("simple", "difficult", "seed"):
             if (number := getattr(self, name)) is not None and number < 0:
                 raise UsageError(f"{name} must be at least 0, got {number}")
@@ -167,7 +172,7 @@ def import_videos(
         [sample for question in questions for sample in _samples(question, out)],
         source=source,
         seed=config.seed,
-        settings=asdict(config) | input_hashes(annotations, taxonomy, found.targets, label_images),
+        settings=asdict(config) | _input_hashes(annotations, taxonomy, found.targets, label_images),
         videos=relative_path(videos, out),
         on_progress=on_progress,
     )
@@ -298,3 +303,36 @@ def _num_shared_videos(questions: Iterable[_Question]) -> int:
     for question in questions:
         splits[question.target.video_id].add(question.split)
     return sum(len(found) > 1 for found in splits.values())
+
+
+def _input_hashes(
+    annotations: Path,
+    taxonomy: Path | None,
+    targets: Sequence[Target],
+    label_images: Mapping[str, Sequence[Path]],
+) -> dict[str, str | None]:
+    """Hashes of everything beside the settings that decides the samples.
+
+    They do not depend on where the files lie. Of the videos, names and lengths count: their
+    frames decide no sample.
+    """
+    of_rows = {image for target in targets for image in target.images}
+    images = {
+        "labels": {
+            label: {file.name: _sha256(file) for file in files}
+            for label, files in label_images.items()
+        },
+        "rows": {relative_path(image, annotations.parent): _sha256(image) for image in of_rows},
+    }
+    return {
+        "annotations_sha256": _sha256(annotations),
+        "taxonomy_sha256": None if taxonomy is None else _sha256(taxonomy),
+        "images_sha256": settings_sha256(images),
+        "video_lengths_sha256": settings_sha256(
+            {target.video_id: target.duration_seconds for target in targets}
+        ),
+    }
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -105,37 +105,32 @@ def find_targets(
     return found
 
 
+@dataclass(slots=True)
 class _Checker:
     """What can be wrong with the rows of one video, beside their text."""
 
-    def __init__(
-        self,
-        duration_seconds: float,
-        images_from: Path,
-        image_error: Callable[[Path], MediaError | None],
-    ) -> None:
-        self._duration_seconds = duration_seconds
-        self._images_from = images_from
-        self._image_error = image_error
-        self._seen: dict[tuple[float, float, str], Row] = {}
-        self._splits: dict[str, Row] = {}
+    duration_seconds: float
+    images_from: Path
+    image_error: Callable[[Path], MediaError | None]
+    seen: dict[tuple[float, float, str], Row] = field(default_factory=dict)
+    splits: dict[str, Row] = field(default_factory=dict)
 
     def check(self, row: Row) -> None:
-        if row.start_seconds >= self._duration_seconds:
+        if row.start_seconds >= self.duration_seconds:
             raise UsageError(
                 f"the activity starts at {row.start_seconds} s, after its video ends at "
-                f"{self._duration_seconds} s"
+                f"{self.duration_seconds} s"
             )
-        first = self._seen.setdefault((row.start_seconds, row.end_seconds, row.label), row)
+        first = self.seen.setdefault((row.start_seconds, row.end_seconds, row.label), row)
         if first is not row:
             raise UsageError(f"the same activity as in {first.where}")
-        other = self._splits.setdefault(row.label, row)
+        other = self.splits.setdefault(row.label, row)
         if other.split != row.split:
             raise UsageError(
                 f"split {row.split!r} contradicts {other.split!r} in {other.where}, of the same "
                 "video and label"
             )
-        if row.image is not None and (error := self._image_error(self._images_from / row.image)):
+        if row.image is not None and (error := self.image_error(self.images_from / row.image)):
             raise error
 
 
