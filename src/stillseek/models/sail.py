@@ -93,16 +93,20 @@ class Sail(BaseHead[SailConfig]):
             global_dim=config.global_dim,
             self_attention=config.region_self_attention,
         )
+        layers = (
+            LocalTransformerLayer(
+                dim=config.clip_dim,
+                region_dim=config.region_dim,
+                num_heads=config.num_heads,
+                projection_dim=config.projection_dim,
+                ffn_dim=config.ffn_dim,
+                dropout=config.dropout,
+                image_attention=config.multi_level_interaction or layer == config.num_layers - 1,
+            )
+            for layer in range(config.num_layers)
+        )
         self.local_transformer = LocalTransformer(
-            dim=config.clip_dim,
-            region_dim=config.region_dim,
-            num_layers=config.num_layers,
-            num_heads=config.num_heads,
-            projection_dim=config.projection_dim,
-            window=config.window if config.local_self_attention else None,
-            ffn_dim=config.ffn_dim,
-            dropout=config.dropout,
-            multi_level=config.multi_level_interaction,
+            layers, window=config.window if config.local_self_attention else None
         )
         self.localizer = OrderSensitiveLocalizer(
             dim=config.clip_dim,
