@@ -1,46 +1,22 @@
 import pytest
 import torch
+from heads import make_head, make_inputs
 
 from stillseek.models import plain
 from stillseek.models.attention_weights import attention_weights
-from stillseek.models.sail import Sail, SailConfig
+from stillseek.models.sail import Sail
 from stillseek.tensors import LocalizerInput
 
 CLIPS, REGIONS = 11, 5
 
 
 def make_sail(**switches) -> Sail:
-    torch.manual_seed(3)
-    config = SailConfig(
-        clip_dim=6,
-        region_dim=8,
-        global_dim=4,
-        num_layers=2,
-        num_heads=2,
-        projection_dim=3,
-        window=2,
-        ffn_dim=7,
-        hidden_dim=5,
-        **switches,
-    )
-    return Sail(config).train()
+    return make_head("sail", num_heads=2, projection_dim=3, **switches)
 
 
 @pytest.fixture
 def inputs() -> LocalizerInput:
-    generator = torch.Generator().manual_seed(5)
-    mask = torch.ones(2, CLIPS, dtype=torch.bool)
-    mask[1, 7:] = False
-    region_mask = torch.ones(2, REGIONS, dtype=torch.bool)
-    region_mask[1, 3:] = False
-    return LocalizerInput(
-        clips=torch.randn(2, CLIPS, 6, generator=generator) * mask[..., None],
-        clip_mask=mask,
-        regions=torch.randn(2, REGIONS, 8, generator=generator),
-        boxes=torch.rand(2, REGIONS, 4, generator=generator) + 0.1,
-        region_mask=region_mask,
-        global_feature=torch.randn(2, 4, generator=generator),
-    )
+    return make_inputs([CLIPS, 7], [REGIONS, 3], dtype=torch.float32)
 
 
 def test_weights_are_those_that_the_model_uses(inputs: LocalizerInput) -> None:

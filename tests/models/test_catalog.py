@@ -1,30 +1,20 @@
 import pytest
 import torch
+from heads import make_exact, make_head, make_inputs
 
 from stillseek.models.catalog import MODELS, model_name
 from stillseek.training.losses import boundary_nll
 
-WIDTHS = {"clip_dim": 13, "region_dim": 17, "global_dim": 7}
-
-
-def make(name: str) -> torch.nn.Module:
-    torch.manual_seed(0)
-    config, model = MODELS[name]
-    widths = WIDTHS | ({"global_dim": 13} if name == "matching" else {})
-    if name == "similarity":
-        widths = dict.fromkeys(widths, 13)
-    return model(config(**widths)).double().eval()
-
 
 @pytest.mark.parametrize("name", MODELS)
 def test_a_model_goes_by_one_name(name):
-    assert model_name(make(name)) == name
+    assert model_name(make_head(name)) == name
 
 
 @pytest.mark.gpu
 @pytest.mark.parametrize("name", ["sail", "flp", "sst", "tal"])
-def test_cuda_answers_like_the_cpu(name, make_inputs):
-    model, inputs = make(name), make_inputs([131, 70], [5, 1])
+def test_cuda_answers_like_the_cpu(name):
+    model, inputs = make_exact(name), make_inputs([131, 70], [5, 1])
 
     expected = model(inputs)
     found = model.cuda()(inputs.to("cuda"))
@@ -36,16 +26,9 @@ def test_cuda_answers_like_the_cpu(name, make_inputs):
 
 @pytest.mark.gpu
 @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
-def test_sail_trains_on_cuda(precision, make_inputs):
-    model = make("sail").float().train().cuda()
-    inputs = make_inputs([131, 70], [5, 1]).to("cuda")
-    inputs = type(inputs)(
-        **{
-            name: value.float() if value.is_floating_point() else value
-            for name in inputs.__slots__
-            for value in [getattr(inputs, name)]
-        }
-    )
+def test_sail_trains_on_cuda(precision):
+    model = make_head("sail").cuda()
+    inputs = make_inputs([131, 70], [5, 1], dtype=torch.float32).to("cuda")
     target = torch.tensor([3, 5], device="cuda")
 
     with torch.autocast("cuda", precision, enabled=precision != torch.float32):

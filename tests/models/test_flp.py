@@ -1,18 +1,13 @@
 from dataclasses import replace
 
 import torch
+from heads import make_exact, make_inputs
 
 from stillseek.models.flp import Flp, FlpConfig
 
 
-def make_flp(**overrides) -> Flp:
-    torch.manual_seed(0)
-    sizes = {"clip_dim": 13, "region_dim": 17, "global_dim": 7, "hidden_dim": 11}
-    return Flp(FlpConfig(**sizes | overrides)).double().eval()
-
-
-def test_a_clip_is_scored_alone(make_inputs):
-    model, inputs = make_flp(), make_inputs([11], [3])
+def test_a_clip_is_scored_alone():
+    model, inputs = make_exact("flp"), make_inputs([11], [3])
     changed = inputs.clips.clone()
     changed[0, 4] += 1.0
 
@@ -22,8 +17,8 @@ def test_a_clip_is_scored_alone(make_inputs):
     assert moved[0].nonzero().flatten().tolist() == [4]
 
 
-def test_logit_by_hand(make_inputs):
-    model, inputs = make_flp(), make_inputs([2], [1])
+def test_logit_by_hand():
+    model, inputs = make_exact("flp"), make_inputs([2], [1])
     first, second, last = (model.mlp[i] for i in (0, 3, 6))
     joined = torch.cat([inputs.clips[0, 1], inputs.global_feature[0]])
 
@@ -35,8 +30,8 @@ def test_logit_by_hand(make_inputs):
     )
 
 
-def test_regions_play_no_part(make_inputs):
-    model, inputs = make_flp(), make_inputs([5], [3])
+def test_regions_play_no_part():
+    model, inputs = make_exact("flp"), make_inputs([5], [3])
     other = replace(inputs, regions=inputs.regions + 1)
     assert torch.equal(model(inputs).clip_logits, model(other).clip_logits)
 

@@ -3,6 +3,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from heads import make_inputs
 
 from stillseek.errors import UsageError
 from stillseek.models.inputs import blind_query, check_inputs
@@ -10,22 +11,22 @@ from stillseek.models.inputs import blind_query, check_inputs
 WIDTHS = SimpleNamespace(clip_dim=13, region_dim=17, global_dim=7)
 
 
-def test_accepts_one_clip_and_one_region(make_inputs):
+def test_accepts_one_clip_and_one_region():
     check_inputs(make_inputs([1], [1]), WIDTHS)
 
 
-def test_accepts_padding(make_inputs):
+def test_accepts_padding():
     check_inputs(make_inputs([3, 5], [2, 1]), WIDTHS)
 
 
 @pytest.mark.parametrize("kind", ["clip", "region", "global"])
-def test_refuses_other_widths(make_inputs, kind):
+def test_refuses_other_widths(kind):
     with pytest.raises(UsageError, match=rf"^{kind} features are \d+ wide but the model expects 3"):
         check_inputs(make_inputs([3], [2]), SimpleNamespace(**(vars(WIDTHS) | {f"{kind}_dim": 3})))
 
 
 @pytest.mark.parametrize("kind", ["clip", "region"])
-def test_refuses_rows_without_a_real_entry(make_inputs, kind):
+def test_refuses_rows_without_a_real_entry(kind):
     inputs = make_inputs([3, 5], [4, 2])
     mask = getattr(inputs, f"{kind}_mask").clone()
     mask[1] = False
@@ -34,7 +35,7 @@ def test_refuses_rows_without_a_real_entry(make_inputs, kind):
         check_inputs(replace(inputs, **{f"{kind}_mask": mask}), WIDTHS)
 
 
-def test_refuses_a_batch_without_regions(make_inputs):
+def test_refuses_a_batch_without_regions():
     inputs = make_inputs([3], [2])
     empty = replace(
         inputs,
@@ -47,7 +48,7 @@ def test_refuses_a_batch_without_regions(make_inputs):
         check_inputs(empty, WIDTHS)
 
 
-def test_refuses_padding_in_front(make_inputs):
+def test_refuses_padding_in_front():
     inputs = make_inputs([3], [2])
     late = torch.tensor([[False, True, True]])
 
@@ -57,7 +58,7 @@ def test_refuses_padding_in_front(make_inputs):
 
 @pytest.mark.parametrize("size", [0.0, -0.1, float("nan")])
 @pytest.mark.parametrize("side", [2, 3])
-def test_refuses_regions_without_area(make_inputs, side, size):
+def test_refuses_regions_without_area(side, size):
     inputs = make_inputs([3, 3], [2, 4])
     boxes = inputs.boxes.clone()
     boxes[1, 3, side] = size
@@ -66,7 +67,7 @@ def test_refuses_regions_without_area(make_inputs, side, size):
         check_inputs(replace(inputs, boxes=boxes), WIDTHS)
 
 
-def test_blind_query_keeps_the_video_and_nothing_of_the_query(make_inputs):
+def test_blind_query_keeps_the_video_and_nothing_of_the_query():
     inputs = make_inputs([3, 5], [2, 4])
 
     blind = blind_query(inputs)

@@ -2,6 +2,7 @@ import math
 
 import pytest
 import torch
+from heads import make_head
 
 from stillseek.models import local_transformer
 from stillseek.models.attention import Sight
@@ -13,8 +14,8 @@ from stillseek.models.local_transformer import (
 )
 
 
-def layer(**overrides) -> LocalTransformerLayer:
-    torch.manual_seed(0)
+def layer(seed: int = 0, **overrides) -> LocalTransformerLayer:
+    torch.manual_seed(seed)
     sizes = {
         "dim": 7,
         "region_dim": 11,
@@ -36,12 +37,17 @@ def run(
     return model(clips, sight, image, torch.ones(regions.shape[:2], dtype=torch.bool))
 
 
-def draw(batch: int, clips: int, regions: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def run_all(model: LocalTransformer, clips: torch.Tensor, regions: torch.Tensor) -> torch.Tensor:
+    image = model.remember(regions, torch.ones(regions.shape[:2], dtype=torch.bool))
+    return model(clips, torch.ones(clips.shape[:2], dtype=torch.bool), image)
+
+
+def draw(batch: int, clips: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Clips, and three regions."""
     torch.manual_seed(1)
     return (
         torch.randn(batch, clips, 7, dtype=torch.float64),
-        torch.randn(batch, regions, 11, dtype=torch.float64),
-        torch.ones(batch, regions, dtype=torch.bool),
+        torch.randn(batch, 3, 11, dtype=torch.float64),
     )
 
 
@@ -74,15 +80,14 @@ def test_fusion_by_hand():
 
 def test_layer_equals_the_printed_equations():
     model = layer()
-    clips, regions, region_mask = draw(2, 6, 3)
+    clips, regions = draw(2, 6)
     sight = Sight.of(torch.ones(2, 6, dtype=torch.bool), 1)
+    everything = torch.ones(2, 1, 3, dtype=torch.bool)
 
     result = run(model, clips, 1, regions)
 
     f1 = model.self_norm(model.self_attention.within(clips, sight) + clips)
-    seen = model.image_attention(
-        f1, *model.image_attention.keys_values(regions), region_mask[:, None]
-    )
+    seen = model.image_attention(f1, *model.image_attention.keys_values(regions), everything)
     f2 = model.image_norm(model.fusion(f1, seen))
     relu = (f2 @ model.expand.weight.mT + model.expand.bias).clamp(min=0)
     f3 = model.ffn_norm(f2 + relu @ model.contract.weight.mT + model.contract.bias)
@@ -91,7 +96,7 @@ def test_layer_equals_the_printed_equations():
 
 def test_layer_without_image_attention_skips_that_sublayer_only():
     model = layer(image_attention=False)
-    clips, regions, _ = draw(2, 6, 3)
+    clips, regions = draw(2, 6)
     sight = Sight.of(torch.ones(2, 6, dtype=torch.bool), 1)
 
     result = run(model, clips, 1, regions)
@@ -106,7 +111,7 @@ def test_layer_without_image_attention_skips_that_sublayer_only():
 @pytest.mark.parametrize("changed", [0, 5, 12])
 def test_clip_outside_the_window_cannot_affect_a_layer(changed):
     model = layer()
-    clips, regions, _ = draw(1, 13, 3)
+    clips, regions = draw(1, 13)
     other = clips.clone()
     other[0, changed] += 1.0
 
@@ -118,7 +123,7 @@ def test_clip_outside_the_window_cannot_affect_a_layer(changed):
 
 def test_dropout_acts_in_training_only():
     model = layer(dropout=0.5)
-    clips, regions, _ = draw(1, 5, 3)
+    clips, regions = draw(1, 5)
 
     first, second = (run(model, clips, 1, regions) for _ in range(2))
     assert not torch.equal(first, second)
@@ -128,27 +133,14 @@ def test_dropout_acts_in_training_only():
 
 
 def transformer(**overrides) -> LocalTransformer:
-    torch.manual_seed(0)
-    sizes = {
-        "dim": 7,
-        "region_dim": 11,
-        "num_layers": 3,
-        "num_heads": 2,
-        "projection_dim": 5,
-        "window": 2,
-        "ffn_dim": 13,
-        "dropout": 0.0,
-        "multi_level": True,
-    }
-    return LocalTransformer(**(sizes | overrides)).double()
+    return LocalTransformer((layer(seed, **overrides) for seed in range(3)), window=2)
 
 
 def test_transformer_encodes_time_once_and_stacks_layers():
     model = transformer()
-    clips, regions, region_mask = draw(2, 6, 3)
-    clip_mask = torch.ones(2, 6, dtype=torch.bool)
+    clips, regions = draw(2, 6)
 
-    result = model(clips, clip_mask, model.remember(regions, region_mask))
+    result = run_all(model, clips, regions)
 
     expected = clips + temporal_encoding(6, 7, like=clips)
     for each in model.layers:
@@ -158,34 +150,29 @@ def test_transformer_encodes_time_once_and_stacks_layers():
 
 def test_three_layers_reach_three_windows():
     model = transformer()
-    clips, regions, region_mask = draw(1, 17, 3)
-    clip_mask = torch.ones(1, 17, dtype=torch.bool)
+    clips, regions = draw(1, 17)
     other = clips.clone()
     other[0, 0] += 1.0
 
-    image = model.remember(regions, region_mask)
-    difference = model(clips, clip_mask, image) - model(other, clip_mask, image)
+    difference = run_all(model, clips, regions) - run_all(model, other, regions)
 
     affected = difference[0].abs().amax(-1) > 0
     assert affected.tolist() == [i <= 6 for i in range(17)]
 
 
 def test_without_multi_level_only_the_last_layer_has_the_image():
-    model = transformer(multi_level=False)
+    model = make_head("sail", multi_level_interaction=False, num_layers=3).local_transformer
 
-    has_image = [getattr(each, "image_attention", None) is not None for each in model.layers]
-
-    assert has_image == [False, False, True]
+    assert [each.image_attention is not None for each in model.layers] == [False, False, True]
 
 
 def test_layers_made_again_give_the_same_gradients(monkeypatch):
     model = transformer(dropout=0.5).train()
-    clips, regions, region_mask = draw(2, 11, 3)  # more than the four windows of one block
-    clip_mask = torch.ones(2, 11, dtype=torch.bool)
+    clips, regions = draw(2, 11)  # more than the four windows of one block
 
     def gradients() -> tuple[torch.Tensor, ...]:
         torch.manual_seed(2)
-        states = model(clips, clip_mask, model.remember(regions, region_mask))
+        states = run_all(model, clips, regions)
         return torch.autograd.grad(states.square().sum(), tuple(model.parameters()))
 
     kept = gradients()

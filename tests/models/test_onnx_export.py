@@ -1,66 +1,31 @@
 import json
 import os
 import sys
-from collections.abc import Callable
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from heads import ABLATIONS, make_exact, make_head, make_inputs
 
 import stillseek
 from stillseek.errors import CheckpointError, InstallationError, UsageError
 from stillseek.models import onnx_export
 from stillseek.models.checkpoint import Checkpoint, load_checkpoint
-from stillseek.models.flp import Flp, FlpConfig
-from stillseek.models.matching import Matching, MatchingConfig
+from stillseek.models.matching import MatchingConfig
 from stillseek.models.onnx_export import onnx_bytes, write_onnx
 from stillseek.models.onnx_session import INPUT_NAMES, open_onnx
-from stillseek.models.sail import Sail, SailConfig
-from stillseek.models.similarity import Similarity, SimilarityConfig
-from stillseek.models.sst import Sst, SstConfig
-from stillseek.models.tal import Tal, TalConfig
 from stillseek.tensors import LocalizerInput
 
-WIDTHS = {"clip_dim": 13, "region_dim": 17, "global_dim": 7}
-SAIL = {
-    **WIDTHS,
-    "num_layers": 2,
-    "num_heads": 3,
-    "projection_dim": 5,
-    "window": 2,
-    "ffn_dim": 19,
-    "hidden_dim": 11,
+HEADS: dict[str, tuple[str, dict[str, Any]]] = {
+    "sail": ("sail", {}),
+    **{ablation: ("sail", change) for ablation, change in ABLATIONS.items()},
+    "flp": ("flp", {}),
+    "matching": ("matching", {"smoothing": 3.0}),
+    "similarity": ("similarity", {"num_layers": 1, "least_steadiness": 0.02}),
+    "matching, as is": ("matching", {"centring": None}),
 }
-ONE_SPACE = {**WIDTHS, "global_dim": 13}
-
-
-def corrected(model: Similarity) -> Similarity:
-    """As after training: corrections start as nothing."""
-    torch.nn.init.normal_(model.correct.weight)
-    return model
-
-
-HEADS: dict[str, Callable[[], Any]] = {
-    "sail": lambda: Sail(SailConfig(**SAIL)),
-    "w/o RS": lambda: Sail(SailConfig(**SAIL, region_self_attention=False)),
-    "w/o ML": lambda: Sail(SailConfig(**SAIL, multi_level_interaction=False)),
-    "w/o LS": lambda: Sail(SailConfig(**SAIL, local_self_attention=False)),
-    "w/o BA": lambda: Sail(SailConfig(**SAIL, bidirectional_aggregation=False)),
-    "flp": lambda: Flp(FlpConfig(**WIDTHS, hidden_dim=11)),
-    "matching": lambda: Matching(MatchingConfig(**ONE_SPACE, smoothing=3.0)),
-    "similarity": lambda: corrected(
-        Similarity(
-            SimilarityConfig(
-                **dict.fromkeys(WIDTHS, 13), num_layers=2, hidden_dim=11, least_steadiness=0.02
-            )
-        )
-    ),
-    "matching, as is": lambda: Matching(MatchingConfig(**ONE_SPACE, smoothing=0.0, centring=None)),
-}
-# The head that is shipped is a similarity.
-QUICK = ("sail", "flp", "matching")
+QUICK = ("sail", "flp", "matching", "similarity")
 # One clip; all of a window's blocks and one clip more; more than what was traced; a whole video.
 # One row, and rows of different lengths.
 SIZES = [
@@ -86,28 +51,15 @@ def checkpoint_of(model: Any, **values: Any) -> Checkpoint:
 )
 def exported(request: pytest.FixtureRequest) -> tuple[Any, Any]:
     """A model, and the same exported in the middle of training: without dropout, and unharmed."""
-    torch.manual_seed(3)
-    model = HEADS[request.param]().train()
-    head = open_onnx(onnx_bytes(checkpoint_of(model)), name="the file").model
+    name, change = HEADS[request.param]
+    model = make_exact(name, **change).float().train()
+    if request.param == "matching":
+        data = request.getfixturevalue("matching_onnx")
+    else:
+        data = onnx_bytes(checkpoint_of(model))
+    head = open_onnx(data, name="the file").model
     assert model.training
     return model.eval(), head
-
-
-@pytest.fixture
-def make_single(make_inputs) -> Callable[..., LocalizerInput]:
-    """A float32 batch with regions and a global feature of the model's widths."""
-
-    def build(num_clips: list[int], num_regions: list[int], config: Any) -> LocalizerInput:
-        inputs = make_inputs(num_clips, num_regions, seed=len(num_clips) + sum(num_clips))
-        random = torch.Generator().manual_seed(1)
-        values = {field.name: getattr(inputs, field.name) for field in fields(inputs)}
-        values["global_feature"] = torch.randn(len(num_clips), config.global_dim, generator=random)
-        values["regions"] = inputs.regions[..., : config.region_dim]
-        return LocalizerInput(
-            **{name: v.float() if v.is_floating_point() else v for name, v in values.items()}
-        )
-
-    return build
 
 
 def assert_same_scores(exported: Any, model: Any, inputs: LocalizerInput) -> None:
@@ -123,31 +75,23 @@ def assert_same_scores(exported: Any, model: Any, inputs: LocalizerInput) -> Non
 
 
 @pytest.mark.parametrize(("num_clips", "num_regions"), SIZES, ids=str)
-def test_scores_equal_those_of_pytorch(exported, num_clips, num_regions, make_single) -> None:
+def test_scores_equal_those_of_pytorch(exported, num_clips, num_regions) -> None:
     model, head = exported
-    inputs = make_single(num_clips, num_regions, model.config)
+    inputs = make_inputs(num_clips, num_regions, config=model.config, dtype=torch.float32)
 
     assert_same_scores(head, model, inputs)
     assert head.decode_methods == model.decode_methods
 
 
-@pytest.mark.parametrize("recipe", ["lite", pytest.param("pocket", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("recipe", ["lite", "pocket"])
 def test_the_shipped_head_gives_the_same_scores(recipe: str) -> None:
     folder = Path(stillseek.__file__).parent / "localize" / "heads" / recipe
     shipped = load_checkpoint(folder, recipe_fingerprint=None)
     head = open_onnx(onnx_bytes(shipped), name="the file").model
     for num_clips, num_regions in ((1, 1), (37, 5), (200, 36)):
-        random = torch.Generator().manual_seed(num_clips)
         config = shipped.model.config
-        inputs = LocalizerInput(
-            clips=torch.randn(1, num_clips, config.clip_dim, generator=random),
-            clip_mask=torch.ones(1, num_clips, dtype=torch.bool),
-            regions=torch.randn(1, num_regions, config.region_dim, generator=random),
-            boxes=0.1 + torch.rand(1, num_regions, 4, generator=random),
-            region_mask=torch.ones(1, num_regions, dtype=torch.bool),
-            global_feature=torch.randn(1, config.global_dim, generator=random),
-        )
-
+        inputs = make_inputs([num_clips], [num_regions], config=config, dtype=torch.float32)
         assert_same_scores(head, shipped.model, inputs)
 
 
@@ -158,7 +102,7 @@ def test_file_says_what_it_is(matching_onnx: bytes) -> None:
 
     properties = session.get_modelmeta().custom_metadata_map
     config = json.loads(properties.pop("stillseek.config"))
-    assert MatchingConfig(**config) == MatchingConfig(**ONE_SPACE)
+    assert MatchingConfig(**config) == make_head("matching", smoothing=3.0).config
     assert len(properties.pop("stillseek.sha256")) == 64
     assert properties == {
         "stillseek.format_version": "1",
@@ -190,21 +134,14 @@ def test_file_passes_the_checker_and_tells_no_paths(matching_onnx: bytes) -> Non
     assert b".py" not in matching_onnx
 
 
-@pytest.mark.parametrize(
-    "model",
-    [
-        Sst(SstConfig(**WIDTHS, hidden_dim=11, num_proposals=5)),
-        Tal(TalConfig(**WIDTHS, hidden_dim=11, anchor_scales=(1, 3))),
-    ],
-    ids=lambda model: type(model).__name__,
-)
-def test_other_models_are_refused(model) -> None:
+@pytest.mark.parametrize("name", ["sst", "tal"])
+def test_other_models_are_refused(name) -> None:
     with pytest.raises(
         UsageError,
-        match=r"a head of model '(sst|tal)' cannot be exported to ONNX; sail, flp, "
-        "similarity and matching can",
+        match=f"a head of model '{name}' cannot be exported to ONNX; sail, flp, similarity and "
+        "matching can",
     ):
-        onnx_bytes(checkpoint_of(model))
+        onnx_bytes(checkpoint_of(make_head(name)))
 
 
 @pytest.mark.parametrize("package", ["onnx", "onnxscript"])
@@ -212,11 +149,11 @@ def test_a_missing_package_says_what_to_install(package: str, monkeypatch) -> No
     monkeypatch.setitem(sys.modules, package, None)
 
     with pytest.raises(InstallationError, match=r"pip install 'stillseek\[onnx\]'"):
-        onnx_bytes(checkpoint_of(HEADS["matching"]()))
+        onnx_bytes(checkpoint_of(make_head("matching")))
 
 
 def test_summaries_must_be_json() -> None:
-    broken = checkpoint_of(HEADS["matching"](), training={"best": float("nan")})
+    broken = checkpoint_of(make_head("matching"), training={"best": float("nan")})
 
     with pytest.raises(CheckpointError, match="must be finite JSON values"):
         onnx_bytes(broken)
@@ -226,7 +163,7 @@ def test_summaries_must_be_json() -> None:
 def ready(monkeypatch, matching_onnx: bytes) -> Checkpoint:
     """A head that is exported at once: writing is under test."""
     monkeypatch.setattr(onnx_export, "onnx_bytes", lambda _: matching_onnx)
-    return checkpoint_of(HEADS["matching"]())
+    return checkpoint_of(make_head("matching"))
 
 
 def test_file_is_written_into_a_new_folder_and_replaced(ready, matching_onnx, tmp_path) -> None:
@@ -269,4 +206,4 @@ def test_whoever_dies_while_writing_leaves_a_whole_file(ready, tmp_path, dying_w
 
 def test_another_suffix_is_refused(tmp_path) -> None:
     with pytest.raises(UsageError, match=r"head\.pb has a name of another format; it must "):
-        write_onnx(tmp_path / "head.pb", checkpoint_of(HEADS["matching"]()))
+        write_onnx(tmp_path / "head.pb", checkpoint_of(make_head("matching")))

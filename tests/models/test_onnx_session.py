@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from heads import make_config, make_inputs
 
 from stillseek.errors import CheckpointError, InstallationError, UsageError
 from stillseek.models.onnx_session import OnnxModel, load_onnx, open_onnx, seal
-from stillseek.tensors import LocalizerInput
 
 
 @pytest.fixture
@@ -24,25 +24,11 @@ def head(matching_onnx: bytes) -> OnnxModel:
     return open_onnx(matching_onnx, name="the file").model
 
 
-def make_input(num_clips: int = 5) -> LocalizerInput:
-    return LocalizerInput(
-        clips=torch.randn(1, num_clips, 13),
-        clip_mask=torch.ones(1, num_clips, dtype=torch.bool),
-        regions=torch.randn(1, 3, 17),
-        boxes=torch.ones(1, 3, 4),
-        region_mask=torch.ones(1, 3, dtype=torch.bool),
-        global_feature=torch.randn(1, 13),
-    )
-
-
 def test_a_file_comes_back_as_a_checkpoint(path: Path) -> None:
     found = load_onnx(path)
 
-    assert (found.model_name, found.recipe_name, found.recipe_fingerprint) == (
-        "matching",
-        "pocket",
-        "f00d",
-    )
+    assert (found.model_name, found.recipe_name) == ("matching", "pocket")
+    assert found.recipe_fingerprint == "f00d"
     assert found.training == {"name": "by hand"}
     assert found.calibration == {"slope": 2.5}
     assert found.model.decode_methods == ("joint",)
@@ -66,7 +52,8 @@ def test_it_gets_as_many_threads_as_pytorch(matching_onnx: bytes) -> None:
 
 
 def test_what_a_model_would_turn_into_nonsense_is_refused(head: OnnxModel) -> None:
-    inputs = make_input()
+    config = make_config("matching")
+    inputs = make_inputs([5], [3], config=config, dtype=torch.float32)
 
     with pytest.raises(UsageError, match="clip features are 11 wide but the model expects 13"):
         head(replace(inputs, clips=torch.randn(1, 5, 11)))

@@ -2,20 +2,14 @@ import math
 
 import pytest
 import torch
+from heads import ABLATIONS, make_inputs, make_sail
 
 from stillseek.models import plain
 from stillseek.models.local_transformer import temporal_encoding
 from stillseek.models.plain import dot_attention, order_visibility, window_visibility
 from stillseek.models.sail import Sail
-from stillseek.tensors import LocalizerInput, LocalizerOutput
+from stillseek.tensors import LocalizerOutput
 
-ABLATIONS = {
-    "full": {},
-    "w/o RS": {"region_self_attention": False},
-    "w/o ML": {"multi_level_interaction": False},
-    "w/o LS": {"local_self_attention": False},
-    "w/o BA": {"bidirectional_aggregation": False},
-}
 # Numbers of clips: one; fewer than a window's blocks; exactly and one more than them; a batch with
 # a long and a short row.
 LENGTHS = [[1], [3, 2], [8, 8], [9], [37, 5]]
@@ -94,11 +88,8 @@ def test_order_looks_one_way_and_at_itself():
     assert backward == [[1, 0, 0, 0], [1, 1, 0, 0], [1, 1, 1, 0]]
 
 
-def single(inputs: LocalizerInput) -> LocalizerInput:
-    values = {name: getattr(inputs, name) for name in inputs.__slots__}
-    return LocalizerInput(
-        **{name: v.float() if v.is_floating_point() else v for name, v in values.items()}
-    )
+def scores(output: LocalizerOutput) -> torch.Tensor:
+    return torch.stack([output.start_logits, output.end_logits])
 
 
 def loss_of(output: LocalizerOutput, clip_mask: torch.Tensor) -> torch.Tensor:
@@ -116,20 +107,16 @@ def run(call, model: Sail, clip_mask: torch.Tensor) -> tuple[LocalizerOutput, di
 
 
 @pytest.mark.parametrize("num_clips", LENGTHS, ids=str)
-@pytest.mark.parametrize("ablation", ABLATIONS)
-def test_sail_equals_the_printed_formulas_in_float64(ablation, num_clips, make_sail, make_inputs):
-    model = make_sail(**ABLATIONS[ablation])
+@pytest.mark.parametrize("ablation", [{}, *ABLATIONS.values()], ids=["full", *ABLATIONS])
+def test_sail_equals_the_printed_formulas_in_float64(ablation, num_clips):
+    model = make_sail(**ablation)
     inputs = make_inputs(num_clips, [5, 1][: len(num_clips)])
 
     fast, fast_gradients = run(lambda: model(inputs), model, inputs.clip_mask)
     printed, gradients = run(lambda: plain.sail(model, inputs), model, inputs.clip_mask)
 
     # Outputs are of size 1; the rest is rounding of sums in another order.
-    for ours, theirs in (
-        (fast.start_logits, printed.start_logits),
-        (fast.end_logits, printed.end_logits),
-    ):
-        torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-12)
+    torch.testing.assert_close(scores(fast), scores(printed), rtol=0, atol=1e-12)
     assert fast_gradients.keys() == gradients.keys()
     largest = max(gradient.norm() for gradient in gradients.values())
     for name, gradient in gradients.items():
@@ -138,28 +125,26 @@ def test_sail_equals_the_printed_formulas_in_float64(ablation, num_clips, make_s
         assert (fast_gradients[name] - gradient).norm() <= allowed, name
 
 
-def test_sail_equals_the_printed_formulas_in_float32(make_sail, make_inputs):
+def test_sail_equals_the_printed_formulas_in_float32():
     model = make_sail().float()
-    inputs = single(make_inputs([37, 5], [5, 1]))
+    inputs = make_inputs([37, 5], [5, 1], dtype=torch.float32)
 
     fast, printed = model(inputs), plain.sail(model, inputs)
 
     # float32 has 1.2e-7; a few hundred sums of it.
-    torch.testing.assert_close(fast.start_logits, printed.start_logits, rtol=1e-4, atol=1e-5)
-    torch.testing.assert_close(fast.end_logits, printed.end_logits, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(scores(fast), scores(printed), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("num_clips", [1, 37])
-def test_one_region_equals_the_printed_formulas(num_clips, make_sail, make_inputs):
+def test_one_region_equals_the_printed_formulas(num_clips):
     model, inputs = make_sail(), make_inputs([num_clips], [1])
 
     fast, printed = model(inputs), plain.sail(model, inputs)
 
-    torch.testing.assert_close(fast.start_logits, printed.start_logits, rtol=0, atol=1e-12)
-    torch.testing.assert_close(fast.end_logits, printed.end_logits, rtol=0, atol=1e-12)
+    torch.testing.assert_close(scores(fast), scores(printed), rtol=0, atol=1e-12)
 
 
-def test_extreme_activations_equal_the_printed_formulas(make_sail, make_inputs):
+def test_extreme_activations_equal_the_printed_formulas():
     model, inputs = make_sail(), make_inputs([37, 5], [5, 1])
     with torch.no_grad():
         for weight in model.localizer.parameters():
@@ -167,19 +152,14 @@ def test_extreme_activations_equal_the_printed_formulas(make_sail, make_inputs):
 
     fast, printed = model(inputs), plain.sail(model, inputs)
 
-    real = inputs.clip_mask
-    largest = printed.start_logits[real].abs().max()
+    largest = printed.start_logits[inputs.clip_mask].abs().max()
     assert largest > 100
-    for ours, theirs in (
-        (fast.start_logits, printed.start_logits),
-        (fast.end_logits, printed.end_logits),
-    ):
-        assert (ours - theirs)[real].abs().max() <= 1e-11 * largest
+    ours, theirs = scores(fast)[:, inputs.clip_mask], scores(printed)[:, inputs.clip_mask]
+    assert (ours - theirs).abs().max() <= 1e-11 * largest
 
 
-def test_autocast_keeps_scores_in_float32_and_near_the_printed_formulas(make_sail, make_inputs):
-    model, inputs = make_sail().float(), make_inputs([200], [5])
-    inputs = single(inputs)
+def test_autocast_keeps_scores_in_float32_and_near_the_printed_formulas():
+    model, inputs = make_sail().float(), make_inputs([200], [5], dtype=torch.float32)
 
     exact = plain.sail(model, inputs).start_logits
     with torch.autocast("cpu", torch.bfloat16):
@@ -211,7 +191,7 @@ def test_the_temporal_encoding_has_the_precision_of_its_input(dtype, dim):
         torch.testing.assert_close(encoding.double(), wide, rtol=0, atol=allowed)
 
 
-def test_region_self_attention_equals_the_printed_formula(make_sail, make_inputs):
+def test_region_self_attention_equals_the_printed_formula():
     module = make_sail().region_encoder.attention
     inputs = make_inputs([1, 1], [5, 3])
     arguments = (inputs.regions, inputs.boxes, inputs.region_mask)

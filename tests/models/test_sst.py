@@ -1,23 +1,16 @@
 from dataclasses import replace
 
 import torch
+from heads import make_exact, make_inputs
 
 from stillseek.models.sst import Sst, SstConfig
 
 
-def make_sst(**overrides) -> Sst:
-    torch.manual_seed(0)
-    sizes = {
-        "clip_dim": 13,
-        "region_dim": 17,
-        "global_dim": 7,
-        "hidden_dim": 11,
-        "num_proposals": 3,
-    }
-    return Sst(SstConfig(**sizes | overrides)).double().eval()
+def make_sst(num_proposals=3, **overrides) -> Sst:
+    return make_exact("sst", num_proposals=num_proposals, **overrides)
 
 
-def test_proposals_by_hand(make_inputs):
+def test_proposals_by_hand():
     (stage,) = make_sst()(make_inputs([2, 4], [1, 1])).stages
 
     inf = -torch.inf
@@ -30,7 +23,7 @@ def test_proposals_by_hand(make_inputs):
     assert segments[1, 1, :2].tolist() == [[1.0, 2.0], [0.0, 2.0]]
 
 
-def test_a_proposal_is_scored_on_the_clips_up_to_its_end(make_inputs):
+def test_a_proposal_is_scored_on_the_clips_up_to_its_end():
     model, inputs = make_sst(), make_inputs([11], [3])
     changed = inputs.clips.clone()
     changed[0, 6] += 1.0
@@ -42,7 +35,7 @@ def test_a_proposal_is_scored_on_the_clips_up_to_its_end(make_inputs):
     assert (before[6:] != after[6:]).all()
 
 
-def test_logits_are_the_equations(make_inputs):
+def test_logits_are_the_equations():
     model, inputs = make_sst(), make_inputs([5], [1])
     states, _ = model.gru(inputs.clips)
     image = model.global_feature.weight @ inputs.global_feature[0]
@@ -55,13 +48,13 @@ def test_logits_are_the_equations(make_inputs):
     torch.testing.assert_close(model(inputs).stages[0].logits[0, -3:], expected)
 
 
-def test_more_proposals_than_clips(make_inputs):
+def test_more_proposals_than_clips():
     (stage,) = make_sst(num_proposals=7)(make_inputs([2], [1])).stages
     assert stage.segments.shape == (1, 14, 2)
     assert int((stage.logits > -torch.inf).sum()) == 3
 
 
-def test_one_layer_without_dropout(make_inputs):
+def test_one_layer_without_dropout():
     output = make_sst(num_layers=1, dropout=0.0)(make_inputs([3], [1]))
     assert output.start_logits.isfinite().all()
 

@@ -2,28 +2,18 @@ from dataclasses import replace
 
 import pytest
 import torch
+from heads import make_exact, make_inputs
 
 from stillseek.models.inputs import blind_query
 from stillseek.models.segments import segment_iou
 from stillseek.models.tal import AnchorTower, Tal, TalConfig
 
 
-def make_tal(**overrides) -> Tal:
-    torch.manual_seed(0)
-    sizes = {
-        "clip_dim": 13,
-        "region_dim": 17,
-        "global_dim": 7,
-        "hidden_dim": 11,
-        "num_heads": 3,
-        "projection_dim": 5,
-        "anchor_scales": (1, 2, 5),
-        "num_proposals": 19,
-    }
-    return Tal(TalConfig(**sizes | overrides)).double().eval()
+def make_tal(num_proposals=19) -> Tal:
+    return make_exact("tal", anchor_scales=(1, 2, 5), num_proposals=num_proposals)
 
 
-def test_anchors_are_centred_on_clips(make_inputs):
+def test_anchors_are_centred_on_clips():
     first, _ = make_tal()(make_inputs([4], [1])).stages
     anchors = first.anchors.unflatten(1, (4, 3))[0]
     assert anchors[2].tolist() == [[2.0, 3.0], [1.5, 3.5], [0.0, 5.0]]
@@ -58,7 +48,7 @@ def test_a_tower_sees_the_anchor_and_half_its_length_on_both_sides(scale, dilati
     assert abs(sum(dilations) - scale) <= 1
 
 
-def test_proposals_do_not_know_the_query(make_inputs):
+def test_proposals_do_not_know_the_query():
     model, inputs = make_tal(), make_inputs([11], [3])
 
     seeing, blind = model(inputs).stages, model(blind_query(inputs)).stages
@@ -68,7 +58,7 @@ def test_proposals_do_not_know_the_query(make_inputs):
     assert not torch.equal(seeing[1].logits, blind[1].logits)
 
 
-def test_regions_and_global_feature_each_matter(make_inputs):
+def test_regions_and_global_feature_each_matter():
     model, inputs = make_tal(), make_inputs([11], [3])
     answer = model(inputs).stages[1]
     for other in (
@@ -80,14 +70,14 @@ def test_regions_and_global_feature_each_matter(make_inputs):
         assert (answer.logits - changed)[real].abs().max() > 1e-3
 
 
-def test_order_of_regions_changes_nothing(make_inputs):
+def test_order_of_regions_changes_nothing():
     model, inputs = make_tal(), make_inputs([11], [5])
     order = torch.tensor([3, 0, 4, 1, 2])
     permuted = replace(inputs, regions=inputs.regions[:, order], boxes=inputs.boxes[:, order])
     torch.testing.assert_close(model(inputs).stages[1].logits, model(permuted).stages[1].logits)
 
 
-def test_proposals_are_the_best_that_overlap_no_better_one(make_inputs):
+def test_proposals_are_the_best_that_overlap_no_better_one():
     model = make_tal()
     first, second = model(make_inputs([11], [3])).stages
 
@@ -104,7 +94,7 @@ def test_proposals_are_the_best_that_overlap_no_better_one(make_inputs):
     torch.testing.assert_close(chosen, torch.stack(expected[:19]))
 
 
-def test_fewer_proposals_than_allowed_and_no_more_than_allowed(make_inputs):
+def test_fewer_proposals_than_allowed_and_no_more_than_allowed():
     inputs = make_inputs([1, 11], [3, 3])
     logits = make_tal().forward(inputs).stages[1].logits
     assert (logits[0] > -torch.inf).tolist() == [True] + [False] * 18
@@ -113,7 +103,7 @@ def test_fewer_proposals_than_allowed_and_no_more_than_allowed(make_inputs):
     assert (logits[1] > -torch.inf).all()
 
 
-def test_stage_two_sends_no_gradient_into_the_anchors(make_inputs):
+def test_stage_two_sends_no_gradient_into_the_anchors():
     model = make_tal()
     second = model(make_inputs([11], [3])).stages[1]
     (second.segments.sum() + second.logits[second.logits > -torch.inf].sum()).backward()

@@ -1,10 +1,8 @@
 import pytest
 import torch
+from heads import make_head
 from torch import nn
 
-from stillseek.models.flp import Flp, FlpConfig
-from stillseek.models.sail import Sail, SailConfig
-from stillseek.models.tal import Tal, TalConfig
 from stillseek.training import progress as progress_module
 from stillseek.training.progress import TrainingProgress, describe_size
 
@@ -66,23 +64,22 @@ def test_quiet_is_quiet_on_a_terminal_too(clock, monkeypatch, capsys):
 
 
 def test_size_is_told_by_the_options_that_a_model_has():
-    widths = {"clip_dim": 13, "region_dim": 17, "global_dim": 11}
-    tal = Tal(TalConfig(**widths, hidden_dim=19, anchor_scales=(3, 5)))
+    tal = make_head("tal", hidden_dim=19)
     number = sum(parameter.numel() for parameter in tal.parameters())
 
     line = describe_size(tal)
 
     assert line.startswith(f"head: {number:,} parameters, ")
     assert line.endswith(
-        "; set by num_heads 4, projection_dim 64, hidden_dim 19 and the widths of the features "
-        "(clip 13, region 17, global 11)"
+        "; set by num_heads 3, projection_dim 5, hidden_dim 19 and the widths of the features "
+        "(clip 13, region 17, global 7)"
     )
-    large = Sail(SailConfig(**widths, ffn_dim=4096, num_heads=1, projection_dim=3, hidden_dim=5))
-    assert " 100% of them in its local transformer; set by num_layers 5, " in describe_size(large)
+    large = make_head("sail", ffn_dim=8192)
+    assert " 100% of them in its local transformer; set by num_layers 2, " in describe_size(large)
 
 
 def test_a_model_may_have_weights_beside_its_parts():
-    model = Flp(FlpConfig(clip_dim=3, region_dim=3, global_dim=3, hidden_dim=2))
+    model = make_head("flp", hidden_dim=2)
     model.scale = nn.Parameter(torch.zeros(1000))
 
     assert "% of them in its own weights; set by hidden_dim 2 and" in describe_size(model)

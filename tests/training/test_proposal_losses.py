@@ -15,9 +15,11 @@ from stillseek.training.proposal_losses import (
 INF = math.inf
 
 
-def output_of(*stages: SegmentScores) -> LocalizerOutput:
+def loss_of(loss, *stages: SegmentScores, num_clips: int, start: int, end: int) -> torch.Tensor:
     nothing = torch.zeros(1, 1)
-    return LocalizerOutput(start_logits=nothing, end_logits=nothing, stages=stages)
+    output = LocalizerOutput(start_logits=nothing, end_logits=nothing, stages=stages)
+    mask = torch.ones(1, num_clips, dtype=torch.bool)
+    return loss(output, mask, torch.tensor([start]), torch.tensor([end]))
 
 
 def test_counts_equal_brute_force():
@@ -61,9 +63,7 @@ def test_weighted_loss_by_hand():
         logits=torch.tensor([[0.0, -INF, math.log(3.0), -math.log(3.0)]], requires_grad=True),
     )
     loss = WeightedProposalLoss(positive_share=torch.tensor([0.2, 0.3]))
-    value = loss(
-        output_of(stage), torch.ones(1, 2, dtype=torch.bool), torch.tensor([1]), torch.tensor([1])
-    )
+    value = loss_of(loss, stage, num_clips=2, start=1, end=1)
     # -log(1 - 1/2), -log 3/4 and -log(1 - 1/4), over 2 steps.
     expected = (0.2 * math.log(2) + 0.8 * math.log(4 / 3) + 0.3 * math.log(4 / 3)) / 2
     assert value.item() == pytest.approx(expected, rel=1e-6)
@@ -107,12 +107,7 @@ def test_two_stages_by_hand():
         [third, 0.0, 0.0],
         [[-0.25, 2.0], [9.0, 9.0], [9.0, 9.0]],
     )
-    loss = two_stage_loss(
-        output_of(first, second),
-        torch.ones(1, 9, dtype=torch.bool),
-        torch.tensor([2]),
-        torch.tensor([5]),
-    )
+    loss = loss_of(two_stage_loss, first, second, num_clips=9, start=2, end=5)
     stage_1 = 0.5 * math.log(2) + 0.5 * (math.log(4) + math.log(4 / 3)) / 2 + 0.5 * 0.5**2
     stage_2 = 0.25 * math.log(4 / 3) + 0.75 * math.log(2) + (2.0 - 0.5)
     assert loss.item() == pytest.approx(stage_1 + stage_2, rel=1e-6)
@@ -121,29 +116,14 @@ def test_two_stages_by_hand():
 def test_the_best_segment_is_right_however_little_it_overlaps():
     # Best tIoU 1/4 in both stages, and nothing wrong: half and a quarter of -log 1/2.
     stage = stage_of([[1.0, 2.0]], [0.0], [[0.5, math.log(4.0)]])
-    loss = two_stage_loss(
-        output_of(stage, stage),
-        torch.ones(1, 4, dtype=torch.bool),
-        torch.tensor([0]),
-        torch.tensor([3]),
-    )
+    loss = loss_of(two_stage_loss, stage, stage, num_clips=4, start=0, end=3)
     assert loss.item() == pytest.approx(0.75 * math.log(2), rel=1e-6)
 
 
 def test_no_overlap_at_all_leaves_wrong_segments_only():
     stage = stage_of([[4.0, 5.0], [5.0, 7.0]], [0.0, -INF], [[9.0, 9.0], [9.0, 9.0]])
-    stage = SegmentScores(
-        segments=stage.segments,
-        logits=stage.logits.requires_grad_(),
-        anchors=stage.anchors,
-        offsets=stage.offsets,
-    )
-    loss = two_stage_loss(
-        output_of(stage, stage),
-        torch.ones(1, 7, dtype=torch.bool),
-        torch.tensor([0]),
-        torch.tensor([1]),
-    )
+    stage.logits.requires_grad_()
+    loss = loss_of(two_stage_loss, stage, stage, num_clips=7, start=0, end=1)
     assert loss.item() == pytest.approx(1.25 * math.log(2), rel=1e-6)
     loss.backward()
     assert stage.logits.grad is not None

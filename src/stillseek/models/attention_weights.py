@@ -8,9 +8,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from stillseek.models.attention import AdditiveAttention
 from stillseek.models.local_transformer import LocalTransformerLayer
-from stillseek.models.plain import masked_softmax, order_visibility
+from stillseek.models.plain import additive_weights, masked_softmax
 from stillseek.models.sail import Sail
 from stillseek.tensors import LocalizerInput
 
@@ -64,17 +63,11 @@ def attention_weights(model: Sail, inputs: LocalizerInput) -> AttentionWeights:
         model.train(was_training)
         for hook in hooks:
             hook.remove()
-
-    def over_clips(attention: AdditiveAttention) -> Tensor:
-        hidden = torch.tanh(
-            attention.anchor(states[0])[:, :, None] + attention.other(states[0])[:, None]
+    after = before = None
+    if model.localizer.bidirectional:
+        after, before = (
+            additive_weights(side, states[0], inputs.clip_mask)
+            for side in (model.localizer.forward_context, model.localizer.backward_context)
         )
-        scores = attention.score(hidden).squeeze(-1)  # (B, i, t)
-        return masked_softmax(scores, order_visibility(inputs.clip_mask, attention.direction))
-
-    both = model.localizer.bidirectional
-    return AttentionWeights(
-        regions=torch.stack(of_layers).mean(dim=0),
-        after=over_clips(model.localizer.forward_context) if both else None,
-        before=over_clips(model.localizer.backward_context) if both else None,
-    )
+    regions = torch.stack(of_layers).mean(dim=0)
+    return AttentionWeights(regions=regions, after=after, before=before)

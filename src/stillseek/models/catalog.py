@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from stillseek.models.base_head import BaseHead
 from stillseek.models.flp import Flp, FlpConfig
 from stillseek.models.matching import Matching, MatchingConfig
 from stillseek.models.sail import Sail, SailConfig
@@ -9,7 +10,7 @@ from stillseek.models.similarity import Similarity, SimilarityConfig
 from stillseek.models.sst import Sst, SstConfig
 from stillseek.models.tal import Tal, TalConfig
 
-LocalizerModel = Sail | Flp | Sst | Tal | Similarity | Matching
+LocalizerModel = BaseHead[Any]
 """From `LocalizerInput` to `LocalizerOutput`, with its ``config`` and its ``decode_methods``."""
 
 MODELS: dict[str, tuple[type[Any], type[LocalizerModel]]] = {

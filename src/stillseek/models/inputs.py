@@ -50,22 +50,15 @@ def check_inputs(inputs: LocalizerInput, config: Any) -> None:
         UsageError: A feature width differs from the model's, a row has no real clip or region,
             real entries do not come first, or a real region has no area.
     """
-    check_clips(inputs.clips, inputs.clip_mask, clip_dim=config.clip_dim)
-    check_query(
-        inputs.regions,
-        inputs.boxes,
-        inputs.region_mask,
-        inputs.global_feature,
-        region_dim=config.region_dim,
-        global_dim=config.global_dim,
-    )
+    check_clips(inputs.clips, inputs.clip_mask, config)
+    check_query(inputs.regions, inputs.boxes, inputs.region_mask, inputs.global_feature, config)
 
 
 def check_clips(
-    clips: Float[Tensor, "batch clip dim"], clip_mask: Bool[Tensor, "batch clip"], *, clip_dim: int
+    clips: Float[Tensor, "batch clip dim"], clip_mask: Bool[Tensor, "batch clip"], config: Any
 ) -> None:
     """The part of `check_inputs` about the video."""
-    _check_width("clip", clips, clip_dim)
+    _check_width("clip", clips, config.clip_dim)
     if not torch.compiler.is_compiling():
         _check_mask(clip_mask, "clip", "clips")
 
@@ -75,13 +68,11 @@ def check_query(
     boxes: Float[Tensor, "batch region 4"],
     region_mask: Bool[Tensor, "batch region"],
     global_feature: Float[Tensor, "batch global"],
-    *,
-    region_dim: int,
-    global_dim: int,
+    config: Any,
 ) -> None:
     """The part of `check_inputs` about the query image."""
-    _check_width("region", regions, region_dim)
-    _check_width("global", global_feature, global_dim)
+    _check_width("region", regions, config.region_dim)
+    _check_width("global", global_feature, config.global_dim)
     if torch.compiler.is_compiling():
         return
     _check_mask(region_mask, "region", "regions")

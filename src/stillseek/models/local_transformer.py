@@ -1,6 +1,7 @@
 """Local transformer encoder: reads the clips with the query image in view (section 4.3)."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
@@ -166,37 +167,13 @@ class LocalTransformer(nn.Module):
     """N-layer local transformer encoder: clips and ``H^r`` in, ``H^v`` out (section 4.3).
 
     The sinusoidal encoding is added to the clip features once, before the first layer.
-    ``window`` is the paper's ``w``; ``None`` is full self-attention (ablation w/o LS). Without
-    ``multi_level`` (ablation w/o ML) only the last layer sees the image.
+    ``window`` is the paper's ``w``; ``None`` is full self-attention (ablation w/o LS).
     """
 
-    def __init__(
-        self,
-        *,
-        dim: int,
-        region_dim: int,
-        num_layers: int,
-        num_heads: int,
-        projection_dim: int,
-        window: int | None,
-        ffn_dim: int,
-        dropout: float,
-        multi_level: bool,
-    ) -> None:
+    def __init__(self, layers: Iterable[LocalTransformerLayer], *, window: int | None) -> None:
         super().__init__()
         self.window = window
-        self.layers = nn.ModuleList(
-            LocalTransformerLayer(
-                dim=dim,
-                region_dim=region_dim,
-                num_heads=num_heads,
-                projection_dim=projection_dim,
-                ffn_dim=ffn_dim,
-                dropout=dropout,
-                image_attention=multi_level or layer == num_layers - 1,
-            )
-            for layer in range(num_layers)
-        )
+        self.layers = nn.ModuleList(layers)
 
     def remember(
         self,

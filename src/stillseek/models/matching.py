@@ -2,17 +2,17 @@
 
 import math
 from dataclasses import dataclass, replace
-from typing import ClassVar, Literal
+from typing import Literal
 
 import torch
 from jaxtyping import Bool, Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from stillseek.errors import UsageError
-from stillseek.models.decoding import DecodeMethod
+from stillseek.models.base_head import BaseHead, HeadConfig
 from stillseek.models.evidence import Evidence, smooth, unit
 from stillseek.models.head_outputs import at_least_float32, clip_scores_output
-from stillseek.models.inputs import check_config, check_inputs
+from stillseek.models.inputs import check_config
 from stillseek.tensors import LocalizerInput, LocalizerOutput
 
 Centring = Literal["video"]
@@ -29,7 +29,7 @@ _UNLIKE = -0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MatchingConfig:
+class MatchingConfig(HeadConfig):
     """Numbers of Matching.
 
     Attributes:
@@ -53,8 +53,6 @@ class MatchingConfig:
     """
 
     clip_dim: int = 512
-    region_dim: int = 4096
-    global_dim: int = 512
     smoothing: float = 0.0
     threshold: float = 0.0
     growth: float = 0.08
@@ -115,7 +113,7 @@ class Comparison:
     likeness: Float[Tensor, "batch clip"] | None
 
 
-class Matching(nn.Module):
+class Matching(BaseHead[MatchingConfig]):
     """Finds the clips that look like the picture, without training.
 
     | ``m = 1/n sum_i v_i / |v_i|`` ("video"; 0 without centring), over clips that are not 0
@@ -132,25 +130,14 @@ class Matching(nn.Module):
     There are no weights but those of `Evidence`, if the head has it.
     """
 
-    decode_methods: ClassVar[tuple[DecodeMethod, ...]] = ("joint",)
-
     def __init__(self, config: MatchingConfig) -> None:
-        super().__init__()
-        self.config = config
+        super().__init__(config)
         self.evidence = None
         if config.background:
             self.evidence = Evidence(dim=config.clip_dim, num_background=config.background)
 
-    def init_weights(self) -> None:
-        """There are no weights to train."""
-
-    def forward(self, inputs: LocalizerInput) -> LocalizerOutput:
-        """Scores every clip as part of the activity in the query image.
-
-        Raises:
-            UsageError: The batch does not fit the model (see ``check_inputs``).
-        """
-        check_inputs(inputs, self.config)
+    def answer(self, inputs: LocalizerInput) -> LocalizerOutput:
+        """Scores every clip as part of the activity in the query image."""
         return self.score(inputs, self.compare(inputs))
 
     def compare(self, inputs: LocalizerInput) -> "Comparison":

@@ -197,15 +197,24 @@ def local_transformer(
     return clips
 
 
+def additive_weights(
+    module: AdditiveAttention,
+    states: Float[Tensor, "batch clip dim"],
+    clip_mask: Bool[Tensor, "batch clip"],
+) -> Float[Tensor, "batch clip clip"]:
+    """``alpha^fw`` or ``alpha^bw`` (section 4.4)."""
+    hidden = torch.tanh(module.anchor(states)[:, :, None] + module.other(states)[:, None])
+    scores = module.score(hidden).squeeze(-1)  # (B, i, t)
+    return masked_softmax(scores, order_visibility(clip_mask, module.direction))
+
+
 def additive_attention(
     module: AdditiveAttention,
     states: Float[Tensor, "batch clip dim"],
     clip_mask: Bool[Tensor, "batch clip"],
 ) -> Float[Tensor, "batch clip dim"]:
     """``h^fw`` or ``h^bw`` (section 4.4)."""
-    hidden = torch.tanh(module.anchor(states)[:, :, None] + module.other(states)[:, None])
-    scores = module.score(hidden).squeeze(-1)  # (B, i, t)
-    return masked_softmax(scores, order_visibility(clip_mask, module.direction)) @ states
+    return additive_weights(module, states, clip_mask) @ states
 
 
 def boundary_scores(

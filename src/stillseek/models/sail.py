@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from stillseek.errors import UsageError
 from stillseek.models.attention import MultiHead
+from stillseek.models.base_head import BaseHead, HeadConfig
 from stillseek.models.decoding import DecodeMethod
 from stillseek.models.inputs import check_clips, check_config, check_query
 from stillseek.models.local_transformer import (
@@ -21,13 +22,10 @@ from stillseek.tensors import LocalizerInput, LocalizerOutput
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SailConfig:
+class SailConfig(HeadConfig):
     """Sizes and ablation switches of SAIL; the defaults are the paper's or our reference.
 
     Attributes:
-        clip_dim: Width ``d_f`` of the clip stream; 500 in section 6.1.
-        region_dim: Width ``d_r`` of the region stream; 4096 in section 6.1.
-        global_dim: Width of the global feature ``f^g``; 512 in section 6.1.
         num_layers: Layers ``N`` (also ``K``) of the local transformer; best at 5 in Figure 4.
         num_heads: Heads ``H``; not printed.
         projection_dim: Width ``d_1 = d_2`` of one head; 256 in section 6.1.
@@ -48,9 +46,6 @@ class SailConfig:
         UsageError: A value is out of range, or a switch has no effect.
     """
 
-    clip_dim: int = 500
-    region_dim: int = 4096
-    global_dim: int = 512
     num_layers: int = 5
     num_heads: int = 4
     projection_dim: int = 256
@@ -73,7 +68,7 @@ class SailConfig:
             )
 
 
-class Sail(nn.Module):
+class Sail(BaseHead[SailConfig]):
     """Self-attention interaction localizer (section 4, Figure 2).
 
     ====================== ========= ==========================================
@@ -92,23 +87,26 @@ class Sail(nn.Module):
     decode_methods: ClassVar[tuple[DecodeMethod, ...]] = ("joint", "independent")
 
     def __init__(self, config: SailConfig) -> None:
-        super().__init__()
-        self.config = config
+        super().__init__(config)
         self.region_encoder = RegionEncoder(
             region_dim=config.region_dim,
             global_dim=config.global_dim,
             self_attention=config.region_self_attention,
         )
+        layers = (
+            LocalTransformerLayer(
+                dim=config.clip_dim,
+                region_dim=config.region_dim,
+                num_heads=config.num_heads,
+                projection_dim=config.projection_dim,
+                ffn_dim=config.ffn_dim,
+                dropout=config.dropout,
+                image_attention=config.multi_level_interaction or layer == config.num_layers - 1,
+            )
+            for layer in range(config.num_layers)
+        )
         self.local_transformer = LocalTransformer(
-            dim=config.clip_dim,
-            region_dim=config.region_dim,
-            num_layers=config.num_layers,
-            num_heads=config.num_heads,
-            projection_dim=config.projection_dim,
-            window=config.window if config.local_self_attention else None,
-            ffn_dim=config.ffn_dim,
-            dropout=config.dropout,
-            multi_level=config.multi_level_interaction,
+            layers, window=config.window if config.local_self_attention else None
         )
         self.localizer = OrderSensitiveLocalizer(
             dim=config.clip_dim,
@@ -137,14 +135,7 @@ class Sail(nn.Module):
         """
         if next(self.parameters()).is_meta:
             return
-        for module in self.modules():
-            if isinstance(module, nn.Linear):
-                nn.init.xavier_uniform_(module.weight)
-                if module.bias is not None:
-                    nn.init.zeros_(module.bias)
-            elif isinstance(module, nn.LayerNorm):
-                nn.init.ones_(module.weight)
-                nn.init.zeros_(module.bias)
+        super().init_weights()
         for module in self.modules():
             if isinstance(module, MultiHead) and module.keeps_width:
                 nn.init.eye_(module.value.weight)
@@ -183,14 +174,7 @@ class Sail(nn.Module):
         Raises:
             UsageError: The query does not fit the model (see ``check_inputs``).
         """
-        check_query(
-            regions,
-            boxes,
-            region_mask,
-            global_feature,
-            region_dim=self.config.region_dim,
-            global_dim=self.config.global_dim,
-        )
+        check_query(regions, boxes, region_mask, global_feature, self.config)
         encoded = self.region_encoder(regions, boxes, region_mask, global_feature)
         return self.local_transformer.remember(encoded, region_mask)
 
@@ -205,6 +189,6 @@ class Sail(nn.Module):
         Raises:
             UsageError: The clips do not fit the model (see ``check_inputs``).
         """
-        check_clips(clips, clip_mask, clip_dim=self.config.clip_dim)
+        check_clips(clips, clip_mask, self.config)
         states = self.local_transformer(clips, clip_mask, image)
         return self.localizer(states, clip_mask)

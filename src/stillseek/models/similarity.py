@@ -1,7 +1,6 @@
 """The similarity head: matching, corrected by what it learned of how moments look (ours)."""
 
 from dataclasses import dataclass, replace
-from typing import ClassVar
 
 import torch
 from jaxtyping import Bool, Float
@@ -9,9 +8,9 @@ from torch import Tensor, nn
 from torch.nn.functional import gelu
 
 from stillseek.errors import UsageError
-from stillseek.models.decoding import DecodeMethod
+from stillseek.models.base_head import BaseHead, HeadConfig
 from stillseek.models.head_outputs import clip_scores_output
-from stillseek.models.inputs import check_config, check_inputs
+from stillseek.models.inputs import check_config
 from stillseek.models.matching import Matching, MatchingConfig
 from stillseek.models.similarity_channels import NUM_CHANNELS, similarity_channels, steadiness
 from stillseek.tensors import LocalizerInput, LocalizerOutput
@@ -22,7 +21,7 @@ _GATE_WIDTH = 0.01
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SimilarityConfig:
+class SimilarityConfig(HeadConfig):
     """Numbers of the similarity head.
 
     Attributes:
@@ -42,7 +41,6 @@ class SimilarityConfig:
 
     clip_dim: int = 512
     region_dim: int = 512
-    global_dim: int = 512
     num_layers: int = 4
     hidden_dim: int = 48
     dropout: float = 0.1
@@ -88,7 +86,7 @@ class SimilarityLayer(nn.Module):
         return states + self.dropout(self.mix(gelu(seen)))
 
 
-class Similarity(nn.Module):
+class Similarity(BaseHead[SimilarityConfig]):
     """Matching, corrected by a network that sees similarities and never features (ours).
 
     ``x_i`` are matching's log odds, and ``h_i`` the states of a small convolutional network over
@@ -107,11 +105,8 @@ class Similarity(nn.Module):
     and, standardised, for every recipe whose clips, regions and pictures share a space.
     """
 
-    decode_methods: ClassVar[tuple[DecodeMethod, ...]] = ("joint",)
-
     def __init__(self, config: SimilarityConfig) -> None:
-        super().__init__()
-        self.config = config
+        super().__init__(config)
         self.matching = Matching(config.matching())
         self.embed = nn.Linear(NUM_CHANNELS, config.hidden_dim)
         self.layers = nn.ModuleList(
@@ -123,23 +118,12 @@ class Similarity(nn.Module):
         self.init_weights()
 
     def init_weights(self) -> None:
-        """Xavier uniform, biases 0; the corrections start as nothing."""
-        if next(self.parameters()).is_meta:
-            return
-        for module in self.modules():
-            if isinstance(module, nn.Linear | nn.Conv1d):
-                nn.init.xavier_uniform_(module.weight)
-                assert module.bias is not None
-                nn.init.zeros_(module.bias)
+        """As `BaseHead`, but for the corrections, which start as nothing."""
+        super().init_weights()
         nn.init.zeros_(self.correct.weight)
 
-    def forward(self, inputs: LocalizerInput) -> LocalizerOutput:
-        """Scores every clip as part of the activity in the query image, and as its boundaries.
-
-        Raises:
-            UsageError: The batch does not fit the model (see ``check_inputs``).
-        """
-        check_inputs(inputs, self.config)
+    def answer(self, inputs: LocalizerInput) -> LocalizerOutput:
+        """Scores every clip as part of the activity in the query image, and as its boundaries."""
         mask = inputs.clip_mask
         seen = self.matching.compare(inputs)
         states = self.embed(similarity_channels(seen))

@@ -1,28 +1,24 @@
 """SST+, single-stream temporal proposals with the image on top: a baseline of section 6.2."""
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from stillseek.errors import UsageError
-from stillseek.models.decoding import DecodeMethod
+from stillseek.models.base_head import BaseHead, HeadConfig
 from stillseek.models.head_outputs import at_least_float32, segment_scores_output
-from stillseek.models.inputs import check_config, check_inputs
+from stillseek.models.inputs import check_config
 from stillseek.models.local_transformer import Fusion
 from stillseek.tensors import LocalizerInput, LocalizerOutput, SegmentScores
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SstConfig:
-    """Sizes of SST+.
+class SstConfig(HeadConfig):
+    """Sizes of SST+, which does not look at regions.
 
     Attributes:
-        clip_dim: Width of the clip features.
-        region_dim: Width of the region features; SST+ does not look at regions.
-        global_dim: Width of the global feature ``f^g``.
         hidden_dim: Width of the GRU and of the fusion.
         num_layers: Layers of the GRU; 2 in SST.
         num_proposals: Proposals ``K`` that end at every step, of 1 to ``K`` steps; the default is
@@ -33,9 +29,6 @@ class SstConfig:
         UsageError: A value is out of range, or dropout has no effect.
     """
 
-    clip_dim: int = 500
-    region_dim: int = 4096
-    global_dim: int = 512
     hidden_dim: int = 512
     num_layers: int = 2
     num_proposals: int = 200
@@ -51,7 +44,7 @@ class SstConfig:
             )
 
 
-class Sst(nn.Module):
+class Sst(BaseHead[SstConfig]):
     """SST+: Buch et al., CVPR 2017, with a fusion layer on top of the GRU (section 6.2).
 
     | ``h_t = GRU(v_1, .., v_t)``
@@ -71,11 +64,8 @@ class Sst(nn.Module):
     =================== ========================
     """
 
-    decode_methods: ClassVar[tuple[DecodeMethod, ...]] = ("joint",)
-
     def __init__(self, config: SstConfig) -> None:
-        super().__init__()
-        self.config = config
+        super().__init__(config)
         self.gru = nn.GRU(
             config.clip_dim,
             config.hidden_dim,
@@ -106,13 +96,8 @@ class Sst(nn.Module):
             else:
                 nn.init.zeros_(parameter)
 
-    def forward(self, inputs: LocalizerInput) -> LocalizerOutput:
-        """Scores every proposal; one stage, in the order of end step, then length.
-
-        Raises:
-            UsageError: The batch does not fit the model (see ``check_inputs``).
-        """
-        check_inputs(inputs, self.config)
+    def answer(self, inputs: LocalizerInput) -> LocalizerOutput:
+        """Scores every proposal; one stage, in the order of end step, then length."""
         # Padding comes after the real clips, and a GRU never looks ahead.
         states, _ = self.gru(inputs.clips)
         image = self.global_feature(inputs.global_feature)[:, None].expand_as(states)

@@ -1,7 +1,6 @@
 """TAL+, proposals that look at the image's regions: a baseline of section 6.2."""
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from jaxtyping import Bool, Float
@@ -10,9 +9,9 @@ from torch.nn.functional import max_pool1d
 
 from stillseek.errors import UsageError
 from stillseek.models.attention import MultiHead
-from stillseek.models.decoding import DecodeMethod
+from stillseek.models.base_head import BaseHead, HeadConfig
 from stillseek.models.head_outputs import at_least_float32, segment_scores_output
-from stillseek.models.inputs import LARGEST_SIZE, check_config, check_inputs
+from stillseek.models.inputs import LARGEST_SIZE, check_config
 from stillseek.models.local_transformer import Fusion
 from stillseek.models.segments import pooling_weights, regress
 from stillseek.tensors import LocalizerInput, LocalizerOutput, SegmentScores
@@ -23,13 +22,10 @@ _POOLED_LENGTH = 7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TalConfig:
+class TalConfig(HeadConfig):
     """Sizes of TAL+.
 
     Attributes:
-        clip_dim: Width of the clip features.
-        region_dim: Width of the region features.
-        global_dim: Width of the global feature ``f^g``.
         hidden_dim: Width of everything between.
         num_heads: Heads of the attention over regions.
         projection_dim: Width of one head.
@@ -43,9 +39,6 @@ class TalConfig:
         UsageError: A value is out of range, or the scales are not increasing.
     """
 
-    clip_dim: int = 500
-    region_dim: int = 4096
-    global_dim: int = 512
     hidden_dim: int = 256
     num_heads: int = 4
     projection_dim: int = 64
@@ -164,7 +157,7 @@ class ProposalScorer(nn.Module):
         return self.score(hidden).squeeze(-1), self.regression(hidden)
 
 
-class Tal(nn.Module):
+class Tal(BaseHead[TalConfig]):
     """TAL+: TAL-Net of Chao et al., CVPR 2018, with attention over the image (section 6.2).
 
     Stage 1 knows nothing of the query: ``v'_i = ReLU(W_p v_i + b_p)`` goes through one
@@ -181,11 +174,8 @@ class Tal(nn.Module):
     ============ ==============
     """
 
-    decode_methods: ClassVar[tuple[DecodeMethod, ...]] = ("joint",)
-
     def __init__(self, config: TalConfig) -> None:
-        super().__init__()
-        self.config = config
+        super().__init__(config)
         self.project = nn.Linear(config.clip_dim, config.hidden_dim)
         self.towers = nn.ModuleList(
             AnchorTower(dim=config.hidden_dim, scale=scale) for scale in config.anchor_scales
@@ -210,13 +200,8 @@ class Tal(nn.Module):
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
 
-    def forward(self, inputs: LocalizerInput) -> LocalizerOutput:
-        """Proposes segments without the query image, then scores them with it: two stages.
-
-        Raises:
-            UsageError: The batch does not fit the model (see ``check_inputs``).
-        """
-        check_inputs(inputs, self.config)
+    def answer(self, inputs: LocalizerInput) -> LocalizerOutput:
+        """Proposes segments without the query image, then scores them with it: two stages."""
         mask = inputs.clip_mask
         clips = torch.relu(self.project(inputs.clips)) * mask[..., None]
         first = self._score_anchors(clips, mask)

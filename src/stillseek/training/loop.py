@@ -85,12 +85,8 @@ def train(
     if config.augmentation.rotation:
         widths = model.config
         check_one_space(widths.clip_dim, widths.region_dim, widths.global_dim)
-    loss = loss_for(
-        model,
-        StepTargets(train_data),
-        joint=config.joint_loss,
-        softness=config.boundary_softness,
-    )
+    targets = StepTargets(train_data)
+    loss = loss_for(model, targets, joint=config.joint_loss, softness=config.boundary_softness)
     run = _Run(model, loss, train_data, val_data, config, out_dir, quiet=quiet)
     try:
         run.start(resume=resume)

@@ -20,12 +20,7 @@ from stillseek.tensors import LocalizerOutput
 from stillseek.training.proposal_losses import WeightedProposalLoss, two_stage_loss
 
 Loss = Callable[
-    [
-        LocalizerOutput,
-        Bool[Tensor, "batch clip"],
-        Int[Tensor, " batch"],
-        Int[Tensor, " batch"],
-    ],
+    [LocalizerOutput, Bool[Tensor, "batch clip"], Int[Tensor, " batch"], Int[Tensor, " batch"]],
     Float[Tensor, ""],
 ]
 """From output, clip mask, start step and end step (the last inside) to the mean of the batch."""
@@ -60,9 +55,10 @@ def loss_for(
             f"Similarity too, and {type(model).__name__} has one of its own; leave them out"
         )
     match model:
-        case Sail():
-            loss = joint_pair_loss if joint else _boundary_loss
-            return partial(loss, softness=softness)
+        case Sail() if joint:
+            return partial(joint_pair_loss, softness=softness)
+        case Sail():  # padding scores -inf already
+            return lambda output, _, start, end: boundary_nll(output, start, end, softness=softness)
         case Flp():
             return clip_bce
         case Sst():
@@ -171,16 +167,3 @@ def clip_bce(
     inside = (clips >= start_step[:, None]) & (clips <= end_step[:, None])
     terms = binary_cross_entropy_with_logits(logits, inside.to(logits.dtype), reduction="none")
     return ((terms * clip_mask).sum(dim=1) / clip_mask.sum(dim=1)).mean()
-
-
-def _boundary_loss(
-    output: LocalizerOutput,
-    clip_mask: Bool[Tensor, "batch clip"],
-    start_step: Int[Tensor, " batch"],
-    end_step: Int[Tensor, " batch"],
-    *,
-    softness: float,
-) -> Float[Tensor, ""]:
-    # Padding scores -inf already.
-    del clip_mask
-    return boundary_nll(output, start_step, end_step, softness=softness)

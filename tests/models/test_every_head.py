@@ -1,72 +1,36 @@
-"""What holds for every baseline."""
+"""What holds for every head."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
+from heads import ABLATIONS, make_exact, make_head, make_inputs, row_of
 
 from stillseek.errors import UsageError
-from stillseek.models.flp import Flp, FlpConfig
-from stillseek.models.matching import Matching, MatchingConfig
-from stillseek.models.sst import Sst, SstConfig
-from stillseek.models.tal import Tal, TalConfig
+from stillseek.models.catalog import MODELS, model_name
+from stillseek.models.flp import FlpConfig
+from stillseek.models.inputs import blind_query
+from stillseek.models.matching import MatchingConfig
+from stillseek.models.sst import SstConfig
+from stillseek.models.tal import TalConfig
 from stillseek.tensors import LocalizerInput, LocalizerOutput
+from stillseek.training.losses import loss_for
 
-WIDTHS = {"clip_dim": 13, "region_dim": 17, "global_dim": 7}
-SMALL = {
-    "flp": (Flp, FlpConfig(**WIDTHS, hidden_dim=11)),
-    "sst": (Sst, SstConfig(**WIDTHS, hidden_dim=11, num_proposals=5)),
-    "tal": (
-        Tal,
-        TalConfig(
-            **WIDTHS,
-            hidden_dim=11,
-            num_heads=3,
-            projection_dim=5,
-            anchor_scales=(1, 2, 5, 19),
-            num_proposals=23,
-        ),
-    ),
-    "matching": (Matching, MatchingConfig(**WIDTHS | {"global_dim": 13})),
+HEADS: dict[str, tuple[str, dict[str, Any]]] = {
+    **{name: (name, {}) for name in MODELS},
+    **{ablation: ("sail", change) for ablation, change in ABLATIONS.items()},
 }
-LEARNED = ("flp", "sst", "tal")
 
 
-@pytest.fixture
-def make_model():
-    def build(name: str) -> torch.nn.Module:
-        torch.manual_seed(0)
-        kind, config = SMALL[name]
-        return kind(config).double().eval()
-
-    return build
+@pytest.fixture(params=HEADS)
+def head(request: pytest.FixtureRequest) -> Any:
+    name, change = HEADS[request.param]
+    return make_exact(name, **change)
 
 
-@pytest.fixture
-def make_batch(make_inputs):
-    """A batch that fits the named model: matching has one space for clips and pictures."""
-
-    def build(name: str, num_clips: list[int], num_regions: list[int], seed=0) -> LocalizerInput:
-        inputs = make_inputs(num_clips, num_regions, seed)
-        if name != "matching":
-            return inputs
-        random = torch.Generator().manual_seed(seed)
-        image = torch.randn(len(num_clips), 13, generator=random, dtype=torch.float64)
-        return replace(inputs, global_feature=image)
-
-    return build
-
-
-def row_of(inputs: LocalizerInput, row: int) -> LocalizerInput:
-    clips, regions = int(inputs.clip_mask[row].sum()), int(inputs.region_mask[row].sum())
-    return LocalizerInput(
-        clips=inputs.clips[row : row + 1, :clips],
-        clip_mask=inputs.clip_mask[row : row + 1, :clips],
-        regions=inputs.regions[row : row + 1, :regions],
-        boxes=inputs.boxes[row : row + 1, :regions],
-        region_mask=inputs.region_mask[row : row + 1, :regions],
-        global_feature=inputs.global_feature[row : row + 1],
-    )
+def batch_for(head: Any, num_clips: list[int], num_regions: list[int], seed=0) -> LocalizerInput:
+    return make_inputs(num_clips, num_regions, seed, config=head.config)
 
 
 def assert_row_equals(output: LocalizerOutput, row: int, alone: LocalizerOutput) -> None:
@@ -97,9 +61,8 @@ def assert_row_equals(output: LocalizerOutput, row: int, alone: LocalizerOutput)
         assert (tensor[row, count:] == nothing).all()
 
 
-@pytest.mark.parametrize("name", SMALL)
-def test_one_clip_and_one_region(name, make_model, make_batch):
-    output = make_model(name)(make_batch(name, [1], [1]))
+def test_one_clip_and_one_region(head):
+    output = head(batch_for(head, [1], [1]))
 
     assert output.start_logits.shape == output.end_logits.shape == (1, 1)
     assert output.start_logits.isfinite().all()
@@ -110,19 +73,17 @@ def test_one_clip_and_one_region(name, make_model, make_batch):
         assert output.stages[-1].segments[0, best].tolist() == [0.0, 1.0]
 
 
-@pytest.mark.parametrize("name", SMALL)
-def test_batch_equals_one_by_one(name, make_model, make_batch):
-    model, inputs = make_model(name), make_batch(name, [5, 11, 1, 29], [3, 1, 7, 2])
+def test_batch_equals_one_by_one(head):
+    inputs = batch_for(head, [5, 11, 1, 29], [3, 1, 7, 2])
 
-    output = model(inputs)
+    output = head(inputs)
 
     for row in range(4):
-        assert_row_equals(output, row, model(row_of(inputs, row)))
+        assert_row_equals(output, row, head(row_of(inputs, row)))
 
 
-@pytest.mark.parametrize("name", SMALL)
-def test_what_padding_holds_changes_nothing(name, make_model, make_batch):
-    model, inputs = make_model(name), make_batch(name, [5, 11], [3, 7])
+def test_what_padding_holds_changes_nothing(head):
+    inputs = batch_for(head, [5, 11], [3, 7])
     garbage = replace(
         inputs,
         clips=inputs.clips.masked_fill(~inputs.clip_mask[..., None], 9.0),
@@ -130,7 +91,7 @@ def test_what_padding_holds_changes_nothing(name, make_model, make_batch):
         boxes=inputs.boxes.masked_fill(~inputs.region_mask[..., None], -9.0),
     )
 
-    clean, dirty = model(inputs), model(garbage)
+    clean, dirty = head(inputs), head(garbage)
 
     torch.testing.assert_close(clean.start_logits, dirty.start_logits)
     torch.testing.assert_close(clean.end_logits, dirty.end_logits)
@@ -139,13 +100,10 @@ def test_what_padding_holds_changes_nothing(name, make_model, make_batch):
         torch.testing.assert_close(stage.segments, other.segments)
 
 
-@pytest.mark.parametrize("name", SMALL)
-def test_segments_lie_inside_the_real_clips_and_boundary_scores_allow_an_answer(
-    name, make_model, make_batch
-):
-    inputs = make_batch(name, [5, 11, 1], [3, 1, 7])
+def test_segments_lie_inside_the_real_clips_and_boundary_scores_allow_an_answer(head):
+    inputs = batch_for(head, [5, 11, 1], [3, 1, 7])
 
-    output = make_model(name)(inputs)
+    output = head(inputs)
 
     num_clips = inputs.clip_mask.sum(dim=1)
     for stage in output.stages:
@@ -159,35 +117,47 @@ def test_segments_lie_inside_the_real_clips_and_boundary_scores_allow_an_answer(
     assert not pairs.isnan().any()
 
 
-@pytest.mark.parametrize("name", SMALL)
-def test_the_query_matters(name, make_model, make_batch):
-    model, first = make_model(name), make_batch(name, [7], [3])
-    second = replace(make_batch(name, [7], [5], seed=1), clips=first.clips)
+def test_query_matters_unless_blinded(head):
+    first = batch_for(head, [7], [3])
+    second = replace(batch_for(head, [7], [5], seed=1), clips=first.clips)
 
     def answer(inputs: LocalizerInput) -> torch.Tensor:
-        output = model(inputs)
+        output = head(inputs)
         return output.stages[-1].logits if output.stages else output.start_logits
 
     before, after = answer(first), answer(second)
     finite = before > -torch.inf
     assert (before - after)[finite].abs().max() > 1e-3
+    assert torch.equal(answer(blind_query(first)), answer(blind_query(second)))
 
 
-@pytest.mark.parametrize("name", SMALL)
-def test_a_batch_of_other_features_is_refused(name, make_model, make_batch):
-    inputs = make_batch(name, [3], [2])
-    with pytest.raises(UsageError, match="region features are 16 wide but the model expects 17"):
-        make_model(name)(replace(inputs, regions=inputs.regions[..., 1:]))
+def test_a_batch_of_other_features_is_refused(head):
+    inputs = batch_for(head, [3], [2])
+    with pytest.raises(UsageError, match=r"region features are 1\d wide but the model expects 1"):
+        head(replace(inputs, regions=inputs.regions[..., 1:]))
 
 
-@pytest.mark.parametrize("name", SMALL)
-def test_boundaries_are_chosen_jointly_only(name):
-    assert SMALL[name][0].decode_methods == ("joint",)
+def test_only_sail_chooses_boundaries_apart(head):
+    apart = ("joint", "independent") if model_name(head) == "sail" else ("joint",)
+    assert head.decode_methods == apart
 
 
-@pytest.mark.parametrize("name", LEARNED)
-def test_one_place_initialises_every_weight(name, make_model):
-    model = make_model(name)
+@pytest.mark.parametrize("head", HEADS.keys() - {"matching"}, indirect=True)
+def test_every_weight_gets_a_finite_gradient_in_a_padded_batch(head):
+    inputs = batch_for(head, [11, 5, 7, 11], [3, 7, 1, 2])
+    start, end = torch.tensor([[0, 10], [0, 4], [2, 3], [4, 4]]).T  # one for each tower of TAL+
+
+    loss_for(head, [(0, 4, 5), (2, 3, 7)])(head(inputs), inputs.clip_mask, start, end).backward()
+
+    for name, parameter in head.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.isfinite().all(), name
+        assert parameter.grad.abs().max() > 0, name
+
+
+@pytest.mark.parametrize("name", ["flp", "sst", "tal"])
+def test_one_place_initialises_every_weight(name):
+    model = make_head(name)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.fill_(123.0)
@@ -202,9 +172,9 @@ def test_one_place_initialises_every_weight(name, make_model):
             assert parameter.std() > 0.005, label
 
 
-def test_without_training_there_are_no_weights(make_model):
-    assert not list(make_model("matching").parameters())
-    assert not make_model("matching").state_dict()
+def test_without_training_there_are_no_weights():
+    assert not list(make_head("matching").parameters())
+    assert not make_head("matching").state_dict()
 
 
 @pytest.mark.parametrize(
