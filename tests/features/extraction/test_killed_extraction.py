@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 
 from stillseek.features import FeatureStore
-from stillseek.features.recipes.pocket_encoder import PocketConfig, PocketEncoder
 from stillseek.features.store.verify_and_prune import verify
 from stillseek.media import VideoWriter
 
@@ -73,12 +72,11 @@ print(*(outcome.status for outcome in report.outcomes))
 
 
 @pytest.fixture
-def make_folder(tmp_path: Path) -> Callable[[int], Path]:
+def make_folder(tmp_path: Path, pocket_encoder) -> Callable[[int], Path]:
     """Writes an encoder and a number of short videos, no two of the same bytes."""
 
     def make(num_videos: int) -> Path:
-        encoder = PocketEncoder(PocketConfig(widths=(3, 5, 7, 11, 13), embedding_dim=17))
-        encoder.save(tmp_path / "encoder.safetensors")
+        pocket_encoder.save(tmp_path / "encoder.safetensors")
         for number in range(num_videos):
             path = tmp_path / f"{number:02}.mp4"
             with VideoWriter(path, frame_rate=Fraction(10), preset="ultrafast") as writer:
@@ -102,11 +100,8 @@ def start(folder: Path, recipe: str, order: int) -> subprocess.Popen[str]:
 def kill_two_writers(folder: Path, recipe: str, chance: random.Random) -> None:
     """Starts two writers at both ends of the list, and kills them at a random moment."""
     writers = [start(folder, recipe, order) for order in (1, -1)]
+    assert [writer.stdout.readline() for writer in writers] == ["ready\n"] * 2
     for writer in writers:
-        assert writer.stdout is not None
-        assert writer.stdout.readline() == "ready\n"
-    for writer in writers:
-        assert writer.stdin is not None
         writer.stdin.write("go\n")
         writer.stdin.flush()
     # However slow the machine is, some rounds end before the first entry and some after others.

@@ -63,11 +63,7 @@ class RemoteFiles(StoreFiles):
             return self._system.cat_file(f"{self._path}/{name}", start=start or None, end=stop)
 
     def write(self, name: str, content: bytes) -> None:
-        """Makes or replaces a file.
-
-        Raises:
-            FeatureError: It cannot be written.
-        """
+        """Makes or replaces a file."""
         path = f"{self._path}/{name}"
         with self._reaching(name):
             try:
@@ -78,11 +74,7 @@ class RemoteFiles(StoreFiles):
                 self._system.pipe_file(path, content)
 
     def remove(self, name: str) -> None:
-        """Removes a file; one that another process has removed is fine.
-
-        Raises:
-            FeatureError: It cannot be removed.
-        """
+        """Removes a file; one that another process has removed is fine."""
         with self._reaching(name):
             try:
                 self._system.rm_file(f"{self._path}/{name}")
