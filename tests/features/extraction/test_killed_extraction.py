@@ -29,35 +29,18 @@ recipe.batch_units = 8
 
 # Imports no torch, and so starts soon.
 COLOURS = """
-from stillseek.features import Recipe, UnitStream, VideoFeatures
-from stillseek.media import probe, sample
-from stillseek.timeline import ClipGrid
+from stillseek.features.recipes.frame_recipe import FrameRecipe
 
 
-class ColourRecipe(Recipe):
-    name, fingerprint, batch_units = "colours", "a" * 64, 8
+class Colours:
+    dim, side_pixels, batch_frames, settings, weights = 3, 8, 8, {}, {}
 
-    def open_video(self, path):
-        frames = sample(path, interval_seconds=0.5, size=(8, 8))
-        return UnitStream(
-            duration_seconds=probe(path).duration_seconds,
-            interval_seconds=0.5,
-            units=(frame.pixels for frame in frames),
-        )
-
-    def encode_units(self, units):
-        return units.mean((1, 2), dtype="float32")
-
-    def assemble(self, units, stream):
-        seconds = stream.duration_seconds
-        grid = ClipGrid(stride_seconds=0.5, length_seconds=0.5, duration_seconds=seconds)
-        return VideoFeatures(clips=units, grid=grid, fingerprint=self.fingerprint)
-
-    def encode_pixels(self, image):
-        raise NotImplementedError
+    def embed(self, frames):
+        return frames.mean((1, 2), dtype="float32")
 
 
-recipe = ColourRecipe()
+recipe = FrameRecipe("colours", Colours())
+assert "torch" not in sys.modules
 """
 
 RUN = """

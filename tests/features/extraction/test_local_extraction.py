@@ -220,10 +220,10 @@ def test_disk_that_goes_away_fails_the_video(store: FeatureStore, stub, write_fi
     assert outcome.error == f"cannot read {path} (Input/output error); try again"
 
 
-def test_store_that_cannot_be_written_stops_it(tmp_path: Path, stub, write_files):
-    (tmp_path / "store").write_text("a file, not a folder")
+def test_store_that_cannot_be_written_stops_it(store: FeatureStore, stub, write_files):
+    store.root.write_text("a file, not a folder")
     with pytest.raises(FeatureError, match="cannot write"):
-        extract(write_files({"a.mp4": b"alpha"}), stub, FeatureStore(tmp_path / "store"))
+        extract(write_files({"a.mp4": b"alpha"}), stub, store)
 
 
 def test_no_worker_is_refused(store: FeatureStore, stub):

@@ -143,7 +143,7 @@ def test_second_run_encodes_only_what_is_missing_and_strict_stops(
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("ray")
-def test_worker_that_cannot_be_made_is_told_of_in_a_line(store: FeatureStore, write_files):
+def test_worker_that_cannot_be_made_is_told_of_in_a_line(store: FeatureStore, path: Path):
     class Unloadable:
         def __call__(self) -> Recipe:
             raise AssertionError
@@ -152,7 +152,12 @@ def test_worker_that_cannot_be_made_is_told_of_in_a_line(store: FeatureStore, wr
             return __import__, ("no_such_module",)
 
     with pytest.raises(FeatureError, match=r"Ray gave up \(.*no_such_module.*\); what is done is"):
-        extract_with_ray(write_files({"a.mp4": b"a"}), Unloadable(), store, fingerprint="a" * 64)
+        extract_with_ray([path], Unloadable(), store, fingerprint="a" * 64)
+
+
+@pytest.fixture
+def path(write_files) -> Path:
+    return write_files({"a.mp4": b"alpha"})[0]
 
 
 def work(load, store: FeatureStore, path: Path, *, strict=False, attempt=1, fingerprint="a" * 64):
@@ -164,8 +169,7 @@ def work(load, store: FeatureStore, path: Path, *, strict=False, attempt=1, fing
     return answer
 
 
-def test_video_that_takes_down_every_worker_is_given_up(store: FeatureStore, stub, write_files):
-    (path,) = write_files({"a.mp4": b"alpha"})
+def test_video_that_takes_down_every_worker_is_given_up(store: FeatureStore, stub, path: Path):
     assert work(lambda: stub, store, path, attempt=4).outcome.status == "encoded"
     answer = work(lambda: stub, store, path, attempt=5)
     assert (answer.outcome.status, answer.stop) == ("failed", None)
@@ -179,8 +183,7 @@ def test_attempts_are_counted_by_video():
     assert [attempts.begin(index) for index in (3, 5, 3, 3, 5)] == [1, 1, 2, 3, 2]
 
 
-def test_other_recipe_on_a_worker_stops(store: FeatureStore, stub, write_files):
-    (path,) = write_files({"a.mp4": b"alpha"})
+def test_other_recipe_on_a_worker_stops(store: FeatureStore, stub, path: Path):
     answer = work(lambda: stub, store, path, fingerprint="b" * 64)
     assert isinstance(answer.stop, FeatureError)
     assert f"fingerprint {'a' * 16} on a worker and {'b' * 16} where" in str(answer.stop)
@@ -188,19 +191,17 @@ def test_other_recipe_on_a_worker_stops(store: FeatureStore, stub, write_files):
 
 
 def test_recipe_that_does_not_load_and_store_that_cannot_be_written_stop(
-    tmp_path: Path, stub, write_files
+    store: FeatureStore, stub, path: Path
 ):
-    (path,) = write_files({"a.mp4": b"alpha"})
-    answer = work(partial(load_recipe, "nope"), FeatureStore(tmp_path / "store"), path)
+    answer = work(partial(load_recipe, "nope"), store, path)
     assert isinstance(answer.stop, UsageError)
-    (tmp_path / "store").write_text("a file, not a folder")
-    answer = work(lambda: stub, FeatureStore(tmp_path / "store"), path)
+    store.root.write_text("a file, not a folder")
+    answer = work(lambda: stub, store, path)
     assert isinstance(answer.stop, FeatureError)
     assert answer.outcome is None
 
 
-def test_warnings_of_a_worker_arrive_once(store: FeatureStore, stub, write_files):
-    (path,) = write_files({"a.mp4": b"alpha"})
+def test_warnings_of_a_worker_arrive_once(store: FeatureStore, stub, path: Path):
     encode = stub.encode_units
 
     def warn(units: np.ndarray) -> np.ndarray:
@@ -219,12 +220,10 @@ def test_nothing_to_do_starts_no_ray(store: FeatureStore, load, monkeypatch: pyt
         extract_with_ray([], load, store, fingerprint="a" * 64, workers=0)
 
 
-def test_missing_ray_says_what_to_install(
-    store: FeatureStore, load, write_files, monkeypatch: pytest.MonkeyPatch
-):
+def test_missing_ray_says_what_to_install(store: FeatureStore, load, path: Path, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(InstallationError, match=r"pip install 'stillseek\[ray\]'"):
-        extract_with_ray(write_files({"a.mp4": b"a"}), load, store, fingerprint="a" * 64)
+        extract_with_ray([path], load, store, fingerprint="a" * 64)
 
 
 @pytest.mark.parametrize(
@@ -244,7 +243,7 @@ def test_missing_ray_says_what_to_install(
     ids=["cluster", "local"],
 )
 def test_ray_that_cannot_be_had_says_so(
-    store: FeatureStore, load, write_files, monkeypatch, address, failure, message
+    store: FeatureStore, load, path: Path, monkeypatch, address, failure, message
 ):
     if address:
         monkeypatch.setenv("RAY_ADDRESS", address)
@@ -252,5 +251,5 @@ def test_ray_that_cannot_be_had_says_so(
     monkeypatch.setattr("ray.is_initialized", lambda: False)
     monkeypatch.setattr("ray.init", init)
     with pytest.raises(UsageError, match=message):
-        extract_with_ray(write_files({"a.mp4": b"a"}), load, store, fingerprint="a" * 64)
+        extract_with_ray([path], load, store, fingerprint="a" * 64)
     assert init.call_args.kwargs["address"] == (address or "local")

@@ -125,11 +125,9 @@ class LocalFiles(StoreFiles):
 
     def size(self, name: str) -> int:
         """Bytes of a file; 0 where another process has removed it."""
-        try:
-            with self._reading(name):
-                return self.place(name).stat().st_size
-        except FileNotFoundError:
-            return 0
+        with suppress(FileNotFoundError), self._reading(name):
+            return self.place(name).stat().st_size
+        return 0
 
     def top(self) -> list[str]:
         """Names of the files and folders right below the root, none where there is no root."""
