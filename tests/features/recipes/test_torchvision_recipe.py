@@ -170,9 +170,8 @@ def test_networks_from_video_to_a_trained_step(
     assert np.isfinite(features.clips).all()
     assert not np.allclose(features.clips[0], features.clips[1], rtol=1e-3)
     assert features.grid.stride_seconds == pytest.approx(16 / 15)
-    assert features.grid.span(0).end_seconds == pytest.approx(
-        sampling.num_frames / sampling.frame_rate
-    )
+    length_seconds = sampling.num_frames / sampling.frame_rate
+    assert features.grid.length_seconds == pytest.approx(length_seconds)
     assert not any(isinstance(module, nn.BatchNorm3d) for module in encoder.modules())
     before, after = losses_of_a_step(recipe, video)
     assert after < before
