@@ -9,6 +9,7 @@ import torch
 
 from stillseek.errors import MediaError
 from stillseek.features import FeatureStore, VideoKey, content_hash, extract
+from stillseek.features.recipes.pocket_encoder import PocketConfig, PocketEncoder
 from stillseek.features.recipes.recipe import QueryFeatures, Recipe, UnitStream, VideoFeatures
 from stillseek.models.sail import Sail, SailConfig
 from stillseek.tensors import LocalizerInput
@@ -79,6 +80,22 @@ def stub() -> StubRecipe:
 
 
 @pytest.fixture
+def store(tmp_path: Path) -> FeatureStore:
+    return FeatureStore(tmp_path / "store")
+
+
+@pytest.fixture
+def pocket_encoder() -> PocketEncoder:
+    torch.manual_seed(0)
+    return PocketEncoder(PocketConfig(widths=(3, 5, 7, 11, 13), embedding_dim=17))
+
+
+@pytest.fixture
+def picture() -> np.ndarray:
+    return np.random.default_rng(0).integers(256, size=(67, 101, 3), dtype=np.uint8)
+
+
+@pytest.fixture
 def write_files(tmp_path: Path) -> Callable[[Mapping[str, bytes]], list[Path]]:
     """Writes files that the stub recipe takes for videos."""
 
@@ -91,16 +108,14 @@ def write_files(tmp_path: Path) -> Callable[[Mapping[str, bytes]], list[Path]]:
 
 
 @pytest.fixture
-def losses_of_a_step(tmp_path: Path) -> Callable[[Recipe, Path], tuple[float, float]]:
+def losses_of_a_step(store: FeatureStore, picture: np.ndarray) -> Callable[..., list[float]]:
     """Loss of a small SAIL before and after a step on what a recipe puts into a store."""
 
-    def step(recipe: Recipe, path: Path) -> tuple[float, float]:
-        store = FeatureStore(tmp_path / "store")
+    def step(recipe: Recipe, path: Path) -> list[float]:
         assert extract([path], recipe, store).with_status("encoded")
         key = VideoKey(content=content_hash(path), fingerprint=recipe.fingerprint)
         video = store.get(key)
-        image = np.random.default_rng(0).integers(256, size=(67, 101, 3), dtype=np.uint8)
-        query = recipe.encode_image(image)
+        query = recipe.encode_image(picture)
         inputs = LocalizerInput(
             clips=torch.from_numpy(video.clips)[None],
             clip_mask=torch.ones(1, len(video.clips), dtype=torch.bool),
@@ -121,6 +136,6 @@ def losses_of_a_step(tmp_path: Path) -> Callable[[Recipe, Path], tuple[float, fl
             loss.backward()
             optimizer.step()
             losses.append(loss.item())
-        return losses[0], losses[1]
+        return losses
 
     return step

@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 
 from stillseek.features import FeatureStore
-from stillseek.features.recipes.pocket_encoder import PocketConfig, PocketEncoder
 from stillseek.features.store.verify_and_prune import verify
 from stillseek.media import VideoWriter
 
@@ -30,35 +29,18 @@ recipe.batch_units = 8
 
 # Imports no torch, and so starts soon.
 COLOURS = """
-from stillseek.features import Recipe, UnitStream, VideoFeatures
-from stillseek.media import probe, sample
-from stillseek.timeline import ClipGrid
+from stillseek.features.recipes.frame_recipe import FrameRecipe
 
 
-class ColourRecipe(Recipe):
-    name, fingerprint, batch_units = "colours", "a" * 64, 8
+class Colours:
+    dim, side_pixels, batch_frames, settings, weights = 3, 8, 8, {}, {}
 
-    def open_video(self, path):
-        frames = sample(path, interval_seconds=0.5, size=(8, 8))
-        return UnitStream(
-            duration_seconds=probe(path).duration_seconds,
-            interval_seconds=0.5,
-            units=(frame.pixels for frame in frames),
-        )
-
-    def encode_units(self, units):
-        return units.mean((1, 2), dtype="float32")
-
-    def assemble(self, units, stream):
-        seconds = stream.duration_seconds
-        grid = ClipGrid(stride_seconds=0.5, length_seconds=0.5, duration_seconds=seconds)
-        return VideoFeatures(clips=units, grid=grid, fingerprint=self.fingerprint)
-
-    def encode_pixels(self, image):
-        raise NotImplementedError
+    def embed(self, frames):
+        return frames.mean((1, 2), dtype="float32")
 
 
-recipe = ColourRecipe()
+recipe = FrameRecipe("colours", Colours())
+assert "torch" not in sys.modules
 """
 
 RUN = """
@@ -73,12 +55,11 @@ print(*(outcome.status for outcome in report.outcomes))
 
 
 @pytest.fixture
-def make_folder(tmp_path: Path) -> Callable[[int], Path]:
+def make_folder(tmp_path: Path, pocket_encoder) -> Callable[[int], Path]:
     """Writes an encoder and a number of short videos, no two of the same bytes."""
 
     def make(num_videos: int) -> Path:
-        encoder = PocketEncoder(PocketConfig(widths=(3, 5, 7, 11, 13), embedding_dim=17))
-        encoder.save(tmp_path / "encoder.safetensors")
+        pocket_encoder.save(tmp_path / "encoder.safetensors")
         for number in range(num_videos):
             path = tmp_path / f"{number:02}.mp4"
             with VideoWriter(path, frame_rate=Fraction(10), preset="ultrafast") as writer:
@@ -102,11 +83,8 @@ def start(folder: Path, recipe: str, order: int) -> subprocess.Popen[str]:
 def kill_two_writers(folder: Path, recipe: str, chance: random.Random) -> None:
     """Starts two writers at both ends of the list, and kills them at a random moment."""
     writers = [start(folder, recipe, order) for order in (1, -1)]
+    assert [writer.stdout.readline() for writer in writers] == ["ready\n"] * 2
     for writer in writers:
-        assert writer.stdout is not None
-        assert writer.stdout.readline() == "ready\n"
-    for writer in writers:
-        assert writer.stdin is not None
         writer.stdin.write("go\n")
         writer.stdin.flush()
     # However slow the machine is, some rounds end before the first entry and some after others.

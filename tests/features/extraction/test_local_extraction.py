@@ -3,29 +3,15 @@ import threading
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+from unittest.mock import Mock
 
 import av
 import numpy as np
 import pytest
-import torch
 
 from stillseek.errors import FeatureError, MediaError, UnusableFeaturesError, UsageError
-from stillseek.features import FeatureStore, VideoKey, content_hash, extract, shard_of
+from stillseek.features import FeatureStore, UnitStream, VideoKey, content_hash, extract, shard_of
 from stillseek.features.extraction import decode_ahead
-from stillseek.features.recipes.pocket import PocketRecipe, PocketSampling
-from stillseek.features.recipes.pocket_encoder import PocketConfig, PocketEncoder
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> FeatureStore:
-    return FeatureStore(tmp_path / "store")
-
-
-@pytest.fixture
-def recipe() -> PocketRecipe:
-    torch.manual_seed(0)
-    encoder = PocketEncoder(PocketConfig(widths=(3, 5, 7, 11, 13), embedding_dim=17))
-    return PocketRecipe(encoder=encoder, sampling=PocketSampling(side_pixels=32))
 
 
 def statuses(report) -> list[str]:
@@ -52,10 +38,8 @@ def test_bad_videos_are_reported_and_the_rest_is_done(store: FeatureStore, stub,
     assert report.encoded_seconds == 6.0
     assert report.times_real_time is not None
     assert [outcome.path for outcome in report.with_status("failed")] == [paths[1], paths[3]]
-    assert [outcome.content for outcome in report.outcomes] == [
-        *map(content_hash, paths[:3]),
-        "",
-    ]
+    contents = [outcome.content for outcome in report.outcomes]
+    assert contents == [*map(content_hash, paths[:3]), ""]
 
 
 def test_second_run_encodes_only_what_is_missing(store: FeatureStore, stub, write_files):
@@ -95,7 +79,7 @@ def test_strict_stops_at_the_first_bad_video_and_keeps_what_is_done(
 
 
 @pytest.fixture
-def fail_on_b(stub, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], str]:
+def fail_on_b(stub) -> Callable[[str], str]:
     """Spoils the features of files that begin with "b", and says how it is told."""
 
     def spoil(how: str) -> str:
@@ -110,9 +94,9 @@ def fail_on_b(stub, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], str]:
             raise UsageError("a grid needs clips")
 
         if how == "assemble":
-            monkeypatch.setattr(stub, "assemble", refuse)
+            stub.assemble = refuse
             return r"b\.mp4 has no features: a grid needs clips"
-        monkeypatch.setattr(stub, "encode_units", encode_to_nothing)
+        stub.encode_units = encode_to_nothing
         return r"features of b\.mp4 are not finite in half precision"
 
     return spoil
@@ -120,7 +104,7 @@ def fail_on_b(stub, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], str]:
 
 @pytest.mark.parametrize("how", ["nan", "1e6", "assemble"])
 def test_video_of_unusable_features_fails_alone(
-    store: FeatureStore, stub, write_files, fail_on_b: Callable[[str], str], how: str
+    store: FeatureStore, stub, write_files, fail_on_b, how: str
 ):
     message = fail_on_b(how)
     paths = write_files({"x.mp4": b"xi", "b.mp4": b"beta", "y.mp4": b"yes", "copy.mp4": b"beta"})
@@ -132,7 +116,7 @@ def test_video_of_unusable_features_fails_alone(
 
 @pytest.mark.parametrize("how", ["nan", "assemble"])
 def test_strict_stops_at_unusable_features_and_keeps_what_is_done(
-    store: FeatureStore, stub, write_files, fail_on_b: Callable[[str], str], how: str
+    store: FeatureStore, stub, write_files, fail_on_b, how: str
 ):
     message = fail_on_b(how)
     stub.batch_units = 9
@@ -144,15 +128,11 @@ def test_strict_stops_at_unusable_features_and_keeps_what_is_done(
     assert present == [False, True, False, False]
 
 
-def test_units_of_several_videos_share_a_batch(
-    store: FeatureStore, stub, write_files, monkeypatch: pytest.MonkeyPatch
-):
+def test_units_of_several_videos_share_a_batch(store: FeatureStore, stub, write_files):
     paths = write_files({"a.mp4": b"alpha", "b.mp4": b"beta", "c.mp4": b"gamma"})
     sizes = []
     encode = stub.encode_units
-    monkeypatch.setattr(
-        stub, "encode_units", lambda units: sizes.append(len(units)) or encode(units)
-    )
+    stub.encode_units = lambda units: sizes.append(len(units)) or encode(units)
     stub.batch_units = 4
     extract(paths, stub, store)
     assert sizes == [4, 4, 1]
@@ -161,37 +141,26 @@ def test_units_of_several_videos_share_a_batch(
         np.testing.assert_array_equal(clips, np.full((3, 5), np.float16(ord(first) + 0.1)))
 
 
-def test_decoding_stays_a_few_batches_ahead(
-    store: FeatureStore, stub, write_files, monkeypatch: pytest.MonkeyPatch
-):
+def test_decoding_stays_a_few_batches_ahead(store: FeatureStore, stub, write_files):
     (path,) = write_files({"a.mp4": b"alpha"})
-    decoded, excess = [0], []
-    open_video, encode = stub.open_video, stub.encode_units
+    decoded, excess = [], []
+    assemble, encode = stub.assemble, stub.encode_units
 
-    def count(units):
-        for unit in units:
-            decoded[0] += 1
-            yield unit
-
-    def open_counting(path):
-        stream = open_video(path)
-        long = (np.zeros((1, 1, 3), np.uint8) for _ in range(50))
-        object.__setattr__(stream, "units", count(long))
-        return stream
+    def decode():
+        for number in range(50):
+            decoded.append(number)
+            yield np.zeros((1, 1, 3), np.uint8)
 
     def encode_counting(units):
-        excess.append(decoded[0] - 2 * len(excess))
+        excess.append(len(decoded) - 2 * len(excess))
         return encode(units)
 
-    def assemble(units, stream):
-        assert len(units) == 50
-        return assemble_three(units[:3], stream)
-
-    assemble_three = stub.assemble
-    monkeypatch.setattr(stub, "open_video", open_counting)
-    monkeypatch.setattr(stub, "encode_units", encode_counting)
-    monkeypatch.setattr(stub, "assemble", assemble)
+    stream = UnitStream(duration_seconds=3.0, interval_seconds=1.0, units=decode())
+    stub.open_video = lambda path: stream
+    stub.encode_units = encode_counting
+    stub.assemble = lambda units, stream: assemble(units[:3], stream)
     assert statuses(extract([path], stub, store, workers=1)) == ["encoded"]
+    assert (len(decoded), len(excess)) == (50, 25)
     # the batch itself, four units in the queue, and one in the hands of the thread
     assert max(excess) <= 2 + 4 + 1
 
@@ -228,12 +197,8 @@ def test_interruption_keeps_what_is_done_and_ends_the_threads(
     # On a machine with much else to do a thread may need longer to notice.
     monkeypatch.setattr(decode_ahead, "_JOIN_SECONDS", 600.0)
     paths = write_files({f"{n}.mp4": bytes([n]) * 3 for n in range(1, 12)})
-
-    def interrupt(outcome) -> None:
-        raise KeyboardInterrupt
-
     with pytest.raises(KeyboardInterrupt):
-        extract(paths, stub, store, workers=2, on_outcome=interrupt)
+        extract(paths, stub, store, workers=2, on_outcome=Mock(side_effect=KeyboardInterrupt))
     assert not [t for t in threading.enumerate() if t.name.startswith("decode-")]
     done = [path for path in paths if store.find(key_of(path, stub)) is not None]
     assert done
@@ -242,33 +207,23 @@ def test_interruption_keeps_what_is_done_and_ends_the_threads(
     assert len(report.with_status("encoded")) == len(paths) - len(done)
 
 
-def test_unexpected_failure_of_a_thread_is_raised(
-    store: FeatureStore, stub, write_files, monkeypatch: pytest.MonkeyPatch
-):
-    def broken(path):
-        raise ZeroDivisionError("a bug")
-
-    monkeypatch.setattr(stub, "open_video", broken)
+def test_unexpected_failure_of_a_thread_is_raised(store: FeatureStore, stub, write_files):
+    stub.open_video = Mock(side_effect=ZeroDivisionError("a bug"))
     with pytest.raises(ZeroDivisionError, match="a bug"):
         extract(write_files({"a.mp4": b"alpha"}), stub, store)
 
 
-def test_disk_that_goes_away_fails_the_video(
-    store: FeatureStore, stub, write_files, monkeypatch: pytest.MonkeyPatch
-):
-    def gone(path):
-        raise OSError(5, "Input/output error")
-
-    monkeypatch.setattr(stub, "open_video", gone)
+def test_disk_that_goes_away_fails_the_video(store: FeatureStore, stub, write_files):
+    stub.open_video = Mock(side_effect=OSError(5, "Input/output error"))
     (path,) = write_files({"a.mp4": b"alpha"})
     (outcome,) = extract([path], stub, store).outcomes
     assert outcome.error == f"cannot read {path} (Input/output error); try again"
 
 
-def test_store_that_cannot_be_written_stops_it(tmp_path: Path, stub, write_files):
-    (tmp_path / "store").write_text("a file, not a folder")
+def test_store_that_cannot_be_written_stops_it(store: FeatureStore, stub, write_files):
+    store.root.write_text("a file, not a folder")
     with pytest.raises(FeatureError, match="cannot write"):
-        extract(write_files({"a.mp4": b"alpha"}), stub, FeatureStore(tmp_path / "store"))
+        extract(write_files({"a.mp4": b"alpha"}), stub, store)
 
 
 def test_no_worker_is_refused(store: FeatureStore, stub):
@@ -290,26 +245,22 @@ def test_shard_that_does_not_exist_is_refused(number: int):
         shard_of([], number, 3)
 
 
-def test_many_real_videos_equal_one_by_one(
-    store: FeatureStore, recipe: PocketRecipe, make_video: Callable[..., Path]
-):
-    recipe.batch_units = 5
+def test_many_real_videos_equal_one_by_one(store: FeatureStore, small_recipe, make_video):
+    small_recipe.batch_units = 5
     paths = [
         make_video(seconds=seconds, name=f"{seconds}.mp4", seed=place)
         for place, seconds in enumerate((0.1, 2.5, 3.7, 1.3, 4.9))
     ]
-    assert statuses(extract(paths, recipe, store, workers=3)) == ["encoded"] * 5
+    assert statuses(extract(paths, small_recipe, store, workers=3)) == ["encoded"] * 5
     for path in paths:
-        alone, stored = recipe.encode_video(path), store.get(key_of(path, recipe))
+        alone, stored = small_recipe.encode_video(path), store.get(key_of(path, small_recipe))
         assert stored.grid == alone.grid
         # half a unit of the last place in half precision (2^-11 of a value), and float rounding
         # of convolutions over another batch
         np.testing.assert_allclose(stored.clips, alone.clips, rtol=2**-10, atol=1e-4)
 
 
-def test_bad_files_among_good_ones(
-    store: FeatureStore, recipe: PocketRecipe, make_video: Callable[..., Path], tmp_path: Path
-):
+def test_bad_files_among_good_ones(store: FeatureStore, small_recipe, make_video, tmp_path: Path):
     whole = make_video(seconds=1.0, name="whole.mp4").read_bytes()
     bad = {"cut.mp4": whole[: len(whole) // 2], "empty.mp4": b"", "text.mp4": b"notes\n"}
     for name, content in bad.items():
@@ -318,7 +269,7 @@ def test_bad_files_among_good_ones(
     (tmp_path / "folder.mp4").mkdir()
     names = ["whole.mp4", "cut.mp4", "empty.mp4", "text.mp4", "sound.mp4", "folder.mp4"]
     paths = [*(tmp_path / name for name in names), make_video(seconds=2.0)]
-    report = extract(paths, recipe, store)
+    report = extract(paths, small_recipe, store)
     assert statuses(report) == ["encoded", *["failed"] * 5, "encoded"]
     messages = ["without a readable index", "is empty", "is not a video", "no video", "directory"]
     for outcome, message in zip(report.with_status("failed"), messages, strict=True):

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from types import ModuleType
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
-import torch
 
 from stillseek.errors import FeatureError, InstallationError, MediaError, UsageError
 from stillseek.features import (
@@ -25,7 +25,6 @@ from stillseek.features import (
 )
 from stillseek.features.extraction.ray_engine import _Attempts, _Worker, extract_with_ray
 from stillseek.features.extraction.ray_session import ray_session
-from stillseek.features.recipes.pocket_encoder import PocketConfig, PocketEncoder
 from stillseek.features.store.content_address import entry_name
 from stillseek.features.store.verify_and_prune import verify
 
@@ -48,18 +47,11 @@ def ray() -> Iterator[ModuleType]:
 
 
 @pytest.fixture
-def load(tmp_path: Path) -> Callable[[], Recipe]:
+def load(tmp_path: Path, pocket_encoder) -> Callable[[], Recipe]:
     """The pocket recipe with small random weights, by name as the command line has it."""
-    torch.manual_seed(0)
-    encoder = PocketEncoder(PocketConfig(widths=(3, 5, 7, 11, 13), embedding_dim=17))
-    encoder.save(tmp_path / "encoder.safetensors")
+    pocket_encoder.save(tmp_path / "encoder.safetensors")
     options = RecipeOptions(weights=tmp_path / "encoder.safetensors")
     return partial(load_recipe, "pocket", options)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> FeatureStore:
-    return FeatureStore(tmp_path / "store")
 
 
 def statuses(report) -> list[str]:
@@ -130,26 +122,28 @@ def test_local_ray_is_out_of_reach_for_others(ray):
 
 @pytest.mark.usefixtures("ray")
 def test_second_run_encodes_only_what_is_missing_and_strict_stops(
-    load, store: FeatureStore, make_video, tmp_path: Path
+    load, store: FeatureStore, make_video, write_files
 ):
     recipe = load()
     paths = [make_video(seconds=s, name=f"{s}.mp4") for s in (1.3, 2.1)]
     extract(paths[:1], recipe, store)
-    run = partial(extract_with_ray, store=store, load=load, fingerprint=recipe.fingerprint)
-    report = run(paths, workers=1)
-    assert statuses(report) == ["present", "encoded"]
-    bad = tmp_path / "bad.mp4"
-    bad.write_bytes(b"not a video")
+    paths += write_files({"bad.mp4": b"not a video"})
+    fingerprint = recipe.fingerprint
+    stop_at_first = partial(extract_with_ray, workers=1, strict=True)
     ended = []
     with pytest.raises(MediaError, match=r"bad\.mp4 is not a video") as caught:
-        run([bad], strict=True, on_outcome=ended.append)
-    assert [outcome.status for outcome in ended] == ["failed"]
+        stop_at_first(paths, load, store, fingerprint=fingerprint, on_outcome=ended.append)
     assert "In a worker of Ray" in caught.value.__notes__[0]
+    assert {outcome.path.name: outcome.status for outcome in ended} == {
+        "1.3.mp4": "present",
+        "2.1.mp4": "encoded",
+        "bad.mp4": "failed",
+    }
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("ray")
-def test_worker_that_cannot_be_made_is_told_of_in_a_line(store: FeatureStore, write_files):
+def test_worker_that_cannot_be_made_is_told_of_in_a_line(store: FeatureStore, path: Path):
     class Unloadable:
         def __call__(self) -> Recipe:
             raise AssertionError
@@ -158,7 +152,12 @@ def test_worker_that_cannot_be_made_is_told_of_in_a_line(store: FeatureStore, wr
             return __import__, ("no_such_module",)
 
     with pytest.raises(FeatureError, match=r"Ray gave up \(.*no_such_module.*\); what is done is"):
-        extract_with_ray(write_files({"a.mp4": b"a"}), Unloadable(), store, fingerprint="a" * 64)
+        extract_with_ray([path], Unloadable(), store, fingerprint="a" * 64)
+
+
+@pytest.fixture
+def path(write_files) -> Path:
+    return write_files({"a.mp4": b"alpha"})[0]
 
 
 def work(load, store: FeatureStore, path: Path, *, strict=False, attempt=1, fingerprint="a" * 64):
@@ -170,8 +169,7 @@ def work(load, store: FeatureStore, path: Path, *, strict=False, attempt=1, fing
     return answer
 
 
-def test_video_that_takes_down_every_worker_is_given_up(store: FeatureStore, stub, write_files):
-    (path,) = write_files({"a.mp4": b"alpha"})
+def test_video_that_takes_down_every_worker_is_given_up(store: FeatureStore, stub, path: Path):
     assert work(lambda: stub, store, path, attempt=4).outcome.status == "encoded"
     answer = work(lambda: stub, store, path, attempt=5)
     assert (answer.outcome.status, answer.stop) == ("failed", None)
@@ -185,8 +183,7 @@ def test_attempts_are_counted_by_video():
     assert [attempts.begin(index) for index in (3, 5, 3, 3, 5)] == [1, 1, 2, 3, 2]
 
 
-def test_other_recipe_on_a_worker_stops(store: FeatureStore, stub, write_files):
-    (path,) = write_files({"a.mp4": b"alpha"})
+def test_other_recipe_on_a_worker_stops(store: FeatureStore, stub, path: Path):
     answer = work(lambda: stub, store, path, fingerprint="b" * 64)
     assert isinstance(answer.stop, FeatureError)
     assert f"fingerprint {'a' * 16} on a worker and {'b' * 16} where" in str(answer.stop)
@@ -194,28 +191,24 @@ def test_other_recipe_on_a_worker_stops(store: FeatureStore, stub, write_files):
 
 
 def test_recipe_that_does_not_load_and_store_that_cannot_be_written_stop(
-    tmp_path: Path, stub, write_files
+    store: FeatureStore, stub, path: Path
 ):
-    (path,) = write_files({"a.mp4": b"alpha"})
-    answer = work(partial(load_recipe, "nope"), FeatureStore(tmp_path / "store"), path)
+    answer = work(partial(load_recipe, "nope"), store, path)
     assert isinstance(answer.stop, UsageError)
-    (tmp_path / "store").write_text("a file, not a folder")
-    answer = work(lambda: stub, FeatureStore(tmp_path / "store"), path)
+    store.root.write_text("a file, not a folder")
+    answer = work(lambda: stub, store, path)
     assert isinstance(answer.stop, FeatureError)
     assert answer.outcome is None
 
 
-def test_warnings_of_a_worker_arrive_once(
-    store: FeatureStore, stub, write_files, monkeypatch: pytest.MonkeyPatch
-):
-    (path,) = write_files({"a.mp4": b"alpha"})
+def test_warnings_of_a_worker_arrive_once(store: FeatureStore, stub, path: Path):
     encode = stub.encode_units
 
     def warn(units: np.ndarray) -> np.ndarray:
         warnings.warn("odd units", UserWarning, stacklevel=1)
         return encode(units)
 
-    monkeypatch.setattr(stub, "encode_units", warn)
+    stub.encode_units = warn
     answer = work(lambda: stub, store, path)
     assert [str(warning) for warning in answer.warnings] == ["odd units"]
 
@@ -227,35 +220,36 @@ def test_nothing_to_do_starts_no_ray(store: FeatureStore, load, monkeypatch: pyt
         extract_with_ray([], load, store, fingerprint="a" * 64, workers=0)
 
 
-def test_missing_ray_says_what_to_install(
-    store: FeatureStore, load, write_files, monkeypatch: pytest.MonkeyPatch
-):
+def test_missing_ray_says_what_to_install(store: FeatureStore, load, path: Path, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(InstallationError, match=r"pip install 'stillseek\[ray\]'"):
-        extract_with_ray(write_files({"a.mp4": b"a"}), load, store, fingerprint="a" * 64)
+        extract_with_ray([path], load, store, fingerprint="a" * 64)
 
 
-def test_cluster_that_cannot_be_reached_is_named(
-    store: FeatureStore, load, write_files, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("address", "failure", "message"),
+    [
+        (
+            "10.0.0.1:6379",
+            ConnectionError("nobody there"),
+            r"Ray at 10\.0\.0\.1:6379 \(nobody there\).*RAY_ADDRESS",
+        ),
+        (
+            None,
+            OSError("AF_UNIX path length cannot exceed 107 bytes"),
+            r"start Ray on this machine \(AF_UNIX .*RAY_TMPDIR",
+        ),
+    ],
+    ids=["cluster", "local"],
+)
+def test_ray_that_cannot_be_had_says_so(
+    store: FeatureStore, load, path: Path, monkeypatch, address, failure, message
 ):
-    def refuse(**settings: object) -> None:
-        raise ConnectionError(f"nobody at {settings['address']}")
-
-    monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
+    if address:
+        monkeypatch.setenv("RAY_ADDRESS", address)
+    init = Mock(side_effect=failure)
     monkeypatch.setattr("ray.is_initialized", lambda: False)
-    monkeypatch.setattr("ray.init", refuse)
-    with pytest.raises(UsageError, match=r"Ray at 10\.0\.0\.1:6379 \(nobody at .*RAY_ADDRESS"):
-        extract_with_ray(write_files({"a.mp4": b"a"}), load, store, fingerprint="a" * 64)
-
-
-def test_ray_of_this_machine_that_cannot_start_says_so(
-    store: FeatureStore, load, write_files, monkeypatch: pytest.MonkeyPatch
-):
-    def refuse(**settings: object) -> None:
-        raise OSError("AF_UNIX path length cannot exceed 107 bytes")
-
-    monkeypatch.delenv("RAY_ADDRESS", raising=False)
-    monkeypatch.setattr("ray.is_initialized", lambda: False)
-    monkeypatch.setattr("ray.init", refuse)
-    with pytest.raises(UsageError, match=r"start Ray on this machine \(AF_UNIX .*RAY_TMPDIR"):
-        extract_with_ray(write_files({"a.mp4": b"a"}), load, store, fingerprint="a" * 64)
+    monkeypatch.setattr("ray.init", init)
+    with pytest.raises(UsageError, match=message):
+        extract_with_ray([path], load, store, fingerprint="a" * 64)
+    assert init.call_args.kwargs["address"] == (address or "local")

@@ -2,6 +2,7 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import Mock
 
 import huggingface_hub
 import numpy as np
@@ -19,57 +20,55 @@ from stillseek.features.recipes.hub_files import SHORT_NAMES, Preprocessing
 from stillseek.features.recipes.options import Precision, RecipeOptions
 
 SIDE, PATCH = 35, 7
-SIZES = {
-    "hidden_size": 24,
-    "num_attention_heads": 2,
-    "num_hidden_layers": 2,
-    "patch_size": PATCH,
-}
-SIGLIP = SIZES | {"intermediate_size": 13}
-FAMILIES = ("dinov2", "dinov2_with_registers", "dinov3_vit", "siglip", "siglip2")
-PROCESSORS = {
-    "dinov2": {"size": {"shortest_edge": 41}, "crop_size": {"height": 37, "width": 37}},
-    "dinov2_with_registers": {"size": {"shortest_edge": 37}},
-    "dinov3_vit": {"size": {"height": SIDE, "width": SIDE}},
-    "siglip": {"size": {"height": SIDE, "width": SIDE}},
-    "siglip2": {"max_num_patches": 25},
+SIZES = {"hidden_size": 24, "num_attention_heads": 2, "num_hidden_layers": 2, "patch_size": PATCH}
+SQUARE = {"size": {"height": SIDE, "width": SIDE}}
+# Name of the model in transformers, its sizes, and its preprocessing.
+FAMILIES = {
+    "dinov2": (  # its positions are stretched from 3 x 3 to 5 x 5
+        "Dinov2",
+        {"mlp_ratio": 2, "image_size": 21},
+        {"size": {"shortest_edge": 41}, "crop_size": {"height": 37, "width": 37}},
+    ),
+    "dinov2_with_registers": (
+        "Dinov2WithRegisters",
+        {"mlp_ratio": 2, "image_size": SIDE, "num_register_tokens": 3},
+        {"size": {"shortest_edge": 37}},
+    ),
+    "dinov3_vit": (
+        "DINOv3ViT",
+        {"intermediate_size": 13, "image_size": SIDE, "num_register_tokens": 3},
+        SQUARE,
+    ),
+    "siglip": ("SiglipVision", {"intermediate_size": 13, "image_size": SIDE}, SQUARE),
+    "siglip2": (
+        "Siglip2Vision",
+        {"intermediate_size": 13, "num_patches": 25},
+        {"max_num_patches": 25},
+    ),
 }
 COLOURS = {"image_mean": [0.2, 0.3, 0.5], "image_std": [0.7, 0.5, 0.3]}
 
 
 def make_model(family: str, seed: int = 0) -> nn.Module:
     torch.manual_seed(seed)
-    match family:
-        case "dinov2":  # its positions are stretched from 3 x 3 to 5 x 5
-            config = transformers.Dinov2Config(**SIZES, mlp_ratio=2, image_size=21)
-            model = transformers.Dinov2Model(config)
-        case "dinov2_with_registers":
-            config = transformers.Dinov2WithRegistersConfig(
-                **SIZES, mlp_ratio=2, image_size=SIDE, num_register_tokens=3
-            )
-            model = transformers.Dinov2WithRegistersModel(config)
-        case "dinov3_vit":
-            config = transformers.DINOv3ViTConfig(
-                **SIZES, intermediate_size=13, image_size=SIDE, num_register_tokens=3
-            )
-            model = transformers.DINOv3ViTModel(config)
-        case "siglip":
-            config = transformers.SiglipVisionConfig(**SIGLIP, image_size=SIDE)
-            model = transformers.SiglipVisionModel(config)
-        case _:
-            config = transformers.Siglip2VisionConfig(**SIGLIP, num_patches=25)
-            model = transformers.Siglip2VisionModel(config)
-    return model.eval()
+    name, sizes, _ = FAMILIES[family]
+    config = getattr(transformers, f"{name}Config")(**SIZES, **sizes)
+    return getattr(transformers, f"{name}Model")(config).eval()
+
+
+def rewrite_config(folder: Path, **values: object) -> None:
+    path = folder / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | values))
 
 
 @pytest.fixture
 def save(tmp_path: Path) -> Callable[..., Path]:
     """Writes a model of a family as the hub has it."""
 
-    def write(family: str, *, name: str = "model", seed: int = 0) -> Path:
+    def write(family: str, *, name: str = "model", seed: int = 0, processor: object = None) -> Path:
         folder = tmp_path / name
         make_model(family, seed).save_pretrained(folder)
-        processor = PROCESSORS[family] | COLOURS
+        processor = processor or FAMILIES[family][2] | COLOURS
         (folder / "preprocessor_config.json").write_text(json.dumps(processor))
         return folder
 
@@ -109,9 +108,7 @@ def outputs_of(family: str, frame: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_features_are_the_pooled_output_and_the_patches(
-    save: Callable[..., Path], frames: np.ndarray, family: str
-):
+def test_features_are_the_pooled_output_and_the_patches(save, frames: np.ndarray, family: str):
     recipe, encoder = load(save(family))
     assert (recipe.clip_dim, encoder.side_pixels) == (24, SIDE)
     pooled, tokens = encoder.embed_map(frames[1])
@@ -125,7 +122,7 @@ def test_features_are_the_pooled_output_and_the_patches(
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_patches_lie_where_the_picture_has_them(save: Callable[..., Path], family: str):
+def test_patches_lie_where_the_picture_has_them(save, family: str):
     """A new model mixes patches little: a token changes most with its own patch."""
     _, encoder = load(save(family))
     grey = np.full((SIDE, SIDE, 3), 128, np.uint8)
@@ -135,9 +132,9 @@ def test_patches_lie_where_the_picture_has_them(save: Callable[..., Path], famil
     assert np.unravel_index(change.argmax(), change.shape) == (1, 3)
 
 
-def test_vision_tower_of_a_whole_model_is_found(tmp_path: Path, save: Callable[..., Path]):
+def test_vision_tower_of_a_whole_model_is_found(tmp_path: Path, save):
     torch.manual_seed(0)
-    vision = transformers.SiglipVisionConfig(**SIGLIP, image_size=SIDE)
+    vision = transformers.SiglipVisionConfig(**SIZES, **FAMILIES["siglip"][1])
     text = transformers.SiglipTextConfig(
         vocab_size=17,
         hidden_size=24,
@@ -161,22 +158,18 @@ def test_vision_tower_of_a_whole_model_is_found(tmp_path: Path, save: Callable[.
         np.testing.assert_array_equal(found[name], value)
 
 
-def test_fingerprint_changes_with_weights_and_preprocessing_not_with_the_folder(
-    save: Callable[..., Path],
-):
+def test_fingerprint_changes_with_weights_and_preprocessing_not_with_the_folder(save):
     first = load(save("dinov2"))[0].fingerprint
     assert load(save("dinov2", name="copy"))[0].fingerprint == first
     assert load(save("dinov2", name="other", seed=1))[0].fingerprint != first
-    folder = save("dinov2", name="colours")
-    other = PROCESSORS["dinov2"] | COLOURS | {"image_mean": [0.5, 0.5, 0.5]}
-    (folder / "preprocessor_config.json").write_text(json.dumps(other))
-    assert load(folder)[0].fingerprint != first
+    processor = FAMILIES["dinov2"][2] | COLOURS | {"image_mean": [0.5, 0.5, 0.5]}
+    other = save("dinov2", name="colours", processor=processor)
+    assert load(other)[0].fingerprint != first
 
 
-def test_fingerprint_is_the_same_in_another_version_of_transformers(save: Callable[..., Path]):
+def test_fingerprint_is_the_same_in_another_version_of_transformers(save):
     folder = save("dinov2")
     first, encoder = load(folder)
-    config = json.loads((folder / "config.json").read_text())
     # what other versions write, read or leave out
     other = {
         "transformers_version": "5.0.0",
@@ -189,7 +182,7 @@ def test_fingerprint_is_the_same_in_another_version_of_transformers(save: Callab
         "reshape_hidden_states": False,
         "a_key_to_come": 3,
     }
-    (folder / "config.json").write_text(json.dumps(config | other))
+    rewrite_config(folder, **other)
     assert load(folder)[0].fingerprint == first.fingerprint
 
     network = make_model("dinov2")
@@ -210,20 +203,17 @@ def test_fingerprint_is_the_same_in_another_version_of_transformers(save: Callab
     ],
 )
 def test_fingerprint_knows_what_weights_do_not_show(
-    save: Callable[..., Path], frames: np.ndarray, family: str, change: dict
+    save, frames: np.ndarray, family: str, change: dict
 ):
     folder = save(family)
     first, encoder = load(folder)
-    config = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps(config | change))
+    rewrite_config(folder, **change)
     other, other_encoder = load(folder)
     assert np.abs(other_encoder.embed(frames) - encoder.embed(frames)).max() > 1e-4
     assert other.fingerprint != first.fingerprint
 
 
-def test_half_precision_is_near_and_has_its_own_fingerprint(
-    save: Callable[..., Path], frames: np.ndarray
-):
+def test_half_precision_is_near_and_has_its_own_fingerprint(save, frames: np.ndarray):
     folder = save("siglip")
     (full, full_encoder), (half, half_encoder) = load(folder), load(folder, "bf16")
     assert full.fingerprint != half.fingerprint
@@ -231,68 +221,48 @@ def test_half_precision_is_near_and_has_its_own_fingerprint(
     np.testing.assert_allclose(half_encoder.embed(frames), full_encoder.embed(frames), atol=0.1)
 
 
-def test_a_model_trains_on_what_is_stored(
-    save: Callable[..., Path],
-    make_video: Callable[..., Path],
-    losses_of_a_step: Callable[..., tuple[float, float]],
-):
+def test_a_model_trains_on_what_is_stored(save, make_video, losses_of_a_step):
     recipe, _ = load(save("dinov2"))
     before, after = losses_of_a_step(recipe, make_video(seconds=3.7))
     assert after < before
 
 
-def test_weights_option_is_a_folder_that_is_read_instead(save: Callable[..., Path]):
+def test_weights_option_is_a_folder_that_is_read_instead(save):
     recipe = load_hub("hub:dinov2-small", RecipeOptions(weights=save("dinov2")))
     assert (recipe.name, recipe.clip_dim) == ("hub:dinov2-small", 24)
 
 
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch) -> Mock:
+    """The two functions of the hub that are asked; without a network, and with nothing here."""
+    hub = Mock()
+    hub.model_info.side_effect = ConnectionError("no name service\nmany more words")
+    hub.snapshot_download.side_effect = LocalEntryNotFoundError("nothing there\nmany more words")
+    for name in ("model_info", "snapshot_download"):
+        monkeypatch.setattr(huggingface_hub, name, getattr(hub, name))
+    return hub
+
+
 @pytest.mark.parametrize("name", [*SHORT_NAMES, "some/model", "some/model@v1.0"])
-def test_hub_is_asked_for_the_revision_and_safetensors_only(
-    save: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, name: str
-):
-    asked = []
-    folder = save("dinov2")
+def test_hub_is_asked_for_the_revision_and_safetensors_only(save, hub: Mock, monkeypatch, name):
+    hub.snapshot_download.side_effect = [str(save("dinov2"))]
     monkeypatch.setenv("STILLSEEK_OFFLINE", "1")
-
-    def snapshot_download(repository, *, revision, allow_patterns, local_files_only):
-        asked.append((repository, revision))
-        assert local_files_only
-        assert not any("bin" in pattern or pattern == "*" for pattern in allow_patterns)
-        return str(folder)
-
-    monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot_download)
     assert load_hub(f"hub:{name}", RecipeOptions()).name == f"hub:{name}"
     repository, revision = (*SHORT_NAMES.get(name, name).split("@"), None)[:2]
-    assert asked == [(repository, revision)]
+    ((asked,), settings), *more = hub.snapshot_download.call_args_list
+    assert (asked, settings["revision"], more) == (repository, revision, [])
+    assert settings["local_files_only"]
+    assert not any("bin" in pattern or pattern == "*" for pattern in settings["allow_patterns"])
+    assert not hub.model_info.called
     if name in SHORT_NAMES:
         assert len(revision) == 40
 
 
-@pytest.fixture
-def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Files are looked for on this machine only, as the hub's own search takes half a minute."""
-
-    def model_info(*args, timeout, **kwargs):
-        assert timeout == 10
-        raise ConnectionError("no name service\nmany more words")
-
-    def snapshot_download(*args, local_files_only, **kwargs):
-        assert local_files_only
-        raise LocalEntryNotFoundError("nothing there\nmany more words")
-
-    monkeypatch.delenv("STILLSEEK_OFFLINE", raising=False)
-    monkeypatch.setattr(huggingface_hub, "model_info", model_info)
-    monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot_download)
-
-
-@pytest.mark.usefixtures("no_network")
 @pytest.mark.parametrize(
     ("offline", "reason"),
     [("0", "no name service"), ("1", "it is not on this machine and STILLSEEK_OFFLINE is set")],
 )
-def test_no_network_says_what_to_do_in_one_line(
-    monkeypatch: pytest.MonkeyPatch, offline: str, reason: str
-):
+def test_no_network_says_what_to_do_in_one_line(hub: Mock, monkeypatch, offline, reason):
     monkeypatch.setenv("STILLSEEK_OFFLINE", offline)
     with pytest.raises(FeatureError) as caught:
         load_hub("hub:dinov2-small", RecipeOptions())
@@ -305,30 +275,19 @@ def test_no_network_says_what_to_do_in_one_line(
     )
 
 
-@pytest.mark.usefixtures("no_network")
-def test_what_is_on_this_machine_needs_no_network(
-    save: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
-):
-    folder = save("dinov2")
-
-    def snapshot_download(*args, local_files_only, **kwargs):
-        assert local_files_only
-        return str(folder)
-
-    monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot_download)
+def test_what_is_on_this_machine_needs_no_network(save, hub: Mock):
+    hub.snapshot_download.side_effect = [str(save("dinov2"))]
     assert load_hub("hub:some/model", RecipeOptions()).clip_dim == 24
+    assert hub.model_info.call_args.kwargs["timeout"] == 10
+    assert hub.snapshot_download.call_args.kwargs["local_files_only"]
 
 
-def test_locked_model_says_how_to_get_in(monkeypatch: pytest.MonkeyPatch):
-    def snapshot_download(*args, local_files_only, **kwargs):
-        assert not local_files_only
-        raise GatedRepoError.__new__(GatedRepoError)
-
-    monkeypatch.delenv("STILLSEEK_OFFLINE", raising=False)
-    monkeypatch.setattr(huggingface_hub, "model_info", lambda *args, **kwargs: None)
-    monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot_download)
+def test_locked_model_says_how_to_get_in(hub: Mock):
+    hub.model_info.side_effect = None
+    hub.snapshot_download.side_effect = GatedRepoError.__new__(GatedRepoError)
     with pytest.raises(FeatureError, match=r"accept it at https://huggingface.co/some/model, then"):
         load_hub("hub:some/model", RecipeOptions())
+    assert not hub.snapshot_download.call_args.kwargs["local_files_only"]
 
 
 @pytest.mark.parametrize("name", ["hub:", "hub:dinov9", "hub:a/b/c", "hub:a b/c"])
@@ -337,26 +296,25 @@ def test_names_that_are_none_are_refused(name: str):
         load_hub(name, RecipeOptions())
 
 
-def test_options_without_effect_are_refused():
-    with pytest.raises(UsageError, match="leave the detector out"):
-        load_hub("hub:dinov2-small", RecipeOptions(detector=Path("torchvision:x")))
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"hidden_size": 26}, r"fit its config.json"),
+        ({"num_hidden_layers": 3}, r"lack \d+ parameters of the Dinov2Model"),
+        ({"model_type": "bert"}, "a model of type 'bert'"),
+    ],
+)
+def test_folders_that_hold_something_else_are_refused(save, change: dict, message: str):
+    folder = save("dinov2")
+    rewrite_config(folder, **change)
+    with pytest.raises(FeatureError, match=message):
+        load(folder)
 
 
-def test_folders_that_hold_something_else_are_refused(save: Callable[..., Path], tmp_path: Path):
+def test_folders_that_hold_no_model_are_refused(save, tmp_path: Path):
     with pytest.raises(FeatureError, match=r"a model is a folder with config.json"):
         load(tmp_path / "none")
     folder = save("dinov2")
-    config = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps(config | {"hidden_size": 26}))
-    with pytest.raises(FeatureError, match=r"fit its config.json"):
-        load(folder)
-    (folder / "config.json").write_text(json.dumps(config | {"num_hidden_layers": 3}))
-    with pytest.raises(FeatureError, match=r"lack \d+ parameters of the Dinov2Model"):
-        load(folder)
-    (folder / "config.json").write_text(json.dumps(config | {"model_type": "bert"}))
-    with pytest.raises(FeatureError, match="a model of type 'bert'"):
-        load(folder)
-    (folder / "config.json").write_text(json.dumps(config))
     (folder / "model.safetensors").unlink()
     torch.save({}, folder / "pytorch_model.bin")
     with pytest.raises(FeatureError, match="no safetensors weights"):
@@ -367,10 +325,8 @@ def test_folders_that_hold_something_else_are_refused(save: Callable[..., Path],
     "sizes",
     [{"crop_size": 37}, {"crop_size": None, "size": 41}, {"size": 35}, {"size": {"height": 36}}],
 )
-def test_sizes_may_be_numbers(save: Callable[..., Path], sizes: dict):
-    folder = save("dinov2")
-    (folder / "preprocessor_config.json").write_text(json.dumps(COLOURS | sizes))
-    assert load(folder)[1].side_pixels == SIDE
+def test_sizes_may_be_numbers(save, sizes: dict):
+    assert load(save("dinov2", processor=COLOURS | sizes))[1].side_pixels == SIDE
 
 
 @pytest.mark.parametrize(
@@ -387,16 +343,12 @@ def test_sizes_may_be_numbers(save: Callable[..., Path], sizes: dict):
         (COLOURS | {"size": 35, "image_std": [0.5, "a", 1]}, "as image_std, not three"),
     ],
 )
-def test_odd_preprocessing_is_refused(save: Callable[..., Path], processor, message: str):
-    folder = save("dinov2")
-    (folder / "preprocessor_config.json").write_text(json.dumps(processor))
+def test_odd_preprocessing_is_refused(save, processor, message: str):
     with pytest.raises(FeatureError, match=rf"preprocessor_config\.json .*{message}"):
-        load(folder)
+        load(save("dinov2", processor=processor))
 
 
-def test_missing_package_says_what_to_install(
-    save: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
-):
+def test_missing_package_says_what_to_install(save, monkeypatch: pytest.MonkeyPatch):
     folder = save("dinov2")
     with monkeypatch.context() as context:
         context.setitem(hub_files._CLASSES, "dinov2", "Dinov99Model")

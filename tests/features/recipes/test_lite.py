@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stillseek.errors import FeatureError, UnusableFeaturesError, UsageError
+from stillseek.errors import FeatureError, UnusableFeaturesError
 from stillseek.features import RecipeOptions, load_recipe
 
 
@@ -90,16 +90,3 @@ def test_other_weights_are_refused(tmp_path: Path):
     with pytest.raises(FeatureError, match="is not the published file") as failure:
         recipe.encode_image(make_picture())
     assert str(failure.value).endswith("; give that file, or leave --weights out")
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        (RecipeOptions(precision="bf16"), "lite has one precision"),
-        (RecipeOptions(detector=Path("d.onnx")), "takes no detector"),
-        (RecipeOptions(device="cuda"), "lite runs on the CPU"),
-    ],
-)
-def test_options_without_effect_are_refused(options, message):
-    with pytest.raises(UsageError, match=message):
-        load_recipe("lite", options)

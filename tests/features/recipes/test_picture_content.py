@@ -8,8 +8,11 @@ def make_noise(height: int, width: int, *, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).integers(60, 200, (height, width, 3), dtype=np.uint8)
 
 
-def test_a_picture_without_bars_is_all_content():
-    assert content_box(make_noise(41, 67)) == (0, 0, 67, 41)
+def framed(left: int, top: int, width: int, height: int, *, level: int = 0) -> np.ndarray:
+    """Content in a picture of 120 x 80 that is of one grey around it."""
+    picture = np.full((80, 120, 3), level, np.uint8)
+    picture[top : top + height, left : left + width] = make_noise(height, width)
+    return picture
 
 
 def test_a_picture_of_one_pixel():
@@ -17,33 +20,24 @@ def test_a_picture_of_one_pixel():
 
 
 @pytest.mark.parametrize("level", [0, 16, 23])
-def test_letterbox_and_pillarbox_bars_are_found_at_every_black_level(level):
-    picture = np.full((80, 120, 3), level, np.uint8)
-    picture[11:69] = make_noise(58, 120)
-    assert content_box(picture) == (0, 11, 120, 58)
-
-    picture = np.full((80, 120, 3), level, np.uint8)
-    picture[:, 23:97] = make_noise(80, 74)
-    assert content_box(picture) == (23, 0, 74, 80)
-
-
-def test_a_window_of_both_kinds_of_bars():
-    picture = np.zeros((80, 120, 3), np.uint8)
-    picture[9:71, 13:107] = make_noise(62, 94)
-    assert content_box(picture) == (13, 9, 94, 62)
+@pytest.mark.parametrize(
+    "box",
+    [(0, 0, 120, 80), (0, 11, 120, 58), (23, 0, 74, 80), (13, 9, 94, 62)],
+    ids=["no bars", "letterbox", "pillarbox", "both"],
+)
+def test_bars_are_found_at_every_black_level(box: tuple[int, int, int, int], level: int):
+    assert content_box(framed(*box, level=level)) == box
 
 
 def test_noise_of_compression_and_a_logo_do_not_hide_a_bar():
-    picture = np.random.default_rng(1).integers(0, 20, (80, 120, 3), dtype=np.uint8)
-    picture[11:69] = make_noise(58, 120)
+    noise = np.random.default_rng(1).integers(0, 20, (80, 120, 3), dtype=np.uint8)
+    picture = np.maximum(framed(0, 11, 120, 58), noise)
     picture[3, 5:7] = 255
     assert content_box(picture) == (0, 11, 120, 58)
 
 
 def test_one_dark_side_is_no_pair_of_bars():
-    picture = make_noise(80, 120)
-    picture[:30] = 0
-    assert content_box(picture) == (0, 0, 120, 80)
+    assert content_box(framed(0, 30, 120, 50)) == (0, 0, 120, 80)
 
 
 def test_a_night_scene_keeps_its_darkness():

@@ -8,13 +8,10 @@ from stillseek.errors import FeatureError, UsageError
 from stillseek.features.recipes.pocket_encoder import PocketConfig, PocketEncoder
 from stillseek.features.recipes.region_grid import grid_boxes
 
-SMALL = PocketConfig(widths=(3, 5, 7, 11, 13), embedding_dim=17)
-
 
 @pytest.fixture
-def encoder() -> PocketEncoder:
-    torch.manual_seed(0)
-    return PocketEncoder(SMALL).eval()
+def encoder(pocket_encoder: PocketEncoder) -> PocketEncoder:
+    return pocket_encoder.eval()
 
 
 def images(count: int, height: int = 128, width: int = 128) -> torch.Tensor:
@@ -87,19 +84,19 @@ def test_region_sees_its_own_part_of_the_map(encoder: PocketEncoder):
     assert (right[0] - right[1]).abs().max() > 0.01
 
 
-def test_every_weight_gets_a_gradient():
-    encoder = PocketEncoder(SMALL)
-    maps = encoder.features(images(2))
+def test_every_weight_gets_a_gradient(pocket_encoder: PocketEncoder):
+    maps = pocket_encoder.features(images(2))
     target = torch.randn(17, generator=torch.Generator().manual_seed(2))
-    (encoder.embed_regions(maps, torch.tensor([[0.5, 0.5, 1, 1]])) @ target).sum().backward()
-    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in encoder.parameters())
+    regions = pocket_encoder.embed_regions(maps, torch.tensor([[0.5, 0.5, 1, 1]]))
+    (regions @ target).sum().backward()
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in pocket_encoder.parameters())
 
 
 def test_saved_encoder_comes_back(encoder: PocketEncoder, tmp_path: Path):
     path = tmp_path / "weights.safetensors"
     encoder.save(path)
     loaded = PocketEncoder.load(path).eval()
-    assert loaded.config == SMALL
+    assert loaded.config == encoder.config
     assert {v.dtype for v in loaded.state_dict().values()} == {torch.float32, torch.int64}
     features = encoder.embed_frames(encoder.features(images(2)))
     # 2^-11 relative rounding of each weight, over nine layers

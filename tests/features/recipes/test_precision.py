@@ -8,7 +8,7 @@ import torch
 from stillseek.errors import UsageError
 from stillseek.features import RecipeOptions, load_recipe, precision_of
 from stillseek.features.recipes.pocket import PocketRecipe
-from stillseek.features.recipes.pocket_encoder import PocketConfig, PocketEncoder
+from stillseek.features.recipes.pocket_encoder import PocketEncoder
 from stillseek.features.recipes.precision import (
     choose_dtype,
     exact_float32,
@@ -20,12 +20,6 @@ CPU = torch.device("cpu")
 needs_switches = pytest.mark.skipif(
     not hasattr(torch.backends.cudnn, "conv"), reason="torch has no switch for each operation"
 )
-
-
-def small_pocket(device: torch.device) -> PocketRecipe:
-    torch.manual_seed(0)
-    encoder = PocketEncoder(PocketConfig(widths=(3, 5, 7, 11, 13), embedding_dim=17))
-    return PocketRecipe(encoder=encoder.to(device))
 
 
 @pytest.mark.parametrize(
@@ -109,8 +103,8 @@ def test_switches_of_older_torch_go_off_and_back(rounding: None, monkeypatch: py
 
 
 @needs_switches
-def test_pocket_encodes_without_rounding(rounding: None, monkeypatch: pytest.MonkeyPatch):
-    recipe = small_pocket(CPU)
+def test_pocket_encodes_without_rounding(rounding: None, monkeypatch, pocket_encoder):
+    recipe = PocketRecipe(encoder=pocket_encoder)
     seen = []
     embed = recipe._encoder.embed_frames
     monkeypatch.setattr(
@@ -122,19 +116,12 @@ def test_pocket_encodes_without_rounding(rounding: None, monkeypatch: pytest.Mon
 
 
 @pytest.mark.gpu
-def test_cuda_in_single_precision_equals_the_cpu():
+def test_cuda_in_single_precision_equals_the_cpu(pocket_encoder: PocketEncoder):
     units = np.random.default_rng(0).integers(256, size=(3, 128, 128, 3), dtype=np.uint8)
-    expected = small_pocket(CPU).encode_units(units)
-    found = small_pocket(torch.device("cuda")).encode_units(units)
+    expected = PocketRecipe(encoder=pocket_encoder).encode_units(units)
+    found = PocketRecipe(encoder=pocket_encoder.cuda()).encode_units(units)
     # Another order of sums; TF32 is off by 1e-3.
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4 * np.abs(expected).max())
-
-
-def test_pocket_refuses_what_it_cannot_use(tmp_path):
-    with pytest.raises(UsageError, match="computes in fp32 everywhere"):
-        load_recipe("pocket", RecipeOptions(precision="bf16"))
-    with pytest.raises(UsageError, match="takes no detector"):
-        load_recipe("pocket", RecipeOptions(detector=tmp_path / "detector.onnx"))
 
 
 def test_precision_that_does_not_exist_is_refused():
@@ -145,10 +132,8 @@ def test_precision_that_does_not_exist_is_refused():
         options.__post_init__()
 
 
-def test_pocket_takes_an_encoder_of_the_users(tmp_path):
-    torch.manual_seed(0)
-    encoder = PocketEncoder(PocketConfig(widths=(3, 5, 7, 11, 13), embedding_dim=17))
-    encoder.save(tmp_path / "pocket_encoder.safetensors")
+def test_pocket_takes_an_encoder_of_the_users(tmp_path, pocket_encoder: PocketEncoder):
+    pocket_encoder.save(tmp_path / "pocket_encoder.safetensors")
     options = RecipeOptions(weights=tmp_path / "pocket_encoder.safetensors", precision="fp32")
     recipe = load_recipe("pocket", options)
     folder = load_recipe("pocket", RecipeOptions(weights=tmp_path))

@@ -5,49 +5,25 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
-from torch import nn
 from torchvision.models.detection import FasterRCNN, fasterrcnn_mobilenet_v3_large_fpn
 from torchvision.models.detection._utils import BoxCoder
-from torchvision.models.detection.anchor_utils import AnchorGenerator
-from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
-from torchvision.ops import MultiScaleRoIAlign, box_convert, box_iou
+from torchvision.ops import box_convert, box_iou
 
 from stillseek.errors import UsageError
 from stillseek.features.recipes.region_detector import RegionDetector, RegionSelection
 
-REGION_DIM, CHANNELS, CLASSES = 17, 7, 5
-
-
-class Cells(nn.Sequential):
-    out_channels = CHANNELS
-
-
-def tiny_network(*, seed: int = 0) -> FasterRCNN:
-    """A detector of one map, which halves a picture's side three times."""
-    torch.manual_seed(seed)
-    sides = (3, 5, CHANNELS)
-    layers = [
-        nn.Conv2d(before, after, 3, stride=2, padding=1)
-        for before, after in zip((3, *sides), sides, strict=False)
-    ]
-    return FasterRCNN(
-        Cells(*layers),
-        min_size=64,
-        max_size=128,
-        rpn_anchor_generator=AnchorGenerator(((8, 16, 32),), ((0.5, 1.0, 2.0),)),
-        box_roi_pool=MultiScaleRoIAlign(["0"], output_size=3, sampling_ratio=2),
-        box_head=TwoMLPHead(CHANNELS * 9, REGION_DIM),
-        box_predictor=FastRCNNPredictor(REGION_DIM, CLASSES),
-    ).eval()
-
-
-@pytest.fixture
-def picture() -> np.ndarray:
-    return np.random.default_rng(3).integers(256, size=(67, 101, 3), dtype=np.uint8)
+from .conftest import CHANNELS, REGION_DIM, tiny_network
 
 
 def corners(boxes: np.ndarray) -> torch.Tensor:
     return box_convert(torch.from_numpy(boxes), "cxcywh", "xyxy")
+
+
+def maps_of(network: FasterRCNN, picture: np.ndarray) -> tuple:
+    """A picture as the network sees it, and the maps that it makes of it."""
+    with torch.inference_mode():
+        images, _ = network.transform([torch.from_numpy(picture).permute(2, 0, 1) / 255])
+        return images, network.backbone(images.tensors)
 
 
 def test_regions_lie_apart_inside_the_image(picture: np.ndarray):
@@ -79,10 +55,9 @@ def test_best_region_is_the_networks_own_best_detection(picture: np.ndarray):
 def test_features_are_the_box_heads_of_the_regions(picture: np.ndarray):
     network = tiny_network()
     regions, boxes, global_feature = RegionDetector(network).encode(picture)
+    images, cells = maps_of(network, picture)
+    height, width = images.image_sizes[0]
     with torch.inference_mode():
-        images, _ = network.transform([torch.from_numpy(picture).permute(2, 0, 1) / 255])
-        height, width = images.image_sizes[0]
-        cells = network.backbone(images.tensors)
         scaled = corners(boxes) * torch.tensor([width, height, width, height])
         pooled = network.roi_heads.box_roi_pool({"0": cells}, [scaled], [(height, width)])
         expected = network.roi_heads.box_head(pooled).numpy()
@@ -97,9 +72,7 @@ def test_padding_is_no_part_of_the_global_feature():
     network = tiny_network()
     narrow = np.random.default_rng(5).integers(256, size=(64, 72, 3), dtype=np.uint8)
     _, _, global_feature = RegionDetector(network).encode(narrow)
-    with torch.inference_mode():
-        images, _ = network.transform([torch.from_numpy(narrow).permute(2, 0, 1) / 255])
-        cells = network.backbone(images.tensors)
+    images, cells = maps_of(network, narrow)
     assert images.tensors.shape[-1] == 96
     np.testing.assert_allclose(global_feature, cells[0, :, :, :9].mean((1, 2)), rtol=1e-5)
 
@@ -135,9 +108,7 @@ def test_pyramid_gives_its_topmost_pooled_level(picture: np.ndarray):
     detector = RegionDetector(network, selection=RegionSelection(num_regions=3))
     regions, _, global_feature = detector.encode(picture)
     assert regions.shape == (3, 1024)
-    with torch.inference_mode():
-        images, _ = network.transform([torch.from_numpy(picture).permute(2, 0, 1) / 255])
-        maps = network.backbone(images.tensors)
+    images, maps = maps_of(network, picture)
     assert list(maps) == ["0", "1", "pool"]
     assert images.image_sizes == [tuple(images.tensors.shape[-2:])]
     np.testing.assert_allclose(global_feature, maps["1"][0].mean((1, 2)), rtol=1e-4, atol=1e-5)
@@ -150,15 +121,9 @@ def test_settings_and_weights_tell_detectors_apart():
     assert detector.weights.keys() == tiny_network().state_dict().keys()
 
 
-def other_proposals() -> FasterRCNN:
+def other_proposals(when: str, number: int) -> FasterRCNN:
     network = tiny_network()
-    network.rpn._pre_nms_top_n["testing"] = 500
-    return network
-
-
-def fewer_proposals() -> FasterRCNN:
-    network = tiny_network()
-    network.rpn._post_nms_top_n["testing"] = 13
+    getattr(network.rpn, f"_{when}_nms_top_n")["testing"] = number
     return network
 
 
@@ -180,8 +145,8 @@ def changed(part: str, name: str, value: object) -> FasterRCNN:
 @pytest.mark.parametrize(
     "other",
     [
-        other_proposals,
-        fewer_proposals,
+        partial(other_proposals, "pre", 500),
+        partial(other_proposals, "post", 13),
         other_anchors,
         partial(changed, "rpn", "nms_thresh", 0.3),
         partial(changed, "rpn", "score_thresh", 0.5),

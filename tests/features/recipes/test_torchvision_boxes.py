@@ -1,9 +1,8 @@
 from pathlib import Path
+from unittest.mock import Mock, call
 
 import numpy as np
 import pytest
-import torch
-from torchvision.models import get_model
 
 from stillseek.errors import FeatureError, UsageError
 from stillseek.features import RecipeOptions
@@ -15,22 +14,17 @@ from stillseek.features.recipes.torchvision_boxes import (
     load_torchvision_detector,
 )
 
+from .conftest import ColourEncoder, FixedDetector, tiny_network
+
 NAME = "fasterrcnn_mobilenet_v3_large_fpn"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def detector() -> TorchvisionDetector:
     """Random weights find boxes of no meaning, many of them."""
-    torch.manual_seed(0)
-    network = get_model(
-        NAME, weights=None, weights_backbone=None, min_size=64, max_size=96, box_score_thresh=0.0
-    )
+    network = tiny_network()
+    network.roi_heads.score_thresh = 0.0
     return TorchvisionDetector(network, config=DetectionConfig(max_boxes=7, min_score=0.001))
-
-
-@pytest.fixture
-def picture() -> np.ndarray:
-    return np.random.default_rng(0).integers(256, size=(67, 101, 3), dtype=np.uint8)
 
 
 def test_boxes_lie_in_the_picture_the_best_one_first(
@@ -54,17 +48,11 @@ def test_there_may_be_no_box(detector: TorchvisionDetector, picture: np.ndarray,
     assert (boxes.shape, scores.shape) == ((0, 4), (0,))
 
 
-def test_weights_tell_detectors_apart(detector: TorchvisionDetector):
-    torch.manual_seed(1)
-    other = TorchvisionDetector(get_model(NAME, weights=None, weights_backbone=None))
-
-    assert other.settings["detector"] != detector.settings["detector"]
-
-
-def test_settings_of_the_network_tell_detectors_apart():
-    torch.manual_seed(0)
-    network = get_model(NAME, weights=None, weights_backbone=None, min_size=64)
-    found = {TorchvisionDetector(network).settings["detector"]}
+def test_weights_and_settings_tell_detectors_apart():
+    network = tiny_network()
+    found = {TorchvisionDetector(each).settings["detector"] for each in (network, tiny_network())}
+    assert len(found) == 1
+    found.add(TorchvisionDetector(tiny_network(seed=1)).settings["detector"])
     for part, name, value in (
         ("rpn", "score_thresh", 0.3),
         ("transform", "min_size", (48,)),
@@ -74,45 +62,22 @@ def test_settings_of_the_network_tell_detectors_apart():
     ):
         setattr(network.get_submodule(part), name, value)
         found.add(TorchvisionDetector(network).settings["detector"])
-    assert len(found) == 6
+    assert len(found) == 7
 
 
-class Stub:
-    """An encoder whose features are the colour of a frame."""
-
-    dim, side_pixels, batch_frames = 3, 5, 2
-    settings, weights = {}, {}
-
-    def __init__(self, path: Path | None = None) -> None:
-        pass
-
-    def embed(self, frames):
-        return frames.mean((1, 2)).astype(np.float32)
-
-    def embed_map(self, frame):
-        raise NotImplementedError
-
-
-def test_mobilenet_takes_one_by_its_name(
-    detector: TorchvisionDetector, picture: np.ndarray, tmp_path: Path, monkeypatch
-):
-    asked = []
-    monkeypatch.setattr(mobilenet, "MobileNetEncoder", Stub)
+def test_mobilenet_takes_one_by_its_name(picture: np.ndarray, tmp_path: Path, monkeypatch):
+    load = Mock(return_value=FixedDetector([[20.3, 10.0, 60.0, 39.6]]))
+    monkeypatch.setattr(mobilenet, "MobileNetEncoder", lambda path: ColourEncoder())
     monkeypatch.setattr(mobilenet, "fetch", lambda file, given: tmp_path / file.name)
-    monkeypatch.setattr(
-        torchvision_boxes,
-        "load_torchvision_detector",
-        lambda name, folder: asked.append((name, folder)) or detector,
-    )
+    monkeypatch.setattr(torchvision_boxes, "load_torchvision_detector", load)
     named = Path(f"torchvision:{NAME}")
 
     recipe = mobilenet.load_mobilenet(RecipeOptions(weights=tmp_path, detector=named))
     mobilenet.load_mobilenet(RecipeOptions(weights=tmp_path / "m.tflite", detector=named))
 
-    assert asked == [(f"torchvision:{NAME}", tmp_path), (f"torchvision:{NAME}", None)]
-    query = recipe.encode_image(picture)
-    assert len(query.regions) == 1 + len(detector.detect(picture)[0])
-    assert recipe.fingerprint != FrameRecipe("mobilenet", Stub()).fingerprint
+    assert load.call_args_list == [call(str(named), folder=tmp_path), call(str(named), folder=None)]
+    assert len(recipe.encode_image(picture).regions) == 2
+    assert recipe.fingerprint != FrameRecipe("mobilenet", ColourEncoder()).fingerprint
 
 
 @pytest.mark.parametrize(

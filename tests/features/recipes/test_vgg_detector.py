@@ -1,3 +1,4 @@
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -13,20 +14,10 @@ from stillseek.features.recipes.vgg_detector import published_vgg_detector, vgg_
 # sisters, as the modules that save it declare them: github.com/jwyang/faster-rcnn.pytorch,
 # lib/model/faster_rcnn/vgg16.py, commit f9e4747dab1ead60865da79a032b25f152769765, and
 # lib/model/rpn/rpn.py, commit 913927bc46513356c68d8e4b0c3ed777d3cfc839.
+PLACES = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)
+WIDTHS = (3, 64, 64, 128, 128, 256, 256, 256, 512, 512, 512, 512, 512, 512)
 CONVOLUTIONS = {
-    0: (64, 3),
-    2: (64, 64),
-    5: (128, 64),
-    7: (128, 128),
-    10: (256, 128),
-    12: (256, 256),
-    14: (256, 256),
-    17: (512, 256),
-    19: (512, 512),
-    21: (512, 512),
-    24: (512, 512),
-    26: (512, 512),
-    28: (512, 512),
+    place: (after, before) for place, (before, after) in zip(PLACES, pairwise(WIDTHS), strict=True)
 }
 
 

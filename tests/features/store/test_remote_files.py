@@ -29,7 +29,9 @@ from stillseek.features.store.verify_and_prune import (
     remove_garbage,
     verify,
 )
-from stillseek.timeline import ClipGrid, Segment
+from stillseek.timeline import Segment
+
+from .conftest import GRID, KEY, QUERY, A, B, query, video
 
 URL = "memory://bucket/store"
 
@@ -67,29 +69,31 @@ def test_extraction_fills_it_and_the_next_one_finds_everything(
         store.get(other)
 
 
-def test_queries_and_derived_entries_lie_beside(store: FeatureStore, stub, write_files: Callable):
-    paths = write_files({"a.mp4": b"alpha"})
-    extract(paths, stub, store)
-    key = QueryKey(
-        content="d" * 64, fingerprint=stub.fingerprint, frame_seconds=1.5, box=(1, 2, 3, 4)
-    )
-    store.put_query(key, stub.encode_pixels(np.zeros((3, 5, 3), np.uint8)), source="d.mp4")
+def test_queries_and_derived_entries_lie_beside(store: FeatureStore):
+    store.put(KEY, video(), source="a.mp4")
+    store.put_query(QUERY, query(0.25), source="d.mp4")
 
-    def change(features: VideoFeatures) -> VideoFeatures:
-        return VideoFeatures(clips=features.clips[:, :2], grid=features.grid, fingerprint="b" * 64)
+    def narrower(features: VideoFeatures) -> VideoFeatures:
+        assert features.fingerprint == A
+        return replace(features, clips=features.clips[:, :2] + 1, fingerprint=B)
 
-    assert store.derive("a" * 64, "b" * 64, change) == (1, 1)
-    assert store.derive("a" * 64, "b" * 64, change) == (0, 0)
-    assert store.other_fingerprints(key) == ["b" * 16]
+    assert store.derive(A, B, narrower) == (1, 1)
+    assert store.derive(A, B, narrower) == (0, 0)
+    derived = store.get(replace(KEY, fingerprint=B))
+    assert derived.grid == GRID
+    assert (derived.clips == np.full((GRID.num_clips, 2), 1.5)).all()
+    assert (store.get_query(replace(QUERY, fingerprint=B)).regions == 0.25).all()
+    assert (store.get(KEY).clips == 0.5).all()
+    assert store.other_fingerprints(QUERY) == [B[:16]]
     assert [(u.videos, u.queries) for u in list_recipes(store)] == [(1, 1), (1, 1)]
     assert verify(store).intact == 4
     store.files.write("logs/extract.json", b"{}")
-    garbage = find_garbage(store, keep=["b" * 64])
+    garbage = find_garbage(store, keep=[B])
     assert (len(garbage.entries), garbage.temporaries) == (2, ())
     assert garbage.size_bytes == sum(store.files.size(name) for name in garbage.entries) > 0
     remove_garbage(store, garbage)
     remove_garbage(store, garbage)
-    assert [usage.fingerprint for usage in list_recipes(store)] == ["b" * 64]
+    assert [usage.fingerprint for usage in list_recipes(store)] == [B]
     assert store.files.size(garbage.entries[0]) == 0
     assert store.files.read("logs/extract.json", 1, 9) == b"}"
     assert store.files.read("logs/extract.json", 1, 1) == b""
@@ -110,7 +114,7 @@ def test_half_an_entry_is_seen_and_encoded_again(store: FeatureStore, stub, writ
 def test_only_names_that_the_store_gives_are_entries(store: FeatureStore):
     base = QueryKey(content="d" * 64, fingerprint="b" * 64)
     keys = [
-        VideoKey(content="c" * 64, fingerprint="a" * 64),
+        KEY,
         base,
         replace(base, frame_seconds=1234.5),
         replace(base, box=(0, 1, 20, 300)),
@@ -199,7 +203,7 @@ def test_file_system_that_fails_is_no_corrupt_entry(
     assert list(store.files.entries()) == names
     monkeypatch.setattr(MemoryFileSystem, "exists", refuse)
     with pytest.raises(FeatureError, match="check the address, your rights and the network"):
-        store.find(VideoKey(content="c" * 64, fingerprint="a" * 64))
+        store.find(KEY)
 
 
 def test_folders_are_made_where_a_file_system_has_them(monkeypatch: pytest.MonkeyPatch, memory):
@@ -212,11 +216,8 @@ def test_folders_are_made_where_a_file_system_has_them(monkeypatch: pytest.Monke
 
     monkeypatch.setattr(MemoryFileSystem, "pipe_file", put_into_folder)
     store = FeatureStore(URL)
-    grid = ClipGrid(stride_seconds=1.0, length_seconds=1.0, duration_seconds=2.0)
-    features = VideoFeatures(clips=np.zeros((2, 3), np.float32), grid=grid, fingerprint="a" * 64)
-    key = VideoKey(content="c" * 64, fingerprint="a" * 64)
-    store.put(key, features, source="c.mp4")
-    assert store.get(key).clips.shape == (2, 3)
+    store.put(KEY, video(), source="c.mp4")
+    assert (store.get(KEY).clips == 0.5).all()
 
 
 @pytest.mark.parametrize(

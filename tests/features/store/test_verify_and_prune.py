@@ -4,11 +4,10 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from stillseek.errors import FeatureError
-from stillseek.features import FeatureStore, QueryFeatures, QueryKey, VideoFeatures, VideoKey
+from stillseek.features import FeatureStore, QueryKey, VideoKey
 from stillseek.features.store.content_address import entry_name
 from stillseek.features.store.verify_and_prune import (
     find_garbage,
@@ -17,29 +16,20 @@ from stillseek.features.store.verify_and_prune import (
     remove_garbage,
     verify,
 )
-from stillseek.timeline import ClipGrid, Segment
+from stillseek.timeline import Segment
 
-GRID = ClipGrid(stride_seconds=0.5, length_seconds=0.5, duration_seconds=3.5)
-A, B = "a" * 64, "b" * 64
+from .conftest import QUERY, A, B, damage, query, video
+
 VIDEOS = [VideoKey(content=digit * 64, fingerprint=A) for digit in "cde"]
-QUERY = QueryKey(content="f" * 64, fingerprint=A, frame_seconds=2.5, box=(1, 2, 3, 4))
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> FeatureStore:
+def store(store: FeatureStore) -> FeatureStore:
     """Three videos and a query of one recipe, one video of another."""
-    store = FeatureStore(tmp_path / "store")
-    for key in (*VIDEOS, replace(VIDEOS[0], fingerprint=B)):
-        clips = np.ones((7, 3), np.float32)
-        features = VideoFeatures(clips=clips, grid=GRID, fingerprint=key.fingerprint)
-        store.put(key, features, source="v.mp4", recipe="first" if key.fingerprint == A else None)
-    query = QueryFeatures(
-        regions=np.ones((2, 5), np.float32),
-        boxes=np.ones((2, 4), np.float32),
-        global_feature=np.ones(7, np.float32),
-        fingerprint=A,
-    )
-    store.put_query(QUERY, query, source="q.png")
+    for key in VIDEOS:
+        store.put(key, video(), source="v.mp4", recipe="first")
+    store.put(replace(VIDEOS[0], fingerprint=B), video(fingerprint=B), source="v.mp4")
+    store.put_query(QUERY, query(), source="q.png")
     return store
 
 
@@ -59,7 +49,7 @@ def test_list_counts_a_recipe_at_a_time(store: FeatureStore):
     first, second = list_recipes(store)
     assert (first.fingerprint, first.recipe, first.videos, first.queries) == (A, "first", 3, 1)
     assert (second.fingerprint, second.recipe, second.videos, second.queries) == (B, None, 1, 0)
-    assert (first.seconds, second.seconds) == (10.5, 3.5)
+    assert (first.seconds, second.seconds) == (pytest.approx(9.9), 3.3)
     sizes = [place(store, key).stat().st_size for key in (*VIDEOS, QUERY)]
     assert first.size_bytes == sum(sizes)
 
@@ -67,7 +57,7 @@ def test_list_counts_a_recipe_at_a_time(store: FeatureStore):
 def test_list_counts_what_cannot_be_read_by_its_name(store: FeatureStore):
     place(store, replace(VIDEOS[0], fingerprint=B)).write_bytes(b"")
     assert [(u.fingerprint, u.videos, u.seconds) for u in list_recipes(store)] == [
-        (A, 3, 10.5),
+        (A, 3, pytest.approx(9.9)),
         (B[:16], 1, 0.0),
     ]
 
@@ -80,9 +70,7 @@ def test_intact_store_verifies(store: FeatureStore):
 
 
 def test_every_corrupt_entry_is_found_and_only_those_are_removed(store: FeatureStore):
-    content = bytearray(place(store, VIDEOS[1]).read_bytes())
-    content[-1] ^= 1
-    place(store, VIDEOS[1]).write_bytes(content)
+    damage(place(store, VIDEOS[1]))
     place(store, QUERY).write_bytes(place(store, QUERY).read_bytes()[:-3])
     # The right bytes under the name of another recipe.
     swapped = place(store, replace(VIDEOS[2], fingerprint=B))
@@ -94,11 +82,7 @@ def test_every_corrupt_entry_is_found_and_only_those_are_removed(store: FeatureS
     bad = [entry_name(QUERY), entry_name(VIDEOS[1]), str(swapped.relative_to(store.root))]
     assert sorted(names) == sorted(bad)
     # One was computed again in the meantime.
-    store.put(
-        VIDEOS[1],
-        VideoFeatures(clips=np.ones((7, 3), np.float32), grid=GRID, fingerprint=A),
-        source="v.mp4",
-    )
+    store.put(VIDEOS[1], video(), source="v.mp4")
     assert remove_corrupt(store, names) == 2
     assert (verify(store).intact, verify(store).corrupt) == (4, ())
 

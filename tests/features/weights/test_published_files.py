@@ -101,17 +101,15 @@ def weights(server: WeightsServer) -> WeightsFile:
     )
 
 
-def test_download_comes_whole_and_once(server: WeightsServer, weights: WeightsFile, cache: Path):
+def test_download_comes_whole_once_and_without_a_bar_where_nobody_looks(
+    server: WeightsServer, weights: WeightsFile, cache: Path, capfd: pytest.CaptureFixture[str]
+):
     path = fetch(weights)
     assert path == cache / "net.pth"
     assert path.read_bytes() == CONTENT
     assert fetch(weights) == path
     assert server.ranges == ["bytes=0-"]
     assert not list(cache.glob("*.part"))
-
-
-def test_no_bar_where_nobody_looks(weights: WeightsFile, capfd: pytest.CaptureFixture[str]):
-    fetch(weights)
     assert capfd.readouterr() == ("", "")
 
 
@@ -122,9 +120,7 @@ def test_whole_files_of_the_cache_are_listed(weights: WeightsFile, cache: Path):
     assert cached_files() == {"net.pth": len(CONTENT)}
 
 
-def test_cut_connection_goes_on_where_it_stopped(
-    server: WeightsServer, weights: WeightsFile, cache: Path
-):
+def test_cut_connection_goes_on_where_it_stopped(server: WeightsServer, weights: WeightsFile):
     server.cuts = [70_001, 50_021]
     assert fetch(weights).read_bytes() == CONTENT
     # only whole chunks of 1009 bytes are kept
@@ -142,11 +138,14 @@ def test_next_run_goes_on_where_the_last_one_was_given_up(
     assert server.ranges[2:] == [f"bytes={69 * 1009}-"]
 
 
-def test_whole_file_that_was_not_yet_in_place(
-    server: WeightsServer, weights: WeightsFile, cache: Path
+@pytest.mark.parametrize(
+    ("name", "content"), [("net.pth.part", CONTENT), ("net.pth", CONTENT[:-1])]
+)
+def test_what_the_cache_holds_is_made_whole(
+    weights: WeightsFile, cache: Path, name: str, content: bytes
 ):
     cache.mkdir()
-    (cache / "net.pth.part").write_bytes(CONTENT)
+    (cache / name).write_bytes(content)
     assert fetch(weights).read_bytes() == CONTENT
 
 
@@ -165,12 +164,6 @@ def test_wrong_content_is_refused_and_removed(
         fetch(weights)
     assert not [path for path in cache.iterdir() if path.suffix != ".lock"]
     server.content = CONTENT
-    assert fetch(weights).read_bytes() == CONTENT
-
-
-def test_damaged_copy_in_the_cache_is_replaced(weights: WeightsFile, cache: Path):
-    cache.mkdir()
-    (cache / "net.pth").write_bytes(CONTENT[:-1])
     assert fetch(weights).read_bytes() == CONTENT
 
 
@@ -230,26 +223,18 @@ def test_cache_that_cannot_be_written_says_so(weights: WeightsFile, cache: Path)
         fetch(weights)
 
 
-@pytest.mark.parametrize("given", ["mine.pth", "."])
+@pytest.mark.parametrize(("given", "found"), [("mine.pth", "mine.pth"), (".", "net.pth")])
 def test_given_file_or_folder_needs_no_network(
-    server: WeightsServer, weights: WeightsFile, tmp_path: Path, given: str
+    server: WeightsServer, weights: WeightsFile, tmp_path: Path, given: str, found: str
 ):
-    for name in ("mine.pth", "net.pth"):
-        (tmp_path / name).write_bytes(CONTENT)
-    found = fetch(weights, given=tmp_path / given)
-    assert found == tmp_path / ("net.pth" if given == "." else given)
+    with pytest.raises(FeatureError, match=re.escape(f"no file {tmp_path / found}")):
+        fetch(weights, given=tmp_path / given)
+    (tmp_path / found).write_bytes(b"other")
+    with pytest.raises(FeatureError, match=rf"{found} is not net\.pth as published"):
+        fetch(weights, given=tmp_path / given)
+    (tmp_path / found).write_bytes(CONTENT)
+    assert fetch(weights, given=tmp_path / given) == tmp_path / found
     assert server.ranges == []
-
-
-def test_given_file_is_verified(weights: WeightsFile, tmp_path: Path):
-    (tmp_path / "mine.pth").write_bytes(b"other")
-    with pytest.raises(FeatureError, match=r"mine\.pth is not net\.pth as published"):
-        fetch(weights, given=tmp_path / "mine.pth")
-
-
-def test_given_folder_without_the_file_says_its_name(weights: WeightsFile, tmp_path: Path):
-    with pytest.raises(FeatureError, match=re.escape(f"no file {tmp_path / 'net.pth'}")):
-        fetch(weights, given=tmp_path)
 
 
 def test_torchvisions_own_cache_is_used(weights: WeightsFile, tmp_path: Path):
@@ -266,10 +251,8 @@ def test_two_processes_download_once(server: WeightsServer, weights: WeightsFile
         f"print(fetch(WeightsFile(name='net.pth', url={weights.url!r}, sha256={SHA256!r}, "
         "size_bytes=None, licence='MIT')))"
     )
-    processes = [
-        subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
-        for _ in range(2)
-    ]
+    command = [sys.executable, "-c", code]
+    processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     outputs = [process.communicate(timeout=600)[0].strip() for process in processes]
     assert outputs == [str(cache / "net.pth")] * 2
     assert (cache / "net.pth").read_bytes() == CONTENT

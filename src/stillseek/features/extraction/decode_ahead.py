@@ -8,6 +8,7 @@ import queue
 import threading
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -176,9 +177,7 @@ class DecodeAhead:
     def _put(self, event: DecodedUnit | VideoEnd | BaseException | None) -> bool:
         """Hands something over when there is room; False if nobody wants it any more."""
         while not self._stop.is_set():
-            try:
+            with suppress(queue.Full):
                 self._queue.put(event, timeout=_STOP_SECONDS)
-            except queue.Full:
-                continue
-            return True
+                return True
         return False

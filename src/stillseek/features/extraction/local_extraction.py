@@ -151,7 +151,6 @@ class _Run:
         self._keep_encoded()
 
     def _keep_encoded(self) -> None:
-        """Keeps the videos of which every unit is encoded."""
         waiting = {unit.job for unit in self._batch}
         ready = [job for job in self._decoded if job not in waiting]
         self._decoded = [job for job in self._decoded if job in waiting]
@@ -197,7 +196,6 @@ class _Run:
             self._finish_copies()
 
     def _finish_copies(self) -> None:
-        """Ends the copies of videos that ended."""
         ended = [job for job in self._copies if job.content in self._by_content]
         self._copies = [job for job in self._copies if job.content not in self._by_content]
         for job in ended:
@@ -219,7 +217,6 @@ class _Run:
 
 
 def _num_processors() -> int:
-    """Processors that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -216,7 +216,6 @@ def _with_trace(error: Exception) -> Exception:
 def _answers(
     ray: Any, places: list[str], settings: dict[str, Any], workers: int, gpus_per_worker: float
 ) -> Iterator[_Answer]:
-    """The answers as they come."""
     context = ray.data.DataContext.get_current().copy()
     context.enable_progress_bars = False
     context.print_on_execution_start = False

@@ -32,14 +32,14 @@ class C3D(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.conv1 = _convolution(3, 64)
-        self.conv2 = _convolution(64, 128)
-        self.conv3a = _convolution(128, 256)
-        self.conv3b = _convolution(256, 256)
-        self.conv4a = _convolution(256, 512)
-        self.conv4b = _convolution(512, 512)
-        self.conv5a = _convolution(512, 512)
-        self.conv5b = _convolution(512, 512)
+        self.conv1 = nn.Conv3d(3, 64, 3, padding=1)
+        self.conv2 = nn.Conv3d(64, 128, 3, padding=1)
+        self.conv3a = nn.Conv3d(128, 256, 3, padding=1)
+        self.conv3b = nn.Conv3d(256, 256, 3, padding=1)
+        self.conv4a = nn.Conv3d(256, 512, 3, padding=1)
+        self.conv4b = nn.Conv3d(512, 512, 3, padding=1)
+        self.conv5a = nn.Conv3d(512, 512, 3, padding=1)
+        self.conv5b = nn.Conv3d(512, 512, 3, padding=1)
         self.fc6 = nn.Linear(512 * 4 * 4, FEATURE_DIM)
         self.fc7 = nn.Linear(FEATURE_DIM, FEATURE_DIM)
 
@@ -74,7 +74,3 @@ class C3D(nn.Module):
         weights = {key: value for key, value in weights.items() if not key.startswith("fc8.")}
         load_parameters(network, weights, source=path)
         return network
-
-
-def _convolution(inputs: int, outputs: int) -> nn.Conv3d:
-    return nn.Conv3d(inputs, outputs, kernel_size=3, padding=1)

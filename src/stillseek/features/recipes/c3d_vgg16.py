@@ -150,7 +150,6 @@ def load_c3d_vgg16(options: RecipeOptions) -> C3dVgg16Recipe:
 
 
 def _find_weights(options: RecipeOptions) -> tuple[Path, Path]:
-    """The files of the clip encoder and of the detector."""
     weights, detector = options.weights, options.detector
     if weights is not None and weights.is_dir():
         beside = sorted(weights.glob(_DETECTOR_PATTERN))

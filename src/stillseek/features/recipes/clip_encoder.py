@@ -33,32 +33,19 @@ class Architecture:
     dim: int
 
 
-_RESNET = Architecture(
-    sampling=ClipSampling(num_frames=16, stride_frames=16, frame_rate=15.0),
-    classifier="fc",
-    dim=512,
-)
+_SIDE_BY_SIDE = ClipSampling(num_frames=16, stride_frames=16, frame_rate=15.0)
+_HALF_AS_FAST = ClipSampling(num_frames=16, stride_frames=8, frame_rate=7.5)
+_OVERLAPPING = ClipSampling(num_frames=32, stride_frames=16, frame_rate=15.0)
+_RESNET = Architecture(sampling=_SIDE_BY_SIDE, classifier="fc", dim=512)
 ARCHITECTURES = {
     "r3d_18": _RESNET,
     "mc3_18": _RESNET,
     "r2plus1d_18": _RESNET,
     # Its accuracy is given for 128 frames: 8.5 s tell no boundary. It averages over time, so fewer
     # frames give a feature of the same kind.
-    "s3d": Architecture(
-        sampling=ClipSampling(num_frames=16, stride_frames=16, frame_rate=15.0),
-        classifier="classifier",
-        dim=1024,
-    ),
-    "mvit_v2_s": Architecture(
-        sampling=ClipSampling(num_frames=16, stride_frames=8, frame_rate=7.5),
-        classifier="head",
-        dim=768,
-    ),
-    "swin3d_t": Architecture(
-        sampling=ClipSampling(num_frames=32, stride_frames=16, frame_rate=15.0),
-        classifier="head",
-        dim=768,
-    ),
+    "s3d": Architecture(sampling=_SIDE_BY_SIDE, classifier="classifier", dim=1024),
+    "mvit_v2_s": Architecture(sampling=_HALF_AS_FAST, classifier="head", dim=768),
+    "swin3d_t": Architecture(sampling=_OVERLAPPING, classifier="head", dim=768),
 }
 
 

@@ -1,6 +1,5 @@
 """Clips of several frames: which frames of a video form them, and which part of a frame."""
 
-from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -29,7 +28,6 @@ class ClipSampling:
     frame_rate: float
 
     def __post_init__(self) -> None:
-        """Refuses samplings that see nothing or leave frames out."""
         if not (0 < self.stride_frames <= self.num_frames and self.frame_rate > 0):
             raise UsageError(
                 f"clips need 0 < stride_frames <= num_frames and a positive frame rate, got {self}"
@@ -60,19 +58,15 @@ class ClipSampling:
 
         The last ones are filled up with the last frame, as a player shows it.
         """
-        held: deque[np.ndarray] = deque()
+        held: list[np.ndarray] = []
         for frame in frames:
             held.append(frame)
             if len(held) == self.num_frames:
                 yield np.stack(held)
-                self._go_on(held)
+                held = held[self.stride_frames :]
         while held:
             yield np.stack([*held, *[held[-1]] * (self.num_frames - len(held))])
-            self._go_on(held)
-
-    def _go_on(self, held: deque[np.ndarray]) -> None:
-        for _ in range(min(self.stride_frames, len(held))):
-            held.popleft()
+            held = held[self.stride_frames :]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +86,6 @@ class CentreCrop:
     crop: tuple[int, int]
 
     def __post_init__(self) -> None:
-        """Refuses crops that do not lie in the frame."""
         height, width = self.crop
         if not (
             len(self.resize) in (1, 2)

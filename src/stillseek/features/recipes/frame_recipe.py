@@ -35,7 +35,6 @@ class FrameEncoder(Protocol):
         side_pixels: Width and height of the pictures that it takes.
         batch_frames: Frames that it takes at once to be fast.
         settings: What decides a feature besides pixels and weights: JSON values.
-        weights: Parameters by name.
     """
 
     dim: int
@@ -94,7 +93,6 @@ class FrameSampling:
     region_levels: tuple[int, ...] = (1, 2, 3)
 
     def __post_init__(self) -> None:
-        """Refuses samplings that see nothing."""
         if not (0 < self.interval_seconds < math.inf and min(self.region_levels, default=0) > 0):
             raise UsageError(
                 f"sampling needs a positive interval and at least one region level, got {self}"

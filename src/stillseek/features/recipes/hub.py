@@ -101,7 +101,6 @@ class HubEncoder:
     def _forward(
         self, frames: UInt8[np.ndarray, "frame side side 3"]
     ) -> tuple[Float[Tensor, "frame dim"], Float[Tensor, "frame patch dim"]]:
-        """Pooled outputs and patch tokens."""
         pixels = torch.from_numpy(frames).to(self._device).permute(0, 3, 1, 2) / 255
         pixels = ((pixels - self._mean) / self._std).to(self._dtype)
         with exact_float32(), torch.inference_mode():

@@ -42,7 +42,6 @@ class Reduction:
     fitted_on: Mapping[str, Any]
 
     def __post_init__(self) -> None:
-        """Refuses arrays whose sizes disagree."""
         if self.components.shape != (len(self.explained_variance), len(self.mean)):
             raise FeatureError(
                 f"a reduction of {len(self.mean)} to {len(self.explained_variance)} dimensions "

@@ -51,7 +51,6 @@ class PocketSampling:
     region_levels: tuple[int, ...] = (1, 2, 3)
 
     def __post_init__(self) -> None:
-        """Refuses samplings that see nothing or leave frames out."""
         if not (
             0 < self.interval_seconds < math.inf
             and 0 < self.stride_frames <= self.frames_per_clip

@@ -38,7 +38,6 @@ class PocketConfig:
     embedding_dim: int = 128
 
     def __post_init__(self) -> None:
-        """Refuses sizes that no network has."""
         if len(self.widths) != 5 or min(*self.widths, self.embedding_dim) < 1:
             raise UsageError(
                 "the pocket encoder needs five positive widths and a positive embedding_dim, got "

@@ -1,7 +1,7 @@
 """Where an encoder computes, and in which number format."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -94,7 +94,7 @@ def exact_float32() -> Iterator[None]:
     """
     with _Exactness.lock:
         if _Exactness.users == 0:
-            _Exactness.restore.callback(_make_exact())
+            _Exactness.restore.enter_context(_rounding_off())
         _Exactness.users += 1
     try:
         yield
@@ -105,36 +105,27 @@ def exact_float32() -> Iterator[None]:
                 _Exactness.restore.close()
 
 
-def _make_exact() -> Callable[[], None]:
-    """Switches rounding of factors off; what it returns brings back what was."""
+@contextmanager
+def _rounding_off() -> Iterator[None]:
+    """No factor of a product is rounded; what was set comes back afterwards."""
     backends: Any = torch.backends
+    if hasattr(backends.cudnn, "conv"):
+        places = (
+            backends.cudnn.conv,
+            backends.cuda.matmul,
+            backends.mkldnn.conv,
+            backends.mkldnn.matmul,
+        )
+        name, exact = "fp32_precision", "ieee"
+    else:  # torch before 2.9
+        places, name, exact = (backends.cudnn,), "allow_tf32", False
     matmul = torch.get_float32_matmul_precision()
-    if not hasattr(backends.cudnn, "conv"):  # torch before 2.9
-        convolves_rounded = backends.cudnn.allow_tf32
-
-        def restore_switches() -> None:
-            torch.set_float32_matmul_precision(matmul)
-            backends.cudnn.allow_tf32 = convolves_rounded
-
-        torch.set_float32_matmul_precision("highest")
-        backends.cudnn.allow_tf32 = False
-        return restore_switches
-
-    places = (
-        backends.cudnn.conv,
-        backends.cuda.matmul,
-        backends.mkldnn.conv,
-        backends.mkldnn.matmul,
-    )
-    found = [place.fp32_precision for place in places]
-
-    def restore() -> None:
-        torch.set_float32_matmul_precision(matmul)
-        for place, precision in zip(places, found, strict=True):
-            place.fp32_precision = precision
-
+    found = [getattr(place, name) for place in places]
     # torch refuses to multiply where this switch of old and the new ones disagree.
     torch.set_float32_matmul_precision("highest")
     for place in places:
-        place.fp32_precision = "ieee"
-    return restore
+        setattr(place, name, exact)
+    yield
+    torch.set_float32_matmul_precision(matmul)
+    for place, value in zip(places, found, strict=True):
+        setattr(place, name, value)

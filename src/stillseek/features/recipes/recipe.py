@@ -48,7 +48,6 @@ class VideoFeatures:
     fingerprint: str
 
     def __post_init__(self) -> None:
-        """Refuses rows that the grid has no time for."""
         if len(self.clips) != self.grid.num_steps:
             raise FeatureError(
                 f"the grid has {self.grid.num_steps} clips but there are {len(self.clips)} rows of "
@@ -77,7 +76,6 @@ class QueryFeatures:
     fingerprint: str
 
     def __post_init__(self) -> None:
-        """Refuses regions without boxes and images without regions."""
         if not 0 < len(self.regions) == len(self.boxes):
             raise FeatureError(
                 f"a query needs at least one region and one box a region, got "

@@ -33,7 +33,6 @@ class RegionSelection:
     overlap: float = 0.7
 
     def __post_init__(self) -> None:
-        """Refuses values that leave no region."""
         if not (self.num_regions > 0 and 0 < self.overlap <= 1):
             raise UsageError(f"regions need a positive number and an overlap in (0, 1], got {self}")
 

@@ -42,7 +42,6 @@ class DetectionConfig:
     overlap: float = 0.7
 
     def __post_init__(self) -> None:
-        """Refuses values that leave no box, or all of them."""
         if not (self.max_boxes > 0 and 0 < self.min_score < 1 and 0 < self.overlap < 1):
             raise UsageError(
                 "detection needs a positive max_boxes, and min_score and overlap between 0 and 1, "

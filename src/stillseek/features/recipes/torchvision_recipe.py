@@ -168,7 +168,6 @@ def published_file(weights: WeightsEnum) -> WeightsFile:
 
 
 def _parse(name: str) -> tuple[str, str]:
-    """The names of the video network and of the detector."""
     clips, _, regions = name.removeprefix("torchvision:").partition("+")
     regions = regions or DETECTORS[0]
     if clips not in ARCHITECTURES or regions not in DETECTORS:

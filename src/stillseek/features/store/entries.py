@@ -31,7 +31,7 @@ _VERSION = 1
 
 
 class MissingFeaturesError(FeatureError):
-    """There is no such entry."""
+    """There is no such entry, or no longer."""
 
 
 @contextmanager
@@ -50,6 +50,9 @@ class Entries:
 
     Args:
         root: Folder or URL of the store.
+
+    Attributes:
+        files: The store's files, for what looks after them.
     """
 
     def __init__(self, root: Path | str) -> None:
@@ -68,10 +71,8 @@ class Entries:
             FeatureError: It cannot be read.
             FileNotFoundError: There is no such entry.
         """
-        try:
+        with self._naming_corrupt(name):
             header, _ = unpack(self.files.read(name))
-        except CorruptEntryError as error:
-            raise self._corrupt(name, error) from error
         digits = header["fingerprint"][:FINGERPRINT_DIGITS]
         if digits != (named := name.split(".")[-2]):
             raise CorruptFeaturesError(
@@ -81,70 +82,56 @@ class Entries:
         return header
 
     @contextmanager
-    def opened(self, key: VideoKey | QueryKey) -> Iterator[tuple[EntryHead | None, ReadBytes]]:
-        """The head of an entry and what reads its bytes; None where it has no blocks to read.
-
-        Raises:
-            FeatureError: The entry is missing, corrupt where it is read, or of another recipe.
-        """
+    def _opened(self, key: VideoKey | QueryKey) -> Iterator[tuple[EntryHead | None, ReadBytes]]:
+        """The head of an entry and what reads its bytes; None where it has no blocks to read."""
         name = entry_name(key)
 
         def read(start: int, stop: int) -> bytes:
             return self.files.read(name, start, stop)
 
-        try:
+        with self._naming_missing(key), self._naming_corrupt(name):
             head = read_head(read)
             if has_blocks(head):
                 self._check_recipe(name, head.header, key.fingerprint)
                 yield head, read
             else:
                 yield None, read
-        except FileNotFoundError as error:
-            raise self._missing(key) from error
-        except CorruptEntryError as error:
-            raise self._corrupt(name, error) from error
 
-    def _missing(self, key: VideoKey | QueryKey) -> FeatureError:
-        """What to raise where an entry is not there."""
-        others = self.other_fingerprints(key)
-        there = f", only those of recipe fingerprint {', '.join(others)}" if others else ""
-        return MissingFeaturesError(
-            f"the store {self.files.root} has no features of {key.stem.split('/')[-1]} for recipe "
-            f"fingerprint {key.fingerprint[:FINGERPRINT_DIGITS]}{there}; extract with this "
-            "recipe first"
-        )
-
-    def read(
+    def _read(
         self, key: VideoKey | QueryKey
     ) -> tuple[dict[str, Any], dict[str, Float32[np.ndarray, "..."]]]:
-        """The header and the arrays of an entry.
+        with self._naming_missing(key):
+            return self._read_entry(entry_name(key), key.fingerprint)
 
-        Raises:
-            FeatureError: It is missing, corrupt, or of another recipe.
-        """
-        try:
-            return self.read_entry(entry_name(key), key.fingerprint)
-        except FileNotFoundError as error:
-            raise self._missing(key) from error
-
-    def read_entry(
+    def _read_entry(
         self, name: str, fingerprint: str
     ) -> tuple[dict[str, Any], dict[str, Float32[np.ndarray, "..."]]]:
-        """The same by the name of an entry.
-
-        Raises:
-            FileNotFoundError: There is no such entry.
-            FeatureError: It is corrupt, or of another recipe.
-        """
-        try:
+        with self._naming_corrupt(name):
             header, arrays = unpack(self.files.read(name))
-        except CorruptEntryError as error:
-            raise self._corrupt(name, error) from error
         self._check_recipe(name, header, fingerprint)
         return header, arrays
 
-    def _corrupt(self, name: str, error: CorruptEntryError) -> CorruptFeaturesError:
-        return CorruptFeaturesError(f"features in {self.files.place(name)} are corrupt ({error})")
+    @contextmanager
+    def _naming_missing(self, key: VideoKey | QueryKey) -> Iterator[None]:
+        try:
+            yield
+        except FileNotFoundError as error:
+            others = self.other_fingerprints(key)
+            there = f", only those of recipe fingerprint {', '.join(others)}" if others else ""
+            raise MissingFeaturesError(
+                f"the store {self.files.root} has no features of {key.stem.split('/')[-1]} for "
+                f"recipe fingerprint {key.fingerprint[:FINGERPRINT_DIGITS]}{there}; extract with "
+                "this recipe first"
+            ) from error
+
+    @contextmanager
+    def _naming_corrupt(self, name: str) -> Iterator[None]:
+        try:
+            yield
+        except CorruptEntryError as error:
+            raise CorruptFeaturesError(
+                f"features in {self.files.place(name)} are corrupt ({error})"
+            ) from error
 
     def _check_recipe(self, name: str, header: Mapping[str, Any], fingerprint: str) -> None:
         if (header["version"], header["fingerprint"]) != (_VERSION, fingerprint):
@@ -155,19 +142,13 @@ class Entries:
                 f"{fingerprint[:FINGERPRINT_DIGITS]}; extract again"
             )
 
-    def write(
+    def _write(
         self,
         key: VideoKey | QueryKey,
         fingerprint: str,
         header: Mapping[str, object],
         arrays: Mapping[str, Float32[np.ndarray, "..."]],
     ) -> None:
-        """Makes or replaces an entry.
-
-        Raises:
-            FeatureError: The features are of another recipe, or do not fit half precision, or the
-                entry cannot be written.
-        """
         if fingerprint != key.fingerprint:
             raise FeatureError(
                 f"features of recipe fingerprint {fingerprint[:FINGERPRINT_DIGITS]} cannot be kept "
@@ -175,15 +156,14 @@ class Entries:
                 "the key"
             )
         header = {"version": _VERSION, "fingerprint": fingerprint, **header}
-        self.write_entry(entry_name(key), header, arrays)
+        self._write_entry(entry_name(key), header, arrays)
 
-    def write_entry(
+    def _write_entry(
         self,
         name: str,
         header: Mapping[str, object],
         arrays: Mapping[str, Float32[np.ndarray, "..."]],
     ) -> None:
-        """The same by the name of an entry, with the whole header."""
         with unless_too_large(header["source"]):
             content = pack(header, arrays)
         self.files.write(name, content)

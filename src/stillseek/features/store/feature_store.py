@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import asdict, fields, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
@@ -44,18 +44,17 @@ def as_stored(features: _Features, source: str) -> _Features:
     Raises:
         UnusableFeaturesError: They don't fit half precision.
     """
-    arrays = {
-        field.name: value
-        for field in fields(features)
-        if isinstance(value := getattr(features, field.name), np.ndarray)
-    }
     with unless_too_large(source):
-        return replace(
-            features, **{name: halved(array).astype(np.float32) for name, array in arrays.items()}
-        )
+        halves = {name: halved(array) for name, array in _arrays_of(features).items()}
+    return replace(features, **{name: half.astype(np.float32) for name, half in halves.items()})
 
 
-class FeatureStore:
+def _arrays_of(features: VideoFeatures | QueryFeatures) -> dict[str, np.ndarray]:
+    values = {field.name: getattr(features, field.name) for field in fields(features)}
+    return {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
+
+
+class FeatureStore(Entries):
     """Features on disk, by the content of their source and the fingerprint of their recipe.
 
     Sources may be renamed and moved: an entry is missing only when the bytes or the recipe
@@ -64,14 +63,7 @@ class FeatureStore:
     Args:
         root: Folder of the store, made when the first entry is written; or a URL that fsspec
             knows, such as ``s3://bucket/store``.
-
-    Attributes:
-        files: The store's files, for what looks after them.
     """
-
-    def __init__(self, root: Path | str) -> None:
-        self._entries = Entries(root)
-        self.files = self._entries.files
 
     @property
     def root(self) -> Path | str:
@@ -84,7 +76,7 @@ class FeatureStore:
         Raises:
             FeatureError: They are missing, corrupt, or of another recipe.
         """
-        header, arrays = self._entries.read(key)
+        header, arrays = self._read(key)
         return VideoFeatures(
             clips=arrays["clips"], grid=ClipGrid(**header["grid"]), fingerprint=key.fingerprint
         )
@@ -99,7 +91,7 @@ class FeatureStore:
             FeatureError: They are missing, corrupt where the window is, or of another recipe.
             UsageError: The window starts after the video ends.
         """
-        with self._entries.opened(key) as (head, read):
+        with self._opened(key) as (head, read):
             if head is not None:
                 rows, grid = ClipGrid(**head.header["grid"]).window(window)
                 clips = read_rows(head, rows, read)
@@ -118,7 +110,7 @@ class FeatureStore:
         Raises:
             FeatureError: The entry is missing, corrupt in its head, or of another recipe.
         """
-        with self._entries.opened(key) as (head, _):
+        with self._opened(key) as (head, _):
             return self.get(key).grid if head is None else ClipGrid(**head.header["grid"])
 
     def get_query(self, key: QueryKey) -> QueryFeatures:
@@ -127,7 +119,7 @@ class FeatureStore:
         Raises:
             FeatureError: They are missing, corrupt, or of another recipe.
         """
-        _, arrays = self._entries.read(key)
+        _, arrays = self._read(key)
         return QueryFeatures(**arrays, fingerprint=key.fingerprint)
 
     def put(
@@ -146,19 +138,14 @@ class FeatureStore:
                 precision, or the store cannot be written.
         """
         header = {"source": source, "recipe": recipe, "grid": asdict(features.grid)}
-        self._entries.write(key, features.fingerprint, header, {"clips": features.clips})
+        self._write(key, features.fingerprint, header, _arrays_of(features))
 
     def put_query(
         self, key: QueryKey, features: QueryFeatures, *, source: str, recipe: str | None = None
     ) -> None:
         """Writes the features of a query image, like `put`."""
-        arrays = {
-            "regions": features.regions,
-            "boxes": features.boxes,
-            "global_feature": features.global_feature,
-        }
         header = {"source": source, "recipe": recipe}
-        self._entries.write(key, features.fingerprint, header, arrays)
+        self._write(key, features.fingerprint, header, _arrays_of(features))
 
     def find(self, key: VideoKey) -> VideoFeatures | None:
         """Features of a video, or None if they have to be computed (a corrupt entry warns).
@@ -255,7 +242,7 @@ class FeatureStore:
             if self.files.exists(target):
                 continue
             try:
-                header, arrays = self._entries.read_entry(name, old)
+                header, arrays = self._read_entry(name, old)
             except FileNotFoundError:
                 continue
             kind = name.split("/")[0]
@@ -263,17 +250,9 @@ class FeatureStore:
                 grid = ClipGrid(**header["grid"])
                 features = VideoFeatures(clips=arrays["clips"], grid=grid, fingerprint=old)
                 arrays = {"clips": change(features).clips}
-            self._entries.write_entry(target, header | {"fingerprint": new}, arrays)
+            self._write_entry(target, header | {"fingerprint": new}, arrays)
             counts[kind] += 1
         return counts["videos"], counts["queries"]
-
-    def other_fingerprints(self, key: VideoKey | QueryKey) -> list[str]:
-        """Beginnings of the fingerprints of other recipes that the source was encoded with."""
-        return self._entries.other_fingerprints(key)
-
-    def check(self, name: str) -> dict[str, Any]:
-        """The header of an entry, after all its checksums were compared: `Entries.check`."""
-        return self._entries.check(name)
 
     def _unless_broken(self, key: _Key, get: Callable[[_Key], _Features]) -> _Features | None:
         if not self.files.exists(entry_name(key)):

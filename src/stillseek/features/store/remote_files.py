@@ -2,7 +2,7 @@
 
 import fnmatch
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import fsspec
 
@@ -63,11 +63,7 @@ class RemoteFiles(StoreFiles):
             return self._system.cat_file(f"{self._path}/{name}", start=start or None, end=stop)
 
     def write(self, name: str, content: bytes) -> None:
-        """Makes or replaces a file.
-
-        Raises:
-            FeatureError: It cannot be written.
-        """
+        """Makes or replaces a file."""
         path = f"{self._path}/{name}"
         with self._reaching(name):
             try:
@@ -78,33 +74,22 @@ class RemoteFiles(StoreFiles):
                 self._system.pipe_file(path, content)
 
     def remove(self, name: str) -> None:
-        """Removes a file; one that another process has removed is fine.
-
-        Raises:
-            FeatureError: It cannot be removed.
-        """
-        with self._reaching(name):
-            try:
-                self._system.rm_file(f"{self._path}/{name}")
-            except FileNotFoundError:
-                return
+        """Removes a file; one that another process has removed is fine."""
+        with suppress(FileNotFoundError), self._reaching(name):
+            self._system.rm_file(f"{self._path}/{name}")
 
     def size(self, name: str) -> int:
         """Bytes of a file; 0 where another process has removed it."""
-        with self._reaching(name):
-            try:
-                return self._system.size(f"{self._path}/{name}") or 0
-            except FileNotFoundError:
-                return 0
+        with suppress(FileNotFoundError), self._reaching(name):
+            return self._system.size(f"{self._path}/{name}") or 0
+        return 0
 
     def top(self) -> list[str]:
         """Names of the files and folders right below the root, none where there is no root."""
-        with self._reaching(""):
-            try:
-                paths = self._system.ls(self._path, detail=False)
-            except FileNotFoundError:
-                return []
-        return sorted(str(path).rstrip("/").rpartition("/")[2] for path in paths)
+        with suppress(FileNotFoundError), self._reaching(""):
+            paths = self._system.ls(self._path, detail=False)
+            return sorted(str(path).rstrip("/").rpartition("/")[2] for path in paths)
+        return []
 
     def entries(self, pattern: str = "*") -> Iterator[str]:
         """Names of entries in order, of one recipe where the pattern is ``*.FINGERPRINT``."""

@@ -110,19 +110,11 @@ class LocalFiles(StoreFiles):
             return file.read(-1 if stop is None else max(0, stop - start))
 
     def write(self, name: str, content: bytes) -> None:
-        """Makes or replaces a file in one step.
-
-        Raises:
-            FeatureError: It cannot be written.
-        """
+        """Makes or replaces a file in one step."""
         write_whole(self.place(name), content)
 
     def remove(self, name: str) -> None:
-        """Removes a file; one that another process has removed is fine.
-
-        Raises:
-            FeatureError: It cannot be removed.
-        """
+        """Removes a file; one that another process has removed is fine."""
         try:
             self.place(name).unlink(missing_ok=True)
         except OSError as error:
@@ -133,11 +125,9 @@ class LocalFiles(StoreFiles):
 
     def size(self, name: str) -> int:
         """Bytes of a file; 0 where another process has removed it."""
-        try:
-            with self._reading(name):
-                return self.place(name).stat().st_size
-        except FileNotFoundError:
-            return 0
+        with suppress(FileNotFoundError), self._reading(name):
+            return self.place(name).stat().st_size
+        return 0
 
     def top(self) -> list[str]:
         """Names of the files and folders right below the root, none where there is no root."""

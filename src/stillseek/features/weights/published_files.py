@@ -3,15 +3,15 @@
 import hashlib
 import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pooch
+import requests
 from filelock import FileLock
-from requests import HTTPError, RequestException, Response, Timeout
+from requests import HTTPError, RequestException, Timeout
 from tqdm import tqdm
 
 from stillseek.errors import FeatureError
@@ -45,7 +45,6 @@ class WeightsFile:
     licence: str
 
     def __post_init__(self) -> None:
-        """Refuses a hash that could not be verified."""
         if not re.fullmatch(rf"[0-9a-f]{{{_SHORTEST_PREFIX},64}}", self.sha256):
             raise ValueError(
                 f"{self.name} needs {_SHORTEST_PREFIX} to 64 lowercase hexadecimal digits of its "
@@ -106,7 +105,7 @@ def fetch(file: WeightsFile, *, given: Path | None = None) -> Path:
         cached.parent.mkdir(parents=True, exist_ok=True)
         partial = cached.with_name(file.name + _PARTIAL)
         # The lock's file stays: once it is removed, two processes that wait may both get the lock.
-        with FileLock(cached.with_name(file.name + _LOCK)), _without_empty(partial):
+        with FileLock(cached.with_name(file.name + _LOCK)):
             # Another process may have brought it while this one waited.
             if not _matches(cached, file):
                 _download(file, partial, cached)
@@ -146,16 +145,6 @@ def _torch_cache(file: WeightsFile) -> Path | None:
     return Path(hub.get_dir()) / "checkpoints" / address.path.rpartition("/")[2]
 
 
-@contextmanager
-def _without_empty(partial: Path) -> Iterator[None]:
-    """Removes the part of a file that nothing came of."""
-    try:
-        yield
-    finally:
-        if not _size(partial):
-            partial.unlink(missing_ok=True)
-
-
 def _download(file: WeightsFile, partial: Path, target: Path) -> None:
     """Brings the file to its place in one step, so that nobody ever sees a part of it there."""
     # A server that cuts the connection is asked again for as long as bytes come.
@@ -165,12 +154,14 @@ def _download(file: WeightsFile, partial: Path, target: Path) -> None:
             _transfer(file, partial)
             break
         except HTTPError as error:
-            if _status(error) != _RANGE_NOT_SATISFIABLE:
-                raise
             # There is nothing left to send: the hash says whether it is the whole file.
-            break
+            if getattr(error.response, "status_code", None) == _RANGE_NOT_SATISFIABLE:
+                break
+            raise
         except RequestException:
             if _size(partial) <= before:
+                if not before:
+                    partial.unlink(missing_ok=True)
                 raise
     if not _matches(partial, file):
         found = _sha256(partial)
@@ -184,44 +175,25 @@ def _download(file: WeightsFile, partial: Path, target: Path) -> None:
 
 def _transfer(file: WeightsFile, partial: Path) -> None:
     """Appends what is missing; the bar shows itself on a terminal only."""
-    with (
-        partial.open("ab") as out,
-        tqdm(
-            desc=file.name,
-            # Replaced by what the server announces; pooch takes a bar without it for none.
-            total=file.size_bytes or 1,
-            unit="B",
-            unit_scale=True,
-            leave=False,
-            disable=None,
-        ) as bar,
-    ):
-
-        def start_over_if_whole(response: Response, **_: object) -> None:
-            # The server does not know ranges and sends the file from its start.
-            if response.status_code == 200:
-                out.truncate(0)
-
-        download = pooch.HTTPDownloader(
-            progressbar=bar,  # pyright: ignore[reportArgumentType] (its documented other type)
-            chunk_size=_CHUNK_BYTES,
-            timeout=_TIMEOUT_SECONDS,
-            # A compressed answer would have other positions than the file.
-            headers={"Range": f"bytes={out.tell()}-", "Accept-Encoding": "identity"},
-            hooks={"response": start_over_if_whole},
+    # A compressed answer would have other positions than the file.
+    headers = {"Range": f"bytes={_size(partial)}-", "Accept-Encoding": "identity"}
+    with requests.get(file.url, headers=headers, stream=True, timeout=_TIMEOUT_SECONDS) as response:
+        response.raise_for_status()
+        total = int(response.headers.get("Content-Length", 0)) or file.size_bytes
+        bar = tqdm(
+            desc=file.name, total=total, unit="B", unit_scale=True, leave=False, disable=None
         )
-        download(file.url, out, None)
-        os.fsync(out.fileno())
+        # A server that does not know ranges sends the file from its start.
+        with bar, partial.open("wb" if response.status_code == 200 else "ab") as out:
+            for chunk in response.iter_content(_CHUNK_BYTES):
+                bar.update(out.write(chunk))
+            os.fsync(out.fileno())
 
 
 def _reason(error: RequestException) -> str:
     if isinstance(error, HTTPError):
-        return f"HTTP {_status(error)}"
+        return f"HTTP {getattr(error.response, 'status_code', None)}"
     return "no answer" if isinstance(error, Timeout) else "no connection"
-
-
-def _status(error: HTTPError) -> int | None:
-    return None if error.response is None else error.response.status_code
 
 
 def _size(path: Path) -> int:

@@ -13,6 +13,9 @@ from stillseek.errors import FeatureError
 
 # Where training scripts put the weights beside their optimizer.
 _WRAPPERS = ("model", "state_dict")
+# What the readers of both formats raise.
+_OF_FORMATS = (SafetensorError, pickle.UnpicklingError)
+_UNREADABLE = (*_OF_FORMATS, OSError, RuntimeError, EOFError, ValueError)
 
 
 def read_state_dict(path: Path) -> dict[str, Tensor]:
@@ -30,14 +33,7 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
             loaded = load_file(path)
         else:
             loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except (
-        SafetensorError,
-        pickle.UnpicklingError,
-        OSError,
-        RuntimeError,
-        EOFError,
-        ValueError,
-    ) as error:
+    except _UNREADABLE as error:
         reason = str(error).partition("\n")[0]
         raise FeatureError(
             f"{path} does not hold weights that can be read safely ({reason}); give a "
