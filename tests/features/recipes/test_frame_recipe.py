@@ -57,7 +57,8 @@ def test_regions_are_means_over_the_grid(
 
 
 def test_detected_boxes_are_cut_out_with_context(encoder: ColourEncoder, picture: np.ndarray):
-    detector = FixedDetector([[20.3, 10.0, 60.0, 39.6]])
+    # The second has a side of less than 8 pixels, which shows nothing.
+    detector = FixedDetector([[20.3, 10.0, 60.0, 39.6], [20.0, 10.0, 27.0, 39.6]])
     query = FrameRecipe("colour", encoder, detector=detector).encode_image(picture)
     # 40 x 30 pixels and a tenth more on each side
     crop = picture[7:43, 16:64]

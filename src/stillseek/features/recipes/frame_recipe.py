@@ -12,6 +12,7 @@ from PIL import Image
 
 from stillseek.errors import UsageError
 from stillseek.features.recipes.recipe import (
+    MIN_BOX_PIXELS,
     QueryFeatures,
     Recipe,
     UnitStream,
@@ -181,16 +182,18 @@ class FrameRecipe(Recipe):
     def _encode_detected(
         self, image: UInt8[np.ndarray, "height width 3"], detector: Detector
     ) -> tuple[Float32[np.ndarray, "region 4"], Float32[np.ndarray, "region dim"]]:
-        """Boxes and features of the whole picture, then of what the detector finds."""
+        """Boxes and features of the whole picture, then of what the detector finds in it.
+
+        What is smaller than the smallest box that a person may draw is left out.
+        """
         height, width = image.shape[:2]
         corners, _ = detector.detect(image)
         # Detectors scale boxes in single precision: 54 pixels can become 54.000004.
         corners = corners.clip(0, np.array([width, height, width, height], np.float32))
-        crops = [image]
-        for low_x, low_y, high_x, high_y in corners:
-            left, top = math.floor(low_x), math.floor(low_y)
-            size = math.ceil(high_x) - left, math.ceil(high_y) - top
-            crops.append(crop_to_box(image, (left, top, *size)))
+        low, high = np.floor(corners[:, :2]), np.ceil(corners[:, 2:])
+        is_shown = (high - low).min(axis=1) >= MIN_BOX_PIXELS
+        corners, pixels = corners[is_shown], np.concatenate((low, high - low), axis=1)[is_shown]
+        crops = [image, *(crop_to_box(image, (*box,)) for box in pixels.astype(int).tolist())]
         low, high = corners[:, :2], corners[:, 2:]
         found = np.concatenate(((low + high) / 2, high - low), axis=1) / (
             np.array([width, height, width, height], np.float32)
