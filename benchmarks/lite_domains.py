@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from lite_projection import photographs_of, views
 
-from stillseek.data.absence import absent_questions
+from stillseek.data.absence import as_samples, draw_absent, similar_classes
 from stillseek.data.example import ExampleSet
 from stillseek.data.manifest import Manifest, read_manifest
 from stillseek.data.sample import Sample, Split
@@ -56,7 +56,9 @@ def asked_of(manifest: Manifest, split: Split) -> dict[str | None, Sequence[Samp
     """The samples of a split, and by kind of absence those about what is not there."""
     samples = manifest.of_split(split)
     labels = activities_of(manifest.folder, manifest.samples)
-    return {None: samples, **absent_questions(samples, manifest.samples, labels, seed=0)}
+    similar = similar_classes(manifest.samples)
+    drawn = draw_absent(samples, manifest.samples, labels, similar, seed=0)
+    return {None: samples, **as_samples(drawn, manifest.samples)}
 
 
 def of_manifest(manifest: Manifest, store: Path, recipe: Recipe, split: Split) -> list[Question]:

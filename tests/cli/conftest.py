@@ -123,17 +123,16 @@ def dataset(made_once: Path, write_clip, tmp_path: Path) -> Path:
         sample(split, 6, "a", "a2", "a1", query_seconds=3.0) for split in ("validation", "test")
     ]
     write_manifest(folder, samples, source="test", seed=0, settings={})
-    copytree(folder, made)
-    return folder
+    folder.rename(made)
+    return Path(copytree(made, folder))
 
 
 @pytest.fixture
 def places(use_small_recipe, dataset: Path, made_once: Path, tmp_path: Path, run) -> list[str]:
     """The data set and a store with its features, as options."""
     store, made = tmp_path / "store", made_once / "store"
-    if made.exists():
-        copytree(made, store)
-    else:
+    if not made.exists():
         run("extract", "--dataset", dataset, "--out", store)
-        copytree(store, made)
+        store.rename(made)
+    copytree(made, store)
     return ["--dataset", str(dataset), "--store", str(store)]

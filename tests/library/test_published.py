@@ -1,10 +1,11 @@
 import json
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import fsspec
 import pytest
 
-from stillseek.errors import LibraryError
+from stillseek.errors import FeatureError, LibraryError
 from stillseek.library import Library
 from stillseek.library.published import fetch
 
@@ -17,7 +18,7 @@ def cache(tmp_path, monkeypatch):
 @pytest.fixture(params=["memory", "folder"])
 def place(request, tmp_path):
     """A bucket in memory, and a share."""
-    yield "memory://bucket/library" if request.param == "memory" else tmp_path / "share" / "library"
+    yield "memory://bucket/library" if request.param == "memory" else tmp_path / "a ü share"
     fsspec.filesystem("memory").store.clear()
 
 
@@ -96,6 +97,53 @@ def test_what_is_no_published_library_is_refused(library, place, tmp_path) -> No
         Library.open(own.as_uri())
 
 
+def test_features_of_others_are_kept(library, tmp_path) -> None:
+    other = (
+        tmp_path / "share" / "features" / "videos" / "ab" / f"{'ab' * 32}.{'c' * 16}.safetensors"
+    )
+    other.parent.mkdir(parents=True)
+    other.write_bytes(b"features")
+
+    with pytest.raises(LibraryError, match="holds features that are not this library's"):
+        library.publish(tmp_path / "share")
+
+    assert [path for path in (tmp_path / "share").rglob("*") if path.is_file()] == [other]
+
+
+def test_a_folder_that_was_published_to_may_move(library, tmp_path, tiny, picture) -> None:
+    library.publish(tmp_path / "share")
+    moved = (tmp_path / "share").rename(tmp_path / "elsewhere")
+
+    there = Library.open(moved, recipe=tiny())
+
+    assert best(there, picture(1)) == ("1.mp4", 5.0)
+    with pytest.raises(LibraryError, match="is of recipe tiny, not of lite"):
+        Library.open(moved.as_uri(), recipe="lite")
+
+
+def test_missing_features_are_told_and_what_is_there_stays(library, place, tiny, picture) -> None:
+    there = Library.open(at(library.publish(place)), recipe=tiny())
+    settings = library.folder / "library.json"
+    for path in (library.folder / "features").rglob("*.safetensors"):
+        path.unlink()
+    fsspec.filesystem("memory").store.clear()
+
+    with pytest.raises(FeatureError, match=r"the features of videos/\d.mp4 are missing; remove it"):
+        library.publish("memory://other/place")
+
+    assert settings.is_file()
+    assert len(there.videos()) == 3
+
+
+def test_an_index_outside_of_the_library_is_refused(library, tmp_path) -> None:
+    url = at(library.publish(tmp_path / "share"))
+    file = tmp_path / "share" / "library.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"index": "../../index-0"}))
+
+    with pytest.raises(LibraryError, match=r"there is no index '\.\./\.\./index-0'"):
+        fetch(url)
+
+
 def test_a_broken_or_missing_index_is_told(library, tmp_path) -> None:
     url = at(library.publish(tmp_path / "share"))
     (tables,) = (tmp_path / "share").glob("index-*/index.sqlite")
@@ -104,7 +152,7 @@ def test_a_broken_or_missing_index_is_told(library, tmp_path) -> None:
     with pytest.raises(LibraryError, match=r"index.sqlite is broken; publish the library again"):
         fetch(url)
     tables.unlink()
-    with pytest.raises(LibraryError, match=r"has no index-.*index.sqlite; publish it again"):
+    with pytest.raises(LibraryError, match=r"misses its index .*index.sqlite.*publish it again"):
         fetch(url)
     tables.write_bytes(content)
     assert (fetch(url) / "library.json").is_file()
@@ -131,22 +179,27 @@ def test_what_stops_in_between_leaves_the_library_as_it_was(
 def test_readers_beside_a_publisher_always_have_an_answer(
     library, tmp_path, tiny, picture, write_video
 ) -> None:
-    url = at(library.publish(tmp_path / "share"))
+    share = tmp_path / "share"
+    url = at(library.publish(share))
     answers: list[str] = []
     is_done = threading.Event()
 
     def read() -> None:
         there = Library.open(url, recipe=tiny())
-        while not is_done.is_set() or len(answers) < 3:
-            answers.append(best(there, picture(1))[0])
+        while not is_done.is_set():
+            found = there.search(picture(1), fast=True)
+            assert not found.failures
+            answers.append(found.results[0].video.name)
 
-    reader = threading.Thread(target=read)
-    reader.start()
-    for number in range(10, 18):
-        library.add(write_video(f"{number}.mp4", num_clips=number, seed=number))
-        library.publish(tmp_path / "share")
-    is_done.set()
-    reader.join()
+    with ThreadPoolExecutor(2) as pool:
+        readers = [pool.submit(read) for _ in range(2)]
+        for number in range(10, 18):
+            library.add(write_video(f"{number}.mp4", num_clips=number, seed=number))
+            library.publish(share)
+            library.remove(f"*/{number}.mp4")
+            library.publish(share)
+        is_done.set()
+        for reader in readers:
+            reader.result()
     assert set(answers) == {"1.mp4"}
-    settings = json.loads((tmp_path / "share" / "library.json").read_text())
-    assert settings["origin"] == url
+    assert len(list(share.rglob("*.sqlite"))) == 1

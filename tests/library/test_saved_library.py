@@ -1,5 +1,6 @@
 import json
 import shutil
+import sys
 from datetime import UTC, datetime
 
 import numpy as np
@@ -211,13 +212,16 @@ def test_another_recipe_fingerprint_or_version_is_refused(library, tiny, picture
         Library.open(library.folder)
 
 
-def test_a_library_that_is_not_there_says_how_to_make_one(tmp_path, tiny, picture) -> None:
+def test_a_library_that_is_not_there_says_how_to_make_one(
+    tmp_path, tiny, picture, monkeypatch
+) -> None:
     with pytest.raises(LibraryError, match="make one with stillseek library add"):
         Library.open(tmp_path / "none", recipe=tiny()).search(picture(0), fast=True)
     for write in (lambda library: library.remove("x"), lambda library: library.migrate(tiny())):
         with pytest.raises(LibraryError, match="make one with stillseek library add"):
             write(Library.open(tmp_path / "none"))
     assert not (tmp_path / "none").exists()
+    monkeypatch.setitem(sys.modules, "s3fs", None)
     with pytest.raises(InstallationError, match=r"at s3://bucket/library needs another package"):
         Library.open("s3://bucket/library")
 

@@ -274,7 +274,7 @@ def test_a_page_without_room_has_times_and_no_clips(
 
     page = page_of(several)
 
-    assert page.clips == whole.clips[:1]
+    assert len(page.clips) == 1
     assert len(page.pictures) == 2 + 8 + 12
     assert page.text.count("No clip here: see the video at 0:06.0 to 0:08.5 .") == 1
     monkeypatch.setattr(report, "PAGE_BYTES", 99)

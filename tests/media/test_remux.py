@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from stillseek.errors import MediaError, UsageError
-from stillseek.media import copy_cut, copy_suffix, cut, decode, probe, sample
+from stillseek.media import copy_cut, copy_suffix, cut, decode, frame_at, probe, sample
 from stillseek.timeline import Segment
 
 QUARTER = [0, 1 << 16, 0, -(1 << 16), 0, 0, 0, 0, 1 << 30]
@@ -117,6 +117,7 @@ def test_looks_are_kept(make_clip, name, full, make_video):
         assert (frame.width, frame.height) == (64, 48)
     first, original = next(iter(decode(out))), next(iter(decode(path)))
     assert first.pixels.shape == original.pixels.shape == (85, 48, 3)
+    assert frame_at(path, 0.0).shape == (85, 48, 3)
     assert abs(first.pixels.astype(int) - original.pixels).mean() < 2
 
 

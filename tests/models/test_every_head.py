@@ -133,7 +133,9 @@ def test_query_matters_unless_blinded(head):
 
 def test_a_batch_of_other_features_is_refused(head):
     inputs = batch_for(head, [3], [2])
-    with pytest.raises(UsageError, match=r"region features are 1\d wide but the model expects 1"):
+    wide = head.config.region_dim
+    message = f"region features are {wide - 1} wide but the model expects {wide};"
+    with pytest.raises(UsageError, match=message):
         head(replace(inputs, regions=inputs.regions[..., 1:]))
 
 

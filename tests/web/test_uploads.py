@@ -151,7 +151,8 @@ def test_an_upload_without_an_end_is_given_up(
         receive(running, endless())
 
     assert refused.value.status == status
-    assert sent == (3 << 20) + piece or status == 408
+    assert sent > piece or pause == 3600.0  # the dripping one has time to begin
+    assert status == 408 or sent == (3 << 20) + piece
     assert kept(running) == []
 
 

@@ -108,7 +108,7 @@ def search(
     """Find the moments of a library that show the activity of a picture, best first.
 
     Args:
-        folder: Folder of the library.
+        folder: Folder of the library, or URL of a published one.
         queries: Picture of the activity (--image), or a paused frame of a video as VIDEO@SECONDS
             (--frame); several are averaged. A --box x,y,w,h after one (pixels from its top left
             corner) keeps to that part of it. --not is a picture or frame of what it is not.
@@ -173,7 +173,7 @@ def similar(
     """Find more like one moment of a video.
 
     Args:
-        folder: Folder of the library.
+        folder: Folder of the library, or URL of a published one.
         frame: The moment, as VIDEO@SECONDS.
         top: Find up to this many videos.
         moments: Find up to this many moments in a video.

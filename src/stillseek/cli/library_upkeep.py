@@ -22,7 +22,7 @@ def list_(folder: Path, /, *, failed: bool = False, json: bool = False) -> None:
     """List the videos of a library.
 
     Args:
-        folder: Folder of the library.
+        folder: Folder of the library, or URL of a published one.
         failed: Only those that could not be read, with the reason.
         json: Print one JSON object.
     """
@@ -54,7 +54,7 @@ def stats(folder: Path, /, *, json: bool = False) -> None:
     """Show how much a library holds.
 
     Args:
-        folder: Folder of the library.
+        folder: Folder of the library, or URL of a published one.
         json: Print one JSON object.
     """
     found = open_library(folder).stats()
@@ -81,7 +81,7 @@ def verify(folder: Path, /, *, json: bool = False) -> int:
     Exits with 1 where something is wrong with the library.
 
     Args:
-        folder: Folder of the library.
+        folder: Folder of the library, or URL of a published one.
         json: Print one JSON object.
     """
     with progress_bar("videos") as advance:

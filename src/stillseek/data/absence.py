@@ -118,11 +118,11 @@ def absent_of(manifest: Manifest, split: Split) -> dict[Absence, tuple[Sample, .
     frozen, asked = read_absent(manifest), manifest.of_split(split)
     if frozen is not None:
         ids = {sample.sample_id for sample in asked}
-        return _as_samples([q for q in frozen if q.searched in ids], manifest.samples)
+        return as_samples([q for q in frozen if q.searched in ids], manifest.samples)
     others = [s for s in manifest.samples if s.split in _PICTURES_OF[split]]
     similar = similar_classes([*asked, *others])
     drawn = draw_absent(asked, others, activities_of(manifest), similar, seed=_SEED)
-    return _as_samples(drawn, manifest.samples)
+    return as_samples(drawn, manifest.samples)
 
 
 def freeze_absent(
@@ -177,9 +177,15 @@ def read_absent(manifest: Manifest) -> tuple[AbsentQuestion, ...] | None:
     )
 
 
-def _as_samples(
+def as_samples(
     questions: Iterable[AbsentQuestion], samples: Iterable[Sample]
 ) -> dict[Absence, tuple[Sample, ...]]:
+    """Absent questions as samples, with new ids and a segment that means nothing.
+
+    Args:
+        questions: The questions.
+        samples: Those that they name, at least.
+    """
     by_id = {sample.sample_id: sample for sample in samples}
     found: dict[Absence, list[Sample]] = {kind: [] for kind in get_args(Absence)}
     numbers: Counter[tuple[str, Absence]] = Counter()

@@ -292,7 +292,8 @@ def _kept_hashes(folder: Path, source: str, videos: str) -> dict[FileName, FileH
     """What a data set that is about to be replaced knows of files that have not changed."""
     try:
         old = read_manifest(folder)
-        noted_ns = (folder / HASHES_NAME).stat().st_mtime_ns
+        # Files were hashed after the header was written, some of them long after.
+        noted_ns = (folder / HEADER_NAME).stat().st_mtime_ns
     except (DatasetError, OSError):
         return {}
     if (old.header.source, old.header.videos) != (source, videos):

@@ -100,7 +100,19 @@ def cut_moments(
 ) -> list[CutClip]:
     """Cuts every moment out of the video into its own file, best first, as `cut_selections` does.
 
-    What it takes, gives and raises is said there.
+    Args:
+        localization: The result.
+        directory: Where the files go; made where it is missing.
+        copy: Whether to cut at key frames, without encoding.
+        pad_seconds: Handles.
+        overwrite: Whether clips that stillseek did not write may be replaced.
+
+    Returns:
+        The clips.
+
+    Raises:
+        UsageError: As of `cut_selections`.
+        MediaError: The video can't be read or a file can't be written.
     """
     check_localization("localization", localization)
     selections = selections_of([localization])

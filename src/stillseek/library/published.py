@@ -11,14 +11,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from stillseek.errors import LibraryError
+from filelock import FileLock
+
+from stillseek.errors import FeatureError, LibraryError
 from stillseek.features import VideoKey
 from stillseek.features.store.content_address import entry_name
 from stillseek.features.store.store_files import StoreFiles
 from stillseek.features.store.store_place import open_files
 from stillseek.files import replacing, shown_url
 from stillseek.library.index import SPACE, TABLES, Index
-from stillseek.library.settings import FILE, Settings
+from stillseek.library.settings import FEATURES, FILE, Settings
 
 _DIGITS = 16
 # A publisher may remove what a reader was about to read; then there is something newer.
@@ -59,44 +61,47 @@ def publish(
         on_progress: Called with the videos done and the videos in total.
 
     Raises:
-        LibraryError: What is there is no published library.
-        FeatureError: It cannot be reached, or a feature is missing.
+        LibraryError: What is there is no published library, or features of others.
+        FeatureError: It cannot be reached, or features of a video are missing.
     """
-    url = url_of(place) or Path(place).absolute().as_uri()
-    there, features = open_files(url), open_files(f"{url}/features")
+    url = url_of(place) or _url_of_folder(Path(place))
+    there, features = open_files(url), open_files(f"{url}/{FEATURES}")
     before = _read(there, settings.folder)
     if before is not None and not before.origin:
         raise LibraryError(
             f"{url} is a library that is written there, not a published one; choose another place"
         )
     index = Index.of(settings)
-    contents = sorted({each.content for each in index.tables.videos().values() if each.content})
-    names = [entry_name(VideoKey(content=c, fingerprint=index.fingerprint)) for c in contents]
+    videos = {each.content: each for each in index.tables.videos().values() if each.content}
+    names = {entry_name(VideoKey(content=c, fingerprint=index.fingerprint)): c for c in videos}
     present = set(features.entries())
+    if before is None and not present <= names.keys():
+        raise LibraryError(
+            f"{url}/{FEATURES} holds features that are not this library's; choose another place"
+        )
     copied = copied_bytes = 0
-    for done, name in enumerate(names, start=1):
+    for done, (name, content) in enumerate(sorted(names.items()), start=1):
         if name not in present:
-            content = index.store.files.read(name)
-            features.write(name, content)
-            copied, copied_bytes = copied + 1, copied_bytes + len(content)
+            entry = _entry(index, name, videos[content].name)
+            features.write(name, entry)
+            copied, copied_bytes = copied + 1, copied_bytes + len(entry)
         if on_progress is not None:
             on_progress(done, len(names))
-    with TemporaryDirectory() as folder:
-        copy = Path(folder, TABLES)
-        index.tables.copy_to(copy)
-        tables = copy.read_bytes()
-    folder_name = f"{settings.index}-{_digest(tables)}"
+    tables = _snapshot(index)
+    folder = f"{settings.index}-{_digest(tables)}"
     for name, content in ((SPACE, index.space.to_bytes()), (TABLES, tables)):
-        there.write(f"{folder_name}/{name}", content)
-        copied_bytes += len(content)
+        if there.size(f"{folder}/{name}") != len(content):
+            there.write(f"{folder}/{name}", content)
+            copied_bytes += len(content)
     roots = {name: str(settings.root(name)) for name in settings.roots}
-    now = replace(settings, index=folder_name, roots=roots, origin=url)
-    there.write(FILE, now.to_bytes())
+    there.write(FILE, replace(settings, index=folder, roots=roots, origin=url).to_bytes())
+    # Who reads one of these now begins again, with the new index.
     for name in present.difference(names):
         features.remove(name)
-    if before is not None and before.index != now.index:
-        for name in (SPACE, TABLES):
-            there.remove(f"{before.index}/{name}")
+    for old in there.top():
+        if old.startswith("index-") and old != folder:
+            for name in (SPACE, TABLES):
+                there.remove(f"{old}/{name}")
     return Published(url=url, videos=len(names), copied=copied, copied_bytes=copied_bytes)
 
 
@@ -112,50 +117,92 @@ def fetch(url: str) -> Path:
 
     there = open_files(url)
     folder = cache_folder() / "libraries" / _digest(url.encode())
-    now = replace(_with_index(there, folder, url), origin=url)
-    if Settings.read(folder) != now:
-        now.write()
+    found = _published(there, folder, url)
+    if _here(folder) == replace(found, origin=url):
+        return folder
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / "fetch.lock"):
+        now = replace(_with_index(there, folder, url), origin=url)
+        if _here(folder) != now:
+            now.write()
         for old in folder.glob("index-*"):
             if old.name != now.index:
                 shutil.rmtree(old, ignore_errors=True)
     return folder
 
 
+def origin_of(place: Path) -> str | None:
+    """The URL that a place stands for, as a URL or a folder that was published to; else None."""
+    if url := url_of(place):
+        return url
+    settings = Settings.read(place)
+    return _url_of_folder(place) if settings is not None and settings.origin else None
+
+
+def _url_of_folder(folder: Path) -> str:
+    return f"file://{folder.absolute().as_posix()}"
+
+
+def _entry(index: Index, name: str, video: str) -> bytes:
+    try:
+        return index.store.files.read(name)
+    except FileNotFoundError as error:
+        raise FeatureError(
+            f"the features of {video} are missing; remove it from the library and add it again"
+        ) from error
+
+
+def _snapshot(index: Index) -> bytes:
+    """The tables as of now."""
+    with TemporaryDirectory() as folder:
+        index.tables.copy_to(Path(folder, TABLES))
+        return Path(folder, TABLES).read_bytes()
+
+
+def _here(folder: Path) -> Settings | None:
+    """What was fetched; None where that is nothing, broken, or of another version."""
+    try:
+        return Settings.read(folder)
+    except LibraryError:
+        return None
+
+
+def _published(there: StoreFiles, folder: Path, url: str) -> Settings:
+    found = _read(there, folder)
+    if found is None:
+        raise LibraryError(
+            f"there is no library at {url}; publish one with stillseek library publish LIBRARY "
+            f"{url}"
+        )
+    if not found.origin:
+        raise LibraryError(
+            f"{url} is a library that is written there; give its path, or publish it elsewhere"
+        )
+    return found
+
+
 def _with_index(there: StoreFiles, folder: Path, url: str) -> Settings:
     """What is published now, with its index in the folder."""
     for attempt in range(_ATTEMPTS):
-        found = _read(there, folder)
-        if found is None:
-            raise LibraryError(
-                f"there is no library at {url}; publish one with stillseek library publish LIBRARY "
-                f"{url}"
-            )
-        if not found.origin:
-            raise LibraryError(
-                f"{url} is a library that is written there; give its path, or publish it elsewhere"
-            )
+        found = _published(there, folder, url)
         try:
             for name in (SPACE, TABLES):
                 _copy(there, f"{found.index}/{name}", folder)
         except FileNotFoundError as error:
             if attempt == _ATTEMPTS - 1:
-                raise LibraryError(f"{url} has no {error.filename}; publish it again") from error
+                raise LibraryError(f"{url} misses its index ({error}); publish it again") from error
         else:
             return found
     raise AssertionError  # the last attempt returns or raises
 
 
 def _copy(there: StoreFiles, name: str, folder: Path) -> None:
-    """Copies a file where it is missing; that of the tables is the one its folder is named by."""
+    """Copies a file where it is missing; the name of its folder has the digests of both."""
     place = folder / name
     if place.exists():
         return
-    try:
-        content = there.read(name)
-    except FileNotFoundError as error:
-        error.filename = name
-        raise
-    if place.name == TABLES and not place.parent.name.endswith(_digest(content)):
+    content = there.read(name)
+    if _digest(content) not in place.parent.name.split("-"):
         raise LibraryError(f"{there.place(name)} is broken; publish the library again")
     with replacing(place) as temporary:
         temporary.write_bytes(content)

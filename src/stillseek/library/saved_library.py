@@ -17,7 +17,7 @@ from stillseek.library import care
 from stillseek.library.adding import AddReport, add_files, with_roots
 from stillseek.library.index import Index, current, make_index, writing
 from stillseek.library.index_tables import IndexedVideo
-from stillseek.library.published import Published, fetch, publish, url_of
+from stillseek.library.published import Published, fetch, origin_of, publish
 from stillseek.library.searching import SearchableLibrary
 from stillseek.library.settings import LibraryRecipe, Settings
 
@@ -52,13 +52,15 @@ class Library(SearchableLibrary):
             LibraryError: What is there is no library, of another version, or of another recipe; or
                 there is none at the URL.
             FeatureError: The URL cannot be reached.
+            UsageError: It is of no known kind.
+            InstallationError: What reaches it is not installed.
         """
         place = as_path(folder, "library")
-        origin = url_of(place)
+        origin = origin_of(place)
         library = cls(fetch(origin) if origin else place)
         library._origin = origin
         library._wanted = (recipe, recipe_options)
-        settings = Settings.read(place)
+        settings = Settings.read(library.folder)
         name = recipe.name if isinstance(recipe, Recipe) else recipe
         if settings is not None and name is not None and name != settings.recipe.name:
             raise LibraryError(

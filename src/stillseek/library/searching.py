@@ -191,8 +191,7 @@ class SearchableLibrary:
         """Encodes the pictures once, and compares them with what is there now."""
         if fast and localizer is not None:
             raise UsageError("fast leaves the head out; leave the localizer out, or fast")
-        if self._origin is not None:
-            fetch(self._origin)
+        self._refresh()
         current(self.folder)
         head = None if fast else localizer or self._head()
         check_whole("top", top)
@@ -223,6 +222,8 @@ class SearchableLibrary:
         for attempt in range(_ATTEMPTS):
             passed_over = _OVERTAKEN if attempt < _ATTEMPTS - 1 else ()
             with suppress(*passed_over):
+                if attempt:
+                    self._refresh()
                 snapshot = self._read(is_again=attempt > 0)
                 space = snapshot.index.space
                 asked = Asked(
@@ -245,6 +246,11 @@ class SearchableLibrary:
         if self._localizer is None:
             self._localizer = Localizer.load(recipe)
         return self._localizer
+
+    def _refresh(self) -> None:
+        """Where the library is a published one: the index as of now."""
+        if self._origin is not None:
+            fetch(self._origin)
 
     def _read(self, *, is_again: bool) -> Snapshot:
         """All rows, as of now; what was read before stays while nothing is written."""

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from stillseek.models.checkpoint_header import options_as_json, options_from_jso
 
 FILE, FEATURES = "library.json", "features"
 _VERSION = 2
+_INDEX = re.compile(r"index-[0-9a-f-]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +95,8 @@ class Settings:
             )
         try:
             recipe = values["recipe"]
+            if not _INDEX.fullmatch(values["index"]):
+                raise ValueError(f"there is no index {values['index']!r}")
             options = options_from_json(Path(file), recipe["options"])
             return cls(
                 folder=folder,

@@ -48,7 +48,7 @@ def judge(
             it than the query, log odds fall by the difference.
     """
     threshold, presence = None, None
-    logits = calibration and _calibrated(likeness, clips, calibration)
+    logits = None if calibration is None else _calibrated(likeness, clips, calibration)
     if calibration is None or logits is None:
         shown = likeness_logits(likeness, clips)
         shown = shown + penalties(shown, [likeness_logits(each, clips) for each in unlike])

@@ -346,6 +346,15 @@ def test_composing_again_keeps_what_is_there(photographs, class_split, tmp_path,
     assert lost.stat().st_size > 1000
 
 
+def test_other_photographs_are_other_settings(photographs, class_split, tmp_path, monkeypatch):
+    monkeypatch.setattr(composed, "make_videos", lambda *_, **__: None)
+    compose_dataset(photographs, tmp_path / "a", _SMALL, class_split=class_split, workers=1)
+    other = replace(photographs, sha256="0" * 64)
+
+    with pytest.raises(UsageError, match="holds a benchmark with other settings; give another"):
+        compose_dataset(other, tmp_path / "a", _SMALL, class_split=class_split, workers=1)
+
+
 @pytest.mark.parametrize("source", ["rendered streams", None])
 def test_a_data_set_of_another_source_is_kept(photographs, class_split, tmp_path, source):
     header = tmp_path / "a/manifest.json"

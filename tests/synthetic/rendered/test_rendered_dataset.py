@@ -137,6 +137,11 @@ def test_rendering_writes_playable_videos_and_the_same_manifest_again(tmp_path, 
         # A frame at 10 frames a second.
         assert info.duration_seconds == pytest.approx(entry["duration"], abs=0.11)
     assert read_manifest(tmp_path / "a").samples == first.samples
+    assert render_dataset(tmp_path / "a", _SMALL).header == first.header  # it goes on
+    other = '{"source": "composed streams", "samples_sha256": "0"}'
+    (tmp_path / "b" / "manifest.json").write_text(other)
+    with pytest.raises(UsageError, match="holds a data set of composed streams, which rendered"):
+        render_dataset(tmp_path / "b", _SMALL)
 
 
 def test_look_alikes_happen_where_they_are_wanted_and_leave_one_answer():
