@@ -125,7 +125,9 @@ def _rounding_off() -> Iterator[None]:
     torch.set_float32_matmul_precision("highest")
     for place in places:
         setattr(place, name, exact)
-    yield
-    torch.set_float32_matmul_precision(matmul)
-    for place, value in zip(places, found, strict=True):
-        setattr(place, name, value)
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(matmul)
+        for place, value in zip(places, found, strict=True):
+            setattr(place, name, value)
