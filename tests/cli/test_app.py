@@ -114,6 +114,10 @@ def test_version(run) -> None:
         (["frobnicate"], f"there is no command 'frobnicate'; the commands are {_ALL_VERBS}; see "),
         (["trian"], "there is no command 'trian'; did you mean train? The commands are locate, "),
         (["locate"], "the picture is missing: stillseek locate VIDEO --image PICTURE; see "),
+        (
+            ["library", "search", "lib"],
+            "the picture is missing: stillseek library search lib --image PICTURE; see ",
+        ),
         (["export"], 'Command "export" parameter --out requires an argument; see '),
         (["locate", "v.mp4", "--image", "q.png", "--plto", "p.png"], "Unknown option: --plto. "),
         ([*_LOCATE, "--threads", "two"], "--threads must be a whole number, got 'two'; see "),

@@ -106,7 +106,7 @@ def test_filters_may_leave_nothing(made, write_picture, tmp_path, run, capsys) -
     assert run(*command, "--min-duration", "6").startswith("1 video, ")
     assert main([*command, "--in", "videos/none*", "--csv", str(csv)]) == 0
     assert capsys.readouterr() == (
-        "no video of the library can be searched so\n",
+        "no video of the library fits (--in, --since, --min-duration), or it has none\n",
         f"warning: nothing was found, so {csv} is not written\n",
     )
     assert not csv.exists()

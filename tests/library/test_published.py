@@ -110,6 +110,22 @@ def test_features_of_others_are_kept(library, tmp_path) -> None:
     assert [path for path in (tmp_path / "share").rglob("*") if path.is_file()] == [other]
 
 
+def test_what_others_have_there_is_kept(library, tmp_path, tiny, write_video) -> None:
+    (tmp_path / "share").mkdir()
+    (tmp_path / "share" / "notes.txt").write_text("mine")
+    with pytest.raises(LibraryError, match=r"holds notes.txt and no library; choose an empty"):
+        library.publish(tmp_path / "share")
+    assert [path.name for path in (tmp_path / "share").iterdir()] == ["notes.txt"]
+
+    other = Library.open(tmp_path / "other", recipe=tiny())
+    other.add(write_video("other/9.mp4", seed=9))
+    other.publish(tmp_path / "taken")
+    with pytest.raises(LibraryError, match=r"was published from .*other; choose another place, or"):
+        library.publish(tmp_path / "taken")
+    assert len(Library.open(tmp_path / "taken").videos()) == 1
+    assert library.publish(tmp_path / "taken", overwrite=True).videos == 3
+
+
 def test_a_folder_that_was_published_to_may_move(library, tmp_path, tiny, picture) -> None:
     library.publish(tmp_path / "share")
     moved = (tmp_path / "share").rename(tmp_path / "elsewhere")

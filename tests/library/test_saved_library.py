@@ -78,6 +78,57 @@ def test_filters_leave_videos_out(library, picture, videos) -> None:
     assert len(found(min_duration_seconds=15.5, top=3)) == 3
 
 
+@pytest.mark.parametrize(
+    ("pattern", "left"),
+    [
+        ("a", ["1.mp4", "3.mp4", "5.mp4"]),
+        ("videos/a/", ["1.mp4", "3.mp4", "5.mp4"]),
+        ("3.mp4", ["0.mp4", "1.mp4", "2.mp4", "4.mp4", "5.mp4", "6.mp4"]),
+        ("videos", []),
+    ],
+)
+def test_videos_leave_by_root_folder_or_file(library, videos, monkeypatch, pattern, left) -> None:
+    monkeypatch.chdir(videos)
+
+    library.remove(pattern)
+
+    assert sorted(name.rpartition("/")[2] for name in names(library)) == left
+
+
+def test_the_end_of_a_name_fits(library, picture) -> None:
+    def found(within: str) -> list[str]:
+        results = library.search(picture(2), fast=True, within=within).results
+        return sorted(each.video.name for each in results)
+
+    assert found("b/*") == ["1.mp4", "3.mp4", "5.mp4"]
+    assert found("5.mp4") == ["5.mp4"]
+    assert found(".mp4") == []
+
+
+def test_features_that_are_lost_come_back(library, videos, picture) -> None:
+    (lost,) = [video for video in library.videos() if video.name.endswith("3.mp4")]
+    for path in (library.folder / "features").rglob(f"*{lost.content}*"):
+        path.unlink()
+    (failure,) = library.search(picture(3), fast=True).failures
+    assert failure.error.endswith(
+        "the features of videos/b/3.mp4 are missing; add it to the library again (and publish "
+        "again what is published)"
+    )
+
+    report = library.add(videos)
+
+    assert (len(report.outcomes), report.unchanged) == (1, 6)
+    assert library.verify().intact == 7
+    assert library.search(picture(3), fast=True).results[0].video.name == "3.mp4"
+
+
+def test_a_folder_without_videos_leaves_the_library_as_it_is(library, tmp_path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UsageError, match="there is no video file in"):
+        library.add(tmp_path / "empty")
+    assert list(library.stats().roots) == ["videos"]
+
+
 def test_what_is_as_it_was_is_not_read(library, videos, monkeypatch) -> None:
     monkeypatch.setattr(type(library.recipe), "open_video", lambda *_: pytest.fail("it was read"))
 
@@ -314,9 +365,10 @@ def test_more_like_a_moment_is_elsewhere(library, videos, tiny, write_video, mon
         ),
     )
 
-    found = library.similar(videos / "a/2.mp4", 6.0, fast=True, top=1)
+    for video in (videos / "a/2.mp4", "videos/a/2.mp4"):
+        found = library.similar(video, 6.0, fast=True, top=1)
 
-    assert found.results[0].video.name == "like.mp4"
+        assert found.results[0].video.name == "like.mp4"
 
 
 def _tables(library: Library):

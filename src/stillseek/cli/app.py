@@ -207,9 +207,15 @@ def _parse_message(error: CycloptsError) -> str:
     match error:
         case MissingArgumentError(argument=Argument(name="--image"), root_input_tokens=words):
             # A video, and perhaps the picture without its option.
-            bare = [*takewhile(lambda word: not word.startswith("-"), (words or ())[1:])]
-            video, picture = [*map(shlex.quote, bare[:2]), *("VIDEO", "PICTURE")[len(bare[:2]) :]]
-            message = f"the picture is missing: stillseek locate {video} --image {picture}"
+            verb, what = ("locate",), "VIDEO"
+            if words and words[0] == "library":
+                verb, what = ("library", "search"), "LIBRARY"
+            given = (words or ())[len(verb) :]
+            bare = [*takewhile(lambda word: not word.startswith("-"), given)]
+            place, picture = [*map(shlex.quote, bare[:2]), *(what, "PICTURE")[len(bare[:2]) :]]
+            message = (
+                f"the picture is missing: stillseek {' '.join(verb)} {place} --image {picture}"
+            )
         case RepeatArgumentError(token=Token(keyword="--box")):
             message = "--box needs x,y,w,h behind it, four whole numbers of pixels"
         case RepeatArgumentError(token=Token(keyword="--frame" | "--not" as option)):

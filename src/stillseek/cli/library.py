@@ -114,7 +114,8 @@ def search(
             corner) keeps to that part of it. --not is a picture or frame of what it is not.
         top: Find up to this many videos.
         moments: Find up to this many moments in a video.
-        within: Only videos whose name or path fits this pattern, such as "archive/2024/*".
+        within: Only videos whose name or path, or the end of it, fits this pattern, such as
+            "2024/*" or match.mp4.
         since: Only videos whose files are not older, such as 2026-03-31.
         min_duration: Only videos that are not shorter, in seconds.
         fast: Answer from the index alone, without a head.
@@ -207,8 +208,8 @@ def watch(
         folder: Folder of the library.
         videos: Folders of videos.
         alert: Print when the activity of this picture appears in a video that is added.
-        run: With --alert: a command that is run then, with the JSON object of the video on its
-            standard input.
+        run: With --alert: a program with its arguments (no shell) that is run then, with the JSON
+            object of the video on its standard input.
         settle: Seconds for which a file must not change to be complete.
         workers: As for library add.
     """
@@ -255,6 +256,7 @@ def _print_added(report: "AddReport") -> None:
         f"{len(report.moved)} moved",
         f"{len(report.gone)} gone",
         f"{len(report.failed)} failed",
+        *([f"{report.unchanged_failed} unreadable as before"] * bool(report.unchanged_failed)),
     ]
     print(f"videos: {', '.join(parts)}")
     seconds = sum((outcome.duration_seconds for outcome in encoded), start=0.0)
@@ -268,7 +270,7 @@ def _print_found(found: "Ranking", *, json: bool) -> int:
     if json:
         print(json_text(found.to_json_dict()))
     elif not found.results and not found.failures:
-        print("no video of the library can be searched so")
+        print("no video of the library fits (--in, --since, --min-duration), or it has none")
     else:
         if found.results and found.results[0].found is False:
             print("probably nowhere in this library; the moments that look most like it:")

@@ -94,11 +94,11 @@ def verify(folder: Path, /, *, json: bool = False) -> int:
             f"{counted(len(found.changed), 'file')} gone or changed since"
         )
         print_some("error", found.problems)
-        print_some("changed", [str(path) for path in found.changed])
+        print_some("gone or changed", [str(path) for path in found.changed])
     return 1 if found.problems else 0
 
 
-def publish(folder: Path, place: Path, /) -> None:
+def publish(folder: Path, place: Path, /, *, overwrite: bool = False) -> None:
     """Copy a library to object storage or a share, where others search it.
 
     Only what is not there yet is copied. Others give the URL in the place of a folder, to library
@@ -106,11 +106,12 @@ def publish(folder: Path, place: Path, /) -> None:
 
     Args:
         folder: Folder of the library.
-        place: URL such as s3://bucket/library, or a folder; a library that was published there
-            before is replaced.
+        place: URL such as s3://bucket/library, or a folder: empty, or one that this library was
+            published to before.
+        overwrite: Replace another library that was published there.
     """
     with progress_bar("videos") as advance:
-        found = open_library(folder).publish(place, on_progress=advance)
+        found = open_library(folder).publish(place, overwrite=overwrite, on_progress=advance)
     size = found.copied_bytes / 1e6
     print(
         f"published {found.url}: {counted(found.videos, 'video')}, {found.copied} copied, "

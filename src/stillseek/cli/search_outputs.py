@@ -108,15 +108,7 @@ class SearchOutputs:
                 "warning", [f"nothing was found, so {path} is not written" for path in asked]
             )
             return []
-        written = self.handoff.write(ranking, overwrite=self.overwrite)
-        others = []
-        if localizer_of_one is not None:
-            others += self._write_one(ranking.results[0], localizer_of_one)
-        elif self.report is not None:
-            from stillseek.localize.report import write_ranking_report
-
-            write_ranking_report(ranking, self.report, overwrite=self.overwrite)
-            others.append(self.report)
+        others: list[Path] = []  # tables first: they need no video
         if self.csv is not None:
             from stillseek.localize.ranking import write_ranking
 
@@ -131,6 +123,14 @@ class SearchOutputs:
             others.append(place)
         elif self.annotations is not None:
             print_some("warning", [f"there is no moment, so {self.annotations} is not written"])
+        written = self.handoff.write(ranking, overwrite=self.overwrite)
+        if localizer_of_one is not None:
+            others += self._write_one(ranking.results[0], localizer_of_one)
+        elif self.report is not None:
+            from stillseek.localize.report import write_ranking_report
+
+            write_ranking_report(ranking, self.report, overwrite=self.overwrite)
+            others.append(self.report)
         return written + [(path, "") for path in others]
 
     def _write_one(self, found: "Localization", localizer: "Localizer") -> list[Path]:

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stillseek.features import ExtractionProgress, ExtractionReport, VideoOutcome
+from stillseek.features.store.content_address import entry_name
 from stillseek.library.index import Index
 from stillseek.library.index_tables import IndexedVideo
 from stillseek.library.settings import Settings
-from stillseek.media.folder import find_videos
 
 # Videos in one write, and the time after which fewer are written: a search sees them then, and
 # whoever is killed loses no more of the index (what was extracted stays either way).
@@ -58,6 +58,7 @@ def add_files(
     settings: Settings,
     index: Index,
     places: Sequence[Path],
+    files: Sequence[Path],
     extract: Extractor,
     *,
     workers: int | None,
@@ -70,7 +71,8 @@ def add_files(
     Args:
         settings: Whose roots hold the places.
         index: The index.
-        places: Video files, and folders that are searched for them.
+        places: Video files, and folders that were searched for them.
+        files: What was found there.
         extract: Makes features (`stillseek.features.extraction.engines`).
         workers: As for `stillseek.features.extract`.
         may_read: Says of a video file whether it is looked at; None takes all.
@@ -79,8 +81,8 @@ def add_files(
     """
     began = time.perf_counter()
     known = index.tables.videos()
-    files = [file for file in find_videos(places) if may_read is None or may_read(file)]
-    fresh, there = _changes(settings, files, known)
+    files = [file for file in files if may_read is None or may_read(file)]
+    fresh, there = _changes(settings, files, known, index)
     outcomes = add_to_index(
         index, fresh, extract, workers=workers, on_progress=on_progress, on_outcome=on_outcome
     )
@@ -134,10 +136,13 @@ def add_to_index(
 
 
 def _changes(
-    settings: Settings, files: Sequence[Path], known: dict[str, IndexedVideo]
+    settings: Settings, files: Sequence[Path], known: dict[str, IndexedVideo], index: Index
 ) -> tuple[dict[Path, IndexedVideo], list[IndexedVideo]]:
-    """Files that are new or changed, with what they are now; and those that are as they were."""
-    fresh, there = {}, []
+    """Files that are new or changed, with what they are now; and those that are as they were.
+
+    One whose features are lost counts as new.
+    """
+    fresh, there, entries = {}, [], set(index.store.files.entries())
     for file in files:
         name = settings.name(file)
         assert name is not None  # `with_roots` saw to it
@@ -151,7 +156,11 @@ def _changes(
             modified_ns=0 if state is None else state.st_mtime_ns,
         )
         before = known.get(name)
-        if before is not None and _state(before) == _state(now):
+        if (
+            before is not None
+            and _state(before) == _state(now)
+            and (not before.content or entry_name(index.key(before)) in entries)
+        ):
             there.append(before)
         else:
             fresh[file] = now

@@ -237,9 +237,10 @@ def _wrong_with(index: Index, video: IndexedVideo, rows: Rows) -> str:
 
 
 def _fits(settings: Settings, name: str, pattern: str, own: str | None) -> bool:
-    path = str(settings.path(name))
-    below = own is not None and name.startswith(f"{own}/")
-    return name == own or below or fnmatch(name, pattern) or fnmatch(path, pattern)
+    wanted = pattern.rstrip("/")
+    is_below = any(name.startswith(f"{folder}/") for folder in (own, wanted) if folder)
+    texts = name, name.rpartition("/")[2], str(settings.path(name))
+    return name == own or is_below or any(fnmatch(text, wanted) for text in texts)
 
 
 def _is_changed(path: Path, video: IndexedVideo) -> bool:

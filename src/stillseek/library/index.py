@@ -11,6 +11,7 @@ from filelock import FileLock, Timeout
 
 from stillseek.errors import LibraryError
 from stillseek.features import FeatureStore, Recipe, VideoFeatures, VideoKey
+from stillseek.features.store.entries import MissingFeaturesError
 from stillseek.files import replacing
 from stillseek.library.index_tables import IndexedVideo, Tables
 from stillseek.library.settings import FEATURES, Settings
@@ -51,13 +52,23 @@ class Index:
         """The index that answers."""
         return cls(settings.folder, settings.index, settings.recipe.fingerprint, settings.features)
 
+    def key(self, video: IndexedVideo) -> VideoKey:
+        """Where the features of a video are in the store."""
+        return VideoKey(content=video.content, fingerprint=self.fingerprint)
+
     def features(self, video: IndexedVideo) -> VideoFeatures:
         """The clips of a video.
 
         Raises:
             FeatureError: They are missing or broken.
         """
-        return self.store.get(VideoKey(content=video.content, fingerprint=self.fingerprint))
+        try:
+            return self.store.get(self.key(video))
+        except MissingFeaturesError as error:
+            raise MissingFeaturesError(
+                f"the features of {video.name} are missing; add it to the library again (and "
+                "publish again what is published)"
+            ) from error
 
     def add(self, videos: Sequence[IndexedVideo]) -> None:
         """Makes rows of the features of videos, and the videos findable.

@@ -101,8 +101,9 @@ def _pattern(settings: Settings, within: str | Sequence[str]) -> Callable[[str],
     patterns = [within] if isinstance(within, str) else within
 
     def fits(name: str) -> bool:
-        path = str(settings.path(name))
-        return any(fnmatch(name, pattern) or fnmatch(path, pattern) for pattern in patterns)
+        texts = name, str(settings.path(name))
+        ends = [end for pattern in patterns for end in (pattern, f"*/{pattern}")]
+        return any(fnmatch(text, end) for text in texts for end in ends)
 
     return fits
 

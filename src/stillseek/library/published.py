@@ -14,7 +14,6 @@ from tempfile import TemporaryDirectory
 from filelock import FileLock
 
 from stillseek.errors import FeatureError, LibraryError
-from stillseek.features import VideoKey
 from stillseek.features.store.content_address import entry_name
 from stillseek.features.store.store_files import StoreFiles
 from stillseek.features.store.store_place import open_files
@@ -51,17 +50,21 @@ def url_of(place: Path | str) -> str | None:
 
 
 def publish(
-    settings: Settings, place: Path | str, on_progress: Callable[[int, int], None] | None = None
+    settings: Settings,
+    place: Path | str,
+    overwrite: bool,
+    on_progress: Callable[[int, int], None] | None,
 ) -> Published:
     """Copies a library to a URL or folder; only what is not there yet.
 
     Args:
         settings: Of the library, to which nobody may be writing.
         place: URL that fsspec knows, such as ``s3://bucket/library``, or a folder.
+        overwrite: Whether another library that was published there may be replaced.
         on_progress: Called with the videos done and the videos in total.
 
     Raises:
-        LibraryError: What is there is no published library, or features of others.
+        LibraryError: Something else is there.
         FeatureError: It cannot be reached, or features of a video are missing.
     """
     url = url_of(place) or _url_of_folder(Path(place))
@@ -71,18 +74,27 @@ def publish(
         raise LibraryError(
             f"{url} is a library that is written there, not a published one; choose another place"
         )
+    source = str(settings.folder.absolute())
+    if before is not None and before.source != source and not overwrite:
+        raise LibraryError(
+            f"what is at {url} was published from {before.source}; choose another place, or give "
+            "--overwrite to replace it"
+        )
+    others = [name for name in there.top() if name != FEATURES and not name.startswith("index-")]
+    if before is None and others:
+        raise LibraryError(f"{url} holds {others[0]} and no library; choose an empty place")
     index = Index.of(settings)
     videos = {each.content: each for each in index.tables.videos().values() if each.content}
-    names = {entry_name(VideoKey(content=c, fingerprint=index.fingerprint)): c for c in videos}
+    names = {entry_name(index.key(video)): video.name for video in videos.values()}
     present = set(features.entries())
     if before is None and not present <= names.keys():
         raise LibraryError(
             f"{url}/{FEATURES} holds features that are not this library's; choose another place"
         )
     copied = copied_bytes = 0
-    for done, (name, content) in enumerate(sorted(names.items()), start=1):
+    for done, (name, video) in enumerate(sorted(names.items()), start=1):
         if name not in present:
-            entry = _entry(index, name, videos[content].name)
+            entry = _entry(index, name, video)
             features.write(name, entry)
             copied, copied_bytes = copied + 1, copied_bytes + len(entry)
         if on_progress is not None:
@@ -94,7 +106,9 @@ def publish(
             there.write(f"{folder}/{name}", content)
             copied_bytes += len(content)
     roots = {name: str(settings.root(name)) for name in settings.roots}
-    there.write(FILE, replace(settings, index=folder, roots=roots, origin=url).to_bytes())
+    there.write(
+        FILE, replace(settings, index=folder, roots=roots, origin=url, source=source).to_bytes()
+    )
     # Who reads one of these now begins again, with the new index.
     for name in present.difference(names):
         features.remove(name)

@@ -20,6 +20,7 @@ from stillseek.library.index_tables import IndexedVideo
 from stillseek.library.published import Published, fetch, origin_of, publish
 from stillseek.library.searching import SearchableLibrary
 from stillseek.library.settings import LibraryRecipe, Settings
+from stillseek.media.folder import find_videos
 
 
 class Library(SearchableLibrary):
@@ -108,6 +109,7 @@ class Library(SearchableLibrary):
         for path in paths:
             if not path.exists():
                 raise UsageError(f"there is no file or folder {path}; check the path")
+        files = find_videos(paths)  # what has none leaves the library as it is
         with writing(self.folder):
             settings = self._settings_for_writing()
             if root is not None:
@@ -125,6 +127,7 @@ class Library(SearchableLibrary):
                 settings,
                 Index.of(settings),
                 paths,
+                files,
                 extractor(engine, recipe, settings.recipe.name, settings.recipe.options),
                 workers=workers,
                 may_read=may_read,
@@ -162,22 +165,27 @@ class Library(SearchableLibrary):
         return care.verify(current(self.folder), on_progress=on_progress)
 
     def publish(
-        self, place: Path | str, *, on_progress: Callable[[int, int], None] | None = None
+        self,
+        place: Path | str,
+        *,
+        overwrite: bool = False,
+        on_progress: Callable[[int, int], None] | None = None,
     ) -> Published:
         """Copies the library to where others search it; only what is not there yet.
 
         Args:
-            place: URL that fsspec knows, such as ``s3://bucket/library``, or a folder. A library
-                that was published there before is replaced.
+            place: URL that fsspec knows, such as ``s3://bucket/library``, or a folder: empty,
+                or one that this library was published to before.
+            overwrite: Whether another library that was published there may be replaced.
             on_progress: Called with the videos done and the videos in total.
 
         Raises:
-            LibraryError: Another process is writing, or what is there is no published library.
+            LibraryError: Another process is writing, or something else is there.
             FeatureError: The place cannot be reached.
         """
         current(self.folder)
         with writing(self.folder):
-            return publish(current(self.folder), place, on_progress)
+            return publish(current(self.folder), place, overwrite, on_progress)
 
     def remove(self, *patterns: str | Path) -> tuple[str, ...]:
         """Removes videos from the library, with their features; no video file is touched.

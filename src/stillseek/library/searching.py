@@ -89,8 +89,9 @@ class SearchableLibrary:
             unlike: As for `Localizer.locate`.
             top: Most videos.
             moments: Most moments of a video.
-            within: Pattern of names (`IndexedVideo.name`) or paths, or several: videos that fit
-                none are left out; or a function that says of a name whether it fits.
+            within: Pattern of names (`IndexedVideo.name`) or paths or the ends of them, such as
+                ``2024/*`` or ``match.mp4``, or several: videos that fit none are left out; or a
+                function that says of a name whether it fits.
             since: Videos whose files are older are left out.
             min_duration_seconds: Shorter videos are left out.
             fast: Leaves the head out: likeness alone says where, and PyTorch is not imported.
@@ -125,7 +126,7 @@ class SearchableLibrary:
         """More like what a video shows at a time: that moment itself is passed over.
 
         Args:
-            video: The video file.
+            video: The video file, or its name in the library.
             seconds: Time in it.
             top: Most videos.
             moments: Most moments of a video.
@@ -136,9 +137,12 @@ class SearchableLibrary:
             UsageError: The video has no such time.
             MediaError: It cannot be read.
         """
-        name = current(self.folder).name(as_path(video, "video"))
+        settings, path = current(self.folder), as_path(video, "video")
+        if not path.exists() and str(path) in Index.of(settings).tables.videos():
+            path = settings.path(str(path))
+        name = settings.name(path)
         return self._find(
-            query_images(VideoFrame(video, seconds)),
+            query_images(VideoFrame(path, seconds)),
             None,
             (),
             filtered,

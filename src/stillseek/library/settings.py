@@ -43,6 +43,7 @@ class Settings:
         roots: Folders of videos by name: relative to the library where both are on one disk, so
             that they move together.
         origin: URL at which it was published; empty for a library that is written here.
+        source: Folder that it was published from.
     """
 
     folder: Path
@@ -50,6 +51,7 @@ class Settings:
     index: str
     roots: dict[str, str] = field(default_factory=dict)
     origin: str = ""
+    source: str = ""
 
     @property
     def features(self) -> Path | str:
@@ -106,6 +108,7 @@ class Settings:
                 index=values["index"],
                 roots=dict(values["roots"]),
                 origin=values.get("origin", ""),
+                source=values.get("source", ""),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise LibraryError(f"{file} is broken ({error}); copy the library again") from error
@@ -120,7 +123,7 @@ class Settings:
             "roots": self.roots,
         }
         if self.origin:
-            values["origin"] = self.origin
+            values |= {"origin": self.origin, "source": self.source}
         return (json_text(values, indent=1) + "\n").encode()
 
     def write(self) -> None:
