@@ -136,7 +136,7 @@ def test_wrong_usage_exits_with_2_and_one_line(tokens: list[str], message: str, 
     told = refused(*tokens)
 
     assert told.startswith(message)
-    assert re.search(r"; see stillseek( locate| export| train)? --help$", told)
+    assert re.search(r"; see stillseek( locate| export| train| library search)? --help$", told)
 
 
 @pytest.mark.parametrize(
