@@ -41,7 +41,7 @@ test-slow: $(DEV)  ## run the tests that train models or take long
 	$(BIN)/python -m pytest -m "slow and $(MARKERS)"
 
 test-compiled: $(DEV)  ## run the tests of compiled code, without the hook that checks shapes
-	$(BIN)/python -m pytest -m compiled -o addopts="--strict-markers --import-mode=importlib"
+	$(BIN)/python -m pytest tests/models -m compiled -o addopts="--strict-markers --import-mode=importlib"
 
 test-gpu: $(DEV)  ## run the tests that need CUDA
 	$(BIN)/python -m pytest -m gpu -o addopts="--strict-markers --import-mode=importlib"

@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 
 # The same examples everywhere, and as much time for them as the machine takes.
 settings.register_profile(
-    "same", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+    "same",
+    max_examples=50,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("same")
 

@@ -25,7 +25,7 @@ HEADS: dict[str, tuple[str, dict[str, Any]]] = {
     "similarity": ("similarity", {"num_layers": 1, "least_steadiness": 0.02}),
     "matching, as is": ("matching", {"centring": None}),
 }
-QUICK = ("sail", "flp", "matching", "similarity")
+QUICK = ("flp", "matching", "similarity")
 # One clip; all of a window's blocks and one clip more; more than what was traced; a whole video.
 # One row, and rows of different lengths.
 SIZES = [

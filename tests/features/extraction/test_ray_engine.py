@@ -116,10 +116,12 @@ def test_killed_worker_loses_nothing_and_bytes_are_those_of_one_by_one(
         assert entry(store, path, recipe) == entry(alone, path, recipe)
 
 
+@pytest.mark.slow
 def test_local_ray_is_out_of_reach_for_others(ray):
     assert [node["NodeManagerAddress"] for node in ray.nodes()] == ["127.0.0.1"]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("ray")
 def test_second_run_encodes_only_what_is_missing_and_strict_stops(
     load, store: FeatureStore, make_video, write_files
