@@ -144,7 +144,7 @@ def test_missing_features_are_told_and_what_is_there_stays(library, place, tiny,
         path.unlink()
     fsspec.filesystem("memory").store.clear()
 
-    with pytest.raises(FeatureError, match=r"the features of videos/\d.mp4 are missing; remove it"):
+    with pytest.raises(FeatureError, match=r"the features of videos/\d.mp4 are missing; add it to"):
         library.publish("memory://other/place")
 
     assert settings.is_file()

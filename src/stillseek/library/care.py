@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from stillseek.errors import CorruptFeaturesError, FeatureError, LibraryError, UsageError
-from stillseek.features import ExtractionProgress, Recipe, RecipeOptions, VideoKey
+from stillseek.features import ExtractionProgress, Recipe, RecipeOptions
 from stillseek.features.store.content_address import entry_name
 from stillseek.library.adding import Extractor, add_to_index
 from stillseek.library.index import Index, make_index
@@ -148,8 +148,8 @@ def remove(settings: Settings, patterns: Sequence[str]) -> tuple[str, ...]:
 
 def sweep(index: Index) -> None:
     """Removes features that no video of the library has."""
-    contents = {video.content for video in index.tables.videos().values() if video.content}
-    kept = {entry_name(VideoKey(content=c, fingerprint=index.fingerprint)) for c in contents}
+    videos = index.tables.videos().values()
+    kept = {entry_name(index.key(video)) for video in videos if video.content}
     for name in list(index.store.files.entries()):
         if name not in kept:
             index.store.files.remove(name)

@@ -162,7 +162,7 @@ def _entry(index: Index, name: str, video: str) -> bytes:
         return index.store.files.read(name)
     except FileNotFoundError as error:
         raise FeatureError(
-            f"the features of {video} are missing; remove it from the library and add it again"
+            f"the features of {video} are missing; add it to the library again"
         ) from error
 
 
