@@ -3,6 +3,7 @@
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -13,14 +14,21 @@ from stillseek.synthetic.rendered.streams import Scene, Stream
 from stillseek.timeline import Segment
 
 # The first activity happens from 4 s to 12 s, the other one from 15 s to 24 s.
-VIDEOS = {0: ("chopping vegetables", "raking leaves"), 1: ("drum kit", "piano")}
+# The number seeds how a video is drawn.
+VIDEOS = {
+    0: ("chopping vegetables", "raking leaves"),
+    3: ("piano", "chopping vegetables"),
+    6: ("raking leaves", "drum kit"),
+}
 RATE = 5
-# By head and video: the moment, presence, and how sure it is of its start. These are records, not
-# truths: drawn figures are not what lite is for. A change that means to change them says so.
+# By head and video: the moment, presence, and the means of its start and end in seconds. These are
+# records, not truths: drawn figures are not what lite is for. A change that means to change them
+# says so. Each head gets videos whose answer stays when their pixels are moved by two levels:
+# processors and encoders of videos differ by less.
 ANSWERS = {
-    ("lite", None): {0: (4.0, 12.0, 0.988, 0.283), 1: (4.0, 20.0, 0.982, 0.0478)},
-    ("lite", "matching"): {0: (0.0, 15.5, 0.988, 0.652), 1: (4.0, 20.0, 0.982, 0.359)},
-    ("pocket", None): {0: (7.0, 24.0, None, 0.0553), 1: (3.0, 13.0, None, 0.254)},
+    ("lite", None): {0: (4.0, 12.0, 0.988, 4.3, 13.5), 3: (0.0, 12.0, 0.991, 6.5, 15.8)},
+    ("lite", "matching"): {3: (3.5, 14.5, 0.991, 2.9, 13.6), 6: (0.0, 15.5, 0.922, 0.2, 14.9)},
+    ("pocket", None): {3: (3.0, 12.0, None, 2.9, 10.3), 6: (3.0, 12.0, None, 2.9, 10.3)},
 }
 
 
@@ -54,11 +62,15 @@ def test_a_shipped_head_answers_as_it_did(head, folder: Path) -> None:
     recipe, model = head
     localizer = Localizer.load(recipe, model=model, cache=folder / "cache")
 
-    for number, (start, end, presence, surest) in ANSWERS[head].items():
+    for number, (start, end, presence, mean_start, mean_end) in ANSWERS[head].items():
         found = localizer.locate(folder / f"{number}.mp4", folder / f"{number}.png")
 
         assert found.best is not None
-        assert found.best.iou(Segment(start, end)) >= 0.9
+        assert found.best.iou(Segment(start, end)) >= 0.8
         assert found.presence == pytest.approx(presence, abs=0.05)
-        # Other processors and encoders of videos move it by less.
-        assert found.start_probabilities.max() == pytest.approx(surest, rel=0.15)
+        for probabilities, mean in (
+            (found.start_probabilities, mean_start),
+            (found.end_probabilities, mean_end),
+        ):
+            times = np.linspace(0.0, 28.0, len(probabilities), endpoint=False)
+            assert np.average(times, weights=probabilities) == pytest.approx(mean, abs=1.5)
