@@ -42,12 +42,14 @@ from stillseek.files import replacing
 from stillseek.media import read_image
 from stillseek.models.calibration import Calibration, doublings, mean_of_best
 from stillseek.models.catalog import model_name
-from stillseek.models.checkpoint import Checkpoint, save_checkpoint
+from stillseek.models.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from stillseek.models.decoding import decode
 from stillseek.models.evidence import Evidence, unit
+from stillseek.models.head_outputs import scores_of
 from stillseek.models.matching import Matching, MatchingConfig
+from stillseek.models.onnx_export import write_onnx
 from stillseek.models.similarity import Similarity, SimilarityConfig
-from stillseek.tensors import ClipEvidence
+from stillseek.scores import PresenceEvidence
 from stillseek.timeline import ClipGrid, Segment
 from stillseek.training.config import TrainConfig
 from stillseek.training.loop import train
@@ -218,14 +220,19 @@ def example_of(question: Question) -> Example:
     )  # fmt: skip
 
 
+def best_steps(model: Matching | Similarity, question: Question) -> np.ndarray:
+    """Start and end of the head's answer, in steps."""
+    with torch.inference_mode():
+        return decode(scores_of(model(question.inputs))).segments[0, 0]
+
+
 def score(model: Matching | Similarity, questions: Sequence[Question]) -> dict[str, float]:
     """MIoU over all questions, by kind, and swap accuracy."""
     found: dict[str, list[float]] = defaultdict(list)
     for question in questions:
         if question.segment is None:
             continue
-        with torch.inference_mode():
-            segment = decode(model(question.inputs)).segments[0, 0].numpy() * INTERVAL_SECONDS
+        segment = best_steps(model, question) * INTERVAL_SECONDS
         overlap = float(temporal_iou(segment, np.array(question.segment)))
         found["miou"].append(overlap)
         found[question.kind].append(overlap)
@@ -235,7 +242,7 @@ def score(model: Matching | Similarity, questions: Sequence[Question]) -> dict[s
     return {name: float(np.mean(values)) for name, values in found.items()}
 
 
-def scores_of(model: Matching | Similarity, domains: dict[str, list[Question]]) -> dict[str, Any]:
+def table_row(model: Matching | Similarity, domains: dict[str, list[Question]]) -> dict[str, Any]:
     """The scores in every domain, and their mean mIoU."""
     scores = {domain: score(model, asked) for domain, asked in domains.items()}
     return {"mean": float(np.mean([each["miou"] for each in scores.values()])), "domains": scores}
@@ -269,10 +276,10 @@ def fit_evidence(
     )
 
 
-def evidence_of(model: Matching | Similarity, question: Question) -> ClipEvidence:
+def evidence_of(model: Matching | Similarity, question: Question) -> PresenceEvidence:
     """What the head says of presence."""
     with torch.inference_mode():
-        found = model(question.inputs).evidence
+        found = scores_of(model(question.inputs)).evidence
     assert found is not None
     return found
 
@@ -285,9 +292,9 @@ def fit_calibration(
     rows = []
     for question in questions:
         found = evidence_of(model, question)
-        rows.append((question, found.similarity[0].numpy(), float(found.background[0])))
+        rows.append((question, found.similarity[0], float(found.background[0])))
         if question.kind != "difficult":
-            terms.append((best(found.similarity[0].numpy()), float(found.background[0]), 0.0))
+            terms.append((best(found.similarity[0]), float(found.background[0]), 0.0))
             labels.append(question.segment is not None)
     terms += _joined_terms(rows, labels, rng)
     weights = fit_logistic(np.array(terms), np.array(labels))
@@ -300,13 +307,9 @@ def fit_calibration(
         if question.kind == "difficult":
             continue
         logits = calibration.clip_logits(
-            ClipEvidence(
-                similarity=torch.from_numpy(similarity)[None],
-                background=torch.tensor([background]),
-            )
+            PresenceEvidence(similarity=similarity[None], background=np.array([background]))
         )[0]
-        with torch.inference_mode():
-            segment = decode(model(question.inputs)).segments[0, 0].numpy()
+        segment = best_steps(model, question)
         inside = logits[round(segment[0]) : round(segment[1])]
         moments.append((inside.max(), inside.mean()))
         right.append(shows_activity(segment * INTERVAL_SECONDS, question.segment))
@@ -403,7 +406,7 @@ def main() -> None:
         print(f"{name}: {len(questions)} questions", flush=True)
     table = {}
     for name, config in trials(recipe.clip_dim).items():
-        table[name] = scores_of(Matching(config), domains)
+        table[name] = table_row(Matching(config), domains)
         print(f"{table[name]['mean']:.4f}  {name}", flush=True)
     matched = max(table, key=lambda name: table[name]["mean"])
     bank = bank_of(arguments.photographs, split, recipe, arguments.out / "bank.npz")
@@ -412,7 +415,7 @@ def main() -> None:
     def try_head(name: str, seed: int) -> None:
         key = f"similarity, {name}, seed {seed}"
         model = train_similarity(name, bank, domains, arguments.out, seed, recipe.clip_dim)
-        heads[key], table[key] = model, scores_of(model, domains)
+        heads[key], table[key] = model, table_row(model, domains)
         print(f"{table[key]['mean']:.4f}  {key}", flush=True)
 
     def allowed(key: str) -> bool:
@@ -429,7 +432,7 @@ def main() -> None:
     ungated = next(iter(heads))
     open_head = Similarity(replace(heads[ungated].config, least_steadiness=None)).eval()
     open_head.load_state_dict(heads[ungated].state_dict())
-    without_gate = {f"{ungated}, without the gate": scores_of(open_head, domains)}
+    without_gate = {f"{ungated}, without the gate": table_row(open_head, domains)}
     chosen = max(filter(allowed, [matched, *heads]), key=lambda key: table[key]["mean"])
     rng = np.random.default_rng(0)
     features = photograph_features(
@@ -475,6 +478,12 @@ def main() -> None:
         ),
         weights="float16",
     )
+    # A search reads these, and no PyTorch.
+    shipped = load_checkpoint(arguments.head, recipe_fingerprint=None)
+    for each in (shipped.model, getattr(shipped.model, "matching", None)):
+        if each is not None:
+            file = arguments.head.with_name(f"{recipe.name}.{model_name(each)}.onnx")
+            write_onnx(file, replace(shipped, model=each), overwrite=True)
     with replacing(arguments.out / "trials.json") as place:
         place.write_text(json.dumps({**summary, "trials": table}, indent=2), encoding="utf-8")
     print(json.dumps({**summary, "calibration": calibration.to_dict()}, indent=2))

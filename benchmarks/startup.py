@@ -5,7 +5,7 @@
 Every way runs in a process of its own, all of them in turns; a ratio is that of one round, and
 printed are medians with the least and the greatest, of seconds on the clock and of processor
 seconds, which say more on a machine that others use. The search is of a video of a minute whose
-features are in the cache, as are the picture's. Aims: help 0.15, load and search 1.6.
+features are in the cache, as are the picture's. Aims: help 0.15, load and search 1.
 """
 
 import argparse

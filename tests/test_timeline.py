@@ -174,6 +174,13 @@ def test_steps_cover_the_video_without_gaps(grid: ClipGrid) -> None:
         assert before.start_seconds < after.start_seconds == before.end_seconds
 
 
+@given(grids())
+def test_edges_are_those_of_all_steps(grid: ClipGrid) -> None:
+    found = spans(grid)
+
+    assert grid.edges_seconds() == [found[0].start_seconds, *(step.end_seconds for step in found)]
+
+
 @given(annotated_grids())
 def test_seconds_to_steps_and_back_loses_at_most_the_two_steps_at_the_ends(
     annotated: tuple[ClipGrid, Segment],

@@ -1,14 +1,10 @@
-"""The input and output of every model, and how the clips of a video become its steps."""
+"""The input and output of every model."""
 
 from dataclasses import dataclass, fields
 
-import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
-
-from stillseek.errors import FeatureError
-from stillseek.timeline import ClipGrid
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,25 +91,3 @@ class LocalizerOutput:
     clip_logits: Float[Tensor, "batch clip"] | None = None
     stages: tuple[SegmentScores, ...] = ()
     evidence: ClipEvidence | None = None
-
-
-def pool_steps(
-    clips: Float[np.ndarray, "clip clip_dim"], grid: ClipGrid
-) -> Float[np.ndarray, "step clip_dim"]:
-    """One feature a step: the mean of its clips (section 6.1, overlong sequences).
-
-    Deviation: the paper does not say how it downsamples; the mean drops no clip.
-
-    Raises:
-        FeatureError: There is not one feature a clip of the grid.
-    """
-    if len(clips) != grid.num_clips:
-        raise FeatureError(
-            f"got {len(clips)} clip features for a grid of {grid.num_clips} clips "
-            f"({grid.duration_seconds} s); extract the features again"
-        )
-    if grid.num_steps == grid.num_clips:
-        return clips
-    steps = map(grid.clips_of_step, range(grid.num_steps))
-    means = [clips[step.start : step.stop].mean(axis=0, dtype=np.float64) for step in steps]
-    return np.stack(means).astype(clips.dtype)

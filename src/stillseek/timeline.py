@@ -150,6 +150,15 @@ class ClipGrid:
         start = max(0.0, self._clip_start(clips[0]))
         return Segment(start, min(self._clip_start(clips[-1] + 1), self.duration_seconds))
 
+    def edges_seconds(self) -> list[float]:
+        """Where steps begin and end, in order: step ``i`` spans from edge ``i`` to ``i + 1``.
+
+        The same numbers as those of `span`, at once for all steps.
+        """
+        num_clips, num_steps = self.num_clips, self.num_steps
+        edges = [self._clip_start(step * num_clips // num_steps) for step in range(num_steps + 1)]
+        return [max(0.0, edges[0]), *edges[1:-1], min(edges[-1], self.duration_seconds)]
+
     def segment(self, first_step: int, last_step: int) -> Segment:
         """Time from the start of one step to the end of another, both included."""
         return Segment(self.span(first_step).start_seconds, self.span(last_step).end_seconds)

@@ -6,6 +6,7 @@ import torch
 
 from stillseek.errors import CheckpointError, UsageError
 from stillseek.features import FeatureStore, RecipeOptions
+from stillseek.features.recipes import precision
 from stillseek.localize import Localizer, encoding, head
 from stillseek.localize.encoding import Encoder
 from stillseek.localize.head import matching_head
@@ -123,7 +124,7 @@ def test_one_device_places_head_and_recipe(small_recipe, monkeypatch) -> None:
         head, "load_recipe", lambda name, options: seen.append((name, options)) or small_recipe
     )
     # Stands for a GPU, which this machine may not have.
-    monkeypatch.setattr(encoding, "find_device", torch.device)
+    monkeypatch.setattr(precision, "find_device", torch.device)
     options = RecipeOptions(precision="bf16")
 
     Localizer.load("other", recipe_options=options, model="matching", device="meta")

@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 from localizations import make_localization
 
-from stillseek.localize.localization import format_span, format_time
-from stillseek.timeline import Moment, Segment
+from stillseek.localize.localization import format_span, format_time, middles_seconds
+from stillseek.timeline import ClipGrid, Moment, Segment
 
 
 @pytest.mark.parametrize(
@@ -27,6 +27,24 @@ def test_format_time(seconds: float, decimals: int, text: str) -> None:
 
 def test_format_span() -> None:
     assert format_span(Segment(13.5, 80.04)) == "0:13.5 to 1:20.0"
+
+
+@pytest.mark.parametrize(
+    ("duration", "steps", "middles"),
+    [
+        (0.5, None, [0.25]),
+        (7.0, None, [1.0, 3.0, 5.0, 6.5]),  # the video ends within the last clip
+        (10.0, 2, [2.0, 7.0]),  # steps of two and of three clips
+    ],
+)
+def test_middles_are_those_of_steps(
+    duration: float, steps: int | None, middles: list[float]
+) -> None:
+    grid = ClipGrid(
+        stride_seconds=2.0, length_seconds=3.0, duration_seconds=duration, max_steps=steps
+    )
+
+    assert middles_seconds(grid).tolist() == middles
 
 
 def test_json_is_the_public_contract() -> None:

@@ -5,7 +5,6 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from stillseek.errors import UnusableFeaturesError, UsageError
@@ -14,12 +13,17 @@ from stillseek.localize.query_image import VideoFrame
 from stillseek.localize.unlike import add_penalty
 from stillseek.models.calibration import penalties
 from stillseek.models.decoding import decode
-from stillseek.models.head_outputs import clip_scores_output, segment_scores_output
-from stillseek.tensors import ClipEvidence, LocalizerOutput, SegmentScores
+from stillseek.scores import PresenceEvidence, Proposals, Scores, proposal_scores
 from stillseek.timeline import Segment
 
-ALL = torch.ones(1, 5, dtype=torch.bool)
-PENALTY = torch.tensor([[0.0, -1.0, -2.0, 0.0, -4.0]])
+ALL = np.ones((1, 5), dtype=np.bool_)
+PENALTY = np.array([[0.0, -1.0, -2.0, 0.0, -4.0]], np.float32)
+
+
+def of_clips(logits: np.ndarray) -> Scores:
+    """What a head says that scores clips: boundary scores are running sums."""
+    after = logits.cumsum(axis=1)
+    return Scores(start_logits=logits - after, end_logits=after, clip_logits=logits)
 
 
 def test_a_clip_loses_what_it_is_more_like_another_picture() -> None:
@@ -31,24 +35,23 @@ def test_a_clip_loses_what_it_is_more_like_another_picture() -> None:
 
 
 def test_scored_clips_lose_their_penalties() -> None:
-    logits = torch.tensor([[2.0, 3.0, 1.0, -1.0, 7.0]])
-    evidence = ClipEvidence(similarity=logits, background=torch.zeros(1))
-    output = replace(clip_scores_output(logits, ALL), evidence=evidence)
+    logits = np.array([[2.0, 3.0, 1.0, -1.0, 7.0]], np.float32)
+    evidence = PresenceEvidence(similarity=logits, background=np.zeros(1))
+    scores = replace(of_clips(logits), evidence=evidence)
 
-    lower = add_penalty(output, PENALTY, ALL)
+    lower = add_penalty(scores, PENALTY, ALL)
 
-    expected = clip_scores_output(logits + PENALTY, ALL)
-    assert torch.equal(lower.clip_logits, expected.clip_logits)
-    assert torch.equal(lower.start_logits, expected.start_logits)
+    expected = of_clips(logits + PENALTY)
+    np.testing.assert_array_equal(lower.clip_logits, expected.clip_logits)
+    np.testing.assert_array_equal(lower.start_logits, expected.start_logits)
     assert lower.evidence is evidence
 
 
 def test_a_pair_of_boundaries_loses_the_sum_over_its_clips() -> None:
-    generator = torch.Generator().manual_seed(3)
-    start, end = torch.randn(2, 1, 5, generator=generator).unbind()
-    mask = torch.tensor([[True, True, True, True, False]])
+    start, end = np.random.default_rng(3).normal(size=(2, 1, 5)).astype(np.float32)
+    mask = np.array([[True, True, True, True, False]])
 
-    lower = add_penalty(LocalizerOutput(start_logits=start, end_logits=end), PENALTY, mask)
+    lower = add_penalty(Scores(start_logits=start, end_logits=end), PENALTY, mask)
 
     for first in range(4):
         for last in range(first, 4):
@@ -60,17 +63,20 @@ def test_a_pair_of_boundaries_loses_the_sum_over_its_clips() -> None:
 
 
 def test_a_segment_loses_what_lies_in_it() -> None:
-    segments = torch.tensor([[[0.0, 1.0], [0.5, 1.5], [1.0, 3.0], [2.25, 5.0], [0.0, 5.0]]])
-    stage = SegmentScores(
-        segments=segments, logits=torch.tensor([[1.0, 2.0, 3.0, 4.0, -torch.inf]])
+    segments = [[[0.0, 1.0], [0.5, 1.5], [1.0, 3.0], [2.25, 5.0], [0.0, 5.0]]]
+    proposals = Proposals(
+        segments=np.array(segments, np.float32),
+        logits=np.array([[1.0, 2.0, 3.0, 4.0, -np.inf]], np.float32),
     )
-    output = segment_scores_output((stage, stage), ALL)
 
-    lower = add_penalty(output, PENALTY, ALL)
+    lower = add_penalty(proposal_scores(proposals, 5), PENALTY, ALL)
 
-    lost = [0.0, -0.5, -3.0, -5.5, -7.0]
-    assert lower.stages[-1].logits.tolist() == (stage.logits + torch.tensor([lost])).tolist()
-    assert lower.stages[0] is stage
+    logits = proposals.logits + np.array([[0.0, -0.5, -3.0, -5.5, -7.0]])
+    assert lower.proposals.logits.tolist() == logits.tolist()
+    assert lower.proposals.segments is proposals.segments
+    expected = proposal_scores(replace(proposals, logits=logits), 5)
+    np.testing.assert_array_equal(lower.start_logits, expected.start_logits)
+    np.testing.assert_array_equal(lower.end_logits, expected.end_logits)
     assert decode(lower).segments[0, 0].tolist() == [0.5, 1.5]
 
 

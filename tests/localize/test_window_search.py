@@ -2,14 +2,12 @@ import itertools
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stillseek.errors import FeatureError, UsageError
 from stillseek.localize.window_search import SearchMethod, checked_search, find_moments
-from stillseek.models.head_outputs import clip_scores_output, segment_scores_output
-from stillseek.tensors import LocalizerOutput, SegmentScores
+from stillseek.scores import Proposals, Scores, proposal_scores
 from stillseek.timeline import ClipGrid
 
 # Clips of 2 s every second; what they show is their first number: 1 inside the moment. The last is
@@ -28,16 +26,21 @@ def video(num_clips: int, *moments: range) -> tuple[np.ndarray, ClipGrid]:
     return clips, grid
 
 
-def edges(clips: torch.Tensor, mask: torch.Tensor) -> LocalizerOutput:
+def edges(clips: np.ndarray, mask: np.ndarray) -> Scores:
     """Is sure of where clips begin to show it and where they stop."""
-    shown = clips[..., 0]
-    rise = shown.diff(dim=1, prepend=shown.new_zeros(len(shown), 1))
-    fall = -shown.diff(dim=1, append=shown.new_zeros(len(shown), 1))
-    return LocalizerOutput(start_logits=20 * rise, end_logits=20 * fall)
+    shown = np.pad(clips[..., 0], ((0, 0), (1, 1)))
+    rise, fall = np.diff(shown[:, :-1]), -np.diff(shown[:, 1:])
+    return Scores(start_logits=20 * rise, end_logits=20 * fall)
 
 
-def likeness(clips: torch.Tensor, mask: torch.Tensor) -> LocalizerOutput:
-    return clip_scores_output(clips[..., 0] - 0.5, mask)
+def of_clips(logits: np.ndarray) -> Scores:
+    """What a head says that scores clips: boundary scores are running sums."""
+    after = logits.cumsum(axis=1)
+    return Scores(start_logits=logits - after, end_logits=after, clip_logits=logits)
+
+
+def likeness(clips: np.ndarray, mask: np.ndarray) -> Scores:
+    return of_clips(clips[..., 0] - 0.5)
 
 
 class Shown:
@@ -48,8 +51,8 @@ class Shown:
         self.shapes: list[tuple[int, ...]] = []
         self.windows: list[tuple[int, int]] = []
 
-    def __call__(self, clips: torch.Tensor, mask: torch.Tensor) -> LocalizerOutput:
-        self.shapes.append(tuple(clips.shape[:2]))
+    def __call__(self, clips: np.ndarray, mask: np.ndarray) -> Scores:
+        self.shapes.append(clips.shape[:2])
         self.windows += [(int(row[0, 2]), int(row[-1, 2])) for row in clips]
         return self.head(clips, mask)
 
@@ -166,16 +169,16 @@ def test_features_that_are_no_numbers_are_refused() -> None:
 def nonsense(seed: int, kind: str):
     """A head that scores at random, the same window always alike."""
 
-    def score(clips: torch.Tensor, mask: torch.Tensor) -> LocalizerOutput:
-        generator = torch.Generator().manual_seed(seed + clips.shape[1])
-        first, second = torch.randn(2, *mask.shape, generator=generator) * 3
+    def score(clips: np.ndarray, mask: np.ndarray) -> Scores:
+        random = np.random.default_rng(seed + clips.shape[1])
+        first, second = 3 * random.normal(size=(2, *mask.shape)).astype(np.float32)
         if kind == "clips":
-            return clip_scores_output(first, mask)
+            return of_clips(first)
         if kind == "boundaries":
-            return LocalizerOutput(start_logits=first, end_logits=second)
-        bounds = torch.rand(*mask.shape, 2, generator=generator).sort(dim=-1).values
-        segments = bounds * (mask.shape[1] - 0.2) + torch.tensor([0.0, 0.1])
-        return segment_scores_output((SegmentScores(segments=segments, logits=first),), mask)
+            return Scores(start_logits=first, end_logits=second)
+        bounds = np.sort(random.random((*mask.shape, 2)), axis=-1)
+        segments = (bounds * (mask.shape[1] - 0.2) + [0.0, 0.1]).astype(np.float32)
+        return proposal_scores(Proposals(segments=segments, logits=first), mask.shape[1])
 
     return score
 
@@ -299,13 +302,13 @@ def test_a_minute_has_more_clips_where_they_are_denser(stride, num_clips) -> Non
 def sees(*moments: range):
     """A head that is sure of moments in clips of their numbers, the first ones more."""
 
-    def score(clips: torch.Tensor, mask: torch.Tensor) -> LocalizerOutput:
+    def score(clips: np.ndarray, mask: np.ndarray) -> Scores:
         numbers = clips[..., 2].round()
-        start, end = torch.zeros(2, *numbers.shape)
+        start, end = np.zeros((2, *numbers.shape))
         for place, moment in enumerate(moments):
             start[numbers == moment.start] = 40.0 - place
             end[numbers == moment.stop - 1] = 40.0 - place
-        return LocalizerOutput(start_logits=start, end_logits=end)
+        return Scores(start_logits=start, end_logits=end)
 
     return score
 
@@ -401,20 +404,20 @@ def test_the_moment_that_holds_the_surest_clip_comes_before_a_better_one(peak, e
 def test_a_moment_that_ends_where_it_starts_is_none() -> None:
     clips, grid = video(7)
 
-    def touching(clips: torch.Tensor, mask: torch.Tensor) -> LocalizerOutput:
-        start, end = torch.zeros(2, 1, 7)
+    def touching(clips: np.ndarray, mask: np.ndarray) -> Scores:
+        start, end = np.zeros((2, 1, 7))
         start[0, 5] = end[0, 4] = 9.0
-        return LocalizerOutput(start_logits=start, end_logits=end)
+        return Scores(start_logits=start, end_logits=end)
 
     assert find_moments(touching, clips, grid, method="independent")[1] == ()
 
 
 def test_moments_with_a_tiou_on_the_limit_are_both_kept() -> None:
     clips, grid = video(40)
-    segments, logits = torch.tensor([[[10.0, 23.0], [17.0, 30.0]]]), torch.tensor([[2.0, 1.0]])
+    segments, logits = np.array([[[10.0, 23.0], [17.0, 30.0]]]), np.array([[2.0, 1.0]])
 
-    def score(clips: torch.Tensor, mask: torch.Tensor) -> LocalizerOutput:
-        return segment_scores_output((SegmentScores(segments=segments, logits=logits),), mask)
+    def score(clips: np.ndarray, mask: np.ndarray) -> Scores:
+        return proposal_scores(Proposals(segments=segments, logits=logits), mask.shape[1])
 
     _, found = find_moments(score, clips, grid, top=2)
 

@@ -2,11 +2,10 @@ import math
 
 import numpy as np
 import pytest
-import torch
 
 from stillseek.errors import CheckpointError
 from stillseek.models.calibration import Calibration
-from stillseek.tensors import ClipEvidence
+from stillseek.scores import PresenceEvidence
 
 
 def make_calibration(**overrides) -> Calibration:
@@ -23,8 +22,8 @@ def make_calibration(**overrides) -> Calibration:
 
 
 def test_log_odds_of_clips_by_hand():
-    evidence = ClipEvidence(
-        similarity=torch.tensor([[0.5, -0.5, -torch.inf]]), background=torch.tensor([0.25])
+    evidence = PresenceEvidence(
+        similarity=np.array([[0.5, -0.5, -np.inf]]), background=np.array([0.25])
     )
 
     logits = make_calibration().clip_logits(evidence)
@@ -56,14 +55,14 @@ def test_calibrations_of_before_are_judged_by_the_best_clip():
 
 
 def test_long_videos_need_more_evidence():
-    evidence = ClipEvidence(similarity=torch.zeros(1, 480), background=torch.zeros(1))
+    evidence = PresenceEvidence(similarity=np.zeros((1, 480)), background=np.zeros(1))
     assert make_calibration().clip_logits(evidence)[0, 0] == pytest.approx(1 - 0.5 * 2)
 
 
 def test_clips_that_show_nothing_do_not_make_a_video_long():
-    similarity = torch.full((1, 480), -torch.inf)
+    similarity = np.full((1, 480), -np.inf)
     similarity[0, :120] = 0.0
-    evidence = ClipEvidence(similarity=similarity, background=torch.zeros(1))
+    evidence = PresenceEvidence(similarity=similarity, background=np.zeros(1))
     assert make_calibration().clip_logits(evidence)[0, 0] == pytest.approx(1.0)
 
 

@@ -1,71 +1,74 @@
 import itertools
 import math
+import tracemalloc
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
 
 from stillseek.errors import UsageError
 from stillseek.models import decoding
 from stillseek.models.decoding import boundary_probabilities, check_decoding, decode
-from stillseek.models.head_outputs import clip_scores_output
+from stillseek.models.head_outputs import clip_scores_output, scores_of
+from stillseek.scores import Proposals, Scores
 from stillseek.tensors import LocalizerOutput, SegmentScores
 from stillseek.timeline import Segment
 
 
-def output(start: list[list[float]], end: list[list[float]]) -> LocalizerOutput:
-    """Output with these probabilities."""
-    return LocalizerOutput(
-        start_logits=torch.tensor(start).log(), end_logits=torch.tensor(end).log()
-    )
+def scores(start: list[list[float]], end: list[list[float]]) -> Scores:
+    """Scores with these probabilities."""
+    return Scores(start_logits=np.log(start), end_logits=np.log(end))
 
 
-def scored(segments: list[list[list[float]]], logits: list[list[float]]) -> LocalizerOutput:
-    """Output of a model that scores segments; only the last stage counts."""
+def scored(segments: list[list[list[float]]], logits: list[list[float]]) -> Scores:
+    """Scores of a model that scores segments; only the last stage counts."""
     stage = SegmentScores(segments=torch.tensor(segments), logits=torch.tensor(logits))
     first = SegmentScores(segments=torch.tensor([[[0.0, 1.0]]]), logits=torch.tensor([[9.0]]))
     steps = torch.zeros(len(logits), 11)
-    return LocalizerOutput(start_logits=steps, end_logits=steps, stages=(first, stage))
+    return scores_of(LocalizerOutput(start_logits=steps, end_logits=steps, stages=(first, stage)))
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    return np.exp(logits) / np.exp(logits).sum(axis=-1, keepdims=True)
 
 
 @pytest.mark.parametrize("method", ["joint", "independent"])
 def test_one_clip(method):
-    found = decode(output([[1.0]], [[1.0]]), method=method)
+    found = decode(scores([[1.0]], [[1.0]]), method=method)
 
     assert found.segments.tolist() == [[[0, 1]]]
     assert found.scores.tolist() == [[1.0]]
 
 
 def test_independent_may_reverse_and_joint_does_not():
-    scores = output([[0.1, 0.2, 0.7]], [[0.5, 0.3, 0.2]])
+    given = scores([[0.1, 0.2, 0.7]], [[0.5, 0.3, 0.2]])
 
-    independent, joint = decode(scores, method="independent"), decode(scores)
+    independent, joint = decode(given, method="independent"), decode(given)
 
     assert independent.segments.tolist() == [[[2, 1]]]
-    torch.testing.assert_close(independent.scores, torch.tensor([[0.35]]))
+    np.testing.assert_allclose(independent.scores, [[0.35]])
     assert joint.segments.tolist() == [[[2, 3]]]  # 0.14, then 0.06, 0.05
-    torch.testing.assert_close(joint.scores, torch.tensor([[0.14]]))
+    np.testing.assert_allclose(joint.scores, [[0.14]])
 
 
-def random_output(batch: int, clips: int, dtype: torch.dtype = torch.float64) -> LocalizerOutput:
-    torch.manual_seed(0)
-    return LocalizerOutput(
-        start_logits=3 * torch.randn(batch, clips, dtype=dtype),
-        end_logits=3 * torch.randn(batch, clips, dtype=dtype),
-    )
+def random_scores(batch: int, clips: int, dtype: type = np.float64) -> Scores:
+    random = np.random.default_rng(0)
+    start, end = 3 * random.standard_normal((2, batch, clips))
+    return Scores(start_logits=start.astype(dtype), end_logits=end.astype(dtype))
 
 
 def test_joint_equals_brute_force():
-    logits = random_output(101, 13)
-    start, end = logits.start_logits.softmax(1), logits.end_logits.softmax(1)
-    pairs = (start[:, :, None] * end[:, None]).triu()
+    logits = random_scores(101, 13)
+    start, end = softmax(logits.start_logits), softmax(logits.end_logits)
+    pairs = np.triu(start[:, :, None] * end[:, None]).reshape(101, -1)
 
     found = decode(logits, method="joint")
 
-    best = pairs.flatten(1).argmax(1)
-    assert torch.equal(found.segments[:, 0, 0], (best // 13).double())
-    assert torch.equal(found.segments[:, 0, 1], (best % 13 + 1).double())
-    torch.testing.assert_close(found.scores[:, 0], pairs.flatten(1).amax(1))
+    best = pairs.argmax(axis=1)
+    np.testing.assert_array_equal(found.segments[:, 0, 0], best // 13)
+    np.testing.assert_array_equal(found.segments[:, 0, 1], best % 13 + 1)
+    np.testing.assert_allclose(found.scores[:, 0], pairs.max(axis=1))
 
 
 def brute_force(
@@ -87,87 +90,81 @@ def brute_force(
     return chosen[:top]
 
 
-@pytest.mark.parametrize("pairs_at_a_time", [1, 40, 2**22])
+@pytest.mark.parametrize("pairs_at_a_time", [1, 40, 2**21])
 @pytest.mark.parametrize("max_overlap", [0.0, 0.3, 0.5])
 def test_several_moments_equal_brute_force(monkeypatch, max_overlap, pairs_at_a_time):
     monkeypatch.setattr(decoding, "_MAX_PAIRS", pairs_at_a_time)
-    logits = random_output(23, 13)
+    logits = random_scores(23, 13)
 
     found = decode(logits, top=5, max_overlap=max_overlap)
 
     one = decode(logits)
-    assert torch.equal(found.segments[:, :1], one.segments)
-    assert torch.equal(found.scores[:, :1], one.scores)
+    np.testing.assert_array_equal(found.segments[:, :1], one.segments)
+    np.testing.assert_array_equal(found.scores[:, :1], one.scores)
     for row in range(23):
         start, end = (
-            values[row].softmax(0).tolist() for values in (logits.start_logits, logits.end_logits)
+            softmax(values[row]).tolist() for values in (logits.start_logits, logits.end_logits)
         )
         expected = brute_force(start, end, 5, max_overlap)
         assert found.segments[row, : len(expected)].tolist() == [list(e[1:]) for e in expected]
         assert found.scores[row, : len(expected)].tolist() == pytest.approx(
             [e[0] for e in expected]
         )
-        assert found.segments[row, len(expected) :].isnan().all()
+        assert np.isnan(found.segments[row, len(expected) :]).all()
         assert (found.scores[row, len(expected) :] == 0).all()
 
 
 def test_an_hour_of_clips_needs_bounded_memory():
-    # 13,500 clips have 91 million pairs: one table of them in float32 would be 729 MB.
-    biggest = 0
-
-    class Watch(torch.utils._python_dispatch.TorchDispatchMode):
-        def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-            nonlocal biggest
-            result = func(*args, **(kwargs or {}))
-            if isinstance(result, torch.Tensor):
-                biggest = max(biggest, result.untyped_storage().nbytes())
-            return result
-
-    logits = random_output(1, 13_500, torch.float32)
-    with Watch():
+    # 13,500 clips have 91 million pairs: one table of them in float64 would be 1,458 MB.
+    logits = random_scores(1, 13_500, np.float32)
+    tracemalloc.start()
+    try:
         found = decode(logits, top=5)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
 
     assert found.scores.min() > 0
-    assert biggest <= 4 * 2**22
+    # Scores, the overlap and its parts are there at once.
+    assert most <= 6 * 8 * 2**21
 
 
 @pytest.mark.parametrize("top", [1, 3])
 def test_the_first_of_equals_wins(top):
-    logits = torch.zeros(2, 11)
+    logits = np.zeros((2, 11))
 
-    found = decode(LocalizerOutput(start_logits=logits, end_logits=logits), top=top)
+    found = decode(Scores(start_logits=logits, end_logits=logits), top=top)
 
     # Whatever else starts with the first clip holds [0, 1).
     expected = [[0.0, 1.0], [1.0, 2.0], [2.0, 3.0]]
     assert found.segments.tolist() == [expected[:top]] * 2
-    torch.testing.assert_close(found.scores, torch.full((2, top), 1 / 121))
+    np.testing.assert_allclose(found.scores, np.full((2, top), 1 / 121))
 
 
 def test_a_video_with_fewer_moments_is_filled_up():
-    found = decode(output([[0.5, 0.5]], [[0.5, 0.5]]), top=4)
+    found = decode(scores([[0.5, 0.5]], [[0.5, 0.5]]), top=4)
 
     assert found.segments[0, :2].tolist() == [[0, 1], [1, 2]]
-    assert found.segments[0, 2:].isnan().all()
-    assert found.scores.tolist() == [[0.25, 0.25, 0, 0]]
+    assert np.isnan(found.segments[0, 2:]).all()
+    np.testing.assert_allclose(found.scores, [[0.25, 0.25, 0, 0]])
 
 
 @pytest.mark.parametrize("options", [{"method": "independent"}, {}, {"top": 3}])
 def test_padding_is_never_chosen(options):
-    logits = torch.full((2, 5), -math.inf)
+    logits = np.full((2, 5), -np.inf, dtype=np.float32)
     logits[:, :2] = -1000.0  # far below zero, still the only real clips
 
-    found = decode(LocalizerOutput(start_logits=logits, end_logits=logits), **options)
+    found = decode(Scores(start_logits=logits, end_logits=logits), **options)
 
-    assert (found.segments.nan_to_num(0) <= 2).all()
-    assert found.segments[:, 0].isfinite().all()
+    assert (np.nan_to_num(found.segments, nan=0.0) <= 2).all()
+    assert np.isfinite(found.segments[:, 0]).all()
 
 
 @pytest.mark.parametrize("top", [1, 2])
 def test_joint_tells_pairs_apart_that_underflow_as_products(top):
-    # The best pair with start <= end has probability exp(-115); float32 ends at exp(-103).
-    logits = LocalizerOutput(
-        start_logits=torch.tensor([[-120.0, -110.0, 0.0]]),
-        end_logits=torch.tensor([[0.0, -5.0, -130.0]]),
+    # The best pair with start <= end has probability exp(-815); float64 ends at exp(-745).
+    logits = Scores(
+        start_logits=np.array([[-820.0, -810.0, 0.0]]), end_logits=np.array([[0.0, -5.0, -830.0]])
     )
 
     found = decode(logits, top=top)
@@ -180,21 +177,21 @@ def test_score_is_a_probability_in_every_precision(dtype):
     logits = torch.zeros(3, 7, dtype=dtype)
     logits[:, 2] = 30.0
 
-    scores = decode(LocalizerOutput(start_logits=logits, end_logits=logits)).scores
+    found = decode(scores_of(LocalizerOutput(start_logits=logits, end_logits=logits))).scores
 
-    assert ((scores >= 0) & (scores <= 1)).all()
-    # A confident model gets a score near 1: log-probabilities are taken in float32 or better.
-    torch.testing.assert_close(scores, torch.ones_like(scores))
-    assert scores.dtype == torch.float32
+    assert ((found >= 0) & (found <= 1)).all()
+    # A confident model gets a score near 1: log-probabilities are taken in float64.
+    np.testing.assert_allclose(found, np.ones_like(found))
+    assert found.dtype == np.float64
 
 
 def test_clip_scores_are_decoded_through_their_running_sums():
     clips = torch.tensor([[-1.0, 2.0, 3.0, -4.0, 1.0], [0.5, -3.0, 0.0, 0.0, 0.0]])
     mask = torch.tensor([[True] * 5, [True] * 2 + [False] * 3])
-    scores = clip_scores_output(clips, mask)
+    given = scores_of(clip_scores_output(clips, mask))
 
-    found = decode(scores, top=2)
-    starts, ends = boundary_probabilities(scores)
+    found = decode(given, top=2)
+    starts, ends = boundary_probabilities(given)
 
     for row, num_clips in enumerate((5, 2)):
         shares = {
@@ -216,12 +213,12 @@ def test_clip_scores_are_decoded_through_their_running_sums():
 
 
 def test_boundary_probabilities_are_the_papers_softmaxes():
-    scores = output([[0.1, 0.2, 0.7]], [[0.5, 0.3, 0.2]])
+    given = scores([[0.1, 0.2, 0.7]], [[0.5, 0.3, 0.2]])
 
-    starts, ends = boundary_probabilities(scores)
+    starts, ends = boundary_probabilities(given)
 
-    torch.testing.assert_close(starts, torch.tensor([[0.1, 0.2, 0.7]]))
-    torch.testing.assert_close(ends, torch.tensor([[0.5, 0.3, 0.2]]))
+    np.testing.assert_allclose(starts, [[0.1, 0.2, 0.7]])
+    np.testing.assert_allclose(ends, [[0.5, 0.3, 0.2]])
 
 
 def test_the_last_stage_is_the_answer():
@@ -229,23 +226,23 @@ def test_the_last_stage_is_the_answer():
     found = decode(scored(segments, [[-1.0, 2.0, 1.0], [3.0, 3.0, -math.inf]]))
 
     assert found.segments.tolist() == [[[3.0, 4.5]], [[0.0, 1.0]]]
-    torch.testing.assert_close(found.scores, torch.tensor([[2.0], [3.0]]).sigmoid())
+    np.testing.assert_allclose(found.scores, [[1 / (1 + math.exp(-2))], [1 / (1 + math.exp(-3))]])
 
 
 def test_segments_are_suppressed_one_after_the_other():
-    torch.manual_seed(0)
-    start, length = 19 * torch.rand(7, 31), 7 * torch.rand(7, 31) + 0.1
-    logits = 20 * torch.randn(7, 31)  # many confidences round to 1
-    logits[:, 29:] = -math.inf
-    segments = torch.stack([start, start + length], dim=-1)
-    stage = SegmentScores(segments=segments, logits=logits)
-    steps = torch.zeros(7, 29)
+    random = np.random.default_rng(0)
+    start, length = 19 * random.random((7, 31)), 7 * random.random((7, 31)) + 0.1
+    logits = 40 * random.standard_normal((7, 31))  # many confidences round to 1
+    logits[:, 29:] = -np.inf
+    segments = np.stack([start, start + length], axis=-1)
+    proposals = Proposals(segments=segments, logits=logits)
+    steps = np.zeros((7, 29))
 
-    found = decode(LocalizerOutput(start_logits=steps, end_logits=steps, stages=(stage,)), top=11)
+    found = decode(Scores(start_logits=steps, end_logits=steps, proposals=proposals), top=11)
 
     for row in range(7):
         kept: list[int] = []
-        for place in logits[row, :29].argsort(descending=True, stable=True).tolist():
+        for place in (-logits[row, :29]).argsort(kind="stable").tolist():
             one = Segment(*segments[row, place].tolist())
             others = [Segment(*segments[row, other].tolist()) for other in kept]
             nested = any(
@@ -256,9 +253,10 @@ def test_segments_are_suppressed_one_after_the_other():
             if not nested and all(one.iou(other) <= 0.3 for other in others):
                 kept.append(place)
         kept = kept[:11]
-        assert torch.equal(found.segments[row, : len(kept)], segments[row, kept])
-        torch.testing.assert_close(found.scores[row, : len(kept)], logits[row, kept].sigmoid())
-        assert found.segments[row, len(kept) :].isnan().all()
+        np.testing.assert_array_equal(found.segments[row, : len(kept)], segments[row, kept])
+        confidences = 1 / (1 + np.exp(-logits[row, kept]))
+        np.testing.assert_allclose(found.scores[row, : len(kept)], confidences)
+        assert np.isnan(found.segments[row, len(kept) :]).all()
         assert (found.scores[row, len(kept) :] == 0).all()
 
 
@@ -267,28 +265,41 @@ def test_an_overlap_on_the_limit_is_kept():
     found = decode(scored([[[0.0, 6.5], [3.5, 10.0], [3.0, 10.0]]], [[2.0, 0.0, 1.0]]), top=3)
 
     assert found.segments[0, :2].tolist() == [[0.0, 6.5], [3.5, 10.0]]
-    assert found.segments[0, 2].isnan().all()
+    assert np.isnan(found.segments[0, 2]).all()
 
 
-def test_bfloat16_segments_are_decoded_in_float32():
+def test_what_is_no_segment_is_no_moment():
+    # Of no length, inside and outside of what is found: an overlap of 0 / 0.
+    with_none = scored([[[0.0, 0.0], [2.0, 4.0], [3.0, 3.0]]], [[-math.inf, 1.0, -math.inf]])
+
+    found = decode(with_none, top=3)
+
+    assert found.segments[0, 0].tolist() == [2.0, 4.0]
+    assert np.isnan(found.segments[0, 1:]).all()
+    assert found.scores[0, 1:].tolist() == [0, 0]
+
+
+def test_bfloat16_segments_are_decoded_in_float64():
     stage = SegmentScores(
         segments=torch.tensor([[[1.0, 3.0]]], dtype=torch.bfloat16),
         logits=torch.zeros(1, 1, dtype=torch.bfloat16),
     )
     steps = torch.zeros(1, 3)
+    output = LocalizerOutput(start_logits=steps, end_logits=steps, stages=(stage,))
 
-    found = decode(LocalizerOutput(start_logits=steps, end_logits=steps, stages=(stage,)))
+    found = decode(scores_of(output))
 
-    assert found.segments.dtype == found.scores.dtype == torch.float32
+    assert found.segments.tolist() == [[[1.0, 3.0]]]
+    assert found.segments.dtype == found.scores.dtype == np.float64
 
 
-def clips_scored() -> LocalizerOutput:
-    steps = torch.zeros(1, 3)
-    return LocalizerOutput(start_logits=steps, end_logits=steps, clip_logits=steps)
+def clips_scored() -> Scores:
+    steps = np.zeros((1, 3))
+    return Scores(start_logits=steps, end_logits=steps, clip_logits=steps)
 
 
 @pytest.mark.parametrize("make", [clips_scored, lambda: scored([[[0.0, 1.0]]], [[1.0]])])
-def test_only_boundary_scores_are_decoded_independently(make: Callable[[], LocalizerOutput]):
+def test_only_boundary_scores_are_decoded_independently(make: Callable[[], Scores]):
     with pytest.raises(UsageError, match="has no 'independent' decoding: it scores whole clips"):
         decode(make(), method="independent")
 
@@ -304,7 +315,7 @@ def test_only_boundary_scores_are_decoded_independently(make: Callable[[], Local
 )
 def test_what_cannot_be_decoded_is_refused(options, message):
     with pytest.raises(UsageError, match=message):
-        decode(output([[1.0]], [[1.0]]), **options)
+        decode(scores([[1.0]], [[1.0]]), **options)
 
 
 def test_what_a_model_offers_can_be_decoded():
@@ -319,7 +330,7 @@ def test_moments_of_scored_clips_are_apart(seed):
     mask = torch.ones(2, 23, dtype=torch.bool)
     mask[1, 17:] = False
 
-    found = decode(clip_scores_output(logits, mask), top=4)
+    found = decode(scores_of(clip_scores_output(logits, mask)), top=4)
 
     for row, num_clips in enumerate((23, 17)):
         gains = {
@@ -332,7 +343,7 @@ def test_moments_of_scored_clips_are_apart(seed):
             best = max(gains, key=gains.__getitem__, default=None)
             # The better ones took all clips, or what is left is outside rather than inside.
             if best is None or (place > 0 and gains[best] <= 0):
-                assert found.segments[row, place].isnan().all()
+                assert np.isnan(found.segments[row, place]).all()
                 assert found.scores[row, place] == 0
                 continue
             assert found.segments[row, place].tolist() == list(best)
@@ -344,9 +355,30 @@ def test_moments_of_scored_clips_are_apart(seed):
             }
 
 
+@pytest.mark.parametrize(
+    ("starts", "ends", "number"), [(0, 0, 2), (-2, 0, 1), (0, -2, 1), (9, 9, 2)]
+)
+def test_what_is_said_of_boundaries_counts_for_further_moments(starts, ends, number):
+    clips = torch.tensor([[3.0, *[-30.0] * 5, 1.0]])
+    plain = scores_of(clip_scores_output(clips, torch.ones(1, 7, dtype=torch.bool)))
+    given = Scores(
+        start_logits=plain.start_logits + starts,
+        end_logits=plain.end_logits + ends,
+        clip_logits=plain.clip_logits,
+    )
+
+    found = decode(given, top=3).segments[0]
+
+    # The second gains 1 by its clip: no moment at all would be better where a boundary takes 2.
+    assert found[:number].tolist() == [[0, 1], [6, 7]][:number]
+    assert np.isnan(found[number:]).all()
+
+
 def test_fewer_moments_than_asked_for_where_no_clip_is_left():
-    found = decode(clip_scores_output(torch.ones(1, 2), torch.ones(1, 2, dtype=torch.bool)), top=2)
+    output = clip_scores_output(torch.ones(1, 2), torch.ones(1, 2, dtype=torch.bool))
+
+    found = decode(scores_of(output), top=2)
 
     assert found.segments[0, 0].tolist() == [0, 2]
-    assert found.segments[0, 1].isnan().all()
+    assert np.isnan(found.segments[0, 1]).all()
     assert found.scores[0, 1] == 0

@@ -1,11 +1,13 @@
 import math
 
+import numpy as np
 import pytest
 import torch
 
 from stillseek.models.decoding import decode
-from stillseek.models.head_outputs import clip_scores_output, segment_scores_output
-from stillseek.tensors import SegmentScores
+from stillseek.models.head_outputs import clip_scores_output, scores_of, segment_scores_output
+from stillseek.scores import Scores, proposal_scores
+from stillseek.tensors import ClipEvidence, LocalizerOutput, SegmentScores
 
 INF = math.inf
 
@@ -54,7 +56,7 @@ def test_scores_are_sums_over_the_segment_by_hand():
     assert output.clip_logits is not None
     assert output.clip_logits.tolist() == [[1.0, -2.0, 4.0, 0.0]]
     assert not output.stages
-    assert decode(output).segments[0, 0].tolist() == [2, 3]
+    assert decode(scores_of(output)).segments[0, 0].tolist() == [2, 3]
 
 
 def test_boundary_scores_sum_the_confidence_of_segments_by_hand():
@@ -91,3 +93,81 @@ def test_bfloat16_is_summed_in_float32():
     logits = torch.full((1, 300), 1.0, dtype=torch.bfloat16)
     output = clip_scores_output(logits, torch.ones(1, 300, dtype=torch.bool))
     assert output.end_logits[0, -1] == 300.0  # bfloat16 would stop at 256
+
+
+def random_stage(dtype: torch.dtype = torch.float32) -> SegmentScores:
+    """Of 3 videos of 13 clips, 17 segments each."""
+    random = torch.Generator().manual_seed(0)
+    start = (12 * torch.rand(3, 17, generator=random)).to(dtype)
+    start[:, ::5] = start[:, ::5].floor()
+    end = torch.minimum(
+        start + (5 * torch.rand(3, 17, generator=random)).to(dtype) + 1, start * 0 + 13
+    )
+    logits = (4 * torch.randn(3, 17, generator=random)).to(dtype)
+    logits[1, 3:11] = logits[2, 1:] = -INF
+    return SegmentScores(segments=torch.stack([start, end], dim=-1), logits=logits)
+
+
+def test_scores_of_proposals_are_those_of_the_same_segments():
+    stage = random_stage()
+    expected = scores_of(segment_scores_output((stage,), torch.ones(3, 13, dtype=torch.bool)))
+    assert expected.proposals is not None
+
+    found = proposal_scores(expected.proposals, 13)
+
+    assert found.proposals is expected.proposals
+    assert found.clip_logits is found.evidence is None
+    np.testing.assert_allclose(found.start_logits, expected.start_logits, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(found.end_logits, expected.end_logits, rtol=1e-5, atol=1e-5)
+    # A single segment is left in the last video: nothing else starts or ends.
+    assert np.isfinite(found.start_logits).sum(axis=1)[2] == 1
+    assert np.isfinite(found.end_logits).sum(axis=1)[2] == 1
+
+
+@pytest.mark.parametrize(
+    ("dtype", "expected"),
+    [
+        (torch.bfloat16, np.float32),
+        (torch.float16, np.float32),
+        (torch.float32, np.float32),
+        (torch.float64, np.float64),
+    ],
+)
+def test_scores_carry_each_field_in_float32_or_wider(dtype, expected):
+    random = torch.Generator().manual_seed(1)
+    start, end, clips, similarity = (
+        torch.randn(3, 13, generator=random).to(dtype).requires_grad_() for _ in range(4)
+    )
+    evidence = ClipEvidence(similarity=similarity, background=torch.arange(3).to(dtype))
+    first, last = random_stage(), random_stage(dtype)
+    output = LocalizerOutput(
+        start_logits=start,
+        end_logits=end,
+        clip_logits=clips,
+        stages=(first, last),
+        evidence=evidence,
+    )
+
+    found = scores_of(output)
+
+    assert found.proposals is not None
+    assert found.evidence is not None
+    for ours, theirs in (
+        (found.start_logits, start),
+        (found.end_logits, end),
+        (found.clip_logits, clips),
+        (found.proposals.segments, last.segments),
+        (found.proposals.logits, last.logits),
+        (found.evidence.similarity, similarity),
+        (found.evidence.background, evidence.background),
+    ):
+        assert ours is not None
+        assert ours.dtype == expected
+        np.testing.assert_array_equal(ours, theirs.detach().to(torch.float64).numpy())
+
+
+def test_scores_hold_nothing_that_the_output_lacks():
+    logits = torch.zeros(2, 5)
+    found = scores_of(LocalizerOutput(start_logits=logits, end_logits=logits))
+    assert isinstance(found, Scores)
+    assert (found.clip_logits, found.proposals, found.evidence) == (None, None, None)

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from stillseek.models.decoding import decode
+from stillseek.models.head_outputs import scores_of
 from stillseek.models.matching import Matching, MatchingConfig
 from stillseek.tensors import LocalizerInput
 
@@ -131,7 +132,6 @@ def test_lengths_of_features_play_no_part():
 
 def test_finds_the_stretch_that_looks_like_the_picture():
     other, same = (0, 1, 0), (1, 0.1, 0)
-    found = decode(
-        make_matching(centring="video", smoothing=1.0)(make_video(*[other] * 5, *[same] * 6, other))
-    )
+    model = make_matching(centring="video", smoothing=1.0)
+    found = decode(scores_of(model(make_video(*[other] * 5, *[same] * 6, other))))
     assert found.segments[0, 0].tolist() == [5, 11]

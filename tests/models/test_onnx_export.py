@@ -1,9 +1,11 @@
 import json
 import os
 import sys
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from heads import ABLATIONS, make_exact, make_head, make_inputs
@@ -12,9 +14,11 @@ import stillseek
 from stillseek.errors import CheckpointError, InstallationError, UsageError
 from stillseek.models import onnx_export
 from stillseek.models.checkpoint import Checkpoint, load_checkpoint
-from stillseek.models.matching import MatchingConfig
+from stillseek.models.head_outputs import scores_of
+from stillseek.models.matching import Matching, MatchingConfig
 from stillseek.models.onnx_export import onnx_bytes, write_onnx
-from stillseek.models.onnx_session import INPUT_NAMES, open_onnx
+from stillseek.models.onnx_session import OnnxModel, load_onnx, open_onnx
+from stillseek.models.similarity import Similarity
 from stillseek.tensors import LocalizerInput
 
 HEADS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -24,6 +28,7 @@ HEADS: dict[str, tuple[str, dict[str, Any]]] = {
     "matching": ("matching", {"smoothing": 3.0}),
     "similarity": ("similarity", {"num_layers": 1, "least_steadiness": 0.02}),
     "matching, as is": ("matching", {"centring": None}),
+    "matching with evidence": ("matching", {"background": 120}),
 }
 QUICK = ("flp", "matching", "similarity")
 # One clip; all of a window's blocks and one clip more; more than what was traced; a whole video.
@@ -62,16 +67,28 @@ def exported(request: pytest.FixtureRequest) -> tuple[Any, Any]:
     return model.eval(), head
 
 
-def assert_same_scores(exported: Any, model: Any, inputs: LocalizerInput) -> None:
+def assert_same_scores(exported: OnnxModel, model: Any, inputs: LocalizerInput) -> None:
+    found = exported(**{each.name: getattr(inputs, each.name).numpy() for each in fields(inputs)})
     with torch.inference_mode():
-        found, expected = exported(inputs), model(inputs)
-    for name in ("start_logits", "end_logits", "clip_logits"):
-        ours, theirs = getattr(found, name), getattr(expected, name)
+        expected = scores_of(model(inputs))
+    mask = inputs.clip_mask.numpy()
+    pairs = [
+        (getattr(found, name), getattr(expected, name))
+        for name in ("start_logits", "end_logits", "clip_logits")
+    ]
+    if isinstance(model, Matching):
+        assert (found.evidence is None) == (expected.evidence is None)
+        if found.evidence is not None and expected.evidence is not None:
+            pairs.append((found.evidence.similarity, expected.evidence.similarity))
+            np.testing.assert_allclose(
+                found.evidence.background, expected.evidence.background, atol=1e-5
+            )
+    for ours, theirs in pairs:
         assert (ours is None) == (theirs is None)
         if ours is not None:
             # float32 has 1.2e-7 of the largest; a few hundred sums of it.
-            largest = theirs[inputs.clip_mask].abs().max()
-            torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-5 * max(1, float(largest)))
+            largest = np.abs(theirs[mask][np.isfinite(theirs[mask])]).max()
+            np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-5 * max(1, float(largest)))
 
 
 @pytest.mark.parametrize(("num_clips", "num_regions"), SIZES, ids=str)
@@ -83,16 +100,34 @@ def test_scores_equal_those_of_pytorch(exported, num_clips, num_regions) -> None
     assert head.decode_methods == model.decode_methods
 
 
+SHIPPED = Path(stillseek.__file__).parent / "localize" / "heads"
+
+
+def assert_same_head(head: OnnxModel, model: Any) -> None:
+    for num_clips, num_regions in ((1, 1), (37, 5), (200, 36)):
+        inputs = make_inputs([num_clips], [num_regions], config=model.config, dtype=torch.float32)
+        assert_same_scores(head, model, inputs)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("recipe", ["lite", "pocket"])
 def test_the_shipped_head_gives_the_same_scores(recipe: str) -> None:
-    folder = Path(stillseek.__file__).parent / "localize" / "heads" / recipe
-    shipped = load_checkpoint(folder, recipe_fingerprint=None)
-    head = open_onnx(onnx_bytes(shipped), name="the file").model
-    for num_clips, num_regions in ((1, 1), (37, 5), (200, 36)):
-        config = shipped.model.config
-        inputs = make_inputs([num_clips], [num_regions], config=config, dtype=torch.float32)
-        assert_same_scores(head, shipped.model, inputs)
+    shipped = load_checkpoint(SHIPPED / recipe, recipe_fingerprint=None)
+
+    assert_same_head(open_onnx(onnx_bytes(shipped), name="the file").model, shipped.model)
+
+
+@pytest.mark.parametrize("name", ["similarity", "matching"])
+def test_the_shipped_files_are_the_shipped_head(name: str) -> None:
+    shipped = load_checkpoint(SHIPPED / "lite", recipe_fingerprint=None)
+    assert isinstance(shipped.model, Similarity)
+    model = shipped.model if name == "similarity" else shipped.model.matching
+    found = load_onnx(SHIPPED / f"lite.{name}.onnx")
+
+    assert found.model_name == name
+    assert found.recipe_fingerprint == shipped.recipe_fingerprint
+    assert found.calibration == shipped.calibration
+    assert_same_head(found.model, model)
 
 
 def test_file_says_what_it_is(matching_onnx: bytes) -> None:
@@ -121,7 +156,6 @@ def test_file_says_what_it_is(matching_onnx: bytes) -> None:
         "region_mask": ["batch", "region"],
         "global_feature": ["batch", 13],
     }
-    assert tuple(each.name for each in session.get_inputs()) == INPUT_NAMES
     assert {each.name: each.shape for each in session.get_outputs()} == {
         name: ["batch", "clip"] for name in ("start_logits", "end_logits", "clip_logits")
     }

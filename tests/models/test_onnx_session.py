@@ -1,7 +1,7 @@
 import hashlib
 import re
 import sys
-from dataclasses import replace
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -9,7 +9,7 @@ import torch
 from heads import make_config, make_inputs
 
 from stillseek.errors import CheckpointError, InstallationError, UsageError
-from stillseek.models.onnx_session import OnnxModel, load_onnx, open_onnx, seal
+from stillseek.models.onnx_session import OnnxModel, load_onnx, open_onnx, seal, set_threads
 
 
 @pytest.fixture
@@ -40,29 +40,41 @@ def test_it_runs_on_the_cpu_only(head: OnnxModel) -> None:
         head.to("cuda:0")
 
 
-def test_it_gets_as_many_threads_as_pytorch(matching_onnx: bytes) -> None:
+def test_it_gets_as_many_threads_as_are_set(
+    matching_onnx: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "5")
     before = torch.get_num_threads()
     try:
-        torch.set_num_threads(3)
-        head = open_onnx(matching_onnx, name="the file").model
+        set_threads(3)
+        with_torch = open_onnx(matching_onnx, name="the file").model
+        assert torch.get_num_threads() == 3
     finally:
         torch.set_num_threads(before)
+    monkeypatch.delitem(sys.modules, "torch")
+    without = open_onnx(matching_onnx, name="the file").model
+    set_threads(2)
+    told = open_onnx(matching_onnx, name="the file").model
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    unsaid = open_onnx(matching_onnx, name="the file").model
 
-    assert head._session.get_session_options().intra_op_num_threads == 3
+    heads = with_torch, without, told, unsaid
+    options = [head._session.get_session_options() for head in heads]
+    assert [each.intra_op_num_threads for each in options] == [3, 3, 2, 0]
 
 
-def test_what_a_model_would_turn_into_nonsense_is_refused(head: OnnxModel) -> None:
+@pytest.mark.parametrize(
+    ("name", "kind"), [("clips", "clip"), ("regions", "region"), ("global_feature", "global")]
+)
+def test_features_of_another_recipe_are_refused(head: OnnxModel, name: str, kind: str) -> None:
     config = make_config("matching")
     inputs = make_inputs([5], [3], config=config, dtype=torch.float32)
+    arrays = {field.name: getattr(inputs, field.name).numpy() for field in fields(inputs)}
+    arrays[name] = arrays[name][..., :11]
 
-    with pytest.raises(UsageError, match="clip features are 11 wide but the model expects 13"):
-        head(replace(inputs, clips=torch.randn(1, 5, 11)))
-    flat = inputs.boxes.clone()
-    flat[0, 1, 2] = 0
-    with pytest.raises(UsageError, match="region 1 of query 0 has box"):
-        head(replace(inputs, boxes=flat))
-    with pytest.raises(UsageError, match="has no real clips"):
-        head(replace(inputs, clip_mask=torch.zeros(1, 5, dtype=torch.bool)))
+    expected = f"{kind} features are 11 wide but the model expects {getattr(config, f'{kind}_dim')}"
+    with pytest.raises(UsageError, match=expected):
+        head(**arrays)
 
 
 @pytest.mark.parametrize("keep", [0, 100, -1])

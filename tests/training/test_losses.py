@@ -7,7 +7,7 @@ from heads import make_head, make_inputs, row_of
 
 from stillseek.errors import UsageError
 from stillseek.models.decoding import decode
-from stillseek.models.head_outputs import clip_scores_output
+from stillseek.models.head_outputs import clip_scores_output, scores_of
 from stillseek.models.segments import segment_iou
 from stillseek.tensors import LocalizerInput, LocalizerOutput
 from stillseek.training.losses import boundary_nll, clip_bce, joint_pair_loss, loss_for
@@ -233,6 +233,6 @@ def test_one_batch_can_be_overfit(name, num_steps, least):
         loss(model(inputs), inputs.clip_mask, start, end).backward()
         optimizer.step()
         decay.step()
-    found = decode(model(inputs)).segments[:, :1]
-    truth = torch.stack([start, end + 1], dim=1).float()
+    found = torch.from_numpy(decode(scores_of(model(inputs))).segments[:, :1])
+    truth = torch.stack([start, end + 1], dim=1).double()
     assert (segment_iou(found, truth) > least).all()

@@ -82,7 +82,7 @@ def evaluate(
     from stillseek.evaluation.run import Head, samples_of_split
     from stillseek.evaluation.run import evaluate as run
     from stillseek.features import DEFAULT_RECIPE, load_recipe
-    from stillseek.features.recipes.precision import recipe_device
+    from stillseek.features.recipes.options import recipe_device
     from stillseek.localize.head import check_recipe, installed_head, matching_head, recipe_of
     from stillseek.models.checkpoint import load_checkpoint
 

@@ -53,9 +53,9 @@ class HeadOptions(RecipeBesideHead):
         model: Matching, which compares clips and picture and learned nothing; the similarity head,
             which corrects it and serves every recipe that can compare; or SAIL, shipped for pocket.
             The one shipped for the recipe, or matching, where not given.
-        engine: What computes the head: torch, or onnx (ONNX Runtime, of stillseek[onnx]), which is
-            the default for an .onnx file; another head is exported first, every time (seconds).
-            The features are made by torch either way.
+        engine: What computes the head: torch, or onnx (ONNX Runtime), which is the default for
+            lite's heads and for an .onnx file; another head is exported first, every time
+            (seconds; needs stillseek[onnx]).
         device: Where head and recipe compute: cpu, cuda, cuda:1. The lite and mobilenet recipes
             stay on the CPU.
         precision: Of the head: bf16 is faster for large heads on processors that have it.

@@ -13,7 +13,8 @@ from torch import Tensor
 from stillseek.data.sample import Sample
 from stillseek.errors import FeatureError
 from stillseek.features import QueryFeatures, VideoFeatures
-from stillseek.tensors import LocalizerInput, pool_steps
+from stillseek.scores import pool_steps
+from stillseek.tensors import LocalizerInput
 from stillseek.timeline import MAX_STEPS, ClipGrid, Segment
 
 

@@ -9,7 +9,7 @@ from torch import nn
 from stillseek.data.example import Example, samples_of
 from stillseek.evaluation.inference import predict
 from stillseek.evaluation.predictions import Prediction
-from stillseek.models.inputs import HeadPrecision
+from stillseek.scores import HeadPrecision
 
 # Enough to tell, and few enough to ask after every epoch.
 _MOST_QUESTIONS = 32

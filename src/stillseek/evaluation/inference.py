@@ -14,7 +14,9 @@ from stillseek.data.example import Example
 from stillseek.evaluation.predictions import Prediction, prediction_of_positions
 from stillseek.models.calibration import Calibration
 from stillseek.models.decoding import DecodeMethod, decode
-from stillseek.models.inputs import HeadPrecision, blind_query
+from stillseek.models.head_outputs import scores_of
+from stillseek.models.inputs import blind_query
+from stillseek.scores import HeadPrecision
 
 
 def predict(
@@ -59,16 +61,17 @@ def predict(
                 torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"),
             ):
                 output = model(blind_query(inputs) if query_blind else inputs)
+            said = scores_of(output)
             for method in methods:
-                found = decode(output, method=method)
+                found = decode(said, method=method)
                 segments, scores = found.segments[:, 0].tolist(), found.scores[:, 0].tolist()
                 best = zip(batch.sample_ids, batch.grids, segments, scores, strict=True)
                 rows = [
                     prediction_of_positions(sample_id, grid, start, end, score)
                     for sample_id, grid, (start, end), score in best
                 ]
-                if calibration is not None and output.evidence is not None:
-                    logits = calibration.clip_logits(output.evidence)
+                if calibration is not None and said.evidence is not None:
+                    logits = calibration.clip_logits(said.evidence)
                     rows = [
                         _judged(row, segment, of_row, calibration)
                         for row, segment, of_row in zip(rows, segments, logits, strict=True)

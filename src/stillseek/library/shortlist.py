@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 from stillseek.features import VideoFeatures
 from stillseek.library.index_tables import IndexedVideo, Rows
 from stillseek.library.space import ROW_STRIDE, Question, Space
-from stillseek.localize.localization import Localization, Similarity
+from stillseek.localize.localization import Localization, Similarity, middles_seconds
 from stillseek.localize.query_image import Box, QueryImage
 from stillseek.models.calibration import penalties
 from stillseek.timeline import Moment
@@ -115,7 +115,6 @@ def answer(
     calibration, grid = space.calibration, features.grid
     shown = curve(space, asked, features.clips)
     values = np.exp(-np.logaddexp(0.0, -shown)) if calibration else np.clip(shown, 0.0, 1.0)
-    spans = [grid.span(step) for step in range(grid.num_steps)]
     found = []
     for first, last in peaks(shown, moments):
         time = grid.segment(first, last)
@@ -138,7 +137,7 @@ def answer(
         threshold=threshold,
         uncalibrated=why,
         similarity=Similarity(
-            times_seconds=np.array([(s.start_seconds + s.end_seconds) / 2 for s in spans]),
+            times_seconds=middles_seconds(grid),
             values=values,
             threshold=threshold,
         ),
@@ -165,7 +164,7 @@ def without_moment(
 ) -> VideoFeatures:
     """A video in which the moment at a time shows nothing."""
     shown = curve(space, asked, features.clips)
-    starts = [features.grid.span(step).start_seconds for step in range(len(shown))]
+    starts = features.grid.edges_seconds()[:-1]
     clip = max(0, int(np.searchsorted(starts, seconds, side="right")) - 1)
     first, last = _run(shown, clip, _middle(shown))
     clips = features.clips.copy()

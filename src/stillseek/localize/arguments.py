@@ -10,9 +10,10 @@ from stillseek.files import as_path
 from stillseek.localize.localization import Localization
 from stillseek.localize.query_image import Box
 from stillseek.outputs import Output, check_outputs
+from stillseek.scores import HeadPrecision
 
 if TYPE_CHECKING:
-    from stillseek.models.inputs import HeadPrecision
+    from stillseek.models.catalog import LocalizerModel
 
 
 def checked_boxes(boxes: object, num_images: int) -> tuple[Box | None, ...]:
@@ -95,7 +96,16 @@ def check_localization(name: str, value: object) -> None:
     check_type(name, value, Localization, "a Localization, such as locate returns")
 
 
-def check_onnx_precision(precision: "HeadPrecision") -> None:
+def check_onnx_precision(precision: HeadPrecision) -> None:
     """Refuses what ONNX Runtime does not compute in."""
     if precision == "bf16":
         raise UsageError("the onnx engine computes in float32; use precision fp32, or torch")
+
+
+def check_bf16(model: "LocalizerModel") -> None:
+    """Refuses a head that compares: bfloat16 cannot tell what is like the picture."""
+    from stillseek.models.catalog import model_name
+
+    name = model_name(model)
+    if name in ("matching", "similarity"):
+        raise UsageError(f"{name} compares in fp32 alone; use precision fp32")

@@ -4,17 +4,15 @@ import hashlib
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import TypeVar
-
-import torch
+from typing import TYPE_CHECKING, TypeVar
 
 from stillseek.errors import UsageError
 from stillseek.features import DEFAULT_RECIPE, FeatureStore, Recipe, RecipeOptions, VideoFeatures
 from stillseek.features.recipes.looks_drawn import warn_unless_drawn
-from stillseek.features.recipes.precision import find_device
 from stillseek.features.store.feature_store import as_stored
 from stillseek.files import as_path
 from stillseek.localize.arguments import (
+    check_bf16,
     check_cache,
     check_choice,
     check_onnx_precision,
@@ -26,9 +24,10 @@ from stillseek.localize.head import (
     EngineName,
     HeadName,
     check_recipe,
+    exported_head,
     installed_head,
+    likeness_head,
     load_for_head,
-    matching_head,
     read_head,
     recipe_of,
     with_engine,
@@ -42,13 +41,12 @@ from stillseek.localize.query_image import (
     refuse_contradiction,
 )
 from stillseek.models.calibration import calibration_of
-from stillseek.models.catalog import model_name
-from stillseek.models.checkpoint import Checkpoint
 from stillseek.models.checkpoint_header import max_steps_of
-from stillseek.models.inputs import HeadPrecision
-from stillseek.models.matching import Matching
-from stillseek.models.onnx_session import OnnxCheckpoint, OnnxModel
-from stillseek.models.similarity import Similarity
+from stillseek.models.onnx_session import OnnxCheckpoint, OnnxModel, set_threads
+from stillseek.scores import HeadPrecision
+
+if TYPE_CHECKING:
+    from stillseek.models.checkpoint import Checkpoint
 
 _Encoder = TypeVar("_Encoder", bound="Encoder")
 
@@ -79,28 +77,26 @@ class Encoder:
         self,
         *,
         recipe: Recipe,
-        checkpoint: Checkpoint | OnnxCheckpoint,
+        checkpoint: "Checkpoint | OnnxCheckpoint",
         name: str,
-        device: torch.device | str = "cpu",
+        device: str = "cpu",
         precision: HeadPrecision = "fp32",
         store: FeatureStore | None = None,
     ) -> None:
         if isinstance(checkpoint, OnnxCheckpoint):
             check_onnx_precision(precision)
-        if precision == "bf16" and isinstance(checkpoint.model, Matching | Similarity):
-            raise UsageError(
-                f"{model_name(checkpoint.model)} compares in fp32 alone; use precision fp32"
-            )
+        elif precision == "bf16":
+            check_bf16(checkpoint.model)
         check_recipe(checkpoint, name, recipe.name, recipe.fingerprint)
         self.recipe = recipe
         self.name = name
-        self.device = torch.device(device)
+        self.device = str(device)
         self._precision: HeadPrecision = precision
         self.model = checkpoint.model.to(self.device).eval()
         self._max_steps = max_steps_of(checkpoint.training)
         # What finds places in long videos, and judges presence, where clips and pictures share a
         # space.
-        self._matching = matching_head(recipe) if recipe.one_space else None
+        self._matching = likeness_head(recipe) if recipe.one_space else None
         self.calibration = self._matching and calibration_of(self._matching.calibration)
         # Calibrated scores are those of the moments that likeness itself finds.
         self._is_calibrated = checkpoint.calibration is not None
@@ -133,15 +129,15 @@ class Encoder:
                 and picture without training, ``similarity`` corrects it, for any recipe that can
                 compare, and ``sail`` is shipped for ``pocket``. None takes the one shipped for
                 the recipe, and matching where none is.
-            engine: What computes the head: ``torch``, or ``onnx`` for ONNX Runtime, on the CPU,
-                for which a head that is no exported file is exported first, every time (seconds).
-                None is ``onnx`` for an exported file (``.onnx``), else ``torch``. Features are
-                made by PyTorch either way.
+            engine: What computes the head: ``torch``, or ``onnx`` for ONNX Runtime, on the CPU in
+                fp32, for which a head that is no exported file is exported first, every time
+                (seconds). None is ``onnx`` for an exported file (``.onnx``) and for heads that are
+                shipped as one (those of ``lite``: PyTorch is not even imported), else ``torch``.
             device: Where the head and the recipe compute: ``cpu``, ``cuda`` or ``cuda:N``. The
                 ``lite`` and ``mobilenet`` recipes stay on the CPU.
             precision: ``bf16`` runs the head's matrix products in bfloat16: faster for large heads
                 on processors that have it.
-            threads: Processor threads, set for the whole process; None leaves them.
+            threads: Processor threads of heads, set for the whole process; None leaves them.
             cache: Folder of a feature store, where features are kept for the next time.
 
         Raises:
@@ -171,18 +167,23 @@ class Encoder:
         check_choice("precision", precision, HeadPrecision)
         if engine == "onnx":
             check_onnx_precision(precision)
-        place = find_device(device)
+        if device != "cpu":
+            from stillseek.features.recipes.precision import find_device
+
+            device = str(find_device(device))
         if threads is not None:
             check_whole("threads", threads)
             if not 1 <= threads <= _MOST_THREADS:
                 raise UsageError(
                     f"threads must be at least 1, at most {_MOST_THREADS}, got {threads}"
                 )
-            torch.set_num_threads(threads)
+            set_threads(threads)
         if checkpoint is None:
             encoder, _ = load_for_head(recipe or DEFAULT_RECIPE, recipe_options, device)
-            head, name = installed_head(encoder, model), encoder.name
-            head, kind = with_engine(head, engine)
+            head, name = None, encoder.name
+            if engine != "torch" and (device, precision) == ("cpu", "fp32"):
+                head = exported_head(encoder, model)
+            head, kind = with_engine(head or installed_head(encoder, model), engine)
         else:
             head, name = read_head(as_path(checkpoint, "checkpoint"))
             if not isinstance(recipe, Recipe):
@@ -194,7 +195,7 @@ class Encoder:
             recipe=encoder,
             checkpoint=head,
             name=f"{kind}:{name}",
-            device=place,
+            device=device,
             precision=precision,
             store=None if cache is None else FeatureStore(Path(cache)),
         )
@@ -243,9 +244,9 @@ class Encoder:
         )
         likeness, likeness_of_unlike = None, ()
         if self._matching is not None:
-            cpu, matching = torch.device("cpu"), self._matching.model
-            likeness = encode(matching, features, cpu)
-            likeness_of_unlike = tuple(encode(matching, [other], cpu) for other in of_unlike)
+            matching = self._matching.model
+            likeness = encode(matching, features, "cpu")
+            likeness_of_unlike = tuple(encode(matching, [other], "cpu") for other in of_unlike)
         return EncodedQuery(
             images=pictures,
             boxes=parts,

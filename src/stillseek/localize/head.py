@@ -5,24 +5,25 @@ from contextlib import AbstractContextManager
 from dataclasses import fields, replace
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from stillseek.errors import CheckpointError, UsageError
 from stillseek.features import DEFAULT_RECIPE, Recipe, RecipeOptions, load_recipe, precision_of
-from stillseek.features.recipes.precision import recipe_device
+from stillseek.features.recipes.options import recipe_device
 from stillseek.features.recipes.recipe import CLIPS_OF_FILE
-from stillseek.models.catalog import model_name
-from stillseek.models.checkpoint import Checkpoint, load_checkpoint
 from stillseek.models.checkpoint_header import HEAD_FOLDER, find_checkpoint, read_header
-from stillseek.models.matching import Matching, MatchingConfig
 from stillseek.models.onnx_session import OnnxCheckpoint, load_onnx, open_onnx
-from stillseek.models.similarity import Similarity
+
+if TYPE_CHECKING:
+    from stillseek.models.checkpoint import Checkpoint
 
 HeadName = Literal["sail", "similarity", "matching"]
 EngineName = Literal["torch", "onnx"]
 
+_HEADS = files("stillseek.localize") / "heads"
 
-def read_head(path: Path) -> tuple[Checkpoint | OnnxCheckpoint, str]:
+
+def read_head(path: Path) -> "tuple[Checkpoint | OnnxCheckpoint, str]":
     """A head on disk, for features of any recipe, and what it is called there.
 
     Args:
@@ -34,6 +35,8 @@ def read_head(path: Path) -> tuple[Checkpoint | OnnxCheckpoint, str]:
     """
     if path.suffix == ".onnx" and not path.is_dir():
         return load_onnx(path), path.stem
+    from stillseek.models.checkpoint import load_checkpoint
+
     folder = find_checkpoint(path).resolve()
     # A run's name says more than that its head is one.
     name = folder.parent.name if folder.name == HEAD_FOLDER else folder.name
@@ -41,7 +44,7 @@ def read_head(path: Path) -> tuple[Checkpoint | OnnxCheckpoint, str]:
 
 
 def recipe_of(
-    head: Checkpoint | OnnxCheckpoint,
+    head: "Checkpoint | OnnxCheckpoint",
     path: Path | str,
     recipe: str | None,
     options: RecipeOptions | None,
@@ -60,7 +63,7 @@ def recipe_of(
     """
     own = head.recipe_name.removeprefix(CLIPS_OF_FILE)
     given = options or RecipeOptions()
-    known = head.recipe_options if isinstance(head, Checkpoint) else None
+    known = None if isinstance(head, OnnxCheckpoint) else head.recipe_options
     if known is None or recipe not in (None, own):
         return recipe or own, given
     unset = RecipeOptions()
@@ -80,7 +83,7 @@ def recipe_of(
 
 
 def check_recipe(
-    head: Checkpoint | OnnxCheckpoint,
+    head: "Checkpoint | OnnxCheckpoint",
     name: Path | str,
     recipe: str,
     fingerprint: str,
@@ -107,7 +110,7 @@ def check_recipe(
     )
 
 
-def _advice(head: Checkpoint | OnnxCheckpoint, recipe: str, options: RecipeOptions | None) -> str:
+def _advice(head: "Checkpoint | OnnxCheckpoint", recipe: str, options: RecipeOptions | None) -> str:
     """What to do with a head that was trained on other features than those of a recipe."""
     needs_file = head.recipe_name.startswith(CLIPS_OF_FILE)
     if needs_file and not recipe.startswith(CLIPS_OF_FILE):
@@ -124,8 +127,8 @@ def _advice(head: Checkpoint | OnnxCheckpoint, recipe: str, options: RecipeOptio
 
 
 def with_engine(
-    head: Checkpoint | OnnxCheckpoint, engine: EngineName | None
-) -> tuple[Checkpoint | OnnxCheckpoint, str]:
+    head: "Checkpoint | OnnxCheckpoint", engine: EngineName | None
+) -> "tuple[Checkpoint | OnnxCheckpoint, str]":
     """The head for an engine, and the name of its model.
 
     Raises:
@@ -139,6 +142,8 @@ def with_engine(
                 "folder that the head was exported from"
             )
         return head, head.model_name
+    from stillseek.models.catalog import model_name
+
     if engine == "onnx":
         from stillseek.models.onnx_export import onnx_bytes
 
@@ -146,7 +151,7 @@ def with_engine(
     return head, model_name(head.model)
 
 
-def installed_head(recipe: Recipe, model: HeadName | None) -> Checkpoint:
+def installed_head(recipe: Recipe, model: HeadName | None) -> "Checkpoint":
     """The head shipped for a recipe, or one that needs no training on its features.
 
     Args:
@@ -169,7 +174,35 @@ def installed_head(recipe: Recipe, model: HeadName | None) -> Checkpoint:
     )
 
 
-def similarity_head(recipe: Recipe) -> Checkpoint:
+def exported_head(recipe: Recipe, model: HeadName | None) -> OnnxCheckpoint | None:
+    """The shipped head as a file for ONNX Runtime, which needs no PyTorch; None where none is.
+
+    Args:
+        recipe: The recipe.
+        model: Which; None for the one shipped for the recipe.
+
+    Raises:
+        CheckpointError: It is of another version of the recipe.
+    """
+    for name in (model,) if model else get_args(HeadName):
+        with as_file(_HEADS / f"{recipe.name}.{name}.onnx") as file:
+            if file.is_file():
+                head = load_onnx(file)
+                check_recipe(head, "shipped", recipe.name, recipe.fingerprint)
+                return head
+    return None
+
+
+def likeness_head(recipe: Recipe) -> "Checkpoint | OnnxCheckpoint":
+    """`matching_head`, as a file for ONNX Runtime where one is shipped.
+
+    Raises:
+        UsageError: As `matching_head`.
+    """
+    return exported_head(recipe, "matching") or matching_head(recipe)
+
+
+def similarity_head(recipe: Recipe) -> "Checkpoint":
     """The similarity head, which was trained on the features of the default recipe, for any recipe.
 
     It sees similarities only, so that it may be asked about features that it never saw; its
@@ -178,6 +211,9 @@ def similarity_head(recipe: Recipe) -> Checkpoint:
     Raises:
         UsageError: The recipe has no one space for clips, regions and pictures.
     """
+    from stillseek.models.checkpoint import load_checkpoint
+    from stillseek.models.similarity import Similarity
+
     with _folder_of(DEFAULT_RECIPE) as folder:
         trained = load_checkpoint(folder, recipe_fingerprint=None)
     assert isinstance(trained.model, Similarity)
@@ -188,7 +224,7 @@ def similarity_head(recipe: Recipe) -> Checkpoint:
     return replace(matched, model=model.eval(), calibration=None, training=trained.training)
 
 
-def matching_head(recipe: Recipe) -> Checkpoint:
+def matching_head(recipe: Recipe) -> "Checkpoint":
     """The head that compares clips and picture, for any recipe that puts both in one space.
 
     Raises:
@@ -200,6 +236,10 @@ def matching_head(recipe: Recipe) -> Checkpoint:
             "matching cannot compare the two; train a head with stillseek train and give its "
             "folder as checkpoint (--checkpoint)"
         )
+    from stillseek.models.checkpoint import Checkpoint
+    from stillseek.models.matching import Matching, MatchingConfig
+    from stillseek.models.similarity import Similarity
+
     shipped = _shipped_head(recipe, ("matching", "similarity"))
     if shipped is not None and isinstance(shipped.model, Similarity):
         training = {**shipped.training, "name": "matching"}
@@ -218,8 +258,10 @@ def _widths(recipe: Recipe) -> dict[str, Any]:
     return {name: getattr(recipe, name) for name in ("clip_dim", "region_dim", "global_dim")}
 
 
-def _shipped_head(recipe: Recipe, kinds: Sequence[str]) -> Checkpoint | None:
+def _shipped_head(recipe: Recipe, kinds: Sequence[str]) -> "Checkpoint | None":
     """The head shipped for a recipe; None where there is none, or none of these models."""
+    from stillseek.models.checkpoint import load_checkpoint
+
     with _folder_of(recipe.name) as folder:
         if not folder.is_dir() or read_header(folder).model not in kinds:
             return None
@@ -229,7 +271,7 @@ def _shipped_head(recipe: Recipe, kinds: Sequence[str]) -> Checkpoint | None:
 
 
 def _folder_of(recipe_name: str) -> AbstractContextManager[Path]:
-    return as_file(files("stillseek.localize") / "heads" / recipe_name)
+    return as_file(_HEADS / recipe_name)
 
 
 def load_for_head(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float
 
-from stillseek.localize.localization import Similarity
+from stillseek.localize.localization import Similarity, middles_seconds
 from stillseek.localize.unlike import likeness_logits
 from stillseek.localize.window_search import Scorer, look_at_all
 from stillseek.models.calibration import Calibration, penalties, sigmoid
@@ -57,9 +57,9 @@ def judge(
         logits = logits + penalties(logits, [each for each in rivals if each is not None])
         shown, threshold = logits, calibration.threshold
         presence = float(calibration.presence(logits))
-    spans = [grid.span(step) for step in range(grid.num_steps)]
-    middles = np.array([(s.start_seconds + s.end_seconds) / 2 for s in spans])
-    similarity = Similarity(times_seconds=middles, values=sigmoid(shown), threshold=threshold)
+    similarity = Similarity(
+        times_seconds=middles_seconds(grid), values=sigmoid(shown), threshold=threshold
+    )
     return Judgement(similarity=similarity, presence=presence, clip_logits=logits)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from stillseek.localize.query_image import QueryImage, source_of
-from stillseek.timeline import Moment, Segment
+from stillseek.timeline import ClipGrid, Moment, Segment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -27,6 +27,12 @@ class Similarity:
     times_seconds: Float[np.ndarray, " clip"]
     values: Float[np.ndarray, " clip"]
     threshold: float | None
+
+
+def middles_seconds(grid: ClipGrid) -> Float[np.ndarray, " step"]:
+    """Middle of each step of a grid in seconds, in order."""
+    edges = np.array(grid.edges_seconds())
+    return (edges[:-1] + edges[1:]) / 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import torch
 from jaxtyping import Float
 
 from stillseek.errors import UsageError
@@ -24,9 +23,7 @@ from stillseek.localize.window_search import SearchMethod, checked_search, find_
 from stillseek.media.folder import find_videos
 from stillseek.models.calibration import penalties
 from stillseek.models.decoding import DecodeMethod, boundary_probabilities
-from stillseek.models.evidence import unit
-from stillseek.models.matching import Matching
-from stillseek.tensors import LocalizerOutput
+from stillseek.scores import Scores
 from stillseek.timeline import ClipGrid, Moment
 
 
@@ -167,8 +164,8 @@ class Localizer(Encoder):
                 self.calibration,
             ),
             steps=tuple(steps.span(step) for step in range(steps.num_steps)),
-            start_probabilities=starts[0].numpy(),
-            end_probabilities=ends[0].numpy(),
+            start_probabilities=starts[0],
+            end_probabilities=ends[0],
             looked_closer=long and search != "pooled",
             centre=self._centre(clips),
         )
@@ -190,11 +187,14 @@ class Localizer(Encoder):
     def _centre(
         self, clips: Float[np.ndarray, "clip clip_dim"]
     ) -> Float[np.ndarray, " clip_dim"] | None:
+        """What matching takes away from clips and pictures; see `stillseek.models.matching`."""
         if self._matching is None:
             return None
-        assert isinstance(self._matching.model, Matching)
-        every = unit(torch.from_numpy(clips)[None])
-        return self._matching.model.centre(every, every.abs().amax(dim=-1) > 0)[0, 0].numpy()
+        lengths = np.linalg.norm(clips, axis=1, keepdims=True)
+        if self._matching.model.config.centring is None:
+            return np.zeros_like(clips[0])
+        sums = (clips / np.maximum(lengths, 1e-12)).sum(axis=0)
+        return sums / max(1, int((lengths > 0).sum()))
 
     def locate_many(
         self,
@@ -258,7 +258,7 @@ class Localizer(Encoder):
         search: SearchMethod,
         method: DecodeMethod,
         top: int,
-    ) -> tuple[LocalizerOutput, tuple[Moment, ...]]:
+    ) -> tuple[Scores, tuple[Moment, ...]]:
         """What the head says to the whole video, and the moments."""
         score, likeness = query.score, query.likeness
         if likeness is not None and query.unlike:

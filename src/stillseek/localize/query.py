@@ -1,25 +1,29 @@
 """Query images as a head reads them: encoded once, asked of any number of windows."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
-import torch
-from jaxtyping import Bool, Float
-from torch import Tensor
+import numpy as np
+from jaxtyping import Bool, Float, Shaped
 
 from stillseek.features import QueryFeatures
 from stillseek.localize.query_image import Box, QueryImage
 from stillseek.localize.window_search import Scorer
-from stillseek.models.catalog import LocalizerModel
-from stillseek.models.head_outputs import at_least_float32, segment_scores_output
-from stillseek.models.inputs import HeadPrecision
 from stillseek.models.onnx_session import OnnxModel
-from stillseek.models.sail import Sail
-from stillseek.tensors import ClipEvidence, LocalizerInput, LocalizerOutput, SegmentScores
+from stillseek.scores import (
+    HeadPrecision,
+    PresenceEvidence,
+    Proposals,
+    Scores,
+    log_softmax,
+    proposal_scores,
+)
 
-Head = LocalizerModel | OnnxModel
+if TYPE_CHECKING:
+    from stillseek.models.catalog import LocalizerModel
+
+    Head = LocalizerModel | OnnxModel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,96 +47,82 @@ class EncodedQuery:
     unlike: tuple[QueryImage, ...]
     features: tuple[QueryFeatures, ...]
     features_of_unlike: tuple[QueryFeatures, ...]
-    head: Head
+    head: "Head"
     score: Scorer
     likeness: Scorer | None
     likeness_of_unlike: tuple[Scorer, ...]
 
 
 def encode(
-    head: Head,
+    head: "Head",
     queries: Sequence[QueryFeatures],
-    device: torch.device,
+    device: str,
     *,
     precision: HeadPrecision = "fp32",
 ) -> Scorer:
     """A head with query images in it; what it says is averaged over the images."""
-    scorers = [_encode_one(head, query, device, precision) for query in queries]
+    if isinstance(head, OnnxModel):
+        scorers = [_encode_one(head, query) for query in queries]
+    else:
+        from stillseek.localize.torch_scorer import torch_scorer
+
+        scorers = [torch_scorer(head, query, device, precision) for query in queries]
 
     def score(
-        clips: Float[Tensor, "window step clip_dim"], clip_mask: Bool[Tensor, "window step"]
-    ) -> LocalizerOutput:
+        clips: Float[np.ndarray, "window step clip_dim"], clip_mask: Bool[np.ndarray, "window step"]
+    ) -> Scores:
         return _average([each(clips, clip_mask) for each in scorers])
 
     return score
 
 
-def _encode_one(
-    head: Head, query: QueryFeatures, device: torch.device, precision: HeadPrecision
-) -> Scorer:
-    """A head with one query image in it; SAIL encodes the image here, once."""
-
-    @contextmanager
-    def inference() -> Iterator[None]:
-        bf16 = torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
-        with torch.inference_mode(), bf16:
-            yield
-
-    regions = torch.from_numpy(query.regions)[None].float().to(device)
-    boxes = torch.from_numpy(query.boxes)[None].float().to(device)
-    region_mask = torch.ones(regions.shape[:2], dtype=torch.bool, device=device)
-    global_feature = torch.from_numpy(query.global_feature)[None].float().to(device)
-    image = None
-    if isinstance(head, Sail):
-        with inference():
-            image = head.encode_query(regions, boxes, region_mask, global_feature)
+def _encode_one(head: OnnxModel, query: QueryFeatures) -> Scorer:
+    """An exported head with one query image in it."""
 
     def score(
-        clips: Float[Tensor, "window step clip_dim"], clip_mask: Bool[Tensor, "window step"]
-    ) -> LocalizerOutput:
-        clips, clip_mask = clips.to(device), clip_mask.to(device)
-        with inference():
-            if isinstance(head, Sail) and image is not None:
-                return head.score_clips(clips, clip_mask, image)
-            return head(
-                LocalizerInput(
-                    clips=clips,
-                    clip_mask=clip_mask,
-                    regions=regions.expand(len(clips), -1, -1),
-                    boxes=boxes.expand(len(clips), -1, -1),
-                    region_mask=region_mask.expand(len(clips), -1),
-                    global_feature=global_feature.expand(len(clips), -1),
-                )
-            )
+        clips: Float[np.ndarray, "window step clip_dim"], clip_mask: Bool[np.ndarray, "window step"]
+    ) -> Scores:
+        def for_each(values: Shaped[np.ndarray, "..."]) -> Shaped[np.ndarray, "..."]:
+            return np.broadcast_to(values, (len(clips), *values.shape))
+
+        return head(
+            clips=clips.astype(np.float32, copy=False),
+            clip_mask=clip_mask,
+            regions=for_each(query.regions.astype(np.float32)),
+            boxes=for_each(query.boxes.astype(np.float32)),
+            region_mask=for_each(np.ones(len(query.regions), np.bool_)),
+            global_feature=for_each(query.global_feature.astype(np.float32)),
+        )
 
     return score
 
 
-def _average(outputs: Sequence[LocalizerOutput]) -> LocalizerOutput:
+def _average(outputs: Sequence[Scores]) -> Scores:
     """One output from those of several queries for one video: means of what was scored."""
 
-    def mean(tensors: Iterable[Tensor]) -> Tensor:
-        return torch.stack([tensor.cpu().float() for tensor in tensors]).mean(dim=0)
+    def mean(parts: Iterable[object], name: str) -> Float[np.ndarray, "*shape"]:
+        return np.mean([getattr(part, name) for part in parts], axis=0)
 
-    def means(parts: Iterable[object], *names: str) -> dict[str, Any]:
-        return {name: mean(getattr(part, name) for part in parts) for name in names}
-
-    def log_softmax(logits: Tensor) -> Tensor:
-        return at_least_float32(logits).log_softmax(dim=1)
-
-    if outputs[0].stages:
+    if len(outputs) == 1:
+        return outputs[0]
+    answers = [output.proposals for output in outputs if output.proposals is not None]
+    if answers:
         # Proposals know nothing of the query: those of all queries are the same, in one order.
-        answers = [output.stages[-1] for output in outputs]
-        stage = SegmentScores(**means(answers, "segments", "logits"))
-        mask = torch.ones_like(outputs[0].start_logits, dtype=torch.bool, device="cpu")
-        return segment_scores_output((stage,), mask)
+        proposals = Proposals(segments=mean(answers, "segments"), logits=mean(answers, "logits"))
+        return proposal_scores(proposals, outputs[0].start_logits.shape[1])
     if outputs[0].clip_logits is None:
-        return LocalizerOutput(
-            start_logits=mean(log_softmax(output.start_logits) for output in outputs),
-            end_logits=mean(log_softmax(output.end_logits) for output in outputs),
+        return Scores(
+            start_logits=np.mean([log_softmax(output.start_logits) for output in outputs], axis=0),
+            end_logits=np.mean([log_softmax(output.end_logits) for output in outputs], axis=0),
         )
     evidence = [output.evidence for output in outputs if output.evidence is not None]
-    return LocalizerOutput(
-        **means(outputs, "start_logits", "end_logits", "clip_logits"),
-        evidence=ClipEvidence(**means(evidence, "similarity", "background")) if evidence else None,
+    return Scores(
+        start_logits=mean(outputs, "start_logits"),
+        end_logits=mean(outputs, "end_logits"),
+        clip_logits=mean(outputs, "clip_logits"),
+        evidence=PresenceEvidence(
+            similarity=mean(evidence, "similarity"), background=mean(evidence, "background")
+        )
+        if evidence
+        else None,
     )

@@ -3,13 +3,10 @@
 from dataclasses import replace
 
 import numpy as np
-import torch
 from jaxtyping import Bool, Float
-from torch import Tensor
 
 from stillseek.localize.window_search import Scorer, look_at_all
-from stillseek.models.head_outputs import segment_scores_output
-from stillseek.tensors import LocalizerOutput
+from stillseek.scores import Scores, proposal_scores
 
 
 def likeness_logits(
@@ -18,7 +15,7 @@ def likeness_logits(
     """How like the pictures every clip of a video of any length is, in log odds."""
     logits = look_at_all(likeness, clips).clip_logits
     assert logits is not None
-    return logits[0].double().numpy()
+    return logits[0].astype(np.float64)
 
 
 def with_penalty(score: Scorer) -> Scorer:
@@ -28,19 +25,19 @@ def with_penalty(score: Scorer) -> Scorer:
     """
 
     def penalised(
-        clips: Float[Tensor, "window step clip_dim"], clip_mask: Bool[Tensor, "window step"]
-    ) -> LocalizerOutput:
-        output = score(clips[..., :-1].contiguous(), clip_mask)
-        return add_penalty(output, clips[..., -1], clip_mask)
+        clips: Float[np.ndarray, "window step clip_dim"], clip_mask: Bool[np.ndarray, "window step"]
+    ) -> Scores:
+        scores = score(np.ascontiguousarray(clips[..., :-1]), clip_mask)
+        return add_penalty(scores, clips[..., -1], clip_mask)
 
     return penalised
 
 
 def add_penalty(
-    output: LocalizerOutput,
-    penalty: Float[Tensor, "batch clip"],
-    clip_mask: Bool[Tensor, "batch clip"],
-) -> LocalizerOutput:
+    scores: Scores,
+    penalty: Float[np.ndarray, "batch clip"],
+    clip_mask: Bool[np.ndarray, "batch clip"],
+) -> Scores:
     """What a head says when its clips lose log odds.
 
     A moment loses the sum over its clips: ``start_logits[i] -= sum_{k<i} p_k``, ``end_logits[j] +=
@@ -48,31 +45,32 @@ def add_penalty(
     clip that lies in one in part counts in part.
 
     Args:
-        output: What the head says.
+        scores: What the head says.
         penalty: ``p_k``, at most 0.
         clip_mask: True where a clip is real.
     """
-    real = penalty.masked_fill(~clip_mask, 0.0)
-    after = real.cumsum(dim=1)
-    if output.stages:
-        answer = output.stages[-1]
-        sums = torch.nn.functional.pad(after, (1, 1))
+    real = np.where(clip_mask, penalty.astype(np.float64), 0.0)
+    after = real.cumsum(axis=1)
+    if scores.proposals is not None:
+        answer = scores.proposals
+        sums = np.pad(after, ((0, 0), (1, 1)))
         sums[:, -1] = sums[:, -2]  # so that the last edge has one beyond it
-        start, end = (_between(sums, edges) for edges in answer.segments.unbind(dim=-1))
-        stage = replace(answer, logits=answer.logits + (end - start).to(answer.logits.dtype))
-        return segment_scores_output((*output.stages[:-1], stage), clip_mask)
+        start, end = (_between(sums, answer.segments[..., bound]) for bound in (0, 1))
+        logits = answer.logits + (end - start)
+        return proposal_scores(replace(answer, logits=logits), clip_mask.shape[1])
     return replace(
-        output,
-        start_logits=output.start_logits - (after - real),
-        end_logits=output.end_logits + after,
-        clip_logits=None if output.clip_logits is None else output.clip_logits + real,
+        scores,
+        start_logits=scores.start_logits - (after - real),
+        end_logits=scores.end_logits + after,
+        clip_logits=None if scores.clip_logits is None else scores.clip_logits + real,
     )
 
 
 def _between(
-    sums: Float[Tensor, "batch edge"], positions: Float[Tensor, "batch segment"]
-) -> Float[Tensor, "batch segment"]:
+    sums: Float[np.ndarray, "batch edge"], positions: Float[np.ndarray, "batch segment"]
+) -> Float[np.ndarray, "batch segment"]:
     """Running sums at positions that are no whole clips, straight from edge to edge."""
-    left = positions.floor().long().clamp(max=sums.shape[1] - 2)
-    before, behind = sums.gather(1, left), sums.gather(1, left + 1)
+    left = np.minimum(np.floor(positions).astype(np.int64), sums.shape[1] - 2)
+    before = np.take_along_axis(sums, left, axis=1)
+    behind = np.take_along_axis(sums, left + 1, axis=1)
     return before + (positions - left) * (behind - before)

@@ -6,14 +6,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import torch
 from jaxtyping import Bool, Float
-from torch import Tensor
 
 from stillseek.errors import FeatureError, UsageError
 from stillseek.localize.arguments import check_choice, check_type, check_whole
 from stillseek.models.decoding import GAP_CLIPS, DecodeMethod, check_decoding, decode
-from stillseek.tensors import LocalizerOutput, pool_steps
+from stillseek.scores import Scores, pool_steps
 from stillseek.timeline import MAX_STEPS, ClipGrid, Moment, Segment
 
 SearchMethod = Literal["refined", "exhaustive", "pooled"]
@@ -26,7 +24,7 @@ SearchMethod = Literal["refined", "exhaustive", "pooled"]
 """
 
 Scorer = Callable[
-    [Float[Tensor, "window step clip_dim"], Bool[Tensor, "window step"]], LocalizerOutput
+    [Float[np.ndarray, "window step clip_dim"], Bool[np.ndarray, "window step"]], Scores
 ]
 
 # Moments that are looked for in a closer look.
@@ -61,11 +59,11 @@ def find_moments(
     method: DecodeMethod = "joint",
     top: int = 1,
     max_steps: int = MAX_STEPS,
-) -> tuple[LocalizerOutput, tuple[Moment, ...]]:
+) -> tuple[Scores, tuple[Moment, ...]]:
     """Searches one video.
 
     Args:
-        score: The head with the query in it; gives one row a window, on the CPU.
+        score: The head with the query in it; gives one row a window.
         clips: Features of all clips.
         grid: Their time.
         similar: A head that scores clips by their likeness to the query, to find the places of a
@@ -91,19 +89,19 @@ def find_moments(
             f"the feature of clip {clip} is not a number; extract the video's features again"
         )
     whole = range(len(clips))
-    output = _score(score, clips, [whole], max_steps)
+    scores = _score(score, clips, [whole], max_steps)
     if len(clips) <= max_steps or search == "pooled":
-        found = _decode(output, [whole], method, top, max_steps)[0]
+        found = _decode(scores, [whole], method, top, max_steps)[0]
     elif search == "exhaustive":
         found = _scan(score, clips, top, max_steps)
-    elif output.clip_logits is not None and certainty is not None:
+    elif scores.clip_logits is not None and certainty is not None:
         found = _near_peaks(score, clips, certainty, _shortest(clips, grid, max_steps), top)
         found = found or _places(score, clips, whole, top)  # nothing is shown at all
-    elif output.clip_logits is not None:
+    elif scores.clip_logits is not None:
         found = _places(score, clips, whole, top)  # such a head looks at each clip as it is
     else:
         if similar is None:
-            candidates = _decode(output, [whole], method, top, max_steps)[0]
+            candidates = _decode(scores, [whole], method, top, max_steps)[0]
         else:
             candidates = _places(similar, clips, whole, top)
         found = _look_closer(score, clips, candidates, _shortest(clips, grid, max_steps), max_steps)
@@ -111,7 +109,7 @@ def find_moments(
     for each in found:
         time = grid.segment_between(each.segment.start_seconds, each.segment.end_seconds)
         moments.append(Moment(time.start_seconds, time.end_seconds, each.score))
-    return output, tuple(_distinct(moments, top))
+    return scores, tuple(_distinct(moments, top))
 
 
 def checked_search(
@@ -136,18 +134,17 @@ def checked_search(
     return search
 
 
-def look_at_all(score: Scorer, clips: Float[np.ndarray, "clip clip_dim"]) -> LocalizerOutput:
+def look_at_all(score: Scorer, clips: Float[np.ndarray, "clip clip_dim"]) -> Scores:
     """What a head says to one window of all the clips."""
-    every = torch.from_numpy(clips)[None]
-    return score(every, torch.ones(every.shape[:2], dtype=torch.bool))
+    return score(clips[None], np.ones((1, len(clips)), dtype=np.bool_))
 
 
 def _places(
     score: Scorer, clips: Float[np.ndarray, "clip clip_dim"], window: range, top: int
 ) -> list[_Found]:
     """Moments of a head that scores clips, at full resolution."""
-    output = look_at_all(score, clips[window.start : window.stop])
-    return _decode(output, [window], "joint", top, max_steps=None)[0]
+    scores = look_at_all(score, clips[window.start : window.stop])
+    return _decode(scores, [window], "joint", top, max_steps=None)[0]
 
 
 def _look_closer(
@@ -166,8 +163,8 @@ def _look_closer(
     found = []
     for each in candidates:
         window = _around(each.segment, shortest, len(clips))
-        output = _score(score, clips, [window], max_steps)
-        looks = _decode(output, [window], "joint", _LOOKS, max_steps)[0]
+        scores = _score(score, clips, [window], max_steps)
+        looks = _decode(scores, [window], "joint", _LOOKS, max_steps)[0]
         nearest = max(looks, key=lambda look: look.segment.iou(each.segment))
         same = nearest.segment.iou(each.segment) > _SAME_MOMENT
         found.append(_Found(nearest.segment, each.score) if same else each)
@@ -237,8 +234,8 @@ def _scan(
     found = []
     for first in range(0, len(windows), _BATCH_WINDOWS):
         batch = windows[first : first + _BATCH_WINDOWS]
-        output = _score(score, clips, batch, max_steps)
-        for row in _decode(output, batch, "joint", top, max_steps):
+        scores = _score(score, clips, batch, max_steps)
+        for row in _decode(scores, batch, "joint", top, max_steps):
             found += row
     return found
 
@@ -248,29 +245,29 @@ def _score(
     clips: Float[np.ndarray, "clip clip_dim"],
     windows: Sequence[range],
     max_steps: int,
-) -> LocalizerOutput:
+) -> Scores:
     """All windows are equally long."""
     steps = [pool_steps(clips[w.start : w.stop], _positions(w, max_steps)) for w in windows]
-    batch = torch.from_numpy(np.stack(steps))
-    return score(batch, torch.ones(batch.shape[:2], dtype=torch.bool))
+    batch = np.stack(steps)
+    return score(batch, np.ones(batch.shape[:2], dtype=np.bool_))
 
 
 def _decode(
-    output: LocalizerOutput,
+    scores: Scores,
     windows: Sequence[range],
     method: DecodeMethod,
     top: int,
     max_steps: int | None,
 ) -> list[list[_Found]]:
     # No two distinct moments start in one step: more are not there to be found.
-    most = output.start_logits.shape[1]
-    decoded = decode(output, method=method, top=min(top, most))
+    most = scores.start_logits.shape[1]
+    decoded = decode(scores, method=method, top=min(top, most))
     found: list[list[_Found]] = []
-    for window, segments, scores in zip(
+    for window, segments, confidences in zip(
         windows, decoded.segments.tolist(), decoded.scores.tolist(), strict=True
     ):
         found.append([])
-        for (start, end), confidence in zip(segments, scores, strict=True):
+        for (start, end), confidence in zip(segments, confidences, strict=True):
             if start < end:  # neither reversed nor the NaN of a moment that is not there
                 inside = _positions(window, max_steps).segment_between(start, end)
                 moved = Segment(

@@ -3,15 +3,13 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
 from stillseek.errors import CheckpointError
-
-if TYPE_CHECKING:
-    from stillseek.tensors import ClipEvidence
+from stillseek.scores import PresenceEvidence
 
 # A minute of clips of half a second: from there on length counts.
 _SHORT_CLIPS = 120
@@ -19,7 +17,7 @@ _SHORT_CLIPS = 120
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
-    """Two logistic regressions on `ClipEvidence`, fitted on validation classes.
+    """Two logistic regressions on `PresenceEvidence`, fitted on validation classes.
 
     | log odds of clip ``i``: ``z_i = similarity e_i + background t + length log2(n / 120) + bias``
     | presence: ``sigmoid`` of the mean of the ``best_clips`` largest ``z_i``
@@ -77,13 +75,13 @@ class Calibration:
         """The numbers by name, for a checkpoint."""
         return asdict(self)
 
-    def clip_logits(self, evidence: "ClipEvidence") -> Float[np.ndarray, "batch clip"]:
+    def clip_logits(self, evidence: PresenceEvidence) -> Float[np.ndarray, "batch clip"]:
         """``z_i``: log odds that the activity is in the video, were this clip all that speaks.
 
         ``-inf`` where a clip shows nothing, and on padding.
         """
         return self.log_odds(
-            evidence.similarity.cpu().double().numpy(), evidence.background.cpu().double().numpy()
+            evidence.similarity.astype(np.float64), evidence.background.astype(np.float64)
         )
 
     def log_odds(

@@ -1,16 +1,42 @@
 """Start and end scores of models that score clips or whole segments instead."""
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
+from stillseek.scores import PresenceEvidence, Proposals, Scores
 from stillseek.tensors import LocalizerOutput, SegmentScores
 
 
 def at_least_float32(tensor: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
     """The same numbers in float32 or wider: bfloat16 cannot tell clip 200 from clip 201."""
     return tensor if tensor.itemsize >= 4 else tensor.float()
+
+
+def scores_of(output: LocalizerOutput) -> Scores:
+    """What a model says, as moments are decoded from it: in NumPy, the answer of the last stage."""
+
+    def array(tensor: Float[Tensor, "*shape"]) -> Float[np.ndarray, "*shape"]:
+        return at_least_float32(tensor.detach()).cpu().numpy()
+
+    proposals, evidence = None, None
+    if output.stages:
+        answer = output.stages[-1]
+        proposals = Proposals(segments=array(answer.segments), logits=array(answer.logits))
+    if output.evidence is not None:
+        evidence = PresenceEvidence(
+            similarity=array(output.evidence.similarity),
+            background=array(output.evidence.background),
+        )
+    return Scores(
+        start_logits=array(output.start_logits),
+        end_logits=array(output.end_logits),
+        clip_logits=None if output.clip_logits is None else array(output.clip_logits),
+        proposals=proposals,
+        evidence=evidence,
+    )
 
 
 def clip_scores_output(

@@ -1,7 +1,7 @@
 """Checks on what a model is given, and the query-blind copy of it."""
 
 from dataclasses import fields, replace
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float
@@ -9,10 +9,6 @@ from torch import Tensor
 
 from stillseek.errors import UsageError
 from stillseek.tensors import LocalizerInput
-
-HeadPrecision = Literal["fp32", "bf16"]
-"""Number format of a head's matrix products; its weights stay float32."""
-
 
 # Far above what anybody trains; a damaged file may ask for more.
 LARGEST_SIZE = 2**16

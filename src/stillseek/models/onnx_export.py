@@ -24,13 +24,13 @@ from stillseek.models.catalog import model_name
 from stillseek.models.checkpoint import Checkpoint
 from stillseek.models.flp import Flp
 from stillseek.models.matching import Matching
-from stillseek.models.onnx_session import FORMAT_VERSION, INPUT_NAMES, seal
+from stillseek.models.onnx_session import EVIDENCE, FORMAT_VERSION, seal
 from stillseek.models.sail import Sail
 from stillseek.models.similarity import Similarity
 from stillseek.outputs import Output, check_outputs
 from stillseek.tensors import LocalizerInput, LocalizerOutput
 
-# Axes that a file leaves open, by input.
+# Axes that a file leaves open, by input: the fields of `LocalizerInput`.
 _AXES = {
     "clips": ("batch", "clip"),
     "clip_mask": ("batch", "clip"),
@@ -120,7 +120,15 @@ class _Head(nn.Module):
         )
         output = _sail(self.model, inputs) if isinstance(self.model, Sail) else self.model(inputs)
         assert not output.stages
-        return tuple(getattr(output, name) for name in _output_names(self.model))
+        found = {
+            "start_logits": output.start_logits,
+            "end_logits": output.end_logits,
+            "clip_logits": output.clip_logits,
+        }
+        if output.evidence is not None:
+            values = output.evidence.similarity, output.evidence.background
+            found |= dict(zip(EVIDENCE, values, strict=True))
+        return tuple(found[name] for name in _output_names(self.model))
 
 
 def _sail(model: Sail, inputs: LocalizerInput) -> LocalizerOutput:
@@ -136,7 +144,11 @@ def _sail(model: Sail, inputs: LocalizerInput) -> LocalizerOutput:
 
 def _output_names(model: Sail | Flp | Similarity | Matching) -> tuple[str, ...]:
     boundaries = ("start_logits", "end_logits")
-    return boundaries if isinstance(model, Sail) else (*boundaries, "clip_logits")
+    if isinstance(model, Sail):
+        return boundaries
+    # A head that corrects matching is not what presence is judged by.
+    judges = isinstance(model, Matching) and model.evidence is not None
+    return (*boundaries, "clip_logits", *(EVIDENCE if judges else ()))
 
 
 def _export(model: Sail | Flp | Similarity | Matching) -> Any:
@@ -150,7 +162,8 @@ def _export(model: Sail | Flp | Similarity | Matching) -> Any:
         ) from error
     axes = {name: torch.export.Dim(name) for name in ("batch", "clip", "region")}
     shapes = {
-        name: {place: axes[axis] for place, axis in enumerate(_AXES[name])} for name in INPUT_NAMES
+        name: {place: axes[axis] for place, axis in enumerate(open_axes)}
+        for name, open_axes in _AXES.items()
     }
     with torch.no_grad(), warnings.catch_warnings():
         # An axis of several inputs is named once, and said to be for each other.
@@ -161,7 +174,7 @@ def _export(model: Sail | Flp | Similarity | Matching) -> Any:
         )
         program = torch.onnx.export(
             traced,
-            input_names=INPUT_NAMES,
+            input_names=tuple(_AXES),
             output_names=_output_names(model),
             dynamic_shapes=shapes,
             dynamo=True,

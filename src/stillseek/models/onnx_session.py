@@ -2,60 +2,60 @@
 
 import hashlib
 import json
+import os
+import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import torch
+import numpy as np
+from jaxtyping import Bool, Float32
 
 from stillseek.errors import CheckpointError, InstallationError, UsageError
-from stillseek.models.catalog import MODELS
 from stillseek.models.decoding import DecodeMethod
-from stillseek.models.inputs import check_inputs
-from stillseek.tensors import LocalizerInput, LocalizerOutput
+from stillseek.scores import PresenceEvidence, Scores
 
 FORMAT_VERSION = "1"
-INPUT_NAMES = tuple(field.name for field in fields(LocalizerInput))
-"""Inputs of a file; its outputs are the fields of `LocalizerOutput` that the model fills."""
+# Inputs whose width a model's configuration says.
+_WIDTHS = {"clips": "clip", "regions": "region", "global_feature": "global"}
+EVIDENCE = ("evidence_similarity", "evidence_background")
+"""Outputs beside the scores of a head that presence is judged by."""
 
 # A file ends with an entry of its metadata (field 14 of ONNX's ModelProto, 84 bytes) that holds the
 # hash of what is before it. Other programs see one more property.
 _SEAL = b"\x72\x54\x0a\x10stillseek.sha256\x12\x40"
 _DIGITS = 64
+_THREADS = "OMP_NUM_THREADS"
 
 
 class OnnxModel:
-    """A head that ONNX Runtime computes: used like the model it was exported from, on the CPU.
+    """A head that ONNX Runtime computes, on the CPU, in NumPy and without PyTorch.
 
     Args:
         session: An ``onnxruntime.InferenceSession`` of the file.
-        decode_methods: Those of the model that was exported.
         sha256: Hash of the file.
+        config: The configuration of that model.
     """
 
-    def __init__(
-        self, session: Any, *, decode_methods: tuple[DecodeMethod, ...], sha256: str
-    ) -> None:
-        self.decode_methods = decode_methods
+    def __init__(self, session: Any, *, sha256: str, config: Mapping[str, Any]) -> None:
         self.sha256 = sha256
+        self.config = SimpleNamespace(**config)
         self._session = session
         self._outputs = [output.name for output in session.get_outputs()]
-        widths = {each.name: each.shape[-1] for each in session.get_inputs()}
-        self._widths = SimpleNamespace(
-            clip_dim=widths["clips"],
-            region_dim=widths["regions"],
-            global_dim=widths["global_feature"],
+        is_paired = "clip_logits" not in self._outputs
+        self.decode_methods: tuple[DecodeMethod, ...] = (
+            ("joint", "independent") if is_paired else ("joint",)
         )
 
-    def to(self, device: torch.device | str) -> "OnnxModel":
+    def to(self, device: str) -> "OnnxModel":
         """Itself: there is one place where it runs.
 
         Raises:
             UsageError: The device is not the CPU.
         """
-        if torch.device(device).type != "cpu":
+        if str(device).partition(":")[0] != "cpu":
             raise UsageError(
                 f"the onnx engine runs on the CPU, not on {device}; leave the device out, or use "
                 "the torch engine"
@@ -66,20 +66,48 @@ class OnnxModel:
         """Itself: there is no dropout in a file."""
         return self
 
-    def __call__(self, inputs: LocalizerInput) -> LocalizerOutput:
+    def __call__(
+        self,
+        *,
+        clips: Float32[np.ndarray, "batch clip clip_dim"],
+        clip_mask: Bool[np.ndarray, "batch clip"],
+        regions: Float32[np.ndarray, "batch region region_dim"],
+        boxes: Float32[np.ndarray, "batch region 4"],
+        region_mask: Bool[np.ndarray, "batch region"],
+        global_feature: Float32[np.ndarray, "batch global_dim"],
+    ) -> Scores:
         """Scores a batch in float32, of any number of videos, clips and regions.
 
+        Its arguments are the fields of `stillseek.tensors.LocalizerInput`.
+
         Raises:
-            UsageError: The batch does not fit the model (see ``check_inputs``).
+            UsageError: A feature has another width than those of the model.
         """
-        check_inputs(inputs, self._widths)
-        feed = {name: getattr(inputs, name).numpy() for name in INPUT_NAMES}
-        found = map(torch.from_numpy, self._session.run(self._outputs, feed))
-        scores = dict(zip(self._outputs, found, strict=True))
-        return LocalizerOutput(
-            start_logits=scores["start_logits"],
-            end_logits=scores["end_logits"],
-            clip_logits=scores.get("clip_logits"),
+        feed = {
+            "clips": clips,
+            "clip_mask": clip_mask,
+            "regions": regions,
+            "boxes": boxes,
+            "region_mask": region_mask,
+            "global_feature": global_feature,
+        }
+        for name, kind in _WIDTHS.items():
+            width, expected = feed[name].shape[-1], getattr(self.config, f"{kind}_dim")
+            if width != expected:
+                raise UsageError(
+                    f"{kind} features are {width} wide but the model expects {expected}; use the "
+                    "features that the model was built for"
+                )
+        found = dict(zip(self._outputs, self._session.run(self._outputs, feed), strict=True))
+        similarity, background = (found.get(name) for name in EVIDENCE)
+        evidence = None
+        if similarity is not None and background is not None:
+            evidence = PresenceEvidence(similarity=similarity, background=background)
+        return Scores(
+            start_logits=found["start_logits"],
+            end_logits=found["end_logits"],
+            clip_logits=found.get("clip_logits"),
+            evidence=evidence,
         )
 
 
@@ -123,7 +151,7 @@ def load_onnx(path: Path) -> OnnxCheckpoint:
 def open_onnx(data: bytes, *, name: str) -> OnnxCheckpoint:
     """The head in the bytes of a file; ``name`` is what messages call it.
 
-    It gets as many threads as PyTorch has now.
+    It gets as many threads as `set_threads` or the environment said, or as there are cores.
 
     Raises:
         CheckpointError: The bytes are corrupt, or none of ours.
@@ -132,7 +160,7 @@ def open_onnx(data: bytes, *, name: str) -> OnnxCheckpoint:
     onnxruntime = _import_runtime()
     _check_seal(data, name)
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = torch.get_num_threads()
+    options.intra_op_num_threads = _threads()
     options.log_severity_level = 4  # what fails raises, too
     try:
         session = onnxruntime.InferenceSession(
@@ -156,8 +184,8 @@ def open_onnx(data: bytes, *, name: str) -> OnnxCheckpoint:
     return OnnxCheckpoint(
         model=OnnxModel(
             session,
-            decode_methods=MODELS[kind][1].decode_methods,
             sha256=hashlib.sha256(data).hexdigest(),
+            config=json.loads(values["stillseek.config"]),
         ),
         model_name=kind,
         recipe_name=values["stillseek.recipe"],
@@ -188,6 +216,21 @@ def _check_seal(data: bytes, name: str) -> None:
         raise CheckpointError(
             f"{name} is damaged (its checksum differs); copy it or export the head again"
         )
+
+
+def set_threads(number: int) -> None:
+    """Sets how many threads heads get, in this process and in those that it starts."""
+    if torch := sys.modules.get("torch"):
+        torch.set_num_threads(number)
+    # PyTorch reads it when it is imported.
+    os.environ[_THREADS] = str(number)
+
+
+def _threads() -> int:
+    if torch := sys.modules.get("torch"):
+        return torch.get_num_threads()
+    given = os.environ.get(_THREADS, "")
+    return int(given) if given.isdecimal() else 0  # all cores
 
 
 def _import_runtime() -> Any:

@@ -12,6 +12,10 @@ DEFAULT_RECIPE = "lite"
 """The recipe of everything that names none."""
 
 
+# Their engines have no GPU.
+_CPU_RECIPES = ("lite", "mobilenet")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecipeOptions:
     """How a recipe is loaded; each recipe says which of these it can use.
@@ -52,3 +56,11 @@ class RecipeOptions:
             raise UsageError(
                 f"there is no precision {self.precision!r}; use {', '.join(get_args(Precision))}"
             )
+
+
+def recipe_device(recipe: str, device: str) -> str:
+    """Where a recipe computes if everything is to run on a device.
+
+    There, or on the CPU where it knows no other place.
+    """
+    return "cpu" if recipe in _CPU_RECIPES else device

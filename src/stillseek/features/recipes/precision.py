@@ -12,8 +12,6 @@ from stillseek.features.recipes.options import Precision
 
 # Matrix instructions of x86. Without them bf16 is emulated, and slower than single precision.
 _BF16_INSTRUCTIONS = ("amx_bf16", "avx512_bf16")
-# Their engines have no GPU.
-_CPU_RECIPES = ("lite", "mobilenet")
 
 
 def find_device(name: str) -> torch.device:
@@ -34,14 +32,6 @@ def find_device(name: str) -> torch.device:
             "cpu, or see stillseek doctor"
         )
     return device
-
-
-def recipe_device(recipe: str, device: str) -> str:
-    """Where a recipe computes if everything is to run on a device.
-
-    There, or on the CPU where it knows no other place.
-    """
-    return "cpu" if recipe in _CPU_RECIPES else device
 
 
 def choose_dtype(precision: Precision, device: torch.device) -> torch.dtype:
