@@ -2,7 +2,7 @@
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
@@ -73,24 +73,13 @@ def segment_scores_output(
     ``i``, ``end_logits[j]`` of those whose last instant lies in clip ``j``; ``-inf`` where none
     does. Every row needs one segment with a finite logit, so that each has a finite entry.
     """
-    answer, num_clips = stages[-1], clip_mask.shape[1]
+    answer = stages[-1]
     start, end = answer.segments.unbind(dim=-1)
-    log_confidence = logsigmoid(at_least_float32(answer.logits))
-    return LocalizerOutput(
-        start_logits=_log_sum_by_clip(log_confidence, start.floor().long(), num_clips),
-        end_logits=_log_sum_by_clip(log_confidence, end.ceil().long() - 1, num_clips),
-        stages=stages,
+    # In float64, what is all but certain not to be there does not become 0; no loss reads these.
+    confidence = logsigmoid(answer.logits.double()).exp()
+    none = confidence.new_zeros(clip_mask.shape)
+    starts, ends = (
+        none.scatter_add(1, clips, confidence).log().to(at_least_float32(answer.logits).dtype)
+        for clips in (start.floor().long(), end.ceil().long() - 1)
     )
-
-
-def _log_sum_by_clip(
-    values: Float[Tensor, "batch segment"], clips: Int[Tensor, "batch segment"], num_clips: int
-) -> Tensor:
-    """Log of the summed exponentials of each clip's values; ``-inf`` where there are none."""
-    empty = values.new_full((values.shape[0], num_clips), -torch.inf)
-    most = empty.scatter_reduce(1, clips, values.detach(), "amax")
-    most = most.masked_fill(most == -torch.inf, 0.0)
-    sums = torch.zeros_like(most).scatter_add(1, clips, (values - most.gather(1, clips)).exp())
-    # log(0) is -inf too, but its gradient would be NaN.
-    none = sums == 0
-    return (most + sums.masked_fill(none, 1.0).log()).masked_fill(none, -torch.inf)
+    return LocalizerOutput(start_logits=starts, end_logits=ends, stages=stages)
