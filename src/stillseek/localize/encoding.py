@@ -10,6 +10,7 @@ from stillseek.errors import UsageError
 from stillseek.features import DEFAULT_RECIPE, FeatureStore, Recipe, RecipeOptions, VideoFeatures
 from stillseek.features.recipes.looks_drawn import warn_unless_drawn
 from stillseek.features.store.feature_store import as_stored
+from stillseek.features.threads import set_threads
 from stillseek.files import as_path
 from stillseek.localize.arguments import (
     check_bf16,
@@ -42,7 +43,7 @@ from stillseek.localize.query_image import (
 )
 from stillseek.models.calibration import calibration_of
 from stillseek.models.checkpoint_header import max_steps_of
-from stillseek.models.onnx_session import OnnxCheckpoint, OnnxModel, set_threads
+from stillseek.models.onnx_session import OnnxCheckpoint, OnnxModel
 from stillseek.scores import HeadPrecision
 
 if TYPE_CHECKING:
@@ -137,7 +138,7 @@ class Encoder:
                 ``lite`` and ``mobilenet`` recipes stay on the CPU.
             precision: ``bf16`` runs the head's matrix products in bfloat16: faster for large heads
                 on processors that have it.
-            threads: Processor threads of heads, set for the whole process; None leaves them.
+            threads: Processor threads, set for the whole process; None leaves them.
             cache: Folder of a feature store, where features are kept for the next time.
 
         Raises:

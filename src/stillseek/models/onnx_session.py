@@ -2,8 +2,6 @@
 
 import hashlib
 import json
-import os
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Float32
 
 from stillseek.errors import CheckpointError, InstallationError, UsageError
+from stillseek.features.threads import get_threads
 from stillseek.models.decoding import DecodeMethod
 from stillseek.scores import PresenceEvidence, Scores
 
@@ -27,7 +26,6 @@ EVIDENCE = ("evidence_similarity", "evidence_background")
 # hash of what is before it. Other programs see one more property.
 _SEAL = b"\x72\x54\x0a\x10stillseek.sha256\x12\x40"
 _DIGITS = 64
-_THREADS = "OMP_NUM_THREADS"
 
 
 class OnnxModel:
@@ -151,8 +149,6 @@ def load_onnx(path: Path) -> OnnxCheckpoint:
 def open_onnx(data: bytes, *, name: str) -> OnnxCheckpoint:
     """The head in the bytes of a file; ``name`` is what messages call it.
 
-    It gets as many threads as `set_threads` or the environment said, or as there are cores.
-
     Raises:
         CheckpointError: The bytes are corrupt, or none of ours.
         InstallationError: ONNX Runtime is not installed.
@@ -160,7 +156,7 @@ def open_onnx(data: bytes, *, name: str) -> OnnxCheckpoint:
     onnxruntime = _import_runtime()
     _check_seal(data, name)
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = _threads()
+    options.intra_op_num_threads = get_threads()
     options.log_severity_level = 4  # what fails raises, too
     try:
         session = onnxruntime.InferenceSession(
@@ -216,21 +212,6 @@ def _check_seal(data: bytes, name: str) -> None:
         raise CheckpointError(
             f"{name} is damaged (its checksum differs); copy it or export the head again"
         )
-
-
-def set_threads(number: int) -> None:
-    """Sets how many threads heads get, in this process and in those that it starts."""
-    if torch := sys.modules.get("torch"):
-        torch.set_num_threads(number)
-    # PyTorch reads it when it is imported.
-    os.environ[_THREADS] = str(number)
-
-
-def _threads() -> int:
-    if torch := sys.modules.get("torch"):
-        return torch.get_num_threads()
-    given = os.environ.get(_THREADS, "")
-    return int(given) if given.isdecimal() else 0  # all cores
 
 
 def _import_runtime() -> Any:

@@ -19,6 +19,7 @@ from stillseek.features.recipes.options import RecipeOptions
 from stillseek.features.recipes.pca_reduction import Reduction
 from stillseek.features.recipes.picture_content import content_box, is_blank
 from stillseek.features.recipes.recipe import QueryFeatures
+from stillseek.features.threads import get_threads
 from stillseek.features.weights.torch_archive import read_state_dict
 
 if TYPE_CHECKING:
@@ -131,6 +132,7 @@ class LiteEncoder:
 
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
+        options.intra_op_num_threads = get_threads()
         return onnxruntime.InferenceSession(
             graph_of(_read_weights(self._path)),
             options,

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from jaxtyping import Float32, UInt8
 
 from stillseek.errors import InstallationError, UsageError
 from stillseek.features.recipes.frame_recipe import FrameRecipe
 from stillseek.features.recipes.options import RecipeOptions
+from stillseek.features.threads import get_threads
 from stillseek.features.weights.published_files import WeightsFile, fetch
 
 WEIGHTS = WeightsFile(
@@ -135,7 +135,7 @@ def _open(data: bytes) -> Any:
         warnings.filterwarnings("ignore", message=".*experimental_preserve_all_tensors")
         interpreter = Interpreter(
             model_content=data,
-            num_threads=torch.get_num_threads(),
+            num_threads=get_threads() or None,
             experimental_preserve_all_tensors=True,
         )
     interpreter.allocate_tensors()
