@@ -41,12 +41,15 @@ def test_a_library_answers_without_pytorch(
 ) -> None:
     library = str(tmp_path / "library")
     make = f"from stillseek import Library\nLibrary.open({library!r}).add({str(write_clip())!r})"
+    tokens = ["library", "add", library, str(write_clip(name="second.mp4", seed=4))]
+    add = f"from stillseek.cli.app import main\nassert main({tokens}) == 0"
     words = ["library", "search", library, "--image", str(write_picture())]
     ask = f"from stillseek.cli.app import main\nassert main({words}) == 0"
     looks = [f"main(['library', {verb!r}, {library!r}])" for verb in ("list", "stats", "verify")]
     look = "\n".join(["from stillseek.cli.app import main", *looks])
 
-    assert imported_by(make, ()) == ("imported", "")
+    assert imported_by(make, ("torch",)) == ("imported", "")
+    assert imported_by(add, ("torch",)) == ("imported", "")
     assert imported_by(ask, ("torch", "jinja2", "matplotlib")) == ("imported", "")
     assert imported_by(look, ("torch", "onnxruntime")) == ("imported", "")
 

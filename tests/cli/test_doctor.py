@@ -79,10 +79,21 @@ def test_downloaded_weights_are_listed(whole, monkeypatch, tmp_path, run) -> Non
 
     cache.mkdir()
     (cache / "net.pth").write_bytes(bytes(2_600_000))
+    assert "libraries" not in run("doctor")
+    for name in ("0a/library.json", "0a/index-1/index.sqlite", "0b/library.json"):
+        (cache / "libraries" / name).parent.mkdir(parents=True, exist_ok=True)
+        (cache / "libraries" / name).write_bytes(bytes(1_600_000))
     monkeypatch.setenv("STILLSEEK_OFFLINE", "1")
     assert f"net.pth (3 MB) in {cache}, STILLSEEK_OFFLINE is set\n" in run("doctor")
     assert json.loads(run("doctor", "--json"))["downloads"] == {
         "folder": str(cache),
         "offline": True,
         "files": {"net.pth": 2_600_000},
+    }
+    libraries = cache / "libraries"
+    assert f"libraries               2 fetched (5 MB) in {libraries}\n" in run("doctor")
+    assert json.loads(run("doctor", "--json"))["libraries"] == {
+        "folder": str(libraries),
+        "number": 2,
+        "bytes": 4_800_000,
     }

@@ -98,6 +98,23 @@ def test_every_output_is_written(made, write_picture, tmp_path, run, refused) ->
     assert "must end in .csv" in refused(*command, "--csv", f"{library}/library.json")
 
 
+def test_a_video_that_is_missing_does_not_keep_others_from_being_cut(
+    made, write_picture, tmp_path, capsys
+) -> None:
+    library, folder = made
+    clips, csv = tmp_path / "clips", tmp_path / "m.csv"
+    (folder / "one.mp4").rename(folder / "away.mp4")
+    command = ["library", "search", library, "--image", str(write_picture()), "--fast"]
+
+    assert main([*command, "--clips", str(clips), "--csv", str(csv)]) == 1
+
+    out, err = capsys.readouterr()
+    (clip,) = clips.iterdir()
+    assert clip.name.startswith("two_01_")
+    assert out.endswith(f"wrote {csv}\nwrote {clip}\n")
+    assert err == f"error: no file at {folder / 'one.mp4'}; expected a video: check the path\n"
+
+
 def test_filters_may_leave_nothing(made, write_picture, tmp_path, run, capsys) -> None:
     library, _ = made
     command = ["library", "search", library, "--image", str(write_picture()), "--fast"]
@@ -129,6 +146,20 @@ def test_wrong_usage_says_what_is_right(made, words, message, refused) -> None:
     words = [made[0] if word == "LIBRARY" else word for word in words]
 
     assert message in refused("library", *words)
+
+
+def test_watch_says_at_its_start_what_it_follows(made, write_clip, capsys, monkeypatch) -> None:
+    library, folder = made
+    write_clip(name="videos/three.mp4", seconds=5.0, seed=8)
+    monkeypatch.setattr("watchfiles.watch", lambda *_, **__: iter(()))
+
+    assert main(["library", "watch", library, str(folder)]) == 0
+
+    assert capsys.readouterr() == (
+        "",
+        f"watching {folder}: 3 videos, 2 in the library already (Ctrl-C stops it; what was added "
+        "stays)\n",
+    )
 
 
 def test_stats_verify_similar_and_remove(made, run) -> None:

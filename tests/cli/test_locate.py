@@ -73,7 +73,7 @@ def test_every_output_is_written_and_named(command: list[str], tmp_path: Path, r
     lines = run(*command, *words, "--export", edl, "--export", chapters).splitlines()
 
     (clip,) = clips.iterdir()
-    written = [clip, edl, chapters, plot, report, explain]
+    written = [plot, report, explain, clip, edl, chapters]
     assert lines[-6:] == [f"wrote {path}" for path in written]
     assert all(path.stat().st_size > 0 for path in written)
 

@@ -6,6 +6,7 @@ import fsspec
 import pytest
 
 from stillseek.errors import FeatureError, LibraryError
+from stillseek.features.store.remote_files import RemoteFiles
 from stillseek.library import Library
 from stillseek.library.published import fetch
 
@@ -55,6 +56,15 @@ def test_a_published_library_answers_like_its_own(library, place, tiny, picture)
         assert best(there, picture(kind)) == best(library, picture(kind)) == (f"{kind}.mp4", 5.0)
     head = there.search(picture(1)).to_json_dict()
     assert head == library.search(picture(1)).to_json_dict()
+
+
+def test_stats_ask_for_one_listing_and_not_for_every_size(
+    library, place, tiny, monkeypatch
+) -> None:
+    there = Library.open(at(library.publish(place)), recipe=tiny())
+    monkeypatch.setattr(RemoteFiles, "size", lambda *_: pytest.fail("one request a video"))
+
+    assert there.stats().feature_bytes == library.stats().feature_bytes > 0
 
 
 def test_one_that_is_open_sees_what_is_published_later(

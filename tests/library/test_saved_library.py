@@ -9,6 +9,7 @@ from filelock import FileLock
 
 from stillseek.errors import InstallationError, LibraryError, UsageError
 from stillseek.library import Library
+from stillseek.library.index_tables import Tables
 from stillseek.localize.query_image import mirrored
 
 
@@ -217,6 +218,48 @@ def test_a_root_that_moves_alone_is_named_again(library, videos, tmp_path, pictu
     assert library.search(picture(3), fast=True).results[0].video == moved / "b/3.mp4"
     with pytest.raises(UsageError, match="has no /"):
         library.add(moved, root="a/b")
+
+
+def test_a_folder_that_moved_is_known_where_it_is_now(library, videos, tmp_path, picture) -> None:
+    moved = videos.rename(tmp_path / "elsewhere")
+    lost = (moved / "a/0.mp4").rename(tmp_path / "lost.mp4")
+    shutil.copy(moved / "b/1.mp4", tmp_path / "copy.mp4")
+
+    report = library.add(moved)
+
+    assert {outcome.status for outcome in report.outcomes} == {"present"}
+    assert report.moved == tuple(
+        f"videos/{'ab'[kind % 2]}/{kind}.mp4" for kind in (2, 4, 6, 1, 3, 5)
+    )
+    assert report.gone == ()
+    assert "videos/a/0.mp4" in names(library)  # its disk may come back
+    assert len(names(library)) == 7
+    assert library.search(picture(3), fast=True).results[0].video == moved / "b/3.mp4"
+    assert library.add(lost).moved == ("videos/a/0.mp4",)
+    # What is there twice is twice in the library.
+    assert library.add(tmp_path / "copy.mp4").moved == ()
+    assert len(names(library)) == 8
+
+
+def test_what_is_stopped_while_it_writes_is_written(
+    tmp_path, tiny, videos, picture, monkeypatch
+) -> None:
+    put, calls = Tables.put, []
+
+    def stopped(self, *given) -> None:
+        calls.append(given)
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+        put(self, *given)
+
+    monkeypatch.setattr(Tables, "put", stopped)
+    library = Library.open(tmp_path / "library", recipe=tiny())
+    with pytest.raises(KeyboardInterrupt):
+        library.add(videos, workers=1)
+
+    assert len(names(library)) == 7
+    assert library.search(picture(3), fast=True).results[0].video.name == "3.mp4"
+    assert library.add(videos).unchanged == 7
 
 
 def test_removed_videos_leave_nothing(library, videos, picture) -> None:

@@ -3,9 +3,13 @@ import pytest
 import torch
 
 from stillseek.errors import LibraryError
+from stillseek.features import load_recipe
+from stillseek.library.index import space_of
 from stillseek.library.space import ROW_STRIDE, Space
-from stillseek.models.calibration import Calibration
+from stillseek.localize.head import matching_head
+from stillseek.models.calibration import Calibration, calibration_of
 from stillseek.models.evidence import Evidence, unit
+from stillseek.models.matching import Matching
 
 DIM = 7
 CALIBRATION = Calibration(
@@ -28,6 +32,20 @@ def make_space(seed: int = 0) -> Space:
         background=background / np.linalg.norm(background, axis=1, keepdims=True),
         calibration=CALIBRATION,
     )
+
+
+def test_the_space_of_a_recipe_is_that_of_its_likeness() -> None:
+    recipe = load_recipe("lite")
+    head = matching_head(recipe)
+    assert isinstance(head.model, Matching)
+    evidence = head.model.evidence
+    assert evidence is not None
+
+    found = space_of(recipe)
+
+    for name in ("centre", "metric", "background"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(evidence, name).numpy())
+    assert found.calibration == calibration_of(head.calibration)
 
 
 def clips_with_blanks(number: int, blank: slice = slice(0, 0)) -> np.ndarray:

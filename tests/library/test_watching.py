@@ -7,7 +7,7 @@ import pytest
 
 from stillseek.errors import UsageError
 from stillseek.library import Library, watching
-from stillseek.library.watching import Added, Alert, Trouble, follow
+from stillseek.library.watching import Added, Alert, Began, Trouble, follow
 
 
 @pytest.fixture
@@ -39,8 +39,9 @@ def test_files_are_added_once_they_are_complete(tmp_path: Path, tiny, write_vide
 
     tick([], [], [], grow(20), grow(30), [], [], [], [], leave, [])
 
-    events = list(follow(library, [folder], settle_seconds=3.0))
+    began, *events = follow(library, [folder], settle_seconds=3.0)
 
+    assert began == Began(found=1, known=0)
     assert all(isinstance(event, Added) for event in events)
     reports = [event.report for event in events]
     assert [[o.path.name for o in report.outcomes] for report in reports] == [
@@ -50,6 +51,9 @@ def test_files_are_added_once_they_are_complete(tmp_path: Path, tiny, write_vide
     ]
     assert reports[1].outcomes[0].duration_seconds == 15.0
     assert reports[2].gone == ("videos/first.mp4",)
+    write_video("third.mp4", kind=3)
+    tick()
+    assert list(follow(library, [folder])) == [Began(found=2, known=1)]
 
 
 def test_an_alert_is_told_and_given_to_a_command(
@@ -70,7 +74,7 @@ def test_an_alert_is_told_and_given_to_a_command(
         follow(library, [folder], alerts=[tmp_path / "q.png"], command=command, settle_seconds=1.0)
     )
 
-    added, alert, trouble = events
+    _, added, alert, trouble = events
     assert isinstance(added, Added)
     assert isinstance(alert, Alert)
     assert alert.picture == tmp_path / "q.png"
@@ -102,6 +106,7 @@ def test_a_real_watcher_sees_a_file(tmp_path: Path, tiny, write_video) -> None:
     stop = threading.Event()
     events = follow(library, [folder], settle_seconds=0.5, stop=stop)
 
+    assert isinstance(next(events), Began)
     assert next(events).report.outcomes[0].path.name == "first.mp4"
     write_video("second.mp4", kind=2, seed=4)
     assert next(events).report.outcomes[0].path.name == "second.mp4"

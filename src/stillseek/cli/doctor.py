@@ -44,7 +44,10 @@ def examine() -> dict:
 
     from stillseek.features.recipes.precision import has_native_bf16
     from stillseek.features.weights.published_files import cache_folder, cached_files, is_offline
+    from stillseek.library.published import FETCHED
 
+    files_there = cached_files()
+    fetched = {name for name in files_there if name.startswith(f"{FETCHED}/")}
     return {
         "python": platform.python_version(),
         "platform": platform.platform(),
@@ -65,7 +68,12 @@ def examine() -> dict:
         "downloads": {
             "folder": str(cache_folder()),
             "offline": is_offline(),
-            "files": cached_files(),
+            "files": {name: size for name, size in files_there.items() if name not in fetched},
+        },
+        "libraries": {
+            "folder": str(cache_folder() / FETCHED),
+            "number": len({name.split("/")[1] for name in fetched}),
+            "bytes": sum(files_there[name] for name in fetched),
         },
     }
 
@@ -104,6 +112,9 @@ def _print(found: dict) -> None:
     rows["downloads"] = f"{names or 'none'} in {downloads['folder']}"
     if downloads["offline"]:
         rows["downloads"] += ", STILLSEEK_OFFLINE is set"
+    if (libraries := found["libraries"])["number"]:
+        size = f"{libraries['bytes'] / 1e6:.0f} MB"
+        rows["libraries"] = f"{libraries['number']} fetched ({size}) in {libraries['folder']}"
     width = max(map(len, rows))
     for name, value in rows.items():
         print(f"{name:{width}}  {value}")

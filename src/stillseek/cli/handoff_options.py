@@ -1,11 +1,12 @@
 """``--clips`` and ``--export``: what a search gives to other programs."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
-from stillseek.errors import UsageError
+from stillseek.cli.console import print_some
+from stillseek.errors import MediaError, UsageError
 from stillseek.outputs import Output
 
 if TYPE_CHECKING:
@@ -61,30 +62,41 @@ class HandoffOptions:
             outputs.append(clips_output(videos or (), self.clips, name="--clips"))
         return outputs
 
-    def write(self, ranking: "Ranking", *, overwrite: bool) -> list[tuple[Path, str]]:
-        """Writes it, the best video first; returns the paths, each with a remark."""
-        written: list[tuple[Path, str]] = []
+    def write(self, ranking: "Ranking", *, overwrite: bool) -> Iterator[tuple[Path, str]]:
+        """Writes it, the best video first; gives the paths, each with a remark.
+
+        Raises:
+            MediaError: A video cannot be cut, after all others were.
+        """
         if not ranking.results:
-            return written
+            return
+        failures: list[MediaError] = []
         if self.clips is not None:
             from stillseek.handoff.clips import clips_output, cut_moments
             from stillseek.localize.localization import format_time
 
             clips_output([found.video for found in ranking.results], self.clips, name="--clips")
             for found in ranking.results:
-                for clip in cut_moments(
-                    found, self.clips, copy=self.copy, pad_seconds=self.pad, overwrite=overwrite
-                ):
+                try:
+                    clips = cut_moments(
+                        found, self.clips, copy=self.copy, pad_seconds=self.pad, overwrite=overwrite
+                    )
+                except MediaError as error:  # as of a disk that is not mounted
+                    failures.append(error)
+                    continue
+                for clip in clips:
                     bounds = clip.segment.start_seconds, clip.segment.end_seconds
                     start, end = (format_time(seconds, decimals=3) for seconds in bounds)
-                    written.append((clip.path, f"  ({start} to {end})" if self.copy else ""))
+                    yield clip.path, f"  ({start} to {end})" if self.copy else ""
         for path in self.export:
             from stillseek.handoff.formats import write_handoff
 
             of = self._of(path)
             write_handoff(ranking.results, path, pad_seconds=self.pad, overwrite=overwrite, **of)
-            written.append((path, ""))
-        return written
+            yield path, ""
+        if failures:
+            print_some("error", [str(error) for error in failures[:-1]])
+            raise failures[-1]
 
     def _check_together(self) -> None:
         from stillseek.handoff.formats import has_reel, has_timecode

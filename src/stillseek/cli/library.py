@@ -24,7 +24,7 @@ from stillseek.cli.ranking_table import print_ranking
 from stillseek.cli.recipe_options import HeadName, RecipeBesideHead
 from stillseek.cli.search_outputs import SearchOutputs
 from stillseek.errors import UsageError
-from stillseek.files import json_text, shown_name
+from stillseek.files import counted, json_text, shown_name
 
 if TYPE_CHECKING:
     from stillseek.features import VideoOutcome
@@ -213,7 +213,7 @@ def watch(
         settle: Seconds for which a file must not change to be complete.
         workers: As for library add.
     """
-    from stillseek.library.watching import Added, Alert, follow
+    from stillseek.library.watching import Added, Alert, Began, follow
 
     for event in follow(
         open_library(folder),
@@ -224,6 +224,13 @@ def watch(
         workers=workers,
     ):
         match event:
+            case Began(found=found, known=known):
+                places = ", ".join(shown_name(str(place)) for place in videos)
+                print(
+                    f"watching {places}: {counted(found, 'video')}, {known} in the library already "
+                    "(Ctrl-C stops it; what was added stays)",
+                    file=sys.stderr,
+                )
             case Added(report=report):
                 _print_added(report)
             case Alert(picture=picture, ranking=ranking):

@@ -132,10 +132,10 @@ def locate(
         _print_moments(ranking.results[0])
     else:
         print_ranking(ranking)
+    print_some("error", [failure.error for failure in ranking.failures])
     for path, remark in outputs.write(ranking, localizer_of_one=localizer if is_one else None):
         if not json:
             print_wrote(f"{path}{remark}")
-    print_some("error", [failure.error for failure in ranking.failures])
     return 0 if ranking.results else 1
 
 

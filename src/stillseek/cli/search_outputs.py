@@ -1,6 +1,6 @@
 """The files that a search writes beside what it prints; ``locate`` and ``library search`` do."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -92,14 +92,17 @@ class SearchOutputs:
 
     def write(
         self, ranking: "Ranking", *, localizer_of_one: "Localizer | None" = None
-    ) -> list[tuple[Path, str]]:
-        """Writes them; returns their paths, each with a remark.
+    ) -> Iterator[tuple[Path, str]]:
+        """Writes them; gives their paths, each with a remark.
 
         An empty table would take the place of the last good one, so nothing is written of nothing.
 
         Args:
             ranking: What was found.
             localizer_of_one: What searched the one video; None where there may be many.
+
+        Raises:
+            MediaError: A video cannot be read, after what can be written was.
         """
         if not ranking.results:
             files = (self.plot, self.report, self.explain, self.csv, self.annotations)
@@ -107,48 +110,46 @@ class SearchOutputs:
             print_some(
                 "warning", [f"nothing was found, so {path} is not written" for path in asked]
             )
-            return []
-        others: list[Path] = []  # tables first: they need no video
+            return
+        # Tables first: they need no video. Clips last: one that cannot be cut ends with an error.
         if self.csv is not None:
             from stillseek.localize.ranking import write_ranking
 
             write_ranking(ranking, self.csv, overwrite=self.overwrite)
-            others.append(self.csv)
+            yield self.csv, ""
         if self.annotations is not None and any(found.moments for found in ranking.results):
             from stillseek.handoff.annotation_files import write_annotations
             from stillseek.handoff.selection import selections_of
 
             items, place = selections_of(ranking.results), self.annotations
             write_annotations(items, place, self.annotation_format, overwrite=self.overwrite)
-            others.append(place)
+            yield place, ""
         elif self.annotations is not None:
             print_some("warning", [f"there is no moment, so {self.annotations} is not written"])
-        written = self.handoff.write(ranking, overwrite=self.overwrite)
         if localizer_of_one is not None:
-            others += self._write_one(ranking.results[0], localizer_of_one)
+            for path in self._write_one(ranking.results[0], localizer_of_one):
+                yield path, ""
         elif self.report is not None:
             from stillseek.localize.report import write_ranking_report
 
             write_ranking_report(ranking, self.report, overwrite=self.overwrite)
-            others.append(self.report)
-        return written + [(path, "") for path in others]
+            yield self.report, ""
+        yield from self.handoff.write(ranking, overwrite=self.overwrite)
 
-    def _write_one(self, found: "Localization", localizer: "Localizer") -> list[Path]:
+    def _write_one(self, found: "Localization", localizer: "Localizer") -> Iterator[Path]:
         # Drawing and pages take seconds to import: only who asks for them pays.
-        written = []
         if self.plot is not None:
             from stillseek.localize.plot import plot_localization
 
             plot_localization(found, self.plot, overwrite=self.overwrite)
-            written.append(self.plot)
+            yield self.plot
         if self.report is not None:
             from stillseek.localize.report import write_report
 
             write_report(found, self.report, overwrite=self.overwrite)
-            written.append(self.report)
+            yield self.report
         if self.explain is not None:
             from stillseek.localize.plot_explanation import plot_explanation
 
             plot_explanation(localizer.explain(found), self.explain, overwrite=self.overwrite)
-            written.append(self.explain)
-        return written
+            yield self.explain

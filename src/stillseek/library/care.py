@@ -84,7 +84,7 @@ def stats(settings: Settings) -> LibraryStats:
         rows=len(index.tables.rows().clips),
         index="exact",
         index_bytes=_bytes_below(settings.folder / settings.index),
-        feature_bytes=sum(index.store.files.size(name) for name in index.store.files.entries()),
+        feature_bytes=index.store.files.entry_bytes(),
     )
 
 

@@ -16,6 +16,7 @@ from stillseek.files import replacing
 from stillseek.library.index_tables import IndexedVideo, Tables
 from stillseek.library.settings import FEATURES, Settings
 from stillseek.library.space import Space
+from stillseek.localize.head import evidence_of
 
 SPACE, TABLES, _LOCK = "space.safetensors", "index.sqlite", "writer.lock"
 # Of a fingerprint and of a space's hash, in the name of an index.
@@ -99,7 +100,7 @@ def make_index(library: Path, recipe: Recipe) -> str:
     Raises:
         UsageError: The recipe encodes clips and pictures with different networks.
     """
-    space = _space_of(recipe)
+    space = space_of(recipe)
     content = space.to_bytes()
     parts = (recipe.fingerprint, hashlib.sha256(content).hexdigest())
     name = "-".join(("index", *(part[:_DIGITS] for part in parts)))
@@ -152,25 +153,15 @@ def current(folder: Path) -> Settings:
     return settings
 
 
-def _space_of(recipe: Recipe) -> Space:
+def space_of(recipe: Recipe) -> Space:
     """The space of the shipped likeness of a recipe; the plain one where it has no evidence."""
-    # PyTorch, which only the making of an index needs.
-    from stillseek.localize.head import matching_head
-    from stillseek.models.calibration import calibration_of
-    from stillseek.models.matching import Matching
-
-    head = matching_head(recipe)
-    evidence = head.model.evidence if isinstance(head.model, Matching) else None
-    if evidence is None:
+    found = evidence_of(recipe)
+    if found is None:
         return Space(
             centre=np.zeros(recipe.clip_dim, np.float32),
             metric=np.eye(recipe.clip_dim, dtype=np.float32),
             background=np.zeros((0, recipe.clip_dim), np.float32),
             calibration=None,
         )
-    return Space(
-        centre=evidence.centre.numpy(),
-        metric=evidence.metric.numpy(),
-        background=evidence.background.numpy(),
-        calibration=calibration_of(head.calibration),
-    )
+    buffers, calibration = found
+    return Space(**buffers, calibration=calibration)

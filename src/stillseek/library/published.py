@@ -21,6 +21,8 @@ from stillseek.files import replacing, shown_url
 from stillseek.library.index import SPACE, TABLES, Index
 from stillseek.library.settings import FEATURES, FILE, Settings
 
+# In the cache folder.
+FETCHED = "libraries"
 _DIGITS = 16
 # A publisher may remove what a reader was about to read; then there is something newer.
 _ATTEMPTS = 3
@@ -130,7 +132,7 @@ def fetch(url: str) -> Path:
     from stillseek.features.weights.published_files import cache_folder
 
     there = open_files(url)
-    folder = cache_folder() / "libraries" / _digest(url.encode())
+    folder = cache_folder() / FETCHED / _digest(url.encode())
     found = _published(there, folder, url)
     if _here(folder) == replace(found, origin=url):
         return folder

@@ -84,9 +84,10 @@ class Library(SearchableLibrary):
         """Brings the library up to date with files and folders.
 
         A file of the same size and time as before costs a stat. One whose bytes are known (moved,
-        copied, touched) is read once, and not encoded. Files of these folders that are gone leave
-        the index. One that cannot be read is kept as such, and tried again when it changes. It may
-        be stopped at any moment, and goes on when it is called again.
+        copied, touched) is read once, and not encoded. Files that are gone leave the index: those
+        of these folders, and others whose bytes are here. One that cannot be read is kept as such,
+        and tried again when it changes. It may be stopped at any moment, and goes on when it is
+        called again.
 
         Args:
             places: Video files, and folders that are searched for them.

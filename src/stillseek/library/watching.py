@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from stillseek.errors import LibraryError, UsageError
 from stillseek.files import json_text
 from stillseek.library.adding import AddReport
+from stillseek.library.index import current
 from stillseek.media.folder import is_video_name, videos_below
 
 if TYPE_CHECKING:
@@ -21,6 +22,19 @@ if TYPE_CHECKING:
 
 # How often files that change are looked at.
 _TICK_MILLISECONDS = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Began:
+    """Folders are followed from now on.
+
+    Attributes:
+        found: Videos that are in them.
+        known: Of these, the ones in the library.
+    """
+
+    found: int
+    known: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +73,7 @@ def follow(
     settle_seconds: float = 5.0,
     workers: int | None = None,
     stop: threading.Event | None = None,
-) -> Iterator[Added | Alert | Trouble]:
+) -> Iterator[Began | Added | Alert | Trouble]:
     """Adds what is and comes into folders, until it is stopped.
 
     Args:
@@ -98,7 +112,11 @@ def follow(
         raise_interrupt=True,
     )
     changing = _Changing(settle_seconds)
-    changing.see([video for folder in folders for video in videos_below(folder)])
+    found = [video for folder in folders for video in videos_below(folder)]
+    changing.see(found)
+    names = {video.name for video in library.videos()}
+    known = [video for video in found if current(library.folder).name(video) in names]
+    yield Began(found=len(found), known=len(known))
     for changes in ticks:
         changing.see([Path(path) for _, path in changes])
         ready, has_gone = changing.ready()

@@ -7,11 +7,22 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+import numpy as np
+import safetensors.numpy
+from jaxtyping import Float32
+
 from stillseek.errors import CheckpointError, UsageError
 from stillseek.features import DEFAULT_RECIPE, Recipe, RecipeOptions, load_recipe, precision_of
 from stillseek.features.recipes.options import recipe_device
 from stillseek.features.recipes.recipe import CLIPS_OF_FILE
-from stillseek.models.checkpoint_header import HEAD_FOLDER, find_checkpoint, read_header
+from stillseek.models.calibration import Calibration, calibration_of
+from stillseek.models.checkpoint_header import (
+    HEAD_FOLDER,
+    Header,
+    find_checkpoint,
+    read_header,
+    read_weights,
+)
 from stillseek.models.onnx_session import OnnxCheckpoint, load_onnx, open_onnx
 
 if TYPE_CHECKING:
@@ -21,6 +32,8 @@ HeadName = Literal["sail", "similarity", "matching"]
 EngineName = Literal["torch", "onnx"]
 
 _HEADS = files("stillseek.localize") / "heads"
+# Models that have the evidence of matching.
+_LIKENESS = ("matching", "similarity")
 
 
 def read_head(path: Path) -> "tuple[Checkpoint | OnnxCheckpoint, str]":
@@ -83,7 +96,7 @@ def recipe_of(
 
 
 def check_recipe(
-    head: "Checkpoint | OnnxCheckpoint",
+    head: "Checkpoint | OnnxCheckpoint | Header",
     name: Path | str,
     recipe: str,
     fingerprint: str,
@@ -92,7 +105,7 @@ def check_recipe(
     """Refuses features that a head was not trained on.
 
     Args:
-        head: The head.
+        head: The head, or its header.
         name: What it is called in the message.
         recipe: Name of the recipe of the features.
         fingerprint: Its fingerprint.
@@ -110,7 +123,9 @@ def check_recipe(
     )
 
 
-def _advice(head: "Checkpoint | OnnxCheckpoint", recipe: str, options: RecipeOptions | None) -> str:
+def _advice(
+    head: "Checkpoint | OnnxCheckpoint | Header", recipe: str, options: RecipeOptions | None
+) -> str:
     """What to do with a head that was trained on other features than those of a recipe."""
     needs_file = head.recipe_name.startswith(CLIPS_OF_FILE)
     if needs_file and not recipe.startswith(CLIPS_OF_FILE):
@@ -230,17 +245,12 @@ def matching_head(recipe: Recipe) -> "Checkpoint":
     Raises:
         UsageError: The recipe encodes clips and pictures with different networks.
     """
-    if not recipe.one_space:
-        raise UsageError(
-            f"recipe {recipe.name!r} encodes clips and pictures with different networks, and "
-            "matching cannot compare the two; train a head with stillseek train and give its "
-            "folder as checkpoint (--checkpoint)"
-        )
+    _refuse_two_spaces(recipe)
     from stillseek.models.checkpoint import Checkpoint
     from stillseek.models.matching import Matching, MatchingConfig
     from stillseek.models.similarity import Similarity
 
-    shipped = _shipped_head(recipe, ("matching", "similarity"))
+    shipped = _shipped_head(recipe, _LIKENESS)
     if shipped is not None and isinstance(shipped.model, Similarity):
         training = {**shipped.training, "name": "matching"}
         return replace(shipped, model=shipped.model.matching, training=training)
@@ -252,6 +262,40 @@ def matching_head(recipe: Recipe) -> "Checkpoint":
         recipe_fingerprint=recipe.fingerprint,
         training={},
     )
+
+
+def evidence_of(
+    recipe: Recipe,
+) -> tuple[dict[str, Float32[np.ndarray, "..."]], Calibration | None] | None:
+    """The buffers of `stillseek.models.evidence` in `matching_head`, and its calibration.
+
+    They are read without PyTorch; None where that head has no evidence.
+
+    Raises:
+        UsageError: As `matching_head`.
+        CheckpointError: The shipped head is of another version of the recipe.
+    """
+    _refuse_two_spaces(recipe)
+    with _folder_of(recipe.name) as folder:
+        if not folder.is_dir() or (header := read_header(folder)).model not in _LIKENESS:
+            return None
+        check_recipe(header, "shipped", recipe.name, recipe.fingerprint)
+        weights = safetensors.numpy.load(read_weights(folder, header.weights_sha256))
+    buffers = {
+        name.rpartition(".")[2]: array.astype(np.float32)
+        for name, array in weights.items()
+        if "evidence." in name
+    }
+    return (buffers, calibration_of(header.calibration)) if buffers else None
+
+
+def _refuse_two_spaces(recipe: Recipe) -> None:
+    if not recipe.one_space:
+        raise UsageError(
+            f"recipe {recipe.name!r} encodes clips and pictures with different networks, and "
+            "matching cannot compare the two; train a head with stillseek train and give its "
+            "folder as checkpoint (--checkpoint)"
+        )
 
 
 def _widths(recipe: Recipe) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from stillseek.models.catalog import MODELS, LocalizerModel, model_name
 from stillseek.models.checkpoint_header import (
     FORMAT_VERSION,
     HEADER_FILE,
+    NEXT_WEIGHTS_FILE,
     WEIGHTS_FILE,
     Header,
     find_checkpoint,
@@ -28,10 +29,8 @@ from stillseek.models.checkpoint_header import (
     read_bytes,
     read_config,
     read_header,
+    read_weights,
 )
-
-# Weights whose header is about to be written, or was when a writer died.
-_NEXT_WEIGHTS_FILE = "model.next.safetensors"
 
 WeightType = Literal["float32", "float16"]
 
@@ -77,7 +76,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint, *, weights: WeightType =
     try:
         _refuse_foreign_files(path)
         _tidy(path)
-        coming = path / _NEXT_WEIGHTS_FILE
+        coming = path / NEXT_WEIGHTS_FILE
         with replacing(coming) as temporary:
             temporary.write_bytes(data)
         try:
@@ -165,7 +164,7 @@ def _header_text(checkpoint: Checkpoint, weights_sha256: str) -> str:
 
 def _refuse_foreign_files(path: Path) -> None:
     """Saving replaces what the directory holds, so that must be nothing but a checkpoint."""
-    known = {WEIGHTS_FILE, HEADER_FILE, _NEXT_WEIGHTS_FILE}
+    known = {WEIGHTS_FILE, HEADER_FILE, NEXT_WEIGHTS_FILE}
     if path.is_dir():
         names = {entry.name for entry in path.iterdir()} - known
         foreign = sorted(name for name in names if not fnmatchcase(name, LEFT_OVER))
@@ -181,7 +180,7 @@ def _refuse_foreign_files(path: Path) -> None:
 def _tidy(path: Path) -> None:
     """Ends what a writer that was killed began, so that the old weights have their usual name."""
     remove_left_over(path)
-    coming = path / _NEXT_WEIGHTS_FILE
+    coming = path / NEXT_WEIGHTS_FILE
     if coming.exists():
         try:
             found = hashlib.sha256(read_bytes(coming)).hexdigest()
@@ -212,7 +211,7 @@ def _read_model(path: Path, header: Header) -> LocalizerModel:
         )
     config_class, model_class = MODELS[header.model]
     config = read_config(path / HEADER_FILE, config_class, header.config)
-    data = _read_weights(path, header.weights_sha256)
+    data = read_weights(path, header.weights_sha256)
     with torch.device("meta"):  # no time for random weights that are replaced at once
         model = model_class(config)
     try:
@@ -225,19 +224,6 @@ def _read_model(path: Path, header: Header) -> LocalizerModel:
         ) from error
     model.load_state_dict(tensors, assign=True)
     return model.eval()
-
-
-def _read_weights(path: Path, sha256: str) -> bytes:
-    """The weights that a header was written with, under whichever of the two names."""
-    coming = path / _NEXT_WEIGHTS_FILE
-    for file in (coming, path / WEIGHTS_FILE) if coming.exists() else (path / WEIGHTS_FILE,):
-        data = read_bytes(file)
-        if hashlib.sha256(data).hexdigest() == sha256:
-            return data
-    raise CheckpointError(
-        f"{path / WEIGHTS_FILE} is not the file that {HEADER_FILE} was written with; copy the "
-        "checkpoint again"
-    )
 
 
 def _refuse_misfits(model: LocalizerModel, tensors: Mapping[str, Tensor]) -> None:

@@ -1,5 +1,6 @@
 """The JSON file of a checkpoint: where it lies, and what is in it, checked; without torch."""
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -15,6 +16,8 @@ _Config = TypeVar("_Config")
 
 WEIGHTS_FILE = "model.safetensors"
 HEADER_FILE = "checkpoint.json"
+# Weights whose header is about to be written, or was when a writer died.
+NEXT_WEIGHTS_FILE = "model.next.safetensors"
 FORMAT_VERSION = 1
 # In the folder of a training run: the settings, from its first moment, and the head, at its end.
 RUN_CONFIG_FILE, HEAD_FOLDER = "config.json", "head"
@@ -59,6 +62,16 @@ class Header:
     training: dict[str, Any]
     calibration: dict[str, Any] | None
     weights_sha256: str
+
+    @property
+    def recipe_name(self) -> str:
+        """Name of the recipe whose features it reads."""
+        return self.recipe.name
+
+    @property
+    def recipe_fingerprint(self) -> str:
+        """Fingerprint of that recipe."""
+        return self.recipe.fingerprint
 
 
 def find_checkpoint(path: Path) -> Path:
@@ -142,6 +155,22 @@ def read_header(path: Path) -> Header:
     if isinstance(recipe := header.get("recipe"), dict):
         header["recipe"] = _parse(RecipeRecord, recipe, f"{file}: recipe")
     return _parse(Header, header, str(file))
+
+
+def read_weights(path: Path, sha256: str) -> bytes:
+    """The weights that a header was written with, under whichever of the two names.
+
+    Raises:
+        CheckpointError: They are missing, or others.
+    """
+    coming = path / NEXT_WEIGHTS_FILE
+    for file in (coming, path / WEIGHTS_FILE) if coming.exists() else (path / WEIGHTS_FILE,):
+        data = read_bytes(file)
+        if hashlib.sha256(data).hexdigest() == sha256:
+            return data
+    raise CheckpointError(
+        f"{path / WEIGHTS_FILE} is not the file that {HEADER_FILE} was written with; {_ADVICE}"
+    )
 
 
 def read_bytes(path: Path) -> bytes:

@@ -97,6 +97,16 @@ class RemoteFiles(StoreFiles):
             if is_entry_name(name) and fnmatch.fnmatchcase(name, f"{pattern}{SUFFIX}"):
                 yield name
 
+    def entry_bytes(self) -> int:
+        """Bytes of all entries, from one listing."""
+        with self._reaching(""):
+            found = self._system.find(self._path, detail=True)
+        return sum(
+            details.get("size") or 0
+            for path, details in found.items()
+            if is_entry_name(path[len(self._path) + 1 :])
+        )
+
     def versions(self, stem: str) -> list[str]:
         """Beginnings of the fingerprints that there is an entry of a place for."""
         names = self._names(stem.rpartition("/")[0])

@@ -67,6 +67,10 @@ class StoreFiles(ABC):
     def entries(self, pattern: str = "*") -> Iterator[str]:
         """Names of entries in order, of one recipe where the pattern is ``*.FINGERPRINT``."""
 
+    def entry_bytes(self) -> int:
+        """Bytes of all entries."""
+        return sum(self.size(name) for name in self.entries())
+
     @abstractmethod
     def versions(self, stem: str) -> list[str]:
         """Beginnings of the fingerprints that there is an entry of a place for."""
