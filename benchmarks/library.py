@@ -1,7 +1,7 @@
 """How fast, how small and how right a library is, beside a plain product of NumPy.
 
     python benchmarks/library.py [--clips 1000 100000 1000000] [--videos 1000] [--runs 5] [--json F]
-        [--features STORE] [--index-videos FOLDER] [--parts shortlist head index]
+        [--features STORE] [--index-videos FOLDER] [--parts shortlist head index] [--page]
 
 1. Shortlist: libraries of so many clips, made by perturbing real features of lite (those of
    --features, a store that stillseek extract wrote; else drawn from its shipped background). Times
@@ -11,11 +11,12 @@
 3. Indexing with two workers: times real time, and MB an hour, of 720p videos that it writes, or of
    the folder --index-videos. --parts index runs this alone.
 
-Nothing is chosen by it.
+--page fills docs/library.md with all three. Nothing is chosen by it.
 """
 
 import argparse
 import json
+import os
 import resource
 import statistics
 import subprocess
@@ -24,9 +25,11 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from extract import repeat_video, write_video
+from pages import DOCS, fill, made_by
 from PIL import Image
 
 from stillseek.features import FeatureStore, RecipeOptions, VideoFeatures, VideoKey, load_recipe
@@ -55,8 +58,11 @@ def main() -> None:
     parser.add_argument("--features", type=Path)
     parser.add_argument("--index-videos", type=Path)
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
+    parser.add_argument("--page", action="store_true", help="fill the page; takes all parts")
     options = parser.parse_args()
-    found: dict[str, object] = {"command": " ".join(sys.argv)}
+    if options.page and set(options.parts) != set(PARTS):
+        parser.error("--page shows all parts; leave --parts out")
+    found: dict[str, Any] = {"command": " ".join(sys.argv), "load": os.getloadavg()[0]}
     with tempfile.TemporaryDirectory() as folder:
         real = real_features(options.features)
         for clips in options.clips if "shortlist" in options.parts else []:
@@ -73,6 +79,34 @@ def main() -> None:
     found["memory_mib"] = show("memory", {"peak_mib": round(peak)})
     if options.json is not None:
         options.json.write_text(json.dumps(found, indent=1) + "\n")
+    if options.page:
+        fill(DOCS / "library.md", page(found), mark="speed")
+
+
+def page(found: dict[str, Any]) -> str:
+    """The figures as a table."""
+    head, indexing, rows = found["head"], found["indexing"], []
+    for name, made in found.items():
+        if name.startswith("shortlist_"):
+            times = f"{made['shortlist']['wall_ms']} ms | {made['numpy_all_clips']['wall_ms']} ms"
+            rows.append(f"| the best 20 videos by {made['clips']:,} clips | {times} |")
+    warm = head["warm"]["wall_ms"] / 1000
+    rows += [
+        f"| a search of {head['videos']:,} one-minute videos, library open | {warm:.2f} s | |",
+        f"| the same as a command, from its start | {head['cold_s']['head']:.2f} s | |",
+        f"| the same with `--fast` | {head['cold_s']['fast']:.2f} s | |",
+    ]
+    return f"""{made_by()}: {os.cpu_count()} processors, load {found["load"]:.1f} before.
+
+| | takes | NumPy, every clip |
+|---|---:|---:|
+{chr(10).join(rows)}
+
+For {head["queries"]} queries, the best video is that of the head's look at every video in
+{100 * head["agreement_top_1"]:.0f}%, and so are {100 * head["agreement_top_10"]:.0f}% of the best
+ten. 720p videos are indexed at {indexing["times_real_time"]:.1f} times real time by two workers, at
+{indexing["mb_an_hour"]:.2f} MB an hour. All of this, with NumPy's clips, took at most
+{found["memory_mib"]["peak_mib"]:,} MiB of memory."""
 
 
 def real_features(store: Path | None) -> np.ndarray:
@@ -209,6 +243,7 @@ def with_head(library: Library, runs: int) -> dict[str, object]:
         ten.append(len(set(best) & set(found)) / len(best))
     warm = timed(lambda: library.search(picture, localizer=localizer), runs)
     return {
+        "videos": len(every),
         "queries": len(vectors),
         "agreement_top_1": statistics.mean(first),
         "agreement_top_10": statistics.mean(ten),

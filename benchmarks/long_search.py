@@ -15,7 +15,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import torch
 from pages import DOCS, fill, made_by
 
 from stillseek.data.manifest import Manifest, read_manifest
@@ -49,7 +48,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--page", action="store_true", help="put the table into the model card")
     options = parser.parse_args()
-    localizer = Localizer.load(load_recipe(options.recipe))
+    localizer = Localizer.load(load_recipe(options.recipe), engine="torch")
     rows = [row for minutes in options.minutes for row in measure(localizer, minutes, options)]
     if options.json:
         print(json.dumps({**vars(options), "rows": rows}, default=str))
@@ -73,7 +72,7 @@ def main() -> None:
 
 def measure(localizer: Localizer, minutes: float, options: argparse.Namespace) -> list[dict]:
     """The scores of all ways on streams of one length."""
-    recipe, cpu = localizer.recipe, torch.device("cpu")
+    recipe, cpu = localizer.recipe, "cpu"
     head = similar = localizer.model
     if isinstance(similar, Similarity):
         similar = similar.matching

@@ -341,7 +341,7 @@ def queries(rounds: int) -> dict[str, Any]:
             global_feature=inputs.global_feature[0].numpy(),
             fingerprint="",
         )
-        score = encode(head, [picture], torch.device("cpu"), precision=precision)
+        score = encode(head, [picture], "cpu", precision=precision)
         likeness = None
         if config.clip_dim == config.global_dim:
             matching = Matching(
@@ -351,7 +351,7 @@ def queries(rounds: int) -> dict[str, Any]:
                     global_dim=config.global_dim,
                 )
             )
-            likeness = encode(matching, [picture], torch.device("cpu"))
+            likeness = encode(matching, [picture], "cpu")
         for search, limit_ms in zip(("refined", "exhaustive"), most, strict=True):
 
             def find(

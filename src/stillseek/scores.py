@@ -44,6 +44,8 @@ class PresenceEvidence:
 class Scores:
     """What a head says of a batch, as `stillseek.tensors.LocalizerOutput`: see there.
 
+    Where segments are scored, so are boundaries: see `proposal_scores`.
+
     Attributes:
         start_logits: Start scores, ``-inf`` on padding.
         end_logits: End scores, ``-inf`` on padding.

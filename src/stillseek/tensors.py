@@ -74,8 +74,8 @@ class LocalizerOutput:
     What a model does not score itself follows from what it scores. Where clips are scored (FLP,
     matching), the boundary scores are running sums, so that ``start_logits[i] + end_logits[j]`` is
     the sum of ``clip_logits`` over ``i .. j``, and what a model says of boundaries beside that (the
-    similarity head) is added. Where segments are scored (SST+, TAL+, Random),
-    they are the log of the summed confidence of the segments that start or end in a clip.
+    similarity head) is added. Where segments are scored (SST+, TAL+, Random), they say nothing:
+    `stillseek.scores.proposal_scores` has what follows from the segments.
 
     Attributes:
         start_logits: Start scores, ``-inf`` on padding.

@@ -239,6 +239,10 @@ def test_a_folder_that_moved_is_known_where_it_is_now(library, videos, tmp_path,
     # What is there twice is twice in the library.
     assert library.add(tmp_path / "copy.mp4").moved == ()
     assert len(names(library)) == 8
+    # A copy on a disk that is away stays when what was known before is looked at again.
+    (tmp_path / "copy.mp4").unlink()
+    assert library.add(moved).moved == ()
+    assert len(names(library)) == 8
 
 
 def test_what_is_stopped_while_it_writes_is_written(

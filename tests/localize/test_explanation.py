@@ -7,12 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from stillseek.errors import UsageError
 from stillseek.features.recipes.frame_recipe import FrameRecipe
 from stillseek.localize import Localization, Localizer
-from stillseek.localize.explanation import check_explainable
+from stillseek.localize.explanation import centre_of, check_explainable
 from stillseek.localize.head import matching_head
+from stillseek.models.evidence import unit
+from stillseek.models.matching import Matching, MatchingConfig
 from stillseek.timeline import Moment
 
 RED, GREEN, BLUE, GREY = (200, 20, 20), (20, 160, 20), (20, 20, 200), (128, 128, 128)
@@ -177,3 +180,16 @@ def test_recipes_of_two_spaces_are_refused(
 
     with pytest.raises(UsageError, match=r"use recipe lite \(--recipe lite\), or leave the expl"):
         check_explainable(localizer.recipe)
+
+
+@pytest.mark.parametrize("centring", ["video", None])
+def test_the_centre_is_that_of_matching(centring) -> None:
+    clips = np.random.default_rng(0).standard_normal((7, 12)).astype(np.float32)
+    clips[[2, 5]] = 0.0
+    widths = {"clip_dim": 12, "region_dim": 12, "global_dim": 12}
+    matching = Matching(MatchingConfig(**widths, centring=centring))
+    every = unit(torch.from_numpy(clips)[None])
+
+    expected = matching.centre(every, every.abs().amax(dim=-1) > 0)
+
+    np.testing.assert_allclose(centre_of(clips, centring), expected[0, 0], atol=1e-6)

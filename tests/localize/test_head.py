@@ -4,9 +4,12 @@ import torch
 
 from stillseek.errors import CheckpointError, UsageError
 from stillseek.features import load_recipe
-from stillseek.localize.head import installed_head, matching_head, similarity_head
+from stillseek.features.recipes import precision
+from stillseek.localize.encoding import Encoder
+from stillseek.localize.head import exported_head, installed_head, matching_head, similarity_head
 from stillseek.models.catalog import model_name
 from stillseek.models.matching import Matching
+from stillseek.models.onnx_session import OnnxModel
 from stillseek.models.similarity import Similarity
 from stillseek.tensors import LocalizerInput
 
@@ -61,3 +64,28 @@ def test_two_spaces_cannot_be_compared(small_recipe, monkeypatch):
     for make in (matching_head, similarity_head):
         with pytest.raises(UsageError, match="different networks"):
             make(small_recipe)
+
+
+def test_shipped_heads_need_no_pytorch_on_the_cpu(lite, monkeypatch):
+    for model in (None, "matching", "similarity"):
+        for device in ("cpu", "cpu:0"):
+            exported = Encoder.load(lite, model=model, device=device)
+            assert isinstance(exported.model, OnnxModel)
+            assert exported.name.removesuffix(":lite") == (model or "similarity")
+        whole = Encoder.load(lite, model=model, engine="torch")
+        assert exported.name == whole.name
+        assert exported.calibration == whole.calibration
+        # Nothing of it is of ONNX Runtime then: one checks the other.
+        for part in (whole.model, whole._matching and whole._matching.model):
+            assert isinstance(part, Matching | Similarity)
+    monkeypatch.setattr(precision, "find_device", torch.device)
+    assert isinstance(Encoder.load(lite, device="meta").model, Similarity)
+    with pytest.raises(UsageError, match="similarity compares in fp32 alone; use precision fp32"):
+        Encoder.load(lite, precision="bf16")
+
+
+def test_an_exported_head_of_another_version_is_refused(small_recipe, monkeypatch):
+    monkeypatch.setattr(small_recipe, "name", "lite")
+
+    with pytest.raises(CheckpointError, match="head 'shipped' was trained on features of recipe"):
+        exported_head(small_recipe, None)

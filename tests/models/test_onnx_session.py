@@ -4,6 +4,7 @@ import sys
 from dataclasses import fields
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from heads import make_config, make_inputs
@@ -60,6 +61,19 @@ def test_features_of_another_recipe_are_refused(head: OnnxModel, name: str, kind
     expected = f"{kind} features are 11 wide but the model expects {getattr(config, f'{kind}_dim')}"
     with pytest.raises(UsageError, match=expected):
         head(**arrays)
+
+
+def test_what_a_model_would_turn_into_nonsense_is_refused(head: OnnxModel) -> None:
+    inputs = make_inputs([5], [3], config=make_config("matching"), dtype=torch.float32)
+    arrays = {field.name: getattr(inputs, field.name).numpy() for field in fields(inputs)}
+    flat = arrays["boxes"].copy()
+    flat[0, 1, 2] = 0
+
+    with pytest.raises(UsageError, match="region 1 of query 0 has box"):
+        head(**arrays | {"boxes": flat})
+    for name in ("clip_mask", "region_mask"):
+        with pytest.raises(UsageError, match="every video needs a real clip"):
+            head(**arrays | {name: np.zeros_like(arrays[name])})
 
 
 @pytest.mark.parametrize("keep", [0, 100, -1])
@@ -130,7 +144,7 @@ def test_another_format_is_refused(path: Path) -> None:
 def test_a_missing_runtime_says_what_to_install(path: Path, monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
 
-    with pytest.raises(InstallationError, match=r"pip install 'stillseek\[onnx\]'"):
+    with pytest.raises(InstallationError, match="pip install onnxruntime"):
         load_onnx(path)
 
 

@@ -246,10 +246,10 @@ def _localizer(
     checkpoint: Path | None = None,
     model: HeadName | None = None,
 ) -> "Localizer":
-    """The head that looks at the best videos: so little work that a second thread only waits."""
+    """The head that looks at the best videos."""
     from stillseek.localize.localizer import Localizer
 
-    return Localizer.load(place.recipe, checkpoint=checkpoint, model=model, threads=1)
+    return Localizer.load(place.recipe, checkpoint=checkpoint, model=model)
 
 
 def _print_added(report: "AddReport") -> None:

@@ -102,7 +102,7 @@ class SearchOutputs:
             localizer_of_one: What searched the one video; None where there may be many.
 
         Raises:
-            MediaError: A video cannot be read, after what can be written was.
+            MediaError: A video cannot be read; of clips, after all others were cut.
         """
         if not ranking.results:
             files = (self.plot, self.report, self.explain, self.csv, self.annotations)

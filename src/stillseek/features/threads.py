@@ -11,15 +11,15 @@ def set_threads(number: int) -> None:
 
     It holds for this process and for those that it starts.
     """
-    if torch := sys.modules.get("torch"):
-        torch.set_num_threads(number)
-    # PyTorch reads it when it is imported.
+    # PyTorch reads it when it is imported, which another thread may be doing now.
     os.environ[_VARIABLE] = str(number)
+    if set_them := getattr(sys.modules.get("torch"), "set_num_threads", None):
+        set_them(number)
 
 
 def get_threads() -> int:
-    """How many; 0 where nobody said, and whoever computes chooses."""
-    if torch := sys.modules.get("torch"):
-        return torch.get_num_threads()
-    given = os.environ.get(_VARIABLE, "")
-    return int(given) if given.isdecimal() else 0
+    """How many, no more than processors; 0 where nobody said, and whoever computes chooses."""
+    if get_them := getattr(sys.modules.get("torch"), "get_num_threads", None):
+        return get_them()
+    given = os.environ.get(_VARIABLE, "").partition(",")[0].strip()
+    return min(int(given), os.cpu_count() or 1) if given.isdecimal() else 0

@@ -87,9 +87,9 @@ def add_files(
     outcomes = add_to_index(
         index, fresh, extract, workers=workers, on_progress=on_progress, on_outcome=on_outcome
     )
-    found = {video.name for video in (*there, *fresh.values())}
     now = index.tables.videos()
-    gone = _gone(settings, places, known, {name: now[name].content for name in found})
+    found = {video.name for video in (*there, *fresh.values())}
+    gone = _gone(settings, places, known, found, {now[v.name].content for v in fresh.values()})
     if gone:
         index.tables.drop(video.name for video in gone)
     contents = {video.content for video in index.tables.videos().values()} - {""}
@@ -133,9 +133,12 @@ def add_to_index(
             on_progress=on_progress,
             on_outcome=waiting.add,
         )
-        waiting.write()
     finally:
-        waiting.write()  # what was not when this was stopped
+        try:
+            waiting.write()
+        except KeyboardInterrupt:
+            waiting.write()
+            raise
     return tuple(waiting.written)
 
 
@@ -179,7 +182,8 @@ def _gone(
     settings: Settings,
     places: Sequence[Path],
     known: dict[str, IndexedVideo],
-    found: dict[str, str],
+    found: set[str],
+    contents: set[str],
 ) -> list[IndexedVideo]:
     """Videos whose files are not there any more: of the folders searched, or found elsewhere now.
 
@@ -189,9 +193,9 @@ def _gone(
         settings: Whose roots hold the places.
         places: Video files, and folders that were searched.
         known: All videos of before.
-        found: The content of what was found there, by name.
+        found: Names of what was found there.
+        contents: What of it was not known before has in it.
     """
-    contents = set(found.values()) - {""}
     prefixes = [
         name.removesuffix("x")
         for place in places
@@ -201,7 +205,10 @@ def _gone(
         video
         for name, video in known.items()
         if name not in found
-        and (video.content in contents or any(name.startswith(prefix) for prefix in prefixes))
+        and (
+            (video.content and video.content in contents)
+            or any(name.startswith(prefix) for prefix in prefixes)
+        )
         and not settings.path(name).exists()
     ]
 

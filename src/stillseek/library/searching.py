@@ -94,7 +94,7 @@ class SearchableLibrary:
                 function that says of a name whether it fits.
             since: Videos whose files are older are left out.
             min_duration_seconds: Shorter videos are left out.
-            fast: Leaves the head out: likeness alone says where, and PyTorch is not imported.
+            fast: Leaves the head out: likeness alone says where.
             localizer: Another head of the library's recipe than the shipped one.
 
         Raises:

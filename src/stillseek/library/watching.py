@@ -115,7 +115,8 @@ def follow(
     found = [video for folder in folders for video in videos_below(folder)]
     changing.see(found)
     names = {video.name for video in library.videos()}
-    known = [video for video in found if current(library.folder).name(video) in names]
+    settings = current(library.folder)
+    known = [video for video in found if settings.name(video) in names]
     yield Began(found=len(found), known=len(known))
     for changes in ticks:
         changing.see([Path(path) for _, path in changes])

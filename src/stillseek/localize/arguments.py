@@ -99,7 +99,7 @@ def check_localization(name: str, value: object) -> None:
 def check_onnx_precision(precision: HeadPrecision) -> None:
     """Refuses what ONNX Runtime does not compute in."""
     if precision == "bf16":
-        raise UsageError("the onnx engine computes in float32; use precision fp32, or torch")
+        raise UsageError("the onnx engine computes in float32; use precision fp32")
 
 
 def check_bf16(model: "LocalizerModel") -> None:

@@ -29,6 +29,7 @@ from stillseek.localize.head import (
     installed_head,
     likeness_head,
     load_for_head,
+    matching_head,
     read_head,
     recipe_of,
     with_engine,
@@ -97,7 +98,10 @@ class Encoder:
         self._max_steps = max_steps_of(checkpoint.training)
         # What finds places in long videos, and judges presence, where clips and pictures share a
         # space.
-        self._matching = likeness_head(recipe) if recipe.one_space else None
+        self._matching = None
+        if recipe.one_space:
+            is_exported = isinstance(checkpoint, OnnxCheckpoint)
+            self._matching = (likeness_head if is_exported else matching_head)(recipe)
         self.calibration = self._matching and calibration_of(self._matching.calibration)
         # Calibrated scores are those of the moments that likeness itself finds.
         self._is_calibrated = checkpoint.calibration is not None
@@ -138,7 +142,8 @@ class Encoder:
                 ``lite`` and ``mobilenet`` recipes stay on the CPU.
             precision: ``bf16`` runs the head's matrix products in bfloat16: faster for large heads
                 on processors that have it.
-            threads: Processor threads, set for the whole process; None leaves them.
+            threads: Processor threads of what is opened from now on, in this process and in those
+                that it starts; None leaves them.
             cache: Folder of a feature store, where features are kept for the next time.
 
         Raises:
@@ -182,7 +187,7 @@ class Encoder:
         if checkpoint is None:
             encoder, _ = load_for_head(recipe or DEFAULT_RECIPE, recipe_options, device)
             head, name = None, encoder.name
-            if engine != "torch" and (device, precision) == ("cpu", "fp32"):
+            if engine != "torch" and (device.partition(":")[0], precision) == ("cpu", "fp32"):
                 head = exported_head(encoder, model)
             head, kind = with_engine(head or installed_head(encoder, model), engine)
         else:

@@ -135,6 +135,16 @@ def explain(recipe: Recipe, found: Localization) -> Explanation:
     return Explanation(localization=found, frames=tuple(frames))
 
 
+def centre_of(
+    clips: Float[np.ndarray, "clip clip_dim"], centring: str | None
+) -> Float[np.ndarray, " clip_dim"]:
+    """What matching takes away before it compares, as `Matching.centre`: ``m``, or nothing."""
+    if centring is None:
+        return np.zeros_like(clips[0])
+    lengths = np.linalg.norm(clips, axis=1)
+    return _unit(clips, least=1e-12).sum(axis=0) / max(1, np.count_nonzero(lengths))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Regions:
     """Regions of a picture as they are compared, and where they lie in pixels of it."""

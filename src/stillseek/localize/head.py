@@ -202,7 +202,8 @@ def exported_head(recipe: Recipe, model: HeadName | None) -> OnnxCheckpoint | No
     for name in (model,) if model else get_args(HeadName):
         with as_file(_HEADS / f"{recipe.name}.{name}.onnx") as file:
             if file.is_file():
-                head = load_onnx(file)
+                # So little work that a second thread only waits.
+                head = load_onnx(file, threads=1)
                 check_recipe(head, "shipped", recipe.name, recipe.fingerprint)
                 return head
     return None

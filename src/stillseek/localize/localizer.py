@@ -12,7 +12,7 @@ from stillseek.features import VideoFeatures
 from stillseek.files import as_path, refuse_url
 from stillseek.localize.arguments import check_cache, check_localization, check_type
 from stillseek.localize.encoding import Encoder
-from stillseek.localize.explanation import Explanation, explain
+from stillseek.localize.explanation import Explanation, centre_of, explain
 from stillseek.localize.judgement import judge, scored
 from stillseek.localize.localization import Localization
 from stillseek.localize.query import EncodedQuery
@@ -167,7 +167,9 @@ class Localizer(Encoder):
             start_probabilities=starts[0],
             end_probabilities=ends[0],
             looked_closer=long and search != "pooled",
-            centre=self._centre(clips),
+            centre=None
+            if self._matching is None
+            else centre_of(clips, self._matching.model.config.centring),
         )
 
     def explain(self, found: Localization) -> Explanation:
@@ -183,18 +185,6 @@ class Localizer(Encoder):
         """
         check_localization("found", found)
         return explain(self.recipe, found)
-
-    def _centre(
-        self, clips: Float[np.ndarray, "clip clip_dim"]
-    ) -> Float[np.ndarray, " clip_dim"] | None:
-        """What matching takes away from clips and pictures; see `stillseek.models.matching`."""
-        if self._matching is None:
-            return None
-        lengths = np.linalg.norm(clips, axis=1, keepdims=True)
-        if self._matching.model.config.centring is None:
-            return np.zeros_like(clips[0])
-        sums = (clips / np.maximum(lengths, 1e-12)).sum(axis=0)
-        return sums / max(1, int((lengths > 0).sum()))
 
     def locate_many(
         self,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Bool, Float, Shaped
+from jaxtyping import Bool, Float
 
 from stillseek.features import QueryFeatures
 from stillseek.localize.query_image import Box, QueryImage
@@ -78,21 +78,18 @@ def encode(
 
 def _encode_one(head: OnnxModel, query: QueryFeatures) -> Scorer:
     """An exported head with one query image in it."""
+    picture = {
+        "regions": query.regions,
+        "boxes": query.boxes,
+        "region_mask": np.ones(len(query.regions), np.bool_),
+        "global_feature": query.global_feature,
+    }
 
     def score(
         clips: Float[np.ndarray, "window step clip_dim"], clip_mask: Bool[np.ndarray, "window step"]
     ) -> Scores:
-        def for_each(values: Shaped[np.ndarray, "..."]) -> Shaped[np.ndarray, "..."]:
-            return np.broadcast_to(values, (len(clips), *values.shape))
-
-        return head(
-            clips=clips.astype(np.float32, copy=False),
-            clip_mask=clip_mask,
-            regions=for_each(query.regions.astype(np.float32)),
-            boxes=for_each(query.boxes.astype(np.float32)),
-            region_mask=for_each(np.ones(len(query.regions), np.bool_)),
-            global_feature=for_each(query.global_feature.astype(np.float32)),
-        )
+        each = {name: np.broadcast_to(v, (len(clips), *v.shape)) for name, v in picture.items()}
+        return head(clips=clips.astype(np.float32, copy=False), clip_mask=clip_mask, **each)
 
     return score
 

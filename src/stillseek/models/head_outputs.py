@@ -4,9 +4,8 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
-from torch.nn.functional import logsigmoid
 
-from stillseek.scores import PresenceEvidence, Proposals, Scores
+from stillseek.scores import PresenceEvidence, Proposals, Scores, proposal_scores
 from stillseek.tensors import LocalizerOutput, SegmentScores
 
 
@@ -21,10 +20,11 @@ def scores_of(output: LocalizerOutput) -> Scores:
     def array(tensor: Float[Tensor, "*shape"]) -> Float[np.ndarray, "*shape"]:
         return at_least_float32(tensor.detach()).cpu().numpy()
 
-    proposals, evidence = None, None
     if output.stages:
         answer = output.stages[-1]
         proposals = Proposals(segments=array(answer.segments), logits=array(answer.logits))
+        return proposal_scores(proposals, output.start_logits.shape[1])
+    evidence = None
     if output.evidence is not None:
         evidence = PresenceEvidence(
             similarity=array(output.evidence.similarity),
@@ -34,7 +34,6 @@ def scores_of(output: LocalizerOutput) -> Scores:
         start_logits=array(output.start_logits),
         end_logits=array(output.end_logits),
         clip_logits=None if output.clip_logits is None else array(output.clip_logits),
-        proposals=proposals,
         evidence=evidence,
     )
 
@@ -67,19 +66,6 @@ def clip_scores_output(
 def segment_scores_output(
     stages: tuple[SegmentScores, ...], clip_mask: Bool[Tensor, "batch clip"]
 ) -> LocalizerOutput:
-    """The output of a model that scores segments; the last stage is its answer.
-
-    ``start_logits[i]`` is the log of the summed confidence of the segments that start in clip
-    ``i``, ``end_logits[j]`` of those whose last instant lies in clip ``j``; ``-inf`` where none
-    does. Every row needs one segment with a finite logit, so that each has a finite entry.
-    """
-    answer = stages[-1]
-    start, end = answer.segments.unbind(dim=-1)
-    # In float64, what is all but certain not to be there does not become 0; no loss reads these.
-    confidence = logsigmoid(answer.logits.double()).exp()
-    none = confidence.new_zeros(clip_mask.shape)
-    starts, ends = (
-        none.scatter_add(1, clips, confidence).log().to(at_least_float32(answer.logits).dtype)
-        for clips in (start.floor().long(), end.ceil().long() - 1)
-    )
-    return LocalizerOutput(start_logits=starts, end_logits=ends, stages=stages)
+    """The output of a model that scores segments; the last stage is its answer."""
+    nothing = torch.zeros_like(clip_mask, dtype=torch.float32).masked_fill(~clip_mask, -torch.inf)
+    return LocalizerOutput(start_logits=nothing, end_logits=nothing, stages=stages)

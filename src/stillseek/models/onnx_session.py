@@ -34,7 +34,7 @@ class OnnxModel:
     Args:
         session: An ``onnxruntime.InferenceSession`` of the file.
         sha256: Hash of the file.
-        config: The configuration of that model.
+        config: The configuration of the model that was exported.
     """
 
     def __init__(self, session: Any, *, sha256: str, config: Mapping[str, Any]) -> None:
@@ -79,7 +79,8 @@ class OnnxModel:
         Its arguments are the fields of `stillseek.tensors.LocalizerInput`.
 
         Raises:
-            UsageError: A feature has another width than those of the model.
+            UsageError: A feature has another width than those of the model, a row has no real clip
+                or region, or a real region has no area.
         """
         feed = {
             "clips": clips,
@@ -96,6 +97,14 @@ class OnnxModel:
                     f"{kind} features are {width} wide but the model expects {expected}; use the "
                     "features that the model was built for"
                 )
+        if not (clip_mask.any(axis=1) & region_mask.any(axis=1)).all():
+            raise UsageError("every video needs a real clip, and every query a real region")
+        if (flat := region_mask & ~(boxes[..., 2:] > 0).all(axis=-1)).any():
+            row, region = np.argwhere(flat)[0].tolist()
+            raise UsageError(
+                f"region {region} of query {row} has box {boxes[row, region].tolist()}, but width "
+                "and height must be positive; drop such regions from the query"
+            )
         found = dict(zip(self._outputs, self._session.run(self._outputs, feed), strict=True))
         similarity, background = (found.get(name) for name in EVIDENCE)
         evidence = None
@@ -130,8 +139,12 @@ class OnnxCheckpoint:
     calibration: Mapping[str, Any] | None
 
 
-def load_onnx(path: Path) -> OnnxCheckpoint:
+def load_onnx(path: Path, *, threads: int | None = None) -> OnnxCheckpoint:
     """Reads a file of `stillseek.models.onnx_export.write_onnx`.
+
+    Args:
+        path: The file.
+        threads: How many compute it; None takes those of the process.
 
     Raises:
         CheckpointError: The file is missing, corrupt, or none of ours.
@@ -143,11 +156,11 @@ def load_onnx(path: Path) -> OnnxCheckpoint:
         raise CheckpointError(
             f"cannot read {path}: {error.strerror}; stillseek export writes such a file"
         ) from error
-    return open_onnx(data, name=str(path))
+    return open_onnx(data, name=str(path), threads=threads)
 
 
-def open_onnx(data: bytes, *, name: str) -> OnnxCheckpoint:
-    """The head in the bytes of a file; ``name`` is what messages call it.
+def open_onnx(data: bytes, *, name: str, threads: int | None = None) -> OnnxCheckpoint:
+    """As `load_onnx`, from the bytes of a file; ``name`` is what messages call it.
 
     Raises:
         CheckpointError: The bytes are corrupt, or none of ours.
@@ -156,7 +169,7 @@ def open_onnx(data: bytes, *, name: str) -> OnnxCheckpoint:
     onnxruntime = _import_runtime()
     _check_seal(data, name)
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = get_threads()
+    options.intra_op_num_threads = get_threads() if threads is None else threads
     options.log_severity_level = 4  # what fails raises, too
     try:
         session = onnxruntime.InferenceSession(
@@ -219,7 +232,7 @@ def _import_runtime() -> Any:
         import onnxruntime
     except ImportError as error:
         raise InstallationError(
-            f"the onnx engine needs onnxruntime ({error}); pip install 'stillseek[onnx]'"
+            f"heads in ONNX files need onnxruntime ({error}); pip install onnxruntime"
         ) from error
     onnxruntime.disable_telemetry_events()
     return onnxruntime

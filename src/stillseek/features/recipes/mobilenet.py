@@ -1,5 +1,6 @@
 """The ``mobilenet`` recipe: MobileNetV2 in 8-bit integers (Sandler et al. 2018), by LiteRT."""
 
+import os
 import threading
 import warnings
 from collections.abc import Mapping
@@ -30,7 +31,7 @@ WEIGHTS = WeightsFile(
 class MobileNetEncoder:
     """The pooled last map of a quantized MobileNet, as numbers: 0 to 6 in 1,280 channels.
 
-    Frames go through one by one, as the file has it, on as many threads as PyTorch has now: two
+    Frames go through one by one, as the file has it, on as many threads as there are: two
     threads on one frame are as fast as two interpreters side by side. Their number does not change
     a feature.
 
@@ -135,7 +136,7 @@ def _open(data: bytes) -> Any:
         warnings.filterwarnings("ignore", message=".*experimental_preserve_all_tensors")
         interpreter = Interpreter(
             model_content=data,
-            num_threads=get_threads() or None,
+            num_threads=get_threads() or os.cpu_count(),
             experimental_preserve_all_tensors=True,
         )
     interpreter.allocate_tensors()
