@@ -159,5 +159,6 @@ def small_head(small_recipe, tmp_path: Path) -> Path:
 @pytest.fixture
 def use_small_recipe(monkeypatch: pytest.MonkeyPatch, small_recipe) -> None:
     """Makes ``pocket`` mean the small recipe: the shipped weights are not under test."""
-    for module in ("stillseek.features", "stillseek.localize.head"):
+    # The one that imports it first, lest it import what is put in its place, and keep it.
+    for module in ("stillseek.localize.head", "stillseek.features"):
         monkeypatch.setattr(f"{module}.load_recipe", lambda name, options=None: small_recipe)
