@@ -35,15 +35,13 @@ def places(places: list[str]) -> list[str]:
 
 
 def test_examples_from_features_to_the_report(
-    places: list[str], commands: list[list[str]], tmp_path: Path, run, refused, capsys
+    places: list[str], commands: list[list[str]], tmp_path: Path, run, refused, heard
 ) -> None:
     out = tmp_path / "out"
     command = ["experiment", "examples", *places, "--out", str(out), "--profile", "quick"]
-    capsys.readouterr()
 
-    assert main([*command, "--seeds", "4", "5"]) == 0
+    captured = heard(*command, "--seeds", "4", "5")
 
-    captured = capsys.readouterr()
     assert captured.out.endswith(f"wrote {out}/report.html\n")
     lines = captured.err.splitlines()
     assert lines[0] == "training sail, seed 4"
