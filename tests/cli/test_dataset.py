@@ -4,17 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fake_features import query_of
 
 from stillseek.data.manifest import read_manifest
 from stillseek.errors import MediaError
-from stillseek.features import (
-    FeatureStore,
-    QueryFeatures,
-    QueryKey,
-    VideoFeatures,
-    VideoKey,
-    content_hash,
-)
+from stillseek.features import FeatureStore, QueryKey, VideoFeatures, VideoKey, content_hash
 from stillseek.media import read_image
 from stillseek.synthetic.rendered import rendered_dataset as rendered
 from stillseek.synthetic.rendered.rendered_dataset import RenderedConfig
@@ -49,11 +43,6 @@ def test_render_passes_its_settings_on_and_counts(tmp_path, dataset, monkeypatch
     [
         (["--test-videos", "-1"], "test_videos must be at least 0, got -1"),
         (["--videos", "3"], "Unknown option: --videos"),
-        (
-            [f"--{split}-videos=0" for split in ("train", "seen", "validation", "test")],
-            "a data set needs at least 1 video, got 0 of every split; give --train-videos or the",
-        ),
-        (["--workers", "-1"], "workers must be at least 1, got -1"),
         (["--workers", "0"], "workers must be at least 1, got 0"),
     ],
 )
@@ -113,12 +102,7 @@ def fill(store, dataset, recipe: str, fingerprint: str, *, queries: bool = True)
     place = FeatureStore(store)
     grid = ClipGrid(stride_seconds=1.0, length_seconds=1.0, duration_seconds=7.0)
     clips = VideoFeatures(clips=np.zeros((7, 3), np.float32), grid=grid, fingerprint=fingerprint)
-    query = QueryFeatures(
-        regions=np.zeros((2, 3), np.float32),
-        boxes=np.zeros((2, 4), np.float32),
-        global_feature=np.zeros(3, np.float32),
-        fingerprint=fingerprint,
-    )
+    query = query_of(np.zeros((2, 3), np.float32), np.zeros(3, np.float32), fingerprint)
     contents = {path.stem: content_hash(path) for path in (dataset / "videos").iterdir()}
     for content in contents.values():
         key = VideoKey(content=content, fingerprint=fingerprint)

@@ -80,7 +80,6 @@ def test_difficult_queries_want_similar_classes(
         (["--query-share", "2"], 2, "query_share must be between 0 and 1, got 2.0"),
         (["--class-split", "missing.json"], 1, "cannot read missing.json"),
         (["--workers", "0"], 2, "workers must be at least 1, got 0"),
-        (["--workers", "-1"], 2, "workers must be at least 1, got -1"),
     ],
 )
 def test_wrong_usage_is_one_line(words, code, message, photographs, tmp_path, refused) -> None:

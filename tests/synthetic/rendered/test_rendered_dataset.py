@@ -197,7 +197,7 @@ def test_absent_questions_are_frozen_with_the_settings(tmp_path, monkeypatch):
         ({"train_videos": -1}, "train_videos must be at least 0, got -1"),
         (
             {"train_videos": 0, "seen_videos": 0, "validation_videos": 0, "test_videos": 0},
-            "needs at least 1 video, got 0 of every split",
+            "needs at least 1 video, got 0 of every split; give --train-videos or the",
         ),
         ({"simple_queries": 0}, "at least 1 simple and 0 difficult queries, got 0 and 2"),
         ({"two_targets_share": 1.5}, r"two_targets_share must be in \[0, 1\], got 1.5"),
