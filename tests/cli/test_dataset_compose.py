@@ -87,11 +87,3 @@ def test_wrong_usage_is_one_line(words, code, message, photographs, tmp_path, re
 
     assert message in refused("dataset", "compose", photographs, "--out", out, *words, code=code)
     assert not out.exists()
-
-
-def test_a_folder_without_classes_exits_with_1(tmp_path, refused) -> None:
-    (tmp_path / "photographs").mkdir()
-    words = [tmp_path / "photographs", "--out", tmp_path / "made"]
-
-    message = "has no classes, no image at all; expected FOLDER/CLASS"
-    assert message in refused("dataset", "compose", *words, code=1)

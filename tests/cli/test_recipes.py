@@ -213,19 +213,6 @@ def test_a_run_finds_its_head_its_recipe_and_the_options_by_itself(
     run(*search, "--checkpoint", folder, "--weights", tmp_path / "moved.pt")
 
 
-def test_a_run_without_a_head_names_resume(dataset: Path, tmp_path: Path, refused) -> None:
-    run = tmp_path / "run"
-    run.mkdir()
-    (run / "config.json").write_text("{}")
-    places = ["--dataset", dataset, "--store", tmp_path / "store", "--out", tmp_path / "out"]
-
-    message = refused("evaluate", *places, "--checkpoint", run, code=1)
-
-    assert message.startswith(f"the training run {run} is not finished and has no head yet")
-    assert message.endswith(f"stillseek train ... --out {run} --resume")
-    assert not (tmp_path / "out").exists()
-
-
 @pytest.mark.usefixtures("recipes")
 def test_no_head_and_no_common_space_says_what_to_do(search: list[str], tmp_path, refused) -> None:
     command = [*search, "--recipe", NAME]

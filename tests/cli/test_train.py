@@ -287,9 +287,7 @@ def test_a_second_run_in_a_folder_needs_resume(
 
 
 @pytest.mark.usefixtures("use_small_recipe")
-def test_wrong_requests_are_one_line(
-    dataset: Path, small_head: Path, tmp_path: Path, refused
-) -> None:
+def test_wrong_requests_are_one_line(dataset: Path, tmp_path: Path, refused) -> None:
     places = ["--dataset", dataset, "--store", tmp_path / "store", "--out", tmp_path / "out"]
 
     for words, message in (
@@ -310,8 +308,6 @@ def test_wrong_requests_are_one_line(
     ):
         assert refused("train", *places, *words).startswith(message)
     assert not (tmp_path / "out").exists()
-    told = refused("evaluate", *places, "--checkpoint", small_head, "--split", "seen", code=1)
-    assert "has no sample of split 'seen'; choose another --split" in told
 
 
 def test_two_heads_of_one_name_and_seed_are_refused(
