@@ -184,7 +184,6 @@ def test_faults_of_activitynet_are_all_counted(folder: Path, run) -> None:
         (["--simple", "-1"], 2, "simple must be at least 0, got -1"),
         (["--seed", "-5"], 2, "seed must be at least 0, got -5"),
         (["--difficult", "2"], 2, "so --difficult has no effect; give --taxonomy FILE"),
-        (["--attribute", "Activity"], 2, "is no file of VIA, ELAN or Label Studio, so --attr"),
         (["--split-by", "colour"], 2, "Invalid value"),
         (["--split-by", "class"], 1, "a split in three needs at least 3 classes, got 2"),
         (["--images", "nowhere"], 1, "is called like a label; expected FOLDER/LABEL/image.jpg"),

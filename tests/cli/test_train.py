@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from shutil import copytree, rmtree
+from shutil import rmtree
 from typing import get_args
 
 import pytest
@@ -308,12 +308,3 @@ def test_wrong_requests_are_one_line(dataset: Path, tmp_path: Path, refused) -> 
     ):
         assert refused("train", *places, *words).startswith(message)
     assert not (tmp_path / "out").exists()
-
-
-def test_two_heads_of_one_name_and_seed_are_refused(
-    places: list[str], small_head: Path, tmp_path: Path, refused
-) -> None:
-    twin = copytree(small_head, tmp_path / "twin" / small_head.name)
-
-    told = refused("evaluate", *places, "--checkpoint", small_head, twin, "--out", tmp_path / "out")
-    assert told.startswith("two heads are called 'small-head' with seed 0")

@@ -246,16 +246,6 @@ def test_what_a_killed_service_left_goes(start: Callable, media: Path) -> None:
     assert kept(start()) == []
 
 
-def test_a_full_disk_is_told(running, media: Path, monkeypatch) -> None:
-    usage = type("Usage", (), {"free": 1 << 20})
-    monkeypatch.setattr("stillseek.web.uploads.shutil.disk_usage", lambda _: usage)
-
-    answer = running.api.post("/uploads?name=a.png", content=b"0")
-
-    assert answer.status_code == 413
-    assert "disk is full" in answer.json()["error"]["message"]
-
-
 def test_a_sweep_goes_past_what_goes_meanwhile(running, media: Path, monkeypatch) -> None:
     uploads, database = running.service.uploads, running.service.database
     source, other = running.upload(media / "query.png"), running.upload(media / "other.png")
