@@ -2,6 +2,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 from shutil import copytree
+from typing import Any
 
 import pytest
 from samples import make_sample
@@ -13,14 +14,25 @@ from stillseek.timeline import Segment
 
 
 @pytest.fixture
-def run(capsys) -> Callable[..., str]:
+def heard(capsys) -> Callable[..., Any]:
+    """Runs a command line that ends with a code; gives what is printed: ``out`` and ``err``."""
+
+    def heard(*words: object, code: int = 0) -> Any:
+        capsys.readouterr()
+        ended = main([*map(str, words)])
+        printed = capsys.readouterr()
+        assert ended == code, printed.err
+        return printed
+
+    return heard
+
+
+@pytest.fixture
+def run(heard) -> Callable[..., str]:
     """Runs a command line that works; gives what it prints, and complaints only where it may."""
 
     def run(*words: object, may_complain: bool = False) -> str:
-        capsys.readouterr()
-        code = main([*map(str, words)])
-        printed = capsys.readouterr()
-        assert code == 0, printed.err
+        printed = heard(*words)
         assert may_complain or printed.err == ""
         return printed.out
 
@@ -28,13 +40,11 @@ def run(capsys) -> Callable[..., str]:
 
 
 @pytest.fixture
-def refused(capsys) -> Callable[..., str]:
+def refused(heard) -> Callable[..., str]:
     """Runs a command line that is refused in one line; gives the line, without its ``error:``."""
 
     def refused(*words: object, code: int = 2) -> str:
-        capsys.readouterr()
-        assert main([*map(str, words)]) == code
-        printed = capsys.readouterr()
+        printed = heard(*words, code=code)
         assert (printed.out, printed.err.count("\n"), printed.err[:7]) == ("", 1, "error: ")
         return printed.err[7:-1]
 

@@ -3,8 +3,6 @@ from pathlib import Path
 
 import pytest
 
-from stillseek.cli.app import main
-
 pytestmark = pytest.mark.usefixtures("use_small_recipe")
 
 
@@ -25,10 +23,9 @@ def folder(write_clip, write_picture, small_head: Path, tmp_path: Path, monkeypa
     return tmp_path
 
 
-def test_table_gives_one_table_one_record_and_one_report(folder: Path, run, capsys) -> None:
-    assert main([*WORDS, "pairs.csv"]) == 0
+def test_table_gives_one_table_one_record_and_one_report(folder: Path, run, heard) -> None:
+    captured = heard(*WORDS, "pairs.csv")
 
-    captured = capsys.readouterr()
     assert captured.out == (
         "2 pairs, 0 show the activity, 1 failed\n"
         "wrote out/results.csv\nwrote out/results.json\nwrote out/report.html\n"
@@ -51,12 +48,11 @@ def test_every_picture_is_searched_in_every_video(folder: Path, run) -> None:
     assert str(folder) not in page
 
 
-def test_where_no_pair_could_be_searched_it_exits_with_1(folder: Path, capsys) -> None:
+def test_where_no_pair_could_be_searched_it_exits_with_1(folder: Path, heard) -> None:
     (folder / "pairs.csv").write_text("video,image\ngone.mp4,pictures/a.png\n")
 
-    assert main([*WORDS, "pairs.csv"]) == 1
+    printed = heard(*WORDS, "pairs.csv", code=1)
 
-    printed = capsys.readouterr()
     assert printed.out.startswith("1 pair, 0 show the activity, 1 failed\n")
     assert "gone.mp4" in printed.err
     assert (folder / "out/results.csv").exists()

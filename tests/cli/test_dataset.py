@@ -4,18 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fake_features import query_of
 
-from stillseek.cli.app import main
 from stillseek.data.manifest import read_manifest
 from stillseek.errors import MediaError
-from stillseek.features import (
-    FeatureStore,
-    QueryFeatures,
-    QueryKey,
-    VideoFeatures,
-    VideoKey,
-    content_hash,
-)
+from stillseek.features import FeatureStore, QueryKey, VideoFeatures, VideoKey, content_hash
 from stillseek.media import read_image
 from stillseek.synthetic.rendered import rendered_dataset as rendered
 from stillseek.synthetic.rendered.rendered_dataset import RenderedConfig
@@ -50,11 +43,6 @@ def test_render_passes_its_settings_on_and_counts(tmp_path, dataset, monkeypatch
     [
         (["--test-videos", "-1"], "test_videos must be at least 0, got -1"),
         (["--videos", "3"], "Unknown option: --videos"),
-        (
-            [f"--{split}-videos=0" for split in ("train", "seen", "validation", "test")],
-            "a data set needs at least 1 video, got 0 of every split; give --train-videos or the",
-        ),
-        (["--workers", "-1"], "workers must be at least 1, got -1"),
         (["--workers", "0"], "workers must be at least 1, got 0"),
     ],
 )
@@ -64,16 +52,16 @@ def test_wrong_settings_exit_with_2(words, message, tmp_path, refused) -> None:
 
 
 def test_check_finds_what_extract_has_not_made_yet(
-    use_small_recipe, small_recipe, dataset, tmp_path, run, capsys
+    use_small_recipe, small_recipe, dataset, tmp_path, run, heard
 ) -> None:
     store = tmp_path / "store"
-    command = ["dataset", "check", str(dataset), "--store", str(store)]
-    assert run("dataset", "check", dataset) == f"{dataset}: 17 samples, 12 files: all there\n"
+    check = ["dataset", "check", dataset]
+    command = [*check, "--store", store]
+    assert run(*check) == f"{dataset}: 17 samples, 12 files: all there\n"
 
     # A store in which nothing could be kept yet.
     (store / "logs").mkdir(parents=True)
-    assert main(command) == 1
-    captured = capsys.readouterr()
+    captured = heard(*command, code=1)
     count = 12 + len(list_queries(dataset))
     digits = small_recipe.fingerprint[:16]
     entries = f"{count} entries of recipe pocket ({digits})"
@@ -96,13 +84,11 @@ def test_check_finds_what_extract_has_not_made_yet(
     away = "12 files (1 not here, and known by hash)"
     told = run(*command, "--recipe", "pocket")
     assert told.endswith(f"17 samples, {away}, {entries}: all there\n")
-    assert main(["dataset", "check", str(dataset)]) == 1
-    told = capsys.readouterr()
+    told = heard(*check, code=1)
     assert told.out.endswith(": 1 problem\n")
     assert told.err.splitlines()[-1] == f"put back what is not there; or {WITHOUT % dataset}"
     (dataset / "file_hashes.jsonl").unlink()
-    assert main([*command, "--json"]) == 1
-    found = json.loads(capsys.readouterr().out)
+    found = json.loads(heard(*command, "--json", code=1).out)
     assert (found["num_samples"], found["num_entries"]) == (17, count)
     assert found["fingerprint"] == small_recipe.fingerprint
     (held,) = found["recipes"]
@@ -116,12 +102,7 @@ def fill(store, dataset, recipe: str, fingerprint: str, *, queries: bool = True)
     place = FeatureStore(store)
     grid = ClipGrid(stride_seconds=1.0, length_seconds=1.0, duration_seconds=7.0)
     clips = VideoFeatures(clips=np.zeros((7, 3), np.float32), grid=grid, fingerprint=fingerprint)
-    query = QueryFeatures(
-        regions=np.zeros((2, 3), np.float32),
-        boxes=np.zeros((2, 4), np.float32),
-        global_feature=np.zeros(3, np.float32),
-        fingerprint=fingerprint,
-    )
+    query = query_of(np.zeros((2, 3), np.float32), np.zeros(3, np.float32), fingerprint)
     contents = {path.stem: content_hash(path) for path in (dataset / "videos").iterdir()}
     for content in contents.values():
         key = VideoKey(content=content, fingerprint=fingerprint)
@@ -157,7 +138,7 @@ def test_check_looks_for_the_recipe_that_the_store_holds(dataset, tmp_path, run,
 
 
 @pytest.mark.usefixtures("no_recipe_loads")
-def test_like_problems_stand_together_without_long_hashes(dataset, tmp_path, capsys) -> None:
+def test_like_problems_stand_together_without_long_hashes(dataset, tmp_path, heard) -> None:
     store, videos = tmp_path / "store", dataset / "videos"
     fill(store, dataset, "mobilenet", "a1" * 32)
     entries = sorted(path for path in store.rglob("*.safetensors") if path.is_file())
@@ -171,9 +152,8 @@ def test_like_problems_stand_together_without_long_hashes(dataset, tmp_path, cap
     (videos / "train-a1.mp4").unlink()
     (videos / "train-a2.mp4").write_bytes(b"no video")
 
-    assert main(["dataset", "check", str(dataset), "--store", str(store)]) == 1
+    lines = heard("dataset", "check", dataset, "--store", store, code=1).err.splitlines()
 
-    lines = capsys.readouterr().err.splitlines()
     heads = [line for line in lines if line.startswith("error: ") and line[7] != " "]
     assert heads[0] == "error: not there: 1 file:"
     assert lines[1] == f"error:   {videos}/train-a1.mp4: there is no such file"
@@ -192,7 +172,7 @@ def list_queries(dataset) -> set[tuple[str | None, float | None]]:
 
 
 def test_upgrade_notes_what_is_here_and_check_compares_it(
-    dataset, tmp_path, run, refused, capsys
+    dataset, tmp_path, run, refused, heard
 ) -> None:
     videos, hashes = dataset / "videos", dataset / "file_hashes.jsonl"
     whole = hashes.read_bytes()
@@ -211,8 +191,8 @@ def test_upgrade_notes_what_is_here_and_check_compares_it(
     other.write_bytes((videos / "test-a1.mp4").read_bytes())
     # Features of the file that was there are missing, too: extract would not make them.
     fill(tmp_path / "store", dataset, "mobilenet", "a1" * 32)
-    assert main(["dataset", "check", str(dataset), "--store", str(tmp_path / "store")]) == 1
-    told = [line for line in capsys.readouterr().err.splitlines() if "features" not in line]
+    found = heard("dataset", "check", dataset, "--store", tmp_path / "store", code=1)
+    told = [line for line in found.err.splitlines() if "features" not in line]
     told.remove("error: not in the store: 2 entries:")
     assert told == [
         "error: changed since the data set was made: 1 file:",
@@ -226,7 +206,7 @@ def test_upgrade_notes_what_is_here_and_check_compares_it(
     assert run(*upgrade, "--again") == f"{dataset}: 1 file noted now, 11 before\n"
 
 
-def test_upgrade_tells_files_that_it_cannot_read(dataset, monkeypatch, capsys) -> None:
+def test_upgrade_tells_files_that_it_cannot_read(dataset, monkeypatch, heard) -> None:
     (dataset / "file_hashes.jsonl").unlink()
     unread = dataset / "videos/test-a2.mp4"
 
@@ -237,45 +217,33 @@ def test_upgrade_tells_files_that_it_cannot_read(dataset, monkeypatch, capsys) -
 
     monkeypatch.setattr("stillseek.data.file_hashes.content_hash", read)
 
-    assert main(["dataset", "upgrade", str(dataset)]) == 0
-    assert capsys.readouterr() == (
+    assert heard("dataset", "upgrade", dataset) == (
         f"{dataset}: 11 files noted now, 0 before; 1 not noted, as it cannot be read\n",
         f"warning: cannot read {unread}; check its rights\n",
     )
 
 
-def test_sheet_draws_a_picture_of_the_videos(dataset, tmp_path, run, refused) -> None:
+def test_sheet_draws_a_picture_of_the_videos(dataset, tmp_path, run) -> None:
     out = tmp_path / "sheet.png"
     command = ["dataset", "sheet", dataset, "--out", out, "--videos"]
 
-    assert refused(*command, "0") == "a sheet needs at least 1 video, got 0"
-    assert not out.exists()
     assert run(*command, "3") == f"wrote {out}: 3 videos\n"
     assert read_image(out).shape == (3 * 146, 15 * 148 + 12, 3)
 
 
-def test_check_says_where_there_is_no_data_set_or_store(dataset, tmp_path, refused) -> None:
-    for words, code, message in (
-        ([tmp_path], 1, f"{tmp_path} is no data set; expected a folder with manifest.json, "),
-        (["https://host/ds"], 2, "the data set https://host/ds is a URL; give a path on this "),
-        (
-            [dataset, "--store", tmp_path / "no"],
-            2,
-            f"there is no store at {tmp_path / 'no'}; give the folder that extract wrote to",
-        ),
-    ):
-        assert refused("dataset", "check", *words, code=code).startswith(message)
+def test_check_says_where_there_is_no_store(dataset, tmp_path, refused) -> None:
+    message = f"there is no store at {tmp_path / 'no'}; give the folder that extract wrote to"
+    assert refused("dataset", "check", dataset, "--store", tmp_path / "no").startswith(message)
 
 
-def test_extract_says_which_video_was_changed(use_small_recipe, dataset, tmp_path, capsys) -> None:
+def test_extract_says_which_video_was_changed(use_small_recipe, dataset, tmp_path, heard) -> None:
     video = dataset / "videos/test-a1.mp4"
     content = bytearray(video.read_bytes())
     # In the metadata, so that it still plays; the size stays.
     content[content.rindex(b"Lavf")] = ord("M")
     video.write_bytes(content)
 
-    assert main(["extract", "--dataset", str(dataset), "--out", str(tmp_path / "store")]) == 1
+    told = heard("extract", "--dataset", dataset, "--out", tmp_path / "store", code=1)
 
-    told = capsys.readouterr()
     assert f"{video} was changed since its hash was noted: put that file back" in told.err
     assert re.search(r"failed +1 ", told.out)

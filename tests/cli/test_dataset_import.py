@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 from small_options import SHORT
 
-from stillseek.cli.app import main
 from stillseek.data.manifest import read_manifest
 from stillseek.timeline import Segment
 
@@ -85,14 +84,13 @@ def test_query_images_and_windows_are_extracted_and_scored(
     assert sum(sample.window is not None for sample in samples) == 4
 
 
-def test_broken_annotations_are_listed_and_exit_with_1(folder: Path, capsys) -> None:
+def test_broken_annotations_are_listed_and_exit_with_1(folder: Path, heard) -> None:
     lines = [f"garden,{number},{number},juggling" for number in range(23)]
     with (folder / "activities.csv").open("a", encoding="utf-8") as file:
         file.write("\n".join(lines))
     command = [*IMPORT, "activities.csv", *PLACES]
 
-    assert main(command) == 1
-    captured = capsys.readouterr()
+    captured = heard(*command, code=1)
     errors = captured.err.splitlines()
     assert captured.out == ""
     assert errors[0] == (
@@ -105,8 +103,7 @@ def test_broken_annotations_are_listed_and_exit_with_1(folder: Path, capsys) -> 
     ]
     assert not (folder / "out").exists()
 
-    assert main([*command, "--skip-bad"]) == 0
-    captured = capsys.readouterr()
+    captured = heard(*command, "--skip-bad")
     assert captured.err.splitlines()[::20] == [
         errors[0].replace("error", "skipped"),
         "skipped: ... and 3 more",
@@ -137,13 +134,12 @@ def test_everything_that_was_done_is_said(folder: Path, run) -> None:
     )
 
 
-def test_split_that_is_left_without_questions_is_said(folder: Path, capsys) -> None:
+def test_split_that_is_left_without_questions_is_said(folder: Path, heard) -> None:
     lines = [f"{name},1,3,juggling" for name in ("garden", "park", "sunset")]
     (folder / "table.csv").write_text("\n".join(("video,start,end,label", *lines)), "utf-8")
 
-    assert main([*IMPORT, "table.csv", *PLACES, "--split-by", "video"]) == 0
+    captured = heard(*IMPORT, "table.csv", *PLACES, "--split-by", "video")
 
-    captured = capsys.readouterr()
     assert captured.out.startswith("out: 4 samples (2 test, 2 validation)\n")
     assert captured.err == (
         "warning: no question is in train: none of its activities has a picture that may ask "
@@ -151,13 +147,12 @@ def test_split_that_is_left_without_questions_is_said(folder: Path, capsys) -> N
     )
 
 
-def test_one_of_each_is_not_said_as_several(folder: Path, write_picture, run, capsys) -> None:
+def test_one_of_each_is_not_said_as_several(folder: Path, write_picture, run, heard) -> None:
     table = folder / "table.csv"
     table.write_text("video,start,end,label,image\ngarden,1,3,juggling,a.png\n", encoding="utf-8")
     command = [*IMPORT, "table.csv", *PLACES]
 
-    assert main(command) == 1
-    assert "1 problem, and nothing was written" in capsys.readouterr().err
+    assert "1 problem, and nothing was written" in heard(*command, code=1).err
     write_picture("a.png", seed=1)
     assert run(*command).startswith(
         "out: 1 sample (1 test)\n"
@@ -189,7 +184,6 @@ def test_faults_of_activitynet_are_all_counted(folder: Path, run) -> None:
         (["--simple", "-1"], 2, "simple must be at least 0, got -1"),
         (["--seed", "-5"], 2, "seed must be at least 0, got -5"),
         (["--difficult", "2"], 2, "so --difficult has no effect; give --taxonomy FILE"),
-        (["--attribute", "Activity"], 2, "is no file of VIA, ELAN or Label Studio, so --attr"),
         (["--split-by", "colour"], 2, "Invalid value"),
         (["--split-by", "class"], 1, "a split in three needs at least 3 classes, got 2"),
         (["--images", "nowhere"], 1, "is called like a label; expected FOLDER/LABEL/image.jpg"),
@@ -216,40 +210,10 @@ def test_videos_without_annotations_are_told(folder: Path, run) -> None:
     assert "\nwithout annotations, and left out: 1 video\n" in told
 
 
-LAUGHS = '<!DOCTYPE x [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;">]><annotations>&b;</annotations>'
 STUDIO = '[{"id": 3, "data": {"video": "garden.mp4"}, "annotations": [{"result": [{"id": "r", '
 STUDIO += (
     '"type": "timelinelabels", "value": {"ranges": [%s], "timelinelabels": ["juggling"]}}]}]}]'
 )
-
-
-@pytest.mark.parametrize(
-    ("name", "text", "line"),
-    [
-        ("a.xml", LAUGHS, "a.xml: it begins with <!DOCTYPE x>, which no annotator writes"),
-        ("a.eaf", LAUGHS, "a.eaf: it begins with <!DOCTYPE x>"),
-        ("a.eaf", "<ANNOTATION_DOC", "a.eaf: not valid XML at line 1, column 0"),
-        ("a.boris", '{"observations": ', "a.boris: not valid JSON at line 1, column 18"),
-        ("a.json", '{"behaviors_conf": {}, "observations": []}', "a.json has not the layout of a"),
-        ("a.json", '[{"data": {}, "annotations": [{}]}]', "a.json, task 1: not the layout of La"),
-        ("a.json", STUDIO % '{"start": NaN, "end": 9}', "a.json, task 3, region r: a range from n"),
-        ("a.jsonl", '{"video": "garden", "kept": 1}', "a.jsonl, line 1: kept is 1, expected true"),
-        ("a.tsv", "video\tstart\tend\tlabel\ngarden\tx\t2\tjump", "a.tsv, line 2: start is 'x'"),
-        ("a.csv", "\x00", "a.csv, line 1: "),
-    ],
-)
-def test_broken_files_of_other_tools_exit_with_1_and_name_the_place(
-    name: str, text: str, line: str, folder: Path, capsys
-) -> None:
-    (folder / name).write_text(text, encoding="utf-8")
-
-    assert main([*IMPORT, name, *PLACES]) == 1
-
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    assert captured.err.startswith(f"error: {line}")
-    assert all(each.startswith("error: ") for each in captured.err.splitlines())
-    assert not (folder / "out").exists()
 
 
 def test_ranges_of_frames_are_imported_by_the_rate_of_their_video(folder, run, refused) -> None:

@@ -18,11 +18,11 @@ def test_streams_show_one_unseen_activity_in_two_videos() -> None:
 
         targets = [stream.scenes[stream.targets[0]].activity for stream in (searched, other)]
         assert targets[0] is targets[1]
-        assert targets[0] in classes.test
-        assert targets[0] not in classes.train
+        assert targets[0] in classes["test"]
+        assert targets[0] not in classes["train"]
         assert len({searched.seed, other.seed, absent.seed}) == 3
         missing = absent.scenes[absent.targets[0]].activity
-        assert missing in classes.test
+        assert missing in classes["test"]
         assert missing.group not in {s.activity.group for s in searched.scenes if s.activity}
     assert demo._draw_streams(0) != demo._draw_streams(1)
     assert demo._draw_streams(0) == demo._draw_streams(0)
@@ -31,7 +31,7 @@ def test_streams_show_one_unseen_activity_in_two_videos() -> None:
 @pytest.fixture
 def activity(monkeypatch):
     """What three short streams show from their second 2 on."""
-    activity = class_split(RenderedConfig().seed).test[0]
+    activity = class_split(RenderedConfig().seed)["test"][0]
     scenes = (Scene(Segment(0.0, 2.0), None), Scene(Segment(2.0, 4.0), activity))
     streams = [Stream(name, (3, k), 4.0, scenes, (1,)) for k, name in enumerate("abc")]
     monkeypatch.setattr(demo, "_draw_streams", lambda seed: tuple(streams))

@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from stillseek.cli import doctor
-from stillseek.cli.app import main
 from stillseek.features.recipes.precision import has_native_bf16
 
 
@@ -20,10 +19,9 @@ def weights(monkeypatch, tmp_path):
     return encoder
 
 
-def test_missing_weights_are_named_and_exit_with_1(weights, capsys) -> None:
-    assert main(["doctor"]) == 1
+def test_missing_weights_are_named_and_exit_with_1(weights, heard) -> None:
+    captured = heard("doctor", code=1)
 
-    captured = capsys.readouterr()
     assert captured.err == "error: the pocket encoder is missing; install stillseek again\n"
     assert f"sha256 {hashlib.sha256(b'head').hexdigest()[:16]}" in captured.out
 

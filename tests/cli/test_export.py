@@ -57,21 +57,13 @@ def test_the_onnx_engine_exports_another_head_itself(moments) -> None:
     assert_same(found, expected)
 
 
-@pytest.fixture
-def matching_folder(small_head: Path, tmp_path: Path) -> Path:
-    """A head of matching, for features of another recipe."""
-    path = tmp_path / "matching"
-    head = load_checkpoint(small_head, recipe_fingerprint=None)
-    model = Matching(MatchingConfig(**WIDTHS))
-    save_checkpoint(path, replace(head, model=model, recipe_name="other", recipe_fingerprint="f00"))
-    return path
-
-
 def test_exported_heads_that_cannot_be_used(
-    matching_folder: Path, search: list[str], tmp_path: Path, refused
+    small_head: Path, search: list[str], tmp_path: Path, refused
 ) -> None:
     path = tmp_path / "head.onnx"
-    write_onnx(path, load_checkpoint(matching_folder, recipe_fingerprint=None))
+    head = load_checkpoint(small_head, recipe_fingerprint=None)
+    model = Matching(MatchingConfig(**WIDTHS))
+    write_onnx(path, replace(head, model=model, recipe_name="other", recipe_fingerprint="f00"))
     command = [*search, "--checkpoint", path]
 
     assert refused(*command, code=1).startswith(

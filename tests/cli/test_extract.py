@@ -9,7 +9,6 @@ import pytest
 
 import stillseek.features
 from stillseek.cli import extraction_log
-from stillseek.cli.app import main
 from stillseek.data.manifest import read_manifest
 from stillseek.data.stored import StoredFeatures
 from stillseek.errors import FeatureError
@@ -28,17 +27,16 @@ def summary(encoded: int, present: int, failed: int, *, seconds: int = 9) -> str
     )
 
 
-def test_extract_resumes_and_reports_what_failed(write_clip, tmp_path: Path, run, capsys) -> None:
+def test_extract_resumes_and_reports_what_failed(write_clip, tmp_path: Path, run, heard) -> None:
     write_clip(name="videos/one.mp4")
-    command = ["extract", str(tmp_path / "videos"), "--out", str(tmp_path / "store")]
+    command = ["extract", tmp_path / "videos", "--out", tmp_path / "store"]
 
     told = run(*command)
     assert told.startswith(summary(1, 0, 0))
     speed = told.removeprefix(summary(1, 0, 0))
     assert re.fullmatch(r"encoded in \d:\d\d:\d\d at \d+\.\dx real time\n", speed)
     (tmp_path / "videos/two.mp4").touch()
-    assert main(command) == 1
-    captured = capsys.readouterr()
+    captured = heard(*command, code=1)
     assert captured.out == summary(0, 1, 1)
     assert captured.err.startswith(f"error: {tmp_path / 'videos/two.mp4'} is empty")
 
@@ -53,14 +51,14 @@ def read_logs(folder: Path) -> list[dict]:
 
 
 def test_log_says_what_became_of_each_video(
-    write_clip, small_recipe, tmp_path: Path, capsys
+    write_clip, small_recipe, tmp_path: Path, heard
 ) -> None:
     path = write_clip(name="one.mp4")
     (tmp_path / "bad.mp4").write_text("notes")
     store = tmp_path / "store"
-    command = ["extract", str(path), str(tmp_path / "bad.mp4"), "--out", str(store)]
+    command = ["extract", path, tmp_path / "bad.mp4", "--out", store]
 
-    assert main([*command, "--shard", "1/1"]) == 1
+    told = heard(*command, "--shard", "1/1", code=1).err
     (log,) = read_logs(store / "logs")
     assert log["ended"] == "complete"
     assert (log["recipe"], log["fingerprint"]) == ("pocket", small_recipe.fingerprint)
@@ -70,9 +68,9 @@ def test_log_says_what_became_of_each_video(
     good = next(video for video in log["videos"] if video["status"] == "encoded")
     assert (good["path"], good["content"], good["error"]) == (str(path), content_hash(path), "")
     bad = next(video for video in log["videos"] if video["status"] == "failed")
-    assert capsys.readouterr().err == f"error: {bad['error']}\n"
+    assert told == f"error: {bad['error']}\n"
 
-    assert main([*command, "--log", str(tmp_path / "runs/mine.json")]) == 1
+    heard(*command, "--log", tmp_path / "runs/mine.json", code=1)
     (log,) = read_logs(tmp_path / "runs")
     assert sorted(video["status"] for video in log["videos"]) == ["failed", "present"]
     assert log["times_real_time"] is None
@@ -96,7 +94,7 @@ def test_log_that_cannot_be_written_is_refused_before_any_work(
 
 
 def test_log_that_cannot_be_written_in_the_end_leaves_the_summary(
-    write_clip, tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch, small_recipe
+    write_clip, tmp_path: Path, heard, monkeypatch: pytest.MonkeyPatch, small_recipe
 ) -> None:
     encode, runs = small_recipe.encode_units, tmp_path / "runs"
 
@@ -107,11 +105,10 @@ def test_log_that_cannot_be_written_in_the_end_leaves_the_summary(
 
     monkeypatch.setattr(small_recipe, "encode_units", lose_the_folder)
     path = write_clip(name="one.mp4", seconds=1.0)
-    command = ["extract", str(path), "--out", str(tmp_path / "store")]
+    command = ["extract", path, "--out", tmp_path / "store"]
     runs.mkdir()
 
-    assert main([*command, "--log", str(runs / "a.json")]) == 1
-    captured = capsys.readouterr()
+    captured = heard(*command, "--log", runs / "a.json", code=1)
     assert captured.out.startswith(summary(1, 0, 0, seconds=1))
     assert captured.err.startswith(f"error: cannot write {runs}/a.json (")
 
@@ -152,12 +149,11 @@ def test_interruption_says_how_to_go_on(
     assert run(*command).startswith(summary(2, 1, 0, seconds=3))
 
 
-def test_truncated_video_is_used_with_a_warning(write_clip, tmp_path: Path, capsys) -> None:
+def test_truncated_video_is_used_with_a_warning(write_clip, tmp_path: Path, heard) -> None:
     whole = write_clip(name="whole.mkv")
     path = tmp_path / "cut.mkv"
     path.write_bytes(whole.read_bytes()[: whole.stat().st_size * 2 // 3])
-    assert main(["extract", str(path), "--out", str(tmp_path / "store")]) == 0
-    captured = capsys.readouterr()
+    captured = heard("extract", path, "--out", tmp_path / "store")
     assert captured.out.startswith(summary(0, 0, 0).splitlines()[0])
     assert re.fullmatch(
         rf"warning: {path} ends early: \d\.\d of 9\.0 seconds can be decoded and are used; "
@@ -182,12 +178,11 @@ def test_shard_that_makes_no_sense_exits_with_2(shard: str, tmp_path: Path, refu
 
 
 def test_progress_is_lines_where_there_is_no_terminal(
-    write_clip, tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch
+    write_clip, tmp_path: Path, heard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(extraction_log, "_LINE_SECONDS", 0.0)
-    path = write_clip(name="one.mp4")
-    assert main(["extract", str(path), "--out", str(tmp_path / "store")]) == 0
-    lines = capsys.readouterr().err.splitlines()
+    told = heard("extract", write_clip(name="one.mp4"), "--out", tmp_path / "store")
+    lines = told.err.splitlines()
     assert re.fullmatch(r"videos: 100% done, 0 of 1, \d+\.\dx real time, 0:00:00 left", lines[0])
     assert re.fullmatch(r"videos: 100% done, 1 of 1, \d+\.\dx real time, 0:00:00 left", lines[-1])
 
@@ -237,17 +232,16 @@ def test_dataset_gives_videos_and_query_frames(
 
 
 def test_log_counts_query_images_and_names_those_that_failed(
-    dataset: Path, tmp_path: Path, run, capsys
+    dataset: Path, tmp_path: Path, run, heard
 ) -> None:
     store = tmp_path / "store"
-    command = ["extract", "--dataset", str(dataset), "--out", str(store), "--queries-only"]
+    command = ["extract", "--dataset", dataset, "--out", store, "--queries-only"]
     # Two queries are of this video.
     gone = dataset / "videos/test-a1.mp4"
     whole = gone.read_bytes()
     gone.unlink()
 
-    assert main(command) == 1
-    captured = capsys.readouterr()
+    captured = heard(*command, code=1)
     assert captured.out.endswith(queries(12, 0, 2))
     (log,) = read_logs(store / "logs")
     (failure,) = log["queries"].pop("failures")
@@ -294,12 +288,12 @@ def test_strict_and_interrupted_query_images_are_in_the_log(
 
 
 def test_a_data_set_without_its_videos_says_where_they_belong(
-    dataset: Path, tmp_path: Path, capsys
+    dataset: Path, tmp_path: Path, heard
 ) -> None:
     (dataset / "videos").rename(tmp_path / "elsewhere")
 
-    assert main(["extract", "--dataset", str(dataset), "--out", str(tmp_path / "store")]) == 1
-    last = capsys.readouterr().err.splitlines()[-1]
+    told = heard("extract", "--dataset", dataset, "--out", tmp_path / "store", code=1)
+    last = told.err.splitlines()[-1]
     assert last.startswith(f"error: none of the videos of {dataset} is there; put them into ")
     assert f"with: stillseek dataset upgrade {dataset}; then features in a store are" in last
 

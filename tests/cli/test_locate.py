@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from stillseek.cli.app import main
 from stillseek.files import safe_name
 
 pytestmark = pytest.mark.usefixtures("use_small_recipe")
@@ -117,11 +116,6 @@ def test_explain_of_two_spaces_is_refused_before_the_video_is_read(
     assert not (tmp_path / "e.png").exists()
 
 
-def test_json_stays_alone_with_outputs(command: list[str], tmp_path: Path, run) -> None:
-    json.loads(run(*command, "--json", "--export", tmp_path / "c.edl"))
-    assert (tmp_path / "c.edl").exists()
-
-
 def test_box_goes_with_its_image(command: list[str], write_picture, run) -> None:
     second, box = str(write_picture("second.png", seed=3)), ["--box", "3,5,11,13"]
     whole, part, behind = (
@@ -139,26 +133,6 @@ def test_box_goes_with_its_image(command: list[str], write_picture, run) -> None
     assert behind == part
 
 
-@pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        (["--box", "1,2,3"], "--box 1,2,3 is not x,y,w,h; give four whole numbers of pixels"),
-        (["--box", "-1,2,3,4"], "--box -1,2,3,4 needs x and y of at least 0"),
-        (["--box", "50,0,20,10"], "box 50,0,20,10 (x,y,width,height) does not lie inside"),
-        (["--plot", "p.doc"], "--plot p.doc has a name of another format; it must end in .png, .j"),
-        (["--threads", "0"], "threads must be at least 1, at most 4096, got 0"),
-        (["--device", "abacus"], "there is no device 'abacus'; use cpu, cuda or cuda:N"),
-        (["--top", "2", "--decode", "independent"], "gives one moment, not 2; use 'joint'"),
-        (["--model", "matching"], "a model (matching) were given; give one of them"),
-        (["--annotations", "a.json"], "a.json does not say what annotations to write; choose with"),
-        (["--annotations", "a.eaf", "--annotation-format", "cvat"], "it must end in .xml"),
-        (["--annotation-format", "via"], "has no effect without --annotations FILE"),
-    ],
-)
-def test_wrong_values_exit_with_2(command: list[str], words, message: str, refused) -> None:
-    assert message in refused(*command, *words)
-
-
 def test_files_that_cannot_be_read_exit_with_1(command: list[str], tmp_path, refused) -> None:
     (tmp_path / "empty.mp4").touch()
 
@@ -174,14 +148,13 @@ def test_files_that_cannot_be_read_exit_with_1(command: list[str], tmp_path, ref
     assert refused(*command[:2], tmp_path / "typo.mp4", *command[2:], code=1) == message
 
 
-def test_truncated_video_warns_and_is_searched(command: list[str], write_clip, capsys) -> None:
+def test_truncated_video_warns_and_is_searched(command: list[str], write_clip, heard) -> None:
     whole = write_clip(seconds=9.0, name="whole.mkv")
     content = whole.read_bytes()
     whole.write_bytes(content[: len(content) * 2 // 3])
 
-    assert main(["locate", str(whole), *command[2:], "--json"]) == 0
+    captured = heard("locate", whole, *command[2:], "--json")
 
-    captured = capsys.readouterr()
     assert captured.err.startswith(f"warning: {whole} ends early: ")
     assert json.loads(captured.out)["duration_seconds"] < 9.0
 
@@ -235,16 +208,15 @@ def test_what_is_missing_is_said(words, message: str, tmp_path, monkeypatch, ref
     assert refused("locate", *words).startswith(message)
 
 
-def test_no_table_replaces_the_last_good_one(command: list[str], tmp_path, run, capsys) -> None:
+def test_no_table_replaces_the_last_good_one(command: list[str], tmp_path, run, heard) -> None:
     table, empty, zeros = tmp_path / "old.csv", tmp_path / "empty.mp4", tmp_path / "zero.mp4"
     empty.touch()
     zeros.write_bytes(bytes(997))
     run(*command, "--csv", table)
     old = table.read_bytes()
 
-    assert main(["locate", str(empty), str(zeros), *command[2:], "--csv", str(table)]) == 1
+    printed = heard("locate", empty, zeros, *command[2:], "--csv", table, code=1)
 
-    printed = capsys.readouterr()
     assert "wrote" not in printed.out
     assert f"warning: nothing was found, so {table} is not written\n" in printed.err
     assert table.read_bytes() == old
@@ -254,19 +226,6 @@ def test_no_table_replaces_the_last_good_one(command: list[str], tmp_path, run, 
 def test_what_was_written_is_named_without_control_characters(command, tmp_path, run) -> None:
     told = run(*command, "--export", tmp_path / "a\x1b[2J.edl")
     assert told.splitlines()[-1] == f"wrote {tmp_path}/a\ufffd[2J.edl"
-
-
-@pytest.mark.parametrize(
-    ("option", "url"),
-    [
-        ("--cache", "s3://x/y"),
-        ("--cache", "simplecache::s3://x/y"),
-        ("--plot", "file:///tmp/x.png"),
-    ],
-)
-def test_urls_as_outputs_are_shown_as_given(command, option: str, url: str, refused) -> None:
-    message = f"{option} {url} is a URL; give a path on this machine (upload what was"
-    assert refused(*command, option, url).startswith(message)
 
 
 def test_not_is_neither_the_picture_nor_a_wrong_time(
@@ -295,19 +254,33 @@ def test_all_is_checked_before_a_frame_is_read(
     (tmp_path / "text.jpg").write_text("notes")
     (tmp_path / "mine.html").write_text("<p>mine</p>")
     missing, text = str(tmp_path / "no.jpg"), str(tmp_path / "text.jpg")
+    url = "is a URL; give a path on this machine (upload what was"
 
     for words, code, message in (
         (["--image", missing], 1, f"no file at {missing}"),
         (["--image", text], 1, f"{text} is not an image"),
         (["--image", "https://host/q.jpg"], 2, "--image https://host/q.jpg is a URL"),
+        (["--cache", "s3://x/y"], 2, f"--cache s3://x/y {url}"),
+        (["--cache", "simplecache::s3://x/y"], 2, f"--cache simplecache::s3://x/y {url}"),
+        (["--plot", "file:///tmp/x.png"], 2, f"--plot file:///tmp/x.png {url}"),
+        (["--box", "1,2,3"], 2, "--box 1,2,3 is not x,y,w,h; give four whole numbers of pixels"),
         (["--box", "59,39,9,9"], 2, "box 59,39,9,9 (x,y,width,height) does not lie inside"),
         (["--top", "0"], 2, "top must be at least 1, got 0"),
         (["--top", "-3"], 2, "top must be at least 1, got -3"),
+        (["--top", "2", "--decode", "independent"], 2, "'independent' decoding gives one moment, "),
+        (["--model", "matching"], 2, f"a checkpoint ({command[-1]}) and a model (matching) were g"),
         (["--threads", "-1"], 2, "threads must be at least 1, at most 4096, got -1"),
-        (["--device", "-1"], 2, "there is no device '-1'"),
+        (["--device", "-1"], 2, "there is no device '-1'; use cpu, cuda or cuda:N"),
         (["--report", tmp_path / "mine.html"], 2, f"--report: {tmp_path}/mine.html exists, "),
-        (["--plot", tmp_path / "p.gif"], 2, f"--plot {tmp_path}/p.gif has a name of another"),
+        (["--plot", "p.gif"], 2, "--plot p.gif has a name of another format; it must end in .png,"),
         (["--export", tmp_path / "e.html"], 2, f"--export {tmp_path}/e.html has a name of another"),
+        (["--annotations", "a.json"], 2, "a.json does not say what annotations to write; choose"),
+        (
+            ["--annotations", "a.eaf", "--annotation-format", "cvat"],
+            2,
+            "--annotations a.eaf has a name of another format; it must end in .xml",
+        ),
+        (["--annotation-format", "via"], 2, "--annotation-format has no effect without"),
         (["--clips", command[1]], 2, f"--clips {command[1]} needs a folder where the file "),
         (["--cache", text], 2, f"--cache {text} needs a folder where the file "),
         (
@@ -343,7 +316,7 @@ def test_own_outputs_are_replaced_and_others_are_not(
     assert made[0].read_bytes() != b"mine"
 
 
-def test_independent_decoding_can_find_nothing(command, monkeypatch, run, capsys) -> None:
+def test_independent_decoding_can_find_nothing(command, monkeypatch, run, heard) -> None:
     import stillseek.localize.localizer as localizer
 
     find = localizer.find_moments
@@ -354,8 +327,8 @@ def test_independent_decoding_can_find_nothing(command, monkeypatch, run, capsys
     told = run(*command, "--decode", "independent")
     assert "no moment: the end came out before the start" in told
     assert json.loads(run(*command, "--json"))["moments"] == []
-    assert main([*command, "--annotations", "a.csv"]) == 0
-    assert capsys.readouterr().err == "warning: there is no moment, so a.csv is not written\n"
+    told = heard(*command, "--annotations", "a.csv").err
+    assert told == "warning: there is no moment, so a.csv is not written\n"
 
 
 def test_a_pipe_gets_no_progress_bar(tmp_path: Path) -> None:

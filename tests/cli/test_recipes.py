@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 from small_options import SHORT
 
-from stillseek.cli.app import main
 from stillseek.errors import UsageError
 from stillseek.features import Recipe, RecipeOptions
 from stillseek.features.recipes.recipe import QueryFeatures, VideoFeatures
@@ -214,19 +213,6 @@ def test_a_run_finds_its_head_its_recipe_and_the_options_by_itself(
     run(*search, "--checkpoint", folder, "--weights", tmp_path / "moved.pt")
 
 
-def test_a_run_without_a_head_names_resume(dataset: Path, tmp_path: Path, refused) -> None:
-    run = tmp_path / "run"
-    run.mkdir()
-    (run / "config.json").write_text("{}")
-    places = ["--dataset", dataset, "--store", tmp_path / "store", "--out", tmp_path / "out"]
-
-    message = refused("evaluate", *places, "--checkpoint", run, code=1)
-
-    assert message.startswith(f"the training run {run} is not finished and has no head yet")
-    assert message.endswith(f"stillseek train ... --out {run} --resume")
-    assert not (tmp_path / "out").exists()
-
-
 @pytest.mark.usefixtures("recipes")
 def test_no_head_and_no_common_space_says_what_to_do(search: list[str], tmp_path, refused) -> None:
     command = [*search, "--recipe", NAME]
@@ -246,7 +232,7 @@ def test_no_head_and_no_common_space_says_what_to_do(search: list[str], tmp_path
 
 
 def test_a_store_of_another_recipe_is_refused(
-    places: list[str], tmp_path: Path, refused, capsys
+    places: list[str], tmp_path: Path, refused, heard
 ) -> None:
     out = ["--out", tmp_path / "out"]
     train = ["train", *places, *out, *SHORT]
@@ -270,8 +256,7 @@ def test_a_store_of_another_recipe_is_refused(
     assert not (tmp_path / "out").exists()
 
     check = ["dataset", "check", places[1], *places[2:], "--recipe", NAME, "--precision", "bf16"]
-    assert main(check) == 1
-    last = capsys.readouterr().err.splitlines()[-1]
+    last = heard(*check, code=1).err.splitlines()[-1]
     assert f"comes with: {extract} {NAME} --precision bf16; the store has those of " in last
     assert last.endswith("(the same recipe in fp32: use --precision fp32)")
 

@@ -7,7 +7,6 @@ import fsspec
 import numpy as np
 import pytest
 
-from stillseek.cli.app import main
 from stillseek.features import FeatureStore, VideoFeatures, VideoKey
 from stillseek.timeline import ClipGrid
 
@@ -63,7 +62,7 @@ def test_ls_as_json(store: Path, small_recipe, run) -> None:
     assert [recipe["seconds"] for recipe in answer["recipes"]] == [8000.0, 4000.0]
 
 
-def test_verify_finds_and_removes_what_is_corrupt(store: Path, small_recipe, run, capsys) -> None:
+def test_verify_finds_and_removes_what_is_corrupt(store: Path, small_recipe, run, heard) -> None:
     assert run("store", "verify", store) == "entries: 3 intact, 0 corrupt\n"
     bad = store / "videos" / "dd" / f"{'d' * 64}.{small_recipe.fingerprint[:16]}.safetensors"
     content = bytearray(bad.read_bytes())
@@ -71,10 +70,9 @@ def test_verify_finds_and_removes_what_is_corrupt(store: Path, small_recipe, run
     bad.write_bytes(content)
     error = f"features in {bad} are corrupt (the checksum differs)"
 
-    assert main(["store", "verify", str(store)]) == 1
-    assert capsys.readouterr() == ("entries: 2 intact, 1 corrupt\n", f"error: {error}\n")
-    assert main(["store", "verify", str(store), "--json", "--remove"]) == 1
-    assert json.loads(capsys.readouterr().out) == {
+    told = heard("store", "verify", store, code=1)
+    assert told == ("entries: 2 intact, 1 corrupt\n", f"error: {error}\n")
+    assert json.loads(heard("store", "verify", store, "--json", "--remove", code=1).out) == {
         "intact": 2,
         "corrupt": [{"entry": str(bad.relative_to(store)), "error": error}],
         "removed": 1,
@@ -84,14 +82,13 @@ def test_verify_finds_and_removes_what_is_corrupt(store: Path, small_recipe, run
     assert told == "entries: 2 intact, 0 corrupt, 0 removed\n"
 
 
-def test_gc_keeps_named_recipes(store: Path, run, capsys) -> None:
+def test_gc_keeps_named_recipes(store: Path, run, heard) -> None:
     (other,) = store.rglob(f"*.{OTHER[:16]}.safetensors")
     size = other.stat().st_size
-    command = ["store", "gc", str(store), "--keep-recipe", "pocket"]
-    assert main([*command, "--dry-run"]) == 0
+    command = ["store", "gc", store, "--keep-recipe", "pocket"]
     words = f"1 entry and 0 temporary files, {size / 1000:.1f} kB\n"
     name = other.relative_to(store).as_posix()
-    assert capsys.readouterr() == (f"would go: {words}", f"would go: {name}\n")
+    assert heard(*command, "--dry-run") == (f"would go: {words}", f"would go: {name}\n")
     assert len(entry_sizes(store)) == 3
     assert run(*command) == f"removed: {words}"
     (kept,) = json.loads(run("store", "ls", store, "--json"))["recipes"]
@@ -139,12 +136,12 @@ def test_gc_refuses_options_without_a_recipe(store: Path, refused) -> None:
 
 @pytest.mark.parametrize("verb", [["gc", "--keep-recipe", "pocket"], ["verify", "--remove"]])
 @pytest.mark.parametrize("place", ["sail/head", "videos/dd", "videos/head"])
-def test_files_of_others_inside_the_folder_stay(verb, place: str, store: Path) -> None:
+def test_files_of_others_inside_the_folder_stay(verb, place: str, store: Path, heard) -> None:
     head = store / place / "model.safetensors"
     head.parent.mkdir(parents=True, exist_ok=True)
     head.write_bytes(b"trained")
     (head.parent / f"mine.{'b' * 16}.safetensors").write_bytes(b"mine")
-    assert main(["store", verb[0], str(store), *verb[1:]]) == 0
+    heard("store", verb[0], store, *verb[1:])
     assert (len(list(head.parent.glob("m*"))), head.read_bytes()) == (2, b"trained")
 
 

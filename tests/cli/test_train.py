@@ -5,14 +5,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from shutil import copytree, rmtree
+from shutil import rmtree
 from typing import get_args
 
 import pytest
 import torch
 from small_options import SHORT, SMALL
 
-from stillseek.cli.app import main
 from stillseek.cli.model_options import ModelOptions, TrainableName
 from stillseek.data.absence import absent_of, freeze_absent
 from stillseek.data.manifest import read_manifest, write_manifest
@@ -124,17 +123,15 @@ def test_frozen_absent_questions_are_those_that_heads_are_asked(
 
 
 def test_trained_heads_are_scored_beside_the_controls(
-    places: list[str], evaluate, tmp_path: Path, capsys
+    places: list[str], evaluate, tmp_path: Path, heard
 ) -> None:
     heads = []
-    capsys.readouterr()
     for seed in ("0", "1"):
         out = tmp_path / f"run{seed}"
-        command = ["train", *places, "--out", str(out), "--seed", seed, *SHORT]
+        command = ["train", *places, "--out", out, "--seed", seed, *SHORT]
         loading = ["--no-bucket-by-length", "--num-workers", seed, "--augmentation.crop", "0.5"]
-        assert main([*command, *loading, "--no-local-self-attention"]) == 0
+        captured = heard(*command, *loading, "--no-local-self-attention")
         heads.append(out / "head")
-        captured = capsys.readouterr()
         score = r"validation mIoU \d+\.\d\d% \(best prior: (whole-video|centre), \d+\.\d\d%\)"
         assert re.fullmatch(
             rf"best epoch 0: {score}\nwrote {out}/head; use it with --checkpoint {out}\n",
@@ -270,7 +267,7 @@ def test_a_head_is_asked_with_as_many_steps_as_it_was_trained_with(
 
 
 def test_a_second_run_in_a_folder_needs_resume(
-    places: list[str], train, tmp_path: Path, refused, capsys
+    places: list[str], train, tmp_path: Path, refused, heard
 ) -> None:
     # A rate that falls would end with the first epoch.
     rate = ("--schedule", "constant", *SMALL, "--max-epochs")
@@ -280,9 +277,8 @@ def test_a_second_run_in_a_folder_needs_resume(
     assert told.startswith(f"{run} already holds a train")
     train("run", *rate, "2", "--resume", options=())
     assert len((run / "epochs.jsonl").read_text().splitlines()) == 2
-    scores = ["--checkpoint", str(run / "head"), "--out", str(tmp_path / "scores")]
-    assert main(["evaluate", *places, *scores, "--split", "train"]) == 0
-    assert capsys.readouterr().err == (
+    scores = ["--checkpoint", run / "head", "--out", tmp_path / "scores"]
+    assert heard("evaluate", *places, *scores, "--split", "train").err == (
         "warning: the table has no row 'sail, shuffled': each sample needs a picture of another "
         "class and another video, and 3 of the 5 samples of split 'train' are of class 'train b'; "
         "make the data set with more classes or fewer queries of this one, or choose another "
@@ -291,9 +287,7 @@ def test_a_second_run_in_a_folder_needs_resume(
 
 
 @pytest.mark.usefixtures("use_small_recipe")
-def test_wrong_requests_are_one_line(
-    dataset: Path, small_head: Path, tmp_path: Path, refused
-) -> None:
+def test_wrong_requests_are_one_line(dataset: Path, tmp_path: Path, refused) -> None:
     places = ["--dataset", dataset, "--store", tmp_path / "store", "--out", tmp_path / "out"]
 
     for words, message in (
@@ -314,14 +308,3 @@ def test_wrong_requests_are_one_line(
     ):
         assert refused("train", *places, *words).startswith(message)
     assert not (tmp_path / "out").exists()
-    told = refused("evaluate", *places, "--checkpoint", small_head, "--split", "seen", code=1)
-    assert "has no sample of split 'seen'; choose another --split" in told
-
-
-def test_two_heads_of_one_name_and_seed_are_refused(
-    places: list[str], small_head: Path, tmp_path: Path, refused
-) -> None:
-    twin = copytree(small_head, tmp_path / "twin" / small_head.name)
-
-    told = refused("evaluate", *places, "--checkpoint", small_head, twin, "--out", tmp_path / "out")
-    assert told.startswith("two heads are called 'small-head' with seed 0")

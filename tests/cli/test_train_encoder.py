@@ -16,13 +16,6 @@ def test_train_encoder_writes_weights_and_summary(tmp_path, run):
     assert (out / "pocket_encoder.safetensors").stat().st_size < 5_000_000
 
 
-@pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        (["--out", "o", "--epochs", "0"], "epochs must be at least 1, got 0"),
-        ([], "parameter --out requires an argument"),
-        (["--out"], "--out"),
-    ],
-)
-def test_wrong_usage_exits_with_2(words, message, refused):
-    assert message in refused("train-encoder", *words)
+def test_wrong_usage_exits_with_2(refused):
+    told = refused("train-encoder", "--out", "o", "--epochs", "0")
+    assert told == "epochs must be at least 1, got 0"

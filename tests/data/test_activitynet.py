@@ -84,6 +84,7 @@ def broken(change):
     [
         ('{"database": {', "not valid JSON at line 1, column 15"),
         ("[]", "expected a JSON object, got list"),
+        ("[" * 100_000, "nested too deeply"),
         ({"database": []}, r"expected videos by name, got \[\]"),
         ({}, "expected videos by name"),
         ({"v": 5}, "video 'v': expected an object, got 5"),
@@ -99,6 +100,14 @@ def broken(change):
         (
             broken(lambda d, v: v["annotations"][0].update(segment=[float("nan"), 3])),
             "'v_zz', annotation 1: segment: expected a time in seconds, got nan",
+        ),
+        (
+            broken(lambda d, v: v["annotations"][0].update(segment=[10**400, 3])),
+            "'v_zz', annotation 1: segment: expected a time",
+        ),
+        (
+            broken(lambda d, v: v["annotations"][0].update(label="\ud800")),
+            "'v_zz', annotation 1: label must be",
         ),
         (
             broken(lambda d, v: v["annotations"][2].update(segment=[1, 2, 3])),

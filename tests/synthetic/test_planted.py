@@ -79,10 +79,7 @@ def test_every_activity_of_a_video_is_asked_about():
 
 
 def test_the_position_of_the_target_says_nothing():
-    # Asked about each activity equally often, so no fixed place can win.
     data = planted_dataset(CONFIG, "train", 0)
-    order = [index % 3 for index in range(len(data))]
-    assert np.bincount(order).tolist() == [20, 20, 20]
     fractions = [e.sample.segment.duration_seconds / e.sample.duration_seconds for e in data]
     assert 0.25 < np.mean(fractions) < 0.35
 

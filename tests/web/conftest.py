@@ -30,28 +30,29 @@ API = "/api/v1"
 
 @dataclass
 class Running:
-    """A service that runs, and a client of it."""
+    """A service that runs, and a client of it; `api` is below "/api/v1"."""
 
     service: Service
     client: TestClient
+    api: TestClient
 
     def upload(self, path: Path, name: str | None = None) -> str:
         """Sends a file; gives its source."""
-        answer = self.client.post(
-            f"{API}/uploads", params={"name": name or path.name}, content=path.read_bytes()
+        answer = self.api.post(
+            "/uploads", params={"name": name or path.name}, content=path.read_bytes()
         )
         assert answer.status_code == 201, answer.text
         return answer.json()["source"]
 
     def submit(self, **request: Any) -> str:
         """Submits a job; gives its name."""
-        answer = self.client.post(f"{API}/jobs", json=request)
+        answer = self.api.post("/jobs", json=request)
         assert answer.status_code == 202, answer.text
         return answer.json()["id"]
 
     def view(self, job: str) -> dict[str, Any]:
         """A job as it is now."""
-        return self.client.get(f"{API}/jobs/{job}").json()
+        return self.api.get(f"/jobs/{job}").json()
 
     def ended(self, job: str) -> dict[str, Any]:
         """A job, once it has ended."""
@@ -70,7 +71,7 @@ class Running:
         """What a job found."""
         view = self.ended(job)
         assert view["status"] == "done", view
-        return self.client.get(f"{API}/jobs/{job}/result").json()
+        return self.api.get(f"/jobs/{job}/result").json()
 
 
 @pytest.fixture(scope="session")
@@ -107,7 +108,9 @@ def start(recipe, media: Path, tmp_path: Path) -> Iterator[Callable[..., Running
             settings = ServiceSettings(data=data, folders={"media": media}, **more)
             service = stack.enter_context(Service(settings, localizer, opened))
             client = TestClient(create_app(service), base_url="http://localhost")
-            return Running(service, client)
+            return Running(
+                service, client, TestClient(client.app, base_url=f"http://localhost{API}")
+            )
 
         yield run
 

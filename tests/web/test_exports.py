@@ -15,7 +15,6 @@ from stillseek.media.write import AudioFormat, VideoWriter
 from stillseek.web import exports
 from stillseek.web.media_views import is_playable
 
-API = "/api/v1"
 VIDEO, LONG = "folder:media/match.mp4", "folder:media/more/long.mp4"
 
 
@@ -24,9 +23,7 @@ def moment(start: float, end: float, source: str = VIDEO, **more) -> dict:
 
 
 def export(running, form: str, *moments: dict, **more):
-    return running.client.post(
-        f"{API}/exports", json={"format": form, "moments": [*moments], **more}
-    )
+    return running.api.post("/exports", json={"format": form, "moments": [*moments], **more})
 
 
 @pytest.mark.parametrize("form", ["edl", "fcpxml", "otio", "vtt", "csv", "json"])
@@ -79,7 +76,7 @@ def test_an_exported_time_line_has_the_frames_and_the_senders_name(running, medi
     ],
 )
 def test_exports_that_cannot_be_are_refused(running, request_, status: int) -> None:
-    answer = running.client.post(f"{API}/exports", json=request_)
+    answer = running.api.post("/exports", json=request_)
 
     assert answer.status_code == status
     assert "/tmp" not in answer.json()["error"]["message"]
@@ -92,7 +89,7 @@ def test_clips_are_cut_into_one_file(running, media: Path) -> None:
     job = running.submit(kind="cut", moments=wanted)
     clips = running.result(job)["clips"]
 
-    answer = running.client.get(f"{API}/jobs/{job}/file")
+    answer = running.api.get(f"/jobs/{job}/file")
     assert answer.headers["Content-Type"] == "application/zip"
     archive = zipfile.ZipFile(io.BytesIO(answer.content))
     names = ["match_01_1.0-2.5s.mp4", "match-2_01_3.0-4.0s.mp4", "long_01_1.0-2.0s.mp4"]
@@ -121,8 +118,8 @@ def test_other_jobs_have_no_file(running) -> None:
     job = running.submit(kind="locate", video=VIDEO, queries=[{"source": "folder:media/query.png"}])
     running.result(job)
 
-    assert running.client.get(f"{API}/jobs/{job}/file").status_code == 404
-    assert running.client.get(f"{API}/jobs/none/file").status_code == 404
+    assert running.api.get(f"/jobs/{job}/file").status_code == 404
+    assert running.api.get("/jobs/none/file").status_code == 404
 
 
 def test_a_cut_that_is_cancelled_leaves_nothing(running, monkeypatch) -> None:
@@ -132,7 +129,7 @@ def test_a_cut_that_is_cancelled_leaves_nothing(running, monkeypatch) -> None:
         def advance(done, total):
             if len(steps) == 3:
                 is_known.wait()
-                running.client.post(f"{API}/jobs/{job}/cancel")
+                running.api.post(f"/jobs/{job}/cancel")
             steps.append(done)
             on_progress(done, total)
 
@@ -162,27 +159,25 @@ def test_what_browsers_do_not_play_has_a_preview(running, tmp_path: Path) -> Non
             container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
         container.mux(stream.encode(None))
     source = running.upload(path)
-    assert not running.client.get(f"{API}/media/info?source={source}").json()["is_playable"]
+    assert not running.api.get(f"/media/info?source={source}").json()["is_playable"]
 
-    answer = running.client.get(f"{API}/media/preview?source={source}")
+    answer = running.api.get(f"/media/preview?source={source}")
 
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, "video/mp4")
     shown = tmp_path / "shown.mp4"
     shown.write_bytes(answer.content)
     assert (probe(shown).codec, probe(shown).duration_seconds) == ("h264", pytest.approx(3))
     count = running.service.database.one("SELECT count(*) AS number FROM jobs")["number"]
-    again = running.client.get(
-        f"{API}/media/preview?source={source}", headers={"Range": "bytes=0-3"}
-    )
+    again = running.api.get(f"/media/preview?source={source}", headers={"Range": "bytes=0-3"})
     assert (again.status_code, again.content) == (206, answer.content[:4])
     assert running.service.database.one("SELECT count(*) AS number FROM jobs")["number"] == count
 
 
 def test_a_preview_of_what_plays_is_the_file_itself(running, media: Path) -> None:
-    answer = running.client.get(f"{API}/media/preview?source={VIDEO}")
+    answer = running.api.get(f"/media/preview?source={VIDEO}")
 
     assert answer.content == (media / "match.mp4").read_bytes()
-    picture = running.client.get(f"{API}/media/preview?source=folder:media/query.png")
+    picture = running.api.get("/media/preview?source=folder:media/query.png")
     assert picture.status_code == 422
     assert picture.json()["error"]["type"] == "media"
 

@@ -47,14 +47,14 @@ def test_every_route_needs_the_key(start: Callable) -> None:
     ],
 )
 def test_the_key_opens_in_every_form(start: Callable, headers) -> None:
-    assert start(key=KEY).client.get(f"{API}/health", headers=headers).status_code == 200
+    assert start(key=KEY).api.get("/health", headers=headers).status_code == 200
 
 
 @pytest.mark.parametrize("value", ["Basic", "Basic ?", "Basic /w==", "Bearer", "Digest a", ""])
 def test_a_broken_key_is_a_wrong_one(start: Callable, value: str) -> None:
     headers = {"Authorization": value}
 
-    assert start(key=KEY).client.get(f"{API}/health", headers=headers).status_code == 401
+    assert start(key=KEY).api.get("/health", headers=headers).status_code == 401
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_a_broken_key_is_a_wrong_one(start: Callable, value: str) -> None:
 def test_unknown_hosts_are_refused(start: Callable, host: str, status: int) -> None:
     running = start(hosts=("video.example.org",))
 
-    answer = running.client.get(f"{API}/health", headers={"Host": host})
+    answer = running.api.get("/health", headers={"Host": host})
 
     assert answer.status_code == status
 
@@ -99,11 +99,11 @@ def test_unknown_hosts_are_refused(start: Callable, host: str, status: int) -> N
     ],
 )
 def test_pages_of_other_sites_change_nothing(running, headers, is_let_in: bool) -> None:
-    written = running.client.post(f"{API}/jobs", json={}, headers=headers)
-    deleted = running.client.delete(f"{API}/uploads/none", headers=headers)
+    written = running.api.post("/jobs", json={}, headers=headers)
+    deleted = running.api.delete("/uploads/none", headers=headers)
 
     assert (written.status_code, deleted.status_code) == ((422, 404) if is_let_in else (403, 403))
-    assert running.client.get(f"{API}/health", headers=headers).status_code == 200
+    assert running.api.get("/health", headers=headers).status_code == 200
 
 
 def test_every_answer_has_the_headers(running) -> None:
@@ -124,7 +124,7 @@ def test_an_unexpected_failure_is_one_of_the_errors(running, monkeypatch, caplog
 
     monkeypatch.setattr(running.service, "health", fail)
 
-    answer = running.client.get(f"{API}/health")
+    answer = running.api.get("/health")
 
     assert answer.status_code == 500
     assert answer.json()["error"]["type"] == "failed"
@@ -134,7 +134,7 @@ def test_an_unexpected_failure_is_one_of_the_errors(running, monkeypatch, caplog
 
 
 def test_other_methods_and_routes_are_typed_errors(running) -> None:
-    missing, wrong = running.client.get("/none"), running.client.put(f"{API}/health")
+    missing, wrong = running.client.get("/none"), running.api.put("/health")
 
     assert (missing.status_code, missing.json()["error"]["type"]) == (404, "not_found")
     assert (wrong.status_code, wrong.json()["error"]["type"]) == (405, "usage")
@@ -160,7 +160,7 @@ def ask(app, receive) -> tuple[int, dict]:
 
 
 def test_a_large_form_is_refused(running) -> None:
-    answer = running.client.post(f"{API}/jobs", content=bytes(2_000_001))
+    answer = running.api.post("/jobs", content=bytes(2_000_001))
     assert (answer.status_code, answer.json()["error"]["type"]) == (413, "too_large")
     num_received = 0
 
@@ -190,8 +190,8 @@ def test_a_form_that_never_arrives_is_given_up(running, monkeypatch) -> None:
 def test_refusals_and_made_up_methods_are_counted(start: Callable) -> None:
     running = start(key=KEY)
     headers = {"X-API-Key": KEY.encode()}
-    running.client.get(f"{API}/health")
-    running.client.request("MADEUP", f"{API}/none", headers=headers)
+    running.api.get("/health")
+    running.api.request("MADEUP", "/none", headers=headers)
 
     counted = running.client.get("/metrics", headers=headers).text
 

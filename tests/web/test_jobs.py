@@ -7,7 +7,6 @@ import pytest
 
 from stillseek.errors import UsageError
 
-API = "/api/v1"
 QUERY = {"source": "folder:media/query.png"}
 LOCATE = {"kind": "locate", "video": "folder:media/match.mp4", "queries": [QUERY]}
 
@@ -79,7 +78,7 @@ def test_events_tell_every_change_until_the_end(running, held) -> None:
     job = running.submit(**LOCATE)
     held.let_go()
 
-    text = running.client.get(f"{API}/jobs/{job}/events").text
+    text = running.api.get(f"/jobs/{job}/events").text
 
     events = [json.loads(part.split("data: ")[1]) for part in text.split("\n\n") if part]
     assert text.startswith("event: job\ndata: {")
@@ -108,7 +107,7 @@ def test_events_tell_every_change_until_the_end(running, held) -> None:
     ],
 )
 def test_what_is_wrong_is_told_before_it_waits(running, change, status, message) -> None:
-    answer = running.client.post(f"{API}/jobs", json=LOCATE | change)
+    answer = running.api.post("/jobs", json=LOCATE | change)
 
     assert answer.status_code == status
     assert message in answer.json()["error"]["message"]
@@ -120,7 +119,7 @@ def test_an_upload_is_a_video_by_its_content(running, media) -> None:
     moment = {"source": picture, "start_seconds": 1, "end_seconds": 2}
 
     for request in (LOCATE | {"video": picture}, {"kind": "cut", "moments": [moment]}):
-        answer = running.client.post(f"{API}/jobs", json=request)
+        answer = running.api.post("/jobs", json=request)
         assert answer.status_code == 422
         assert answer.json()["error"] == {
             "type": "media",
@@ -136,7 +135,7 @@ def test_what_only_the_work_finds_is_told_without_paths(running, media) -> None:
     assert view["status"] == "failed"
     assert view["error"]["type"] == "usage"
     assert "does not lie inside the image" in view["error"]["message"]
-    answer = running.client.get(f"{API}/jobs/{view['id']}/result")
+    answer = running.api.get(f"/jobs/{view['id']}/result")
     assert answer.status_code == 409
     assert answer.json()["error"]["message"].startswith("the job is failed")
 
@@ -160,7 +159,7 @@ def test_a_full_queue_says_when_to_come_back(start, held) -> None:
     held.reached.wait()
     jobs += [running.submit(**LOCATE) for _ in range(2)]
 
-    answer = running.client.post(f"{API}/jobs", json=LOCATE)
+    answer = running.api.post("/jobs", json=LOCATE)
 
     assert answer.status_code == 429
     assert answer.headers["Retry-After"] == "5"
@@ -176,18 +175,18 @@ def test_cancel_stops_decoding(running, held) -> None:
     for _ in range(3):
         held.steps.release()
 
-    view = running.client.post(f"{API}/jobs/{job}/cancel").json()
+    view = running.api.post(f"/jobs/{job}/cancel").json()
 
     assert view["status"] == "cancelled"
     held.steps.release()
     running.until(other, "running")
     # Three steps of a thousand, the one in which it heard of it, and at most one between.
     assert held.num_steps <= 5
-    assert running.client.post(f"{API}/jobs/{other}/cancel").json()["status"] == "cancelled"
+    assert running.api.post(f"/jobs/{other}/cancel").json()["status"] == "cancelled"
     held.steps.release()
-    again = running.client.post(f"{API}/jobs/{job}/cancel")
+    again = running.api.post(f"/jobs/{job}/cancel")
     assert (again.status_code, again.json()["status"]) == (200, "cancelled")
-    assert running.client.get(f"{API}/jobs/{job}/result").status_code == 409
+    assert running.api.get(f"/jobs/{job}/result").status_code == 409
 
 
 def test_nothing_is_lost_when_the_service_ends_in_the_middle(start, held) -> None:
@@ -245,7 +244,7 @@ def test_what_is_old_goes(start, monkeypatch) -> None:
     monkeypatch.setattr("stillseek.web.service.time.time", lambda: 1e12)
     running.service.sweep()
 
-    assert running.client.get(f"{API}/jobs/{job}").status_code == 404
+    assert running.api.get(f"/jobs/{job}").status_code == 404
 
 
 def test_a_second_picture_needs_no_second_reading(running, held) -> None:
@@ -285,11 +284,11 @@ def test_a_full_disk_costs_no_worker(running, monkeypatch, caplog, change: str) 
 
 
 def test_health_tells_of_a_dead_worker(running) -> None:
-    assert running.client.get(f"{API}/health").json()["status"] == "ok"
+    assert running.api.get("/health").json()["status"] == "ok"
     dead = threading.Thread(target=lambda: None)
     running.service.jobs._threads.append(dead)
 
-    answer = running.client.get(f"{API}/health")
+    answer = running.api.get("/health")
 
     assert (answer.status_code, answer.json()["status"]) == (503, "failing")
     running.service.jobs._threads.remove(dead)

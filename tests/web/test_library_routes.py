@@ -7,7 +7,6 @@ import pytest
 
 from .conftest import write_video
 
-API = "/api/v1"
 QUERY = {"source": "folder:media/query.png"}
 
 
@@ -29,16 +28,16 @@ def test_without_a_library_there_is_none(start: Callable) -> None:
     running = start()
 
     for path in ("library", "library/videos"):
-        answer = running.client.get(f"{API}/{path}")
+        answer = running.api.get(f"/{path}")
         assert answer.status_code == 404
         assert "start it with --library" in answer.json()["error"]["message"]
     for request in ({"kind": "search", "queries": [QUERY]}, {"kind": "add", "folder": "media"}):
-        assert running.client.post(f"{API}/jobs", json=request).status_code == 404
+        assert running.api.post("/jobs", json=request).status_code == 404
 
 
 def test_an_empty_library_is_empty(running) -> None:
-    assert running.client.get(f"{API}/library/videos").json() == {"total": 0, "videos": []}
-    stats = running.client.get(f"{API}/library").json()
+    assert running.api.get("/library/videos").json() == {"total": 0, "videos": []}
+    stats = running.api.get("/library").json()
     assert (stats["videos"], stats["roots"], stats["recipe"]) == (0, [], "pocket")
     view = running.ended(running.submit(kind="search", queries=[QUERY]))
     assert (view["status"], view["error"]["type"]) == ("failed", "conflict")
@@ -72,7 +71,7 @@ def test_cancel_stops_a_search_between_its_steps(filled, monkeypatch) -> None:
     monkeypatch.setattr(library, "search", search)
     job = filled.submit(kind="search", queries=[QUERY])
     reached.wait()
-    assert filled.client.post(f"{API}/jobs/{job}/cancel").json()["status"] == "cancelled"
+    assert filled.api.post(f"/jobs/{job}/cancel").json()["status"] == "cancelled"
     go_on.set()
     other = filled.submit(kind="search", queries=[QUERY])
 
@@ -102,7 +101,7 @@ def test_more_like_a_moment(filled, media: Path) -> None:
 
 def test_videos_of_the_library_are_listed_and_shown(filled, media: Path) -> None:
     def listed(query: str = "") -> tuple[int, list[str]]:
-        found = filled.client.get(f"{API}/library/videos?{query}").json()
+        found = filled.api.get(f"/library/videos?{query}").json()
         return found["total"], [video["name"] for video in found["videos"]]
 
     names = [f"{media.name}/match.mp4", f"{media.name}/more/long.mp4"]
@@ -110,11 +109,11 @@ def test_videos_of_the_library_are_listed_and_shown(filled, media: Path) -> None
     assert listed("offset=1") == (2, names[1:])
     assert listed("limit=1") == (2, names[:1])
     assert listed("contains=LONG") == (1, names[1:])
-    assert filled.client.get(f"{API}/library").json()["videos"] == 2
-    answer = filled.client.get(f"{API}/media?source=library:{names[0]}")
+    assert filled.api.get("/library").json()["videos"] == 2
+    answer = filled.api.get(f"/media?source=library:{names[0]}")
     assert answer.content == (media / "match.mp4").read_bytes()
     for name in (f"{media.name}/none.mp4", f"{media.name}/../secret", "none", ""):
-        answer = filled.client.get(f"{API}/media?source=library:{name}")
+        answer = filled.api.get(f"/media?source=library:{name}")
         assert answer.status_code in (404, 422)
 
 
@@ -128,7 +127,7 @@ def test_a_library_shows_nothing_outside_of_its_folders(
     running = start(library=tmp_path / "library")
     running.service.catalogue.library.add(videos)
 
-    answer = running.client.get(f"{API}/media?source=library:videos/link.mp4")
+    answer = running.api.get("/media?source=library:videos/link.mp4")
 
     assert answer.status_code == 403
 
@@ -145,7 +144,7 @@ def test_links_out_of_an_allowed_folder_are_not_added(running, media: Path, tmp_
     added = running.result(running.submit(kind="add", folder="own"))
 
     assert (added["encoded"] + added["known"], added["failures"]) == (2, [])
-    listed = running.client.get(f"{API}/library/videos").json()["videos"]
+    listed = running.api.get("/library/videos").json()["videos"]
     assert [video["name"] for video in listed] == ["own/inside.mp4", "own/mine.mp4"]
     (own / "mine.mp4").unlink()
     (own / "inside.mp4").unlink()
@@ -164,32 +163,32 @@ LABEL = {
 
 
 def test_labels_are_kept_replaced_and_taken_back(running) -> None:
-    kept = running.client.post(f"{API}/labels", json=LABEL)
+    kept = running.api.post("/labels", json=LABEL)
     assert kept.status_code == 201
     told = kept.json()
     assert told | LABEL == told
-    running.client.post(f"{API}/labels", json=LABEL | {"label": "goal", "score": None})
+    running.api.post("/labels", json=LABEL | {"label": "goal", "score": None})
     changed = LABEL | {"id": told["id"], "end_seconds": 3.0, "is_kept": False}
-    assert running.client.post(f"{API}/labels", json=changed).json()["id"] == told["id"]
+    assert running.api.post("/labels", json=changed).json()["id"] == told["id"]
 
-    labels = running.client.get(f"{API}/labels").json()["labels"]
+    labels = running.api.get("/labels").json()["labels"]
 
     # One that was changed keeps its place.
     assert [(label["label"], label["end_seconds"], label["is_kept"]) for label in labels] == [
         ("handball", 3.0, False),
         ("goal", 4.0, True),
     ]
-    assert running.client.delete(f"{API}/labels/{told['id']}").status_code == 204
-    assert running.client.delete(f"{API}/labels/{told['id']}").status_code == 404
-    assert len(running.client.get(f"{API}/labels").json()["labels"]) == 1
-    gone = running.client.post(f"{API}/labels", json=changed)
+    assert running.api.delete(f"/labels/{told['id']}").status_code == 204
+    assert running.api.delete(f"/labels/{told['id']}").status_code == 404
+    assert len(running.api.get("/labels").json()["labels"]) == 1
+    gone = running.api.post("/labels", json=changed)
     assert gone.status_code == 404
 
 
 def test_labels_are_lines_of_a_data_set(running) -> None:
-    running.client.post(f"{API}/labels", json=LABEL)
+    running.api.post("/labels", json=LABEL)
 
-    answer = running.client.get(f"{API}/labels?format=jsonl")
+    answer = running.api.get("/labels?format=jsonl")
 
     assert answer.headers["Content-Disposition"] == 'attachment; filename="labels.jsonl"'
     (line,) = answer.text.splitlines()
@@ -211,9 +210,9 @@ def test_labels_of_two_videos_of_one_name_stay_apart(running, media: Path) -> No
     uploads = [running.upload(media / name, "match.mp4") for name in ("match.mp4", "query.png")]
     sources = [*uploads, "folder:media/match.mp4", LABEL["source"]]
     for source in sources:
-        running.client.post(f"{API}/labels", json=LABEL | {"source": source})
+        running.api.post("/labels", json=LABEL | {"source": source})
 
-    lines = running.client.get(f"{API}/labels?format=jsonl").text.splitlines()
+    lines = running.api.get("/labels?format=jsonl").text.splitlines()
 
     told = [json.loads(line) for line in lines]
     ids = [source.removeprefix("upload:") for source in uploads]
@@ -238,9 +237,9 @@ def test_labels_of_two_videos_of_one_name_stay_apart(running, media: Path) -> No
 )
 def test_labels_that_say_nothing_are_refused(running, change) -> None:
     content = json.dumps(LABEL | change)
-    answer = running.client.post(
-        f"{API}/labels", content=content, headers={"Content-Type": "application/json"}
+    answer = running.api.post(
+        "/labels", content=content, headers={"Content-Type": "application/json"}
     )
 
     assert answer.status_code in (404, 422)
-    assert running.client.get(f"{API}/labels").json() == {"labels": []}
+    assert running.api.get("/labels").json() == {"labels": []}

@@ -1,6 +1,5 @@
 """A service of its own process, many clients, and a kill in the middle of their work."""
 
-import json
 import os
 import signal
 import socket
@@ -149,30 +148,3 @@ def test_many_clients_and_a_kill_in_the_middle(tmp_path: Path, port: int, capsys
     assert {status for status in statuses if not 200 <= status < 300} <= {0, 429}
     # Decoders, batches of frames and connections, however many wait.
     assert max(peaks) < idle + 400
-
-
-def test_the_numbers_of_the_shipped_recipe_are_those_of_the_command_line(
-    tmp_path: Path, port: int
-) -> None:
-    write_video(tmp_path / "videos" / "match.mp4", seconds=20)
-    write_noise(tmp_path / "videos" / "query.png", seed=0)
-    video, query = (str(tmp_path / "videos" / name) for name in ("match.mp4", "query.png"))
-    words = [sys.executable, "-m", "stillseek", "locate", video, "--image", query, "--json"]
-    done = subprocess.run(words, capture_output=True, text=True, check=True)
-    from_cli = json.loads(done.stdout)
-
-    with serving(tmp_path / "data", port, "--folder", str(tmp_path / "videos")):
-        request = {
-            "kind": "locate",
-            "video": "folder:videos/match.mp4",
-            "queries": [{"source": "folder:videos/query.png"}],
-        }
-        with httpx2.Client(base_url=f"http://127.0.0.1:{port}{API}", timeout=120) as client:
-            job = client.post("/jobs", json=request).json()["id"]
-            # The last event tells of the end.
-            assert '"status": "done"' in client.get(f"/jobs/{job}/events").text.splitlines()[-2]
-            from_rest = client.get(f"/jobs/{job}/result").json()
-
-    names = {"video": "match.mp4", "image": ["query.png"], "source": request["video"]}
-    assert from_rest == from_cli | names
-    assert from_rest["presence"] is not None

@@ -11,7 +11,6 @@ from PIL import Image
 from stillseek.media import frame_at
 from stillseek.web.service_settings import named_folders
 
-API = "/api/v1"
 VIDEO = "folder:media/match.mp4"
 
 
@@ -27,7 +26,7 @@ def pixels(answer) -> np.ndarray:
 def test_ranges_of_a_file_are_answered(running, media: Path, wanted, begin, end) -> None:
     content = (media / "match.mp4").read_bytes()
 
-    answer = running.client.get(f"{API}/media?source={VIDEO}", headers={"Range": wanted})
+    answer = running.api.get(f"/media?source={VIDEO}", headers={"Range": wanted})
 
     assert answer.status_code == 206
     assert answer.content == content[begin:end]
@@ -37,10 +36,8 @@ def test_ranges_of_a_file_are_answered(running, media: Path, wanted, begin, end)
 
 
 def test_a_whole_file_and_an_impossible_range(running, media: Path) -> None:
-    whole = running.client.get(f"{API}/media?source={VIDEO}")
-    beyond = running.client.get(
-        f"{API}/media?source={VIDEO}", headers={"Range": "bytes=999999999-"}
-    )
+    whole = running.api.get(f"/media?source={VIDEO}")
+    beyond = running.api.get(f"/media?source={VIDEO}", headers={"Range": "bytes=999999999-"})
 
     assert (whole.status_code, whole.headers["Accept-Ranges"]) == (200, "bytes")
     assert whole.content == (media / "match.mp4").read_bytes()
@@ -51,16 +48,16 @@ def test_a_whole_file_and_an_impossible_range(running, media: Path) -> None:
 def test_a_page_that_calls_itself_a_video_is_never_run(running, media: Path) -> None:
     source = running.upload(media / "query.png", "page.html")
 
-    answer = running.client.get(f"{API}/media?source={source}")
+    answer = running.api.get(f"/media?source={source}")
 
     assert answer.headers["Content-Type"] == "application/octet-stream"
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 
 def test_facts_of_videos_and_pictures(running, media: Path) -> None:
-    video = running.client.get(f"{API}/media/info?source={VIDEO}").json()
+    video = running.api.get(f"/media/info?source={VIDEO}").json()
     source = running.upload(media / "query.png")
-    picture = running.client.get(f"{API}/media/info?source={source}").json()
+    picture = running.api.get(f"/media/info?source={source}").json()
 
     assert video == {
         "source": VIDEO,
@@ -77,16 +74,16 @@ def test_facts_of_videos_and_pictures(running, media: Path) -> None:
 
 
 def test_a_frame_is_that_of_the_time(running, media: Path) -> None:
-    answer = running.client.get(f"{API}/media/frame?source={VIDEO}&seconds=3.25&width=40")
+    answer = running.api.get(f"/media/frame?source={VIDEO}&seconds=3.25&width=40")
 
     shown = pixels(answer)
     assert shown.shape == (24, 40, 3)
     frame = np.asarray(Image.fromarray(frame_at(media / "match.mp4", 3.25)).resize((40, 24)))
     # JPEG and another filter; a second of the video moves blue by 23.
     assert abs(shown.mean(axis=(0, 1)) - frame.mean(axis=(0, 1))).max() < 5
-    wide = running.client.get(f"{API}/media/frame?source={VIDEO}&seconds=3.25&width=4000")
+    wide = running.api.get(f"/media/frame?source={VIDEO}&seconds=3.25&width=4000")
     assert pixels(wide).shape == (48, 80, 3)
-    picture = running.client.get(f"{API}/media/frame?source=folder:media/query.png")
+    picture = running.api.get("/media/frame?source=folder:media/query.png")
     assert pixels(picture).shape == (40, 60, 3)
 
 
@@ -102,7 +99,7 @@ def test_a_frame_is_that_of_the_time(running, media: Path) -> None:
     ],
 )
 def test_frames_that_are_not_there(running, query: str, status: int) -> None:
-    answer = running.client.get(f"{API}/media/frame?{query}")
+    answer = running.api.get(f"/media/frame?{query}")
 
     assert answer.status_code == status
     assert str(running.service.settings.data.parent) not in answer.text
@@ -110,7 +107,7 @@ def test_frames_that_are_not_there(running, query: str, status: int) -> None:
 
 def test_a_strip_has_as_many_frames_as_were_asked_for(running) -> None:
     def strip(query: str):
-        return running.client.get(f"{API}/media/strip?source={VIDEO}&{query}")
+        return running.api.get(f"/media/strip?source={VIDEO}&{query}")
 
     # Frames are cut to 1.1 times their height.
     shown = pixels(strip("start_seconds=0&end_seconds=99&count=3&height=40"))
@@ -122,7 +119,7 @@ def test_a_strip_has_as_many_frames_as_were_asked_for(running) -> None:
 
 def test_folders_list_what_can_be_asked(running, media: Path) -> None:
     def entries(query: str) -> list[tuple]:
-        found = running.client.get(f"{API}/files?{query}").json()["entries"]
+        found = running.api.get(f"/files?{query}").json()["entries"]
         return [(entry["name"], entry["kind"], entry["source"]) for entry in found]
 
     assert entries("folder=media") == [
@@ -135,7 +132,7 @@ def test_folders_list_what_can_be_asked(running, media: Path) -> None:
         ("long.mp4", "video", "folder:media/more/long.mp4")
     ]
     for query in ("folder=none", "folder=media&path=none", "folder=media&path=match.mp4"):
-        assert running.client.get(f"{API}/files?{query}").status_code == 404
+        assert running.api.get(f"/files?{query}").status_code == 404
 
 
 @pytest.mark.parametrize(
@@ -172,10 +169,10 @@ def test_nothing_outside_of_a_folder_is_named(
     running.service.settings.folders.update(named_folders((inside,)))
 
     for route in ("media", "media/info", "media/frame"):
-        answer = running.client.get(f"{API}/{route}?source={quote(f'folder:inside/{path}')}")
+        answer = running.api.get(f"/{route}?source={quote(f'folder:inside/{path}')}")
         assert answer.status_code in (403, 404)
         assert str(tmp_path) not in answer.text
-    listed = running.client.get(f"{API}/files?folder=inside&path={quote(path)}")
+    listed = running.api.get(f"/files?folder=inside&path={quote(path)}")
     assert listed.status_code in (403, 404)
     names = [entry["name"] for entry in running.service.sources.entries("inside", "")]
     assert names == ["more"]
@@ -191,13 +188,13 @@ def test_links_inside_of_a_folder_are_followed(
     running = start()
     running.service.settings.folders.update(named_folders((inside,)))
 
-    assert running.client.get(f"{API}/media?source=folder:inside/b.png").status_code == 200
+    assert running.api.get("/media?source=folder:inside/b.png").status_code == 200
 
 
 def test_sources_of_other_kinds_are_refused(running) -> None:
     for source in ("http://example.org/a.mp4", "/etc/passwd", "file:/etc/passwd", "upload:", ""):
-        answer = running.client.get(f"{API}/media?source={quote(source)}")
+        answer = running.api.get(f"/media?source={quote(source)}")
         assert answer.status_code == 422, source
     for source in ("library:videos/a.mp4", "upload:../../service.sqlite", "folder:none/a.mp4"):
-        answer = running.client.get(f"{API}/media?source={quote(source)}")
+        answer = running.api.get(f"/media?source={quote(source)}")
         assert answer.status_code == 404, source

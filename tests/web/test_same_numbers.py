@@ -9,7 +9,6 @@ import pytest
 from stillseek.cli.app import main
 from stillseek.localize import Localizer, VideoFrame
 
-API = "/api/v1"
 NAMES = ("video", "image", "unlike", "source", "uncalibrated", "model")
 
 

@@ -7,7 +7,7 @@ from uvicorn.server import ServerState
 
 from stillseek.web import jobs, service, serving
 
-API = "/api/v1"
+HEALTH = b"GET /api/v1/health HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
 def answers(app, *requests: bytes) -> list[bytes]:
@@ -40,20 +40,19 @@ def answers(app, *requests: bytes) -> list[bytes]:
 @pytest.mark.parametrize("head", [b"", b"GET / HTTP/1.1\r\nHost: local"])
 def test_half_a_head_is_given_up(running, monkeypatch, head: bytes) -> None:
     monkeypatch.setattr(serving, "_HEAD_SECONDS", 0.2)
-    whole = f"GET {API}/health HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
 
     assert answers(running.client.app, head) == [b""]
     if head:
-        first, second = answers(running.client.app, whole, head)
+        first, second = answers(running.client.app, HEALTH, head)
         assert first.startswith(b"HTTP/1.1 200 OK")
         assert second == b""
 
 
 def test_a_body_that_goes_on_after_its_refusal_is_given_up(running, monkeypatch) -> None:
     monkeypatch.setattr(serving, "_HEAD_SECONDS", 0.2)
-    head = f"POST {API}/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9000000\r\n\r\n"
+    head = b"POST /api/v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9000000\r\n\r\n"
 
-    refused, after = answers(running.client.app, head.encode(), b"x")
+    refused, after = answers(running.client.app, head, b"x")
 
     assert refused.startswith(b"HTTP/1.1 413 ")
     assert after == b""
@@ -73,8 +72,7 @@ def test_a_slow_answer_is_waited_for(running, monkeypatch) -> None:
         return health()
 
     monkeypatch.setattr(running.service, "health", slow)
-    whole = f"GET {API}/health HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
 
-    (told,) = answers(running.client.app, whole)
+    (told,) = answers(running.client.app, HEALTH)
 
     assert told.startswith(b"HTTP/1.1 200 OK")

@@ -112,7 +112,7 @@ def _draw_streams(seed: int) -> "tuple[Stream, Stream, Stream]":
     from stillseek.synthetic.rendered.rendered_dataset import RenderedConfig
     from stillseek.synthetic.rendered.streams import class_split, draw_stream
 
-    unseen = class_split(RenderedConfig().seed).test
+    unseen = class_split(RenderedConfig().seed)["test"]
     target = unseen[int(np.random.default_rng(seed).integers(len(unseen)))]
     others = tuple(activity for activity in unseen if activity is not target)
     searched, other = (

@@ -108,17 +108,17 @@ def train_encoder(
     classes = class_split(config.class_seed)
     side = config.side_pixels
     images, labels = render_pictures(
-        (*classes.train, None), config.pictures, seed=(config.seed, 11), side_pixels=side
+        (*classes["train"], None), config.pictures, seed=(config.seed, 11), side_pixels=side
     )
     held_out = render_pictures(
-        classes.validation, config.validation_pictures, seed=(config.seed, 12), side_pixels=side
+        classes["validation"], config.validation_pictures, seed=(config.seed, 12), side_pixels=side
     )
     rendered_seconds = time.perf_counter() - started
 
     torch.manual_seed(config.seed)
     generator = torch.Generator().manual_seed(config.seed)
     encoder = PocketEncoder().to(memory_format=torch.channels_last)
-    proxies = nn.Parameter(torch.randn(len(classes.train) + 1, encoder.config.embedding_dim))
+    proxies = nn.Parameter(torch.randn(len(classes["train"]) + 1, encoder.config.embedding_dim))
     optimizer = torch.optim.AdamW(
         [*encoder.parameters(), proxies], weight_decay=config.weight_decay
     )
@@ -160,8 +160,8 @@ def train_encoder(
     summary: dict[str, object] = {
         "config": asdict(config),
         "parameters": sum(p.numel() for p in encoder.parameters()),
-        "seen_classes": [a.name for a in classes.train],
-        "validation_classes": [a.name for a in classes.validation],
+        "seen_classes": [a.name for a in classes["train"]],
+        "validation_classes": [a.name for a in classes["validation"]],
         "best_validation_auc": best,
         "history": history,
         "render_seconds": rendered_seconds,

@@ -63,9 +63,9 @@ def test_table_is_read_in_any_order_of_columns(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("delimiter", [";", "\t"])
+@pytest.mark.parametrize(("delimiter", "suffix"), [(";", "csv"), ("\t", "csv"), ("\t", "tsv")])
 def test_table_of_a_spreadsheet_has_semicolons_and_decimal_commas(
-    delimiter: str, tmp_path: Path
+    delimiter: str, suffix: str, tmp_path: Path
 ) -> None:
     lines = (
         "Label;Start;End;Video",
@@ -73,7 +73,7 @@ def test_table_of_a_spreadsheet_has_semicolons_and_decimal_commas(
         '"a;b";0;3;b',
         "x;1,2,3;4;c",
     )
-    path = write(tmp_path, "\n".join(lines).replace(";", delimiter))
+    path = write(tmp_path, "\n".join(lines).replace(";", delimiter), f"activities.{suffix}")
 
     read = read_annotations(path)
 
@@ -186,6 +186,7 @@ def test_split_must_be_one_that_exists(tmp_path: Path) -> None:
         ("video,start,label\n", "the header has no column 'end'"),
         ("video,start,end,label,End\n", "the header has column 'end' twice"),
         (f'{HEADER}a,1,2,"jump\n', "line 2: not valid CSV"),
+        ("\x00", "line 1: "),
     ],
 )
 def test_broken_table_is_refused(text: str, message: str, tmp_path: Path) -> None:

@@ -24,21 +24,6 @@ SPLIT = {
 
 
 @pytest.fixture(scope="session")
-def labels() -> tuple[str, ...]:
-    return LABELS
-
-
-@pytest.fixture(scope="session")
-def groups() -> dict[str, list[str]]:
-    return GROUPS
-
-
-@pytest.fixture(scope="session")
-def split() -> dict[str, list[str]]:
-    return SPLIT
-
-
-@pytest.fixture(scope="session")
 def blots() -> Callable[..., np.ndarray]:
     def draw(seed: int, *, width: int = 101, height: int = 67) -> np.ndarray:
         small = np.random.default_rng(seed).integers(0, 256, (7, 7, 3), dtype=np.uint8)

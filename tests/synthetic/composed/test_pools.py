@@ -7,20 +7,19 @@ from stillseek.data.label_split import LabelSplit
 from stillseek.errors import DatasetError
 from stillseek.synthetic.composed.pools import divide
 
+from .conftest import SPLIT
 
-@pytest.fixture
-def label_split(split):
-    return LabelSplit(
-        train=tuple(split["train"]), validation=tuple(split["val"]), test=tuple(split["test"])
-    )
-
-
-def _divide(folder, label_split, seed=0):
-    return divide(folder, label_split, query_share=0.35, held_out_share=0.25, seed=seed)
+_SPLIT = LabelSplit(
+    train=tuple(SPLIT["train"]), validation=tuple(SPLIT["val"]), test=tuple(SPLIT["test"])
+)
 
 
-def test_every_photograph_is_in_one_pool_and_near_duplicates_in_the_same(listed, label_split):
-    pools = _divide(listed, label_split)
+def _divide(folder, seed=0):
+    return divide(folder, _SPLIT, query_share=0.35, held_out_share=0.25, seed=seed)
+
+
+def test_every_photograph_is_in_one_pool_and_near_duplicates_in_the_same(listed):
+    pools = _divide(listed)
 
     names = Counter(photo.name for pool in pools.by_key.values() for photo in pool)
     assert names == Counter(photo.name for photo in listed.photographs)
@@ -32,8 +31,8 @@ def test_every_photograph_is_in_one_pool_and_near_duplicates_in_the_same(listed,
     assert all(len(keys) == 1 for keys in places.values())
 
 
-def test_the_parts_are_as_large_as_asked_for(listed, label_split):
-    pools = _divide(listed, label_split)
+def test_the_parts_are_as_large_as_asked_for(listed):
+    pools = _divide(listed)
 
     # Of 23: 3/4 for training, of that 65% in videos; units have two photographs.
     sizes = [len(pools.by_key["sports/a", *key]) for key in _KEYS]
@@ -45,8 +44,8 @@ def test_the_parts_are_as_large_as_asked_for(listed, label_split):
 _KEYS = ((True, "video"), (True, "query"), (False, "video"), (False, "query"))
 
 
-def test_only_training_sees_what_it_is_trained_on(listed, label_split):
-    pools = _divide(listed, label_split)
+def test_only_training_sees_what_it_is_trained_on(listed):
+    pools = _divide(listed)
 
     for use in ("video", "query"):
         assert pools.of("train", "sports/a", use) == pools.by_key["sports/a", True, use]
@@ -55,22 +54,22 @@ def test_only_training_sees_what_it_is_trained_on(listed, label_split):
     assert ("sports/e", True, "video") not in pools.by_key
 
 
-def test_the_seed_decides(listed, label_split):
-    assert _divide(listed, label_split) == _divide(listed, label_split)
-    assert _divide(listed, label_split) != _divide(listed, label_split, seed=1)
+def test_the_seed_decides(listed):
+    assert _divide(listed) == _divide(listed)
+    assert _divide(listed) != _divide(listed, seed=1)
 
 
 @pytest.mark.parametrize(("number", "sizes"), [(7, [2, 2, 2, 1]), (8, [2, 2, 2, 2])])
-def test_few_photographs_leave_no_part_empty(number, sizes, listed, label_split):
+def test_few_photographs_leave_no_part_empty(number, sizes, listed):
     kept = tuple(photo for photo in listed.photographs if int(photo.name[-6:-4]) < number)
 
-    pools = _divide(replace(listed, photographs=kept), label_split)
+    pools = _divide(replace(listed, photographs=kept))
 
     assert sorted((len(pools.by_key["sports/a", *key]) for key in _KEYS), reverse=True) == sizes
 
 
-def test_too_few_different_photographs_are_refused(listed, label_split):
+def test_too_few_different_photographs_are_refused(listed):
     kept = tuple(photo for photo in listed.photographs if int(photo.name[-6:-4]) < 6)
 
     with pytest.raises(DatasetError, match=r"'sports/a' has 3 different .*needs at least 4: for v"):
-        _divide(replace(listed, photographs=kept), label_split)
+        _divide(replace(listed, photographs=kept))

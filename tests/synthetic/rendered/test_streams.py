@@ -9,7 +9,7 @@ from stillseek.synthetic.rendered.streams import class_split, draw_stream
 
 
 def _stream(index, *, seed=0, two_targets=False):
-    pool = class_split(0).test
+    pool = class_split(0)["test"]
     target = pool[index % len(pool)]
     return draw_stream(
         f"v{index}",
@@ -31,13 +31,13 @@ def test_the_taxonomy_has_enough_classes_and_siblings():
 def test_the_class_split_holds_out_whole_groups(seed):
     split = class_split(seed)
     train, validation, test = (
-        {a.group for a in part} for part in (split.train, split.validation, split.test)
+        {a.group for a in split[name]} for name in ("train", "validation", "test")
     )
 
     assert not train & validation
     assert not train & test
     assert not validation & test
-    assert len(split.train) + len(split.validation) + len(split.test) == len(ACTIVITIES)
+    assert len(split["train"]) + len(split["validation"]) + len(split["test"]) == len(ACTIVITIES)
     assert (len(validation), len(test)) == (4, 5)
 
 

@@ -40,15 +40,9 @@ class RenderedConfig(BenchmarkConfig):
 def draw_streams(config: RenderedConfig) -> dict[Split, list[Stream]]:
     """The scripts of all videos; each class of a split is a target about equally often."""
     classes = class_split(config.seed)
-    pools: dict[Split, tuple[Activity, ...]] = {
-        "train": classes.train,
-        "seen": classes.train,
-        "validation": classes.validation,
-        "test": classes.test,
-    }
     streams: dict[Split, list[Stream]] = {}
     for code, (split, number) in enumerate(config.videos().items()):
-        pool = pools[split]
+        pool = classes[split]
         rng = np.random.default_rng((config.seed, 3, code))
         streams[split] = []
         for index in range(number):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from stillseek.data.annotations import Activity as AnnotatedActivity
+from stillseek.data.sample import Split
 from stillseek.synthetic.rendered.activities import ACTIVITIES
 from stillseek.synthetic.rendered.activity import Activity
 from stillseek.synthetic.rendered.look import draw_look
@@ -22,31 +23,24 @@ _SEGMENTS, _SEGMENT_WEIGHTS = (1, 2, 3), (0.1, 0.5, 0.4)
 _GRID_SECONDS = 0.1  # one frame at 10 frames a second
 
 
-@dataclass(frozen=True, slots=True)
-class ClassSplit:
+def class_split(
+    seed: int, *, validation_groups: int = 4, test_groups: int = 5
+) -> dict[Split, tuple[Activity, ...]]:
     """Which classes each split may show; whole groups are held out, so no sibling was trained on.
 
-    Attributes:
-        train: Seen classes.
-        validation: Classes for every choice (checkpoints, settings).
-        test: Unseen classes, for final reports only.
+    Those of `validation` are for every choice (checkpoints, settings), those of `test` for final
+    reports only.
     """
-
-    train: tuple[Activity, ...]
-    validation: tuple[Activity, ...]
-    test: tuple[Activity, ...]
-
-
-def class_split(seed: int, *, validation_groups: int = 4, test_groups: int = 5) -> ClassSplit:
-    """Splits the taxonomy by whole groups."""
     order = [GROUPS[k] for k in np.random.default_rng((seed, 1)).permutation(len(GROUPS))]
     test = set(order[:test_groups])
     validation = set(order[test_groups : test_groups + validation_groups])
-    return ClassSplit(
-        train=tuple(a for a in ACTIVITIES if a.group not in test | validation),
-        validation=tuple(a for a in ACTIVITIES if a.group in validation),
-        test=tuple(a for a in ACTIVITIES if a.group in test),
-    )
+    train = tuple(a for a in ACTIVITIES if a.group not in test | validation)
+    return {
+        "train": train,
+        "seen": train,
+        "validation": tuple(a for a in ACTIVITIES if a.group in validation),
+        "test": tuple(a for a in ACTIVITIES if a.group in test),
+    }
 
 
 @dataclass(frozen=True, slots=True)
