@@ -12,6 +12,7 @@ from av.error import FFmpegError
 from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
+from stillseek.errors import MediaError
 from stillseek.media import faults
 
 # Timestamps are rationals turned into floats; closer than a microsecond is the same instant.
@@ -145,11 +146,18 @@ def _video_stream(path: Path, container: InputContainer) -> VideoStream:
     # Cover art of an audio file is a "video" stream of one attached picture.
     videos = [s for s in streams.video if not s.disposition & Disposition.attached_pic]
     if not videos:
-        raise faults.no_pictures(path, (s.type for s in streams if not isinstance(s, VideoStream)))
+        held = sorted({s.type for s in streams if not isinstance(s, VideoStream)})
+        raise MediaError(
+            f"{path} has no video stream (it holds {', '.join(held) or 'no stream at all'}); "
+            "expected moving pictures: pass the file that has them"
+        )
     best = streams.best("video")
     stream = best if isinstance(best, VideoStream) and best in videos else videos[0]
     if stream.codec_context is None:
-        raise faults.unknown_codec(path)
+        raise MediaError(
+            f"{path} holds video in a codec that this FFmpeg build cannot decode; "
+            "expected H.264, HEVC, VP9, AV1 or the like: convert it to H.264"
+        )
     if stream.codec_context.width * stream.codec_context.height > MAX_PIXELS:
         raise faults.too_many_pixels(path, MAX_PIXELS)
     # Frames that grow far beyond it later are as good as broken; decoders count their margins.

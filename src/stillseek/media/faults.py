@@ -3,7 +3,6 @@
 import filecmp
 import re
 import warnings
-from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Literal
@@ -83,31 +82,6 @@ def picture_instead_of_video(path: Path) -> MediaError:
     )
 
 
-def no_pictures(path: Path, kinds: Iterable[str]) -> MediaError:
-    """The container holds streams, and none of them is video."""
-    held = ", ".join(sorted(set(kinds))) or "no stream at all"
-    return MediaError(
-        f"{path} has no video stream (it holds {held}); expected moving pictures: "
-        "pass the file that has them"
-    )
-
-
-def unknown_codec(path: Path) -> MediaError:
-    """The video stream has no decoder in this FFmpeg build."""
-    return MediaError(
-        f"{path} holds video in a codec that this FFmpeg build cannot decode; "
-        "expected H.264, HEVC, VP9, AV1 or the like: convert it to H.264"
-    )
-
-
-def nothing_decodes(path: Path) -> MediaError:
-    """The stream is there, and every packet of it is broken."""
-    return MediaError(
-        f"not one frame of {path} can be decoded; expected intact video data: "
-        "copy or download it again"
-    )
-
-
 def not_an_image(path: Path | str, reason: str) -> MediaError:
     """Pillow cannot make a picture of the file."""
     return MediaError(
@@ -154,14 +128,6 @@ def cannot_copy(path: Path, reason: str) -> MediaError:
     """The container does not hold what the codecs of a video give."""
     return MediaError(
         f"{path} cannot hold the frames and sound as they are ({reason}); cut it without copying"
-    )
-
-
-def too_large_to_encode(path: Path, width: int, height: int, max_side: int) -> MediaError:
-    """H.264 has no frames of that size."""
-    return MediaError(
-        f"{path} would have frames of {width} x {height} pixels; H.264 holds at most {max_side} "
-        "a side: scale the video down first"
     )
 
 

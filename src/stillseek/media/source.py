@@ -9,6 +9,7 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
+from stillseek.errors import MediaError
 from stillseek.media import faults
 from stillseek.media.container import (
     FALLBACK_RATE,
@@ -80,7 +81,10 @@ class VideoSource:
             yield timed
             end = timed.end_seconds
         if end is None:
-            raise faults.nothing_decodes(self.path)
+            raise MediaError(
+                f"not one frame of {self.path} can be decoded; expected intact video data: "
+                "copy or download it again"
+            )
         is_cut, whole = self.missing_of(end, self.extent())
         if is_cut:
             faults.warn_truncated(self.path, end, whole)

@@ -227,7 +227,10 @@ class VideoWriter:
 
     def _begin(self, width: int, height: int) -> None:
         if max(width, height) > _MAX_SIDE:
-            raise faults.too_large_to_encode(self._path, width, height, _MAX_SIDE)
+            raise MediaError(
+                f"{self._path} would have frames of {width} x {height} pixels; H.264 holds at most "
+                f"{_MAX_SIDE} a side: scale the video down first"
+            )
         with failures_name(self._path):
             self._video = self._add_streams(width, height)
 
