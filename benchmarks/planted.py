@@ -21,7 +21,7 @@ from stillseek.evaluation.inference import predict
 from stillseek.evaluation.predictions import Predictions, PredictionsHeader
 from stillseek.evaluation.score_tables import score_rows, swap_accuracy
 from stillseek.models.sail import Sail, SailConfig
-from stillseek.synthetic.planted import PlantedConfig, planted_dataset
+from stillseek.synthetic.planted import PlantedConfig, PlantedDataset
 from stillseek.training.config import TrainConfig
 from stillseek.training.loop import train
 
@@ -60,7 +60,7 @@ def main() -> None:
 def _run(options: argparse.Namespace, folder: Path, *, query_blind: bool) -> dict:
     planted = PlantedConfig()
     sets = {
-        split: planted_dataset(planted, split, options.seed)
+        split: PlantedDataset(planted, split, options.seed)
         for split in ("train", "validation", "test")
     }
     config = TrainConfig(

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from stillseek.models.sail import Sail, SailConfig
-from stillseek.synthetic.planted import PlantedConfig, planted_dataset
+from stillseek.synthetic.planted import PlantedConfig, PlantedDataset
 from stillseek.synthetic.rendered.rendered_dataset import (
     RenderedConfig,
     build_samples,
@@ -41,7 +41,7 @@ def test_training_starts_with_the_papers_optimizer(tmp_path: Path) -> None:
         num_train_examples=3,
         num_held_out_examples=2,
     )
-    data, held_out = (list(planted_dataset(planted, split, 0)) for split in ("train", "validation"))
+    data, held_out = (list(PlantedDataset(planted, split, 0)) for split in ("train", "validation"))
     torch.manual_seed(0)
     model = Sail(SailConfig(clip_dim=13, region_dim=17, global_dim=11, num_layers=1, dropout=0.0))
     before = torch.cat([weight.detach().flatten().clone() for weight in model.parameters()])

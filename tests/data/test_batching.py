@@ -10,12 +10,12 @@ from fake_features import FakeSource
 from stillseek.data.batching import BatchLoader, batch_indices, num_steps_of
 from stillseek.data.example import Batch, Example, ExampleSet
 from stillseek.errors import FeatureError, StillseekError
-from stillseek.synthetic.planted import PlantedConfig, planted_dataset
+from stillseek.synthetic.planted import PlantedConfig, PlantedDataset
 
 PLANTED = PlantedConfig(
     clip_dim=13, region_dim=17, global_dim=11, num_train_examples=11, min_clips=11, max_clips=23
 )
-DATA = list(planted_dataset(PLANTED, "train", 0))
+DATA = list(PlantedDataset(PLANTED, "train", 0))
 
 
 def test_batches_hold_every_example_once():

@@ -9,11 +9,11 @@ from stillseek.evaluation.collapse import PictureSwap
 from stillseek.evaluation.predictions import Prediction
 from stillseek.models.inputs import blind_query
 from stillseek.models.matching import Matching, MatchingConfig
-from stillseek.synthetic.planted import PlantedConfig, planted_dataset
+from stillseek.synthetic.planted import PlantedConfig, PlantedDataset
 from stillseek.tensors import LocalizerInput, LocalizerOutput
 
 WIDTHS = {"clip_dim": 13, "region_dim": 13, "global_dim": 13}
-DATA = list(planted_dataset(PlantedConfig(**WIDTHS, num_held_out_examples=41), "validation", 0))
+DATA = list(PlantedDataset(PlantedConfig(**WIDTHS, num_held_out_examples=41), "validation", 0))
 
 
 class Wrapped(nn.Module):

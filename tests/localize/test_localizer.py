@@ -5,15 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from heads import make_head
 
 from stillseek.errors import MediaError, UsageError
 from stillseek.localize import Localizer
 from stillseek.models.checkpoint import Checkpoint, save_checkpoint
-from stillseek.models.flp import Flp, FlpConfig
-from stillseek.models.matching import Matching, MatchingConfig
-from stillseek.models.similarity import Similarity, SimilarityConfig
-from stillseek.models.sst import Sst, SstConfig
-from stillseek.models.tal import Tal, TalConfig
 from stillseek.timeline import Segment
 
 pytestmark = pytest.mark.usefixtures("use_small_recipe")
@@ -118,22 +114,14 @@ def test_independent_decoding_may_find_nothing(
     assert len(localizer.locate(video, image, decode="joint").moments) == 1
 
 
-MODELS = {
-    "flp": lambda: Flp(FlpConfig(**WIDTHS, hidden_dim=7)),
-    "sst": lambda: Sst(SstConfig(**WIDTHS, hidden_dim=7, num_proposals=11)),
-    "tal": lambda: Tal(TalConfig(**WIDTHS, hidden_dim=7, projection_dim=3, anchor_scales=(2, 5))),
-    "similarity": lambda: Similarity(SimilarityConfig(**WIDTHS, hidden_dim=5)),
-    "matching": lambda: Matching(MatchingConfig(**WIDTHS)),
-}
 WIDTHS = {"clip_dim": 17, "region_dim": 17, "global_dim": 17}
 
 
 @pytest.fixture
 def make_localizer(small_recipe, tmp_path) -> Callable[[str], Localizer]:
     def make(name: str) -> Localizer:
-        torch.manual_seed(3)
         head = Checkpoint(
-            model=MODELS[name](),
+            model=make_head(name, seed=3, **WIDTHS),
             recipe_name=small_recipe.name,
             recipe_fingerprint=small_recipe.fingerprint,
             training={},
@@ -144,7 +132,7 @@ def make_localizer(small_recipe, tmp_path) -> Callable[[str], Localizer]:
     return make
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", ["flp", "sst", "tal", "similarity", "matching"])
 def test_every_model_finds_moments(make_localizer, write_clip, write_picture, name) -> None:
     localizer = make_localizer(name)
     images = [write_picture(), write_picture("other.png", seed=1)]

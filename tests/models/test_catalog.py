@@ -2,13 +2,7 @@ import pytest
 import torch
 from heads import make_exact, make_head, make_inputs
 
-from stillseek.models.catalog import MODELS, model_name
 from stillseek.training.losses import boundary_nll
-
-
-@pytest.mark.parametrize("name", MODELS)
-def test_a_model_goes_by_one_name(name):
-    assert model_name(make_head(name)) == name
 
 
 @pytest.mark.gpu

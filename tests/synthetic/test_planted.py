@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from stillseek.errors import UsageError
-from stillseek.synthetic.planted import PlantedConfig, planted_dataset
+from stillseek.synthetic.planted import PlantedConfig, PlantedDataset
 
 CONFIG = PlantedConfig(
     clip_dim=97,
@@ -34,7 +34,7 @@ def match_of_query_and_clips(data, example) -> np.ndarray:
 
 
 def test_the_target_is_where_the_querys_code_is():
-    data = planted_dataset(CONFIG, "test", 0)
+    data = PlantedDataset(CONFIG, "test", 0)
     for example in data:
         start, end = example.labels
         match = match_of_query_and_clips(data, example)
@@ -44,7 +44,7 @@ def test_the_target_is_where_the_querys_code_is():
 
 
 def test_splits_share_no_code_and_no_video():
-    splits = [planted_dataset(CONFIG, split, 0) for split in ("train", "validation", "test")]
+    splits = [PlantedDataset(CONFIG, split, 0) for split in ("train", "validation", "test")]
     for a, b in ((0, 1), (0, 2), (1, 2)):
         np.testing.assert_array_equal(splits[a]._to_region, splits[b]._to_region)
         distances = np.linalg.norm(splits[a]._codes[:, None] - splits[b]._codes[None], axis=-1)
@@ -54,17 +54,17 @@ def test_splits_share_no_code_and_no_video():
 
 
 def test_an_example_depends_on_its_index_only():
-    data, again = (planted_dataset(CONFIG, "train", 5) for _ in range(2))
+    data, again = (PlantedDataset(CONFIG, "train", 5) for _ in range(2))
     last = again[59]
     np.testing.assert_array_equal(data[59].steps, last.steps)
     np.testing.assert_array_equal(data[59].regions, last.regions)
     assert data[59].sample == last.sample
-    other = planted_dataset(CONFIG, "train", 6)[59]
+    other = PlantedDataset(CONFIG, "train", 6)[59]
     assert not np.array_equal(other.regions[0], last.regions[0])
 
 
 def test_every_activity_of_a_video_is_asked_about():
-    data = planted_dataset(CONFIG, "validation", 0)
+    data = PlantedDataset(CONFIG, "validation", 0)
     first, second, third, fourth = data[:4]
     np.testing.assert_array_equal(first.steps, second.steps)
     np.testing.assert_array_equal(first.steps, third.steps)
@@ -79,13 +79,13 @@ def test_every_activity_of_a_video_is_asked_about():
 
 
 def test_the_position_of_the_target_says_nothing():
-    data = planted_dataset(CONFIG, "train", 0)
+    data = PlantedDataset(CONFIG, "train", 0)
     fractions = [e.sample.segment.duration_seconds / e.sample.duration_seconds for e in data]
     assert 0.25 < np.mean(fractions) < 0.35
 
 
 def test_boxes_are_in_the_image_and_labels_are_exact():
-    for example in planted_dataset(CONFIG, "test", 1):
+    for example in PlantedDataset(CONFIG, "test", 1):
         centre, size = example.boxes[:, :2], example.boxes[:, 2:]
         assert (size > 0).all()
         assert (centre - size / 2 >= -1e-6).all()
@@ -94,7 +94,7 @@ def test_boxes_are_in_the_image_and_labels_are_exact():
 
 
 def test_an_index_outside_is_refused():
-    data = planted_dataset(CONFIG, "test", 0)
+    data = PlantedDataset(CONFIG, "test", 0)
     with pytest.raises(IndexError, match="30"):
         data[30]
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from heads import make_head
 
-from stillseek.synthetic.planted import PlantedConfig, planted_dataset
+from stillseek.synthetic.planted import PlantedConfig, PlantedDataset
 from stillseek.training.config import TrainConfig
 from stillseek.training.loop import train
 
@@ -25,7 +25,7 @@ def test_training_at_full_resolution(clips: int, tmp_path) -> None:
     sizes = {"num_layers": 1, "num_heads": 1, "projection_dim": 3, "window": 4, "ffn_dim": 5}
     model = make_head("sail", **widths, **sizes, hidden_dim=2)
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    examples, held_out = (planted_dataset(config, split, 0) for split in ("train", "validation"))
+    examples, held_out = (PlantedDataset(config, split, 0) for split in ("train", "validation"))
     assert examples[0].grid.num_steps == clips
 
     training = TrainConfig(max_steps=clips, max_epochs=1, batch_size=1)

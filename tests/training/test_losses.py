@@ -32,10 +32,6 @@ def batch_for(model, dtype=torch.float32) -> LocalizerInput:
     return make_inputs([11, 5, 1], [3, 1, 2], config=model.config, dtype=dtype)
 
 
-def loss_of(model, inputs: LocalizerInput, **options) -> torch.Tensor:
-    return loss_for(model, TARGETS, **options)(model(inputs), inputs.clip_mask, START, END)
-
-
 def test_hand_computed_value():
     # p^s = (1/4, 3/4) with one padded clip; p^e uniform over 2.
     output = LocalizerOutput(
@@ -44,23 +40,6 @@ def test_hand_computed_value():
     )
     loss = boundary_nll(output, torch.tensor([1]), torch.tensor([0]))
     assert loss.item() == pytest.approx(-math.log(3 / 4) - math.log(1 / 2), rel=1e-6)
-
-
-def test_a_batch_is_the_mean_of_its_samples():
-    generator = torch.Generator().manual_seed(0)
-    start, end = torch.randn(2, 5, 7, generator=generator, dtype=torch.float64)
-    s, e = torch.randint(0, 7, (2, 5), generator=generator)
-    whole = boundary_nll(LocalizerOutput(start_logits=start, end_logits=end), s, e)
-    single = [
-        boundary_nll(
-            LocalizerOutput(start_logits=start[i : i + 1], end_logits=end[i : i + 1]),
-            s[i : i + 1],
-            e[i : i + 1],
-        )
-        for i in range(5)
-    ]
-    assert whole.dtype == torch.float64
-    assert torch.allclose(whole, torch.stack(single).mean(), rtol=1e-14)
 
 
 def test_padding_has_no_gradient_and_no_nan():
@@ -155,15 +134,6 @@ def test_options_of_the_boundaries_are_refused_by_models_that_have_none(name, op
         loss_for(make_head(name), TARGETS, **options)
 
 
-@pytest.mark.parametrize("options", [{"joint": True}, {"softness": 0.5}])
-def test_every_other_loss_of_sail_has_finite_gradients(options):
-    model = make_head("sail")
-    loss = loss_of(model, batch_for(model), **options)
-    loss.backward()
-    assert loss.isfinite()
-    assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
-
-
 def test_clip_bce_by_hand():
     output = clip_scores_output(
         torch.tensor([[0.0, math.log(3.0), 0.0], [math.log(3.0), 7.0, 7.0]]),
@@ -173,11 +143,6 @@ def test_clip_bce_by_hand():
     loss = clip_bce(output, mask, torch.tensor([1, 0]), torch.tensor([2, 0]))
     first = (math.log(2) + math.log(4 / 3) + math.log(2)) / 3
     assert loss.item() == pytest.approx((first + math.log(4 / 3)) / 2, rel=1e-6)
-
-
-def test_models_without_training_have_no_loss():
-    with pytest.raises(UsageError, match="has nothing to train; evaluate it as it is"):
-        loss_for(make_head("matching"), [])
 
 
 def test_bfloat16_autocast_has_a_float32_loss_and_finite_gradients(trained):

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 import torch
 from accelerate import PartialState
-from stillseek.synthetic.planted import PlantedConfig, planted_dataset
+from stillseek.synthetic.planted import PlantedConfig, PlantedDataset
 from stillseek.models.sail import Sail, SailConfig
 from stillseek.training.config import TrainConfig
 from stillseek.training.loop import train
@@ -19,7 +19,7 @@ from stillseek.training.loop import train
 widths = {"clip_dim": 13, "region_dim": 17, "global_dim": 11}
 sizes = {"num_layers": 1, "num_heads": 2, "projection_dim": 3, "dropout": 0.0}
 planted = PlantedConfig(**widths, num_train_examples=12, num_held_out_examples=7)
-data = [planted_dataset(planted, split, 0) for split in ("train", "validation")]
+data = [PlantedDataset(planted, split, 0) for split in ("train", "validation")]
 torch.manual_seed(0)
 model = Sail(SailConfig(**widths, **sizes))
 train(model, *data, TrainConfig(batch_size=4, max_epochs=2), Path(sys.argv[1]), quiet=True)

@@ -204,8 +204,3 @@ def _unit_power(codes: np.ndarray) -> np.ndarray:
     """Codes with a mean square of 1, so that no length tells classes apart."""
     power = np.square(codes).mean(axis=-1, keepdims=True)
     return (codes / power**0.5).astype(np.float32)
-
-
-def planted_dataset(config: PlantedConfig, split: PlantedSplit, seed: int) -> PlantedDataset:
-    """The examples of one split; splits of one seed share the maps and no class."""
-    return PlantedDataset(config, split, seed)
