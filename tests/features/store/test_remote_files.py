@@ -65,7 +65,10 @@ def test_extraction_fills_it_and_the_next_one_finds_everything(
     other = VideoKey(content=key.content, fingerprint="b" * 64)
     assert store.find(other) is None
     assert store.other_fingerprints(other) == ["a" * 16]
-    with pytest.raises(FeatureError, match=r"the store .*s.* has no features of .* only those of"):
+    with pytest.raises(
+        FeatureError,
+        match=r"the store .*s.* has no features of .* b{16}, only those of recipe .* a{16}; ext",
+    ):
         store.get(other)
 
 
@@ -142,7 +145,10 @@ def test_only_names_that_the_store_gives_are_entries(store: FeatureStore):
 def test_empty_store_has_nothing(store: FeatureStore):
     assert list(store.files.entries()) == []
     assert store.files.top() == []
-    assert verify(store).intact == 0
+    assert list_recipes(store) == []
+    assert (verify(store).intact, verify(store).corrupt) == (0, ())
+    garbage = find_garbage(store, keep=[])
+    assert (garbage.entries, garbage.temporaries, garbage.size_bytes) == ((), (), 0)
 
 
 def test_same_bytes_wherever_it_lies(stub, write_files: Callable, tmp_path: Path, memory):

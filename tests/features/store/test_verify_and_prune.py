@@ -37,14 +37,6 @@ def place(store: FeatureStore, key: VideoKey | QueryKey) -> Path:
     return store.root / entry_name(key)
 
 
-def test_store_that_is_not_there_holds_nothing(tmp_path: Path):
-    store = FeatureStore(tmp_path / "nothing")
-    assert list_recipes(store) == []
-    assert (verify(store).intact, verify(store).corrupt) == (0, ())
-    garbage = find_garbage(store, keep=[])
-    assert (garbage.entries, garbage.temporaries, garbage.size_bytes) == ((), (), 0)
-
-
 def test_list_counts_a_recipe_at_a_time(store: FeatureStore):
     first, second = list_recipes(store)
     assert (first.fingerprint, first.recipe, first.videos, first.queries) == (A, "first", 3, 1)
