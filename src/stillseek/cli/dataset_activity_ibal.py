@@ -252,12 +252,8 @@ def _table(rows: "tuple[SplitStatistics, ...]", *, beside_paper: bool) -> Iterat
     for row in rows:
         paper = PAPER_TABLE.get(row.split) if beside_paper else None
         cells = [row.split]
-        for name, unit in (
-            ("num_samples", ""),
-            ("num_classes", ""),
-            ("video_seconds", " s"),
-            ("target_seconds", " s"),
-        ):
+        for name in ("num_samples", "num_classes", "video_seconds", "target_seconds"):
+            unit = " s" if name.endswith("_seconds") else ""
             printed = "" if paper is None else f" [{_number(getattr(paper, name))}]"
             cells.append(f"{_number(getattr(row, name))}{unit}{printed}")
         lines.append(cells)

@@ -4,7 +4,6 @@ import json
 import math
 import time
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
@@ -280,7 +279,8 @@ class _Run:
 
     def _step(self, batch: Batch) -> float:
         batch = batch.to(self.accelerator.device)
-        with self._autocast():
+        is_bf16 = self.config.precision == "bf16"
+        with torch.autocast(self.accelerator.device.type, torch.bfloat16, enabled=is_bf16):
             output = self.wrapped(
                 blind_query(batch.inputs) if self.config.query_blind else batch.inputs
             )
@@ -299,13 +299,6 @@ class _Run:
         """This process's equal part of a batch; what cannot be divided is left out."""
         world = self.accelerator.num_processes
         return indices[: len(indices) // world * world][self.accelerator.process_index :: world]
-
-    def _autocast(self) -> AbstractContextManager[Any]:
-        return torch.autocast(
-            self.accelerator.device.type,
-            torch.bfloat16,
-            enabled=self.config.precision == "bf16",
-        )
 
     def _write(self, record: EpochRecord) -> None:
         # The best weights first: a kill in between repeats this epoch and writes them again.

@@ -167,7 +167,8 @@ class FrameRecipe(Recipe):
     def encode_pixels(self, image: UInt8[np.ndarray, "height width 3"]) -> QueryFeatures:
         """Features of a whole RGB picture."""
         if self._detector is None:
-            global_feature, feature_map = self._encoder.embed_map(self._squash(image))
+            square = squash(image, self._encoder.side_pixels)
+            global_feature, feature_map = self._encoder.embed_map(square)
             boxes, regions = self._boxes, pool_boxes(feature_map, self._boxes)
         else:
             boxes, regions = self._encode_detected(image, self._detector)
@@ -198,13 +199,9 @@ class FrameRecipe(Recipe):
         found = np.concatenate(((low + high) / 2, high - low), axis=1) / (
             np.array([width, height, width, height], np.float32)
         )
-        features = self._encoder.embed(np.stack([self._squash(crop) for crop in crops]))
+        squares = [squash(crop, self._encoder.side_pixels) for crop in crops]
+        features = self._encoder.embed(np.stack(squares))
         return np.concatenate((_WHOLE_IMAGE, found)), features
-
-    def _squash(
-        self, image: UInt8[np.ndarray, "height width 3"]
-    ) -> UInt8[np.ndarray, "side side 3"]:
-        return squash(image, self._encoder.side_pixels)
 
 
 def squashed_frames(path: Path, interval_seconds: float, side_pixels: int) -> UnitStream:
