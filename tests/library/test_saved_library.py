@@ -2,6 +2,7 @@ import json
 import shutil
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -104,6 +105,47 @@ def test_the_end_of_a_name_fits(library, picture) -> None:
     assert found("b/*") == ["1.mp4", "3.mp4", "5.mp4"]
     assert found("5.mp4") == ["5.mp4"]
     assert found(".mp4") == []
+
+
+def test_a_folder_is_searched_as_it_is_removed(library, picture, videos, monkeypatch) -> None:
+    def found(within: str) -> list[str]:
+        results = library.search(picture(2), fast=True, within=within).results
+        return sorted(each.video.name for each in results)
+
+    odd = ["1.mp4", "3.mp4", "5.mp4"]
+    monkeypatch.chdir(videos)
+    for folder in ("videos/b", "videos/b/", str(videos / "b"), "b"):
+        assert found(folder) == odd
+    for everything in ("videos", str(videos), str(videos.parent), "."):
+        assert len(found(everything)) == 7
+    assert found("video") == found("") == []
+    assert len(library.remove(videos)) == 7
+
+
+def test_a_whole_name_means_no_other_video_that_ends_so(
+    library, picture, videos, write_video
+) -> None:
+    other = write_video("b/videos/a/2.mp4", kind=2, seed=60)
+    library.add(other)
+
+    found = library.search(picture(2), fast=True, within=["videos/a/2.mp4", "4.mp4"]).results
+
+    assert {each.video for each in found} == {videos / "a/2.mp4", videos / "a/4.mp4"}
+
+
+def test_of_copies_one_that_is_there_answers(library, picture, videos) -> None:
+    first, second = videos / "a/2.mp4", videos / "b/copy.mp4"
+    shutil.copy(first, second)
+    library.add(videos)
+
+    def best() -> Path:
+        return library.search(picture(2), fast=True).results[0].video
+
+    assert best() == first
+    first.unlink()
+    assert best() == second
+    second.unlink()
+    assert best() == first
 
 
 def test_features_that_are_lost_come_back(library, videos, picture) -> None:

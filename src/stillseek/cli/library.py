@@ -114,8 +114,9 @@ def search(
             corner) keeps to that part of it. --not is a picture or frame of what it is not.
         top: Find up to this many videos.
         moments: Find up to this many moments in a video.
-        within: Only videos whose name or path, or the end of it, fits this pattern, such as
-            "2024/*" or match.mp4.
+        within: Only this video, by its name as library list shows it; only videos of this folder,
+            such as archive/2024; or only those whose name or path, or the end of it, fits this
+            pattern, such as "2024/*" or match.mp4.
         since: Only videos whose files are not older, such as 2026-03-31.
         min_duration: Only videos that are not shorter, in seconds.
         fast: Answer from the index alone, without a head.

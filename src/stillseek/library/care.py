@@ -132,8 +132,7 @@ def remove(settings: Settings, patterns: Sequence[str]) -> tuple[str, ...]:
     index = Index.of(settings)
     videos, names = index.tables.videos(), list[str]()
     for pattern in patterns:
-        path = settings.name(Path(pattern))
-        fitting = [name for name in videos if _fits(settings, name, pattern, path)]
+        fitting = [name for name in videos if _fits(settings, name, pattern)]
         if not fitting:
             raise UsageError(
                 f"nothing in the library {settings.folder} is called {pattern!r}; stillseek "
@@ -236,11 +235,10 @@ def _wrong_with(index: Index, video: IndexedVideo, rows: Rows) -> str:
     return "" if is_same else "its rows are not those of its features"
 
 
-def _fits(settings: Settings, name: str, pattern: str, own: str | None) -> bool:
+def _fits(settings: Settings, name: str, pattern: str) -> bool:
     wanted = pattern.rstrip("/")
-    is_below = any(name.startswith(f"{folder}/") for folder in (own, wanted) if folder)
     texts = name, name.rpartition("/")[2], str(settings.path(name))
-    return name == own or is_below or any(fnmatch(text, wanted) for text in texts)
+    return settings.is_within(name, pattern) or any(fnmatch(text, wanted) for text in texts)
 
 
 def _is_changed(path: Path, video: IndexedVideo) -> bool:

@@ -153,6 +153,11 @@ class Settings:
         place, root = max(holding, key=lambda each: len(each[0].parts))
         return f"{root}/{absolute.relative_to(place).as_posix()}"
 
+    def is_within(self, name: str, place: str) -> bool:
+        """Whether a video is, or is in, what a text says: a path, or how its name begins."""
+        begins = f"{name}/".startswith(f"{place.rstrip('/')}/")
+        return bool(place) and (begins or self.path(name).is_relative_to(_absolute(Path(place))))
+
     def with_root(self, folder: Path, name: str | None = None) -> "Settings":
         """These settings with one more root, or with another place for the one of this name.
 
