@@ -148,6 +148,25 @@ def test_wrong_usage_says_what_is_right(made, words, message, refused) -> None:
     assert message in refused("library", *words)
 
 
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (("--alert", "none.jpg"), 1, "no file at none.jpg; expected an image: check the path"),
+        (("--alert", "PICTURE", "--run", "./none.sh x"), 2, "no program to run in './none.sh x'; "),
+        (("--alert", "PICTURE", "--run", "a '"), 2, "cannot be read (No closing quotation)"),
+    ],
+)
+def test_watch_refuses_what_no_alert_can_be_given_by(
+    write_picture, tmp_path, words, code, message, refused
+) -> None:
+    words = [str(write_picture()) if word == "PICTURE" else word for word in words]
+
+    told = refused("library", "watch", tmp_path / "new", tmp_path, *words, code=code)
+
+    assert message in told
+    assert not (tmp_path / "new").exists()
+
+
 def test_watch_says_at_its_start_what_it_follows(made, write_clip, capsys, monkeypatch) -> None:
     library, folder = made
     write_clip(name="videos/three.mp4", seconds=5.0, seed=8)
