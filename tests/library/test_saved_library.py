@@ -339,6 +339,14 @@ def test_a_second_writer_is_refused_and_a_search_is_not(library, videos, picture
         assert library.search(picture(1), fast=True).results
 
 
+def test_what_is_refused_leaves_no_folder(tmp_path, tiny, videos) -> None:
+    folder = tmp_path / "new"
+    for recipe, root in (("nope", None), (tiny(), "a/b")):
+        with pytest.raises(UsageError):
+            Library.open(folder, recipe=recipe).add(videos, root=root)
+        assert not folder.exists()
+
+
 def test_another_recipe_fingerprint_or_version_is_refused(library, tiny, picture) -> None:
     with pytest.raises(LibraryError, match=r"is of recipe tiny, not of lite; leave .* migrate"):
         Library.open(library.folder, recipe="lite")
