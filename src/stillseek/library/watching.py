@@ -195,8 +195,12 @@ def _state(file: Path) -> tuple[int, int]:
 def _alerts(
     library: "Library", report: AddReport, pictures: Sequence[Path], program: list[str] | None
 ) -> Iterator[Alert | Trouble]:
-    """What of the pictures is in the videos that were added, and what a command says of it."""
-    new = [glob.escape(str(outcome.path.absolute())) for outcome in report.outcomes]
+    """What of the pictures is in the videos that are new, and what a command says of it.
+
+    Not in those that were known and only moved or copied: of these it was told before.
+    """
+    encoded = [outcome.path for outcome in report.outcomes if outcome.status == "encoded"]
+    new = [glob.escape(str(path.absolute())) for path in encoded]
     for picture in pictures if new else ():
         found = library.search(picture, within=new, top=len(new))
         shown = found.only_found()
