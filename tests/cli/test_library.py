@@ -167,17 +167,25 @@ def test_watch_refuses_what_no_alert_can_be_given_by(
     assert not (tmp_path / "new").exists()
 
 
-def test_watch_says_at_its_start_what_it_follows(made, write_clip, capsys, monkeypatch) -> None:
+def test_watch_says_what_it_follows_and_ends_when_it_is_stopped(
+    made, write_clip, capsys, monkeypatch
+) -> None:
     library, folder = made
     write_clip(name="videos/three.mp4", seconds=5.0, seed=8)
-    monkeypatch.setattr("watchfiles.watch", lambda *_, **__: iter(()))
+
+    def interrupted(*_, **__):
+        yield set()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("watchfiles.watch", interrupted)
 
     assert main(["library", "watch", library, str(folder)]) == 0
 
     assert capsys.readouterr() == (
         "",
         f"watching {folder}: 3 videos, 2 in the library already (Ctrl-C stops it; what was added "
-        "stays)\n",
+        "stays)\n"
+        "stopped; what was added is in the library\n",
     )
 
 
