@@ -140,10 +140,16 @@ def test_filters_may_leave_nothing(made, write_picture, tmp_path, run, capsys) -
         (("add", "LIBRARY", "/no/such"), "there is no file or folder /no/such; check the path"),
         (("migrate", "LIBRARY", "--weights", "w.bin"), "options of a recipe need --recipe NAME"),
         (("watch", "LIBRARY"), "watch follows folders; give folders that are there"),
+        (("watch", "LIBRARY", "/", "--settle", "-1"), "files settle in 0 or more seconds, got -1"),
+        (
+            ("search", "LIBRARY", "--image", "PICTURE", "--fast", "--min-duration", "-5"),
+            "videos last 0 or more seconds, got -5.0 as the least",
+        ),
     ],
 )
-def test_wrong_usage_says_what_is_right(made, words, message, refused) -> None:
-    words = [made[0] if word == "LIBRARY" else word for word in words]
+def test_wrong_usage_says_what_is_right(made, write_picture, words, message, refused) -> None:
+    places = {"LIBRARY": made[0], "PICTURE": write_picture()}
+    words = [places.get(word, word) for word in words]
 
     assert message in refused("library", *words)
 

@@ -1,12 +1,13 @@
 """One search: what was read of an index, and how its best videos are looked at."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from fnmatch import fnmatch
 from typing import TYPE_CHECKING
 
-from stillseek.errors import CorruptFeaturesError, FeatureError
+from stillseek.errors import CorruptFeaturesError, FeatureError, UsageError
 from stillseek.features import QueryFeatures, Recipe
 from stillseek.library.index import Index
 from stillseek.library.index_tables import IndexedVideo, Rows
@@ -82,8 +83,14 @@ def filtered(
     since: datetime | None = None,
     least_seconds: float = 0.0,
 ) -> dict[int, list[IndexedVideo]]:
-    """The videos that may be found, by number; copies together, in order of name."""
+    """The videos that may be found, by number; copies together, in order of name.
+
+    Raises:
+        UsageError: The least length is none.
+    """
     fits = within if within is None or callable(within) else _pattern(snapshot, within)
+    if not 0 <= least_seconds < math.inf:
+        raise UsageError(f"videos last 0 or more seconds, got {least_seconds} as the least")
     earliest = -1.0 if since is None else since.timestamp() * 1e9
     found: dict[int, list[IndexedVideo]] = {}
     for video in snapshot.videos.values():

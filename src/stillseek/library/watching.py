@@ -1,6 +1,7 @@
 """Following folders: videos are added when they are complete, and told of when they show it."""
 
 import glob
+import math
 import shlex
 import subprocess
 import threading
@@ -97,6 +98,8 @@ def follow(
 
     if not folders or not all(folder.is_dir() for folder in folders):
         raise UsageError("watch follows folders; give folders that are there")
+    if not 0 <= settle_seconds < math.inf:
+        raise UsageError(f"files settle in 0 or more seconds, got {settle_seconds}")
     if command is not None and not alerts:
         raise UsageError("a command is run for an alert; give a picture with --alert")
     for picture in alerts:
