@@ -2,8 +2,12 @@ import json
 from pathlib import Path
 
 import pytest
+from localizations import make_localization
 
 from stillseek.cli.app import main
+from stillseek.cli.ranking_table import print_ranking
+from stillseek.localize.ranking import Ranking
+from stillseek.timeline import Moment
 
 
 @pytest.fixture(autouse=True)
@@ -74,6 +78,18 @@ def test_search_prints_as_locate_does(made, write_picture, run) -> None:
         str(folder / "two.mp4"),
     }
     assert why.startswith("  no probabilities: ")
+
+
+def test_what_is_said_of_scores_does_not_deny_presence(capsys) -> None:
+    found = make_localization(
+        presence=0.98, threshold=0.5, moments=(Moment(1.0, 2.0, None),), uncalibrated="no scores"
+    )
+
+    print_ranking(Ranking(results=(found,), failures=(), ranked_by="presence"))
+
+    _, video, _, last = capsys.readouterr().out.splitlines()
+    assert video.endswith("  presence 98%")
+    assert last == "  no scores"
 
 
 def test_every_output_is_written(made, write_picture, tmp_path, run, refused) -> None:
