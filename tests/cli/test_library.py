@@ -217,6 +217,14 @@ def test_stats_verify_similar_and_remove(made, run) -> None:
     out = run("library", "stats", library)
     assert "videos   2 (0:00:12)\n" in out
     assert "index    exact: every row is compared, agreement 1\n" in out
+    sizes = json.loads(run("library", "stats", library, "--json"))
+    fixed = sizes["space_bytes"] / 1e6
+    growing = (sizes["index_bytes"] + sizes["feature_bytes"]) / 1e6 - fixed
+    assert 0 < fixed < growing
+    assert (
+        f"size     {fixed:.1f} MB fixed and {growing:.1f} MB that grow, "
+        f"{growing / 12 * 3600:.2f} MB an hour\n"
+    ) in out
     told = run("library", "verify", library)
     assert told == "videos: 2 intact, 0 problems, 0 files gone or changed since\n"
     moment = f"{folder / 'one.mp4'}@2.5"

@@ -12,7 +12,7 @@ from stillseek.errors import CorruptFeaturesError, FeatureError, LibraryError, U
 from stillseek.features import ExtractionProgress, Recipe, RecipeOptions
 from stillseek.features.store.content_address import entry_name
 from stillseek.library.adding import Extractor, add_to_index
-from stillseek.library.index import Index, make_index
+from stillseek.library.index import SPACE, Index, make_index
 from stillseek.library.index_tables import IndexedVideo, Rows
 from stillseek.library.settings import LibraryRecipe, Settings
 
@@ -36,7 +36,8 @@ class LibraryStats:
         rows: Rows that a picture is compared with.
         index: Which rows a search looks at: ``exact`` compares every one, so its agreement with
             an exact search is 1.
-        index_bytes: Bytes of rows and videos on disk.
+        index_bytes: Bytes of rows and videos on disk, and of their space.
+        space_bytes: Of these, the space, which is as large for one video as for many.
         feature_bytes: Bytes of the features.
     """
 
@@ -50,6 +51,7 @@ class LibraryStats:
     rows: int
     index: str
     index_bytes: int
+    space_bytes: int
     feature_bytes: int
 
 
@@ -84,6 +86,7 @@ def stats(settings: Settings) -> LibraryStats:
         rows=len(index.tables.rows().clips),
         index="exact",
         index_bytes=_bytes_below(settings.folder / settings.index),
+        space_bytes=(settings.folder / settings.index / SPACE).stat().st_size,
         feature_bytes=index.store.files.entry_bytes(),
     )
 
