@@ -114,20 +114,22 @@ def test_every_output_is_written(made, write_picture, tmp_path, run, refused) ->
     assert "must end in .csv" in refused(*command, "--csv", f"{library}/library.json")
 
 
-def test_a_video_that_is_missing_does_not_keep_others_from_being_cut(
+def test_a_video_that_is_missing_does_not_keep_others_from_being_handed_on(
     made, write_picture, tmp_path, capsys
 ) -> None:
     library, folder = made
-    clips, csv = tmp_path / "clips", tmp_path / "m.csv"
+    clips, csv, edl = tmp_path / "clips", tmp_path / "m.csv", tmp_path / "m.edl"
     (folder / "one.mp4").rename(folder / "away.mp4")
     command = ["library", "search", library, "--image", str(write_picture()), "--fast"]
 
-    assert main([*command, "--clips", str(clips), "--csv", str(csv)]) == 1
+    outputs = ["--clips", str(clips), "--csv", str(csv), "--export", str(edl)]
+    assert main([*command, *outputs]) == 1
 
     out, err = capsys.readouterr()
     (clip,) = clips.iterdir()
     assert clip.name.startswith("two_01_")
-    assert out.endswith(f"wrote {csv}\nwrote {clip}\n")
+    assert out.endswith(f"wrote {csv}\nwrote {clip}\nwrote {edl}\n")
+    assert edl.read_text().count("* FROM CLIP NAME: two.mp4") == 1
     assert err == f"error: no file at {folder / 'one.mp4'}; expected a video: check the path\n"
 
 
