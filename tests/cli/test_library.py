@@ -130,7 +130,14 @@ def test_a_video_that_is_missing_does_not_keep_others_from_being_handed_on(
     assert clip.name.startswith("two_01_")
     assert out.endswith(f"wrote {csv}\nwrote {clip}\nwrote {edl}\n")
     assert edl.read_text().count("* FROM CLIP NAME: two.mp4") == 1
-    assert err == f"error: no file at {folder / 'one.mp4'}; expected a video: check the path\n"
+    missing = f"error: no file at {folder / 'one.mp4'}; expected a video: check the path\n"
+    assert err == missing
+    page = tmp_path / "r.html"
+    assert main([*command, "--report", str(page), "--csv", str(csv)]) == 1
+    out, err = capsys.readouterr()
+    assert out.endswith(f"wrote {csv}\nwrote {page}\n")
+    assert err == missing
+    assert page.read_text().count('<section class="moment best">') == 2
 
 
 def test_filters_may_leave_nothing(made, write_picture, tmp_path, run, capsys) -> None:

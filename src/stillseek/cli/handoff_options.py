@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
-from stillseek.cli.console import print_some
 from stillseek.errors import MediaError, UsageError
 from stillseek.outputs import Output
 
@@ -62,17 +61,19 @@ class HandoffOptions:
             outputs.append(clips_output(videos or (), self.clips, name="--clips"))
         return outputs
 
-    def write(self, ranking: "Ranking", *, overwrite: bool) -> Iterator[tuple[Path, str]]:
+    def write(
+        self, ranking: "Ranking", *, overwrite: bool, failures: dict[str, MediaError]
+    ) -> Iterator[tuple[Path, str]]:
         """Writes it, the best video first; gives the paths, each with a remark.
 
-        Lists leave out the videos that cannot be read, as of a disk that is not mounted.
-
-        Raises:
-            MediaError: A video cannot be read, after all else was written.
+        Args:
+            ranking: What was found.
+            overwrite: Whether files that stillseek did not write may be replaced.
+            failures: Takes what is wrong, by its message, with videos that cannot be read, as of a
+                disk that is not mounted: they are left out.
         """
         if not ranking.results:
             return
-        failures: dict[str, MediaError] = {}
         if self.clips is not None:
             from stillseek.handoff.clips import clips_output, cut_moments
             from stillseek.localize.localization import format_time
@@ -106,10 +107,6 @@ class HandoffOptions:
                 of = self._of(path)
                 write_handoff(there, path, pad_seconds=self.pad, overwrite=overwrite, **of)
                 yield path, ""
-        if failures:
-            *others, last = failures.values()
-            print_some("error", [str(error) for error in others])
-            raise last
 
     def _check_together(self) -> None:
         from stillseek.handoff.formats import has_reel, has_timecode
