@@ -229,6 +229,21 @@ def test_a_bad_file_is_told_of_once_and_tried_again_when_it_changes(
     assert library.stats().failed == 0
 
 
+def test_a_bad_file_moves_with_its_folder(library, videos, tmp_path) -> None:
+    (videos / "a/bad.mp4").write_text("no numbers")
+    (videos / "lost.mp4").write_text("no numbers either")
+    library.add(videos)
+    moved = videos.rename(tmp_path / "elsewhere")
+    (moved / "lost.mp4").unlink()
+
+    report = library.add(moved)
+
+    assert len(report.moved) == 8
+    assert report.gone == ()
+    failed = [video.name for video in library.videos() if video.error]
+    assert failed == ["elsewhere/a/bad.mp4", "videos/lost.mp4"]
+
+
 def test_a_folder_that_is_not_mounted_costs_nothing(library, videos) -> None:
     shutil.move(videos, videos.with_name("elsewhere"))
     videos.mkdir()
