@@ -135,7 +135,8 @@ def remove(settings: Settings, patterns: Sequence[str]) -> tuple[str, ...]:
     index = Index.of(settings)
     videos, names = index.tables.videos(), list[str]()
     for pattern in patterns:
-        fitting = [name for name in videos if _fits(settings, name, pattern)]
+        below = settings.beginnings(pattern)
+        fitting = [name for name in videos if _fits(settings, name, pattern, below)]
         if not fitting:
             raise UsageError(
                 f"nothing in the library {settings.folder} is called {pattern!r}; stillseek "
@@ -238,10 +239,10 @@ def _wrong_with(index: Index, video: IndexedVideo, rows: Rows) -> str:
     return "" if is_same else "its rows are not those of its features"
 
 
-def _fits(settings: Settings, name: str, pattern: str) -> bool:
+def _fits(settings: Settings, name: str, pattern: str, below: tuple[str, ...]) -> bool:
     wanted = pattern.rstrip("/")
     texts = name, name.rpartition("/")[2], str(settings.path(name))
-    return settings.is_within(name, pattern) or any(fnmatch(text, wanted) for text in texts)
+    return f"{name}/".startswith(below) or any(fnmatch(text, wanted) for text in texts)
 
 
 def _is_changed(path: Path, video: IndexedVideo) -> bool:

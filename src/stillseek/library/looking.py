@@ -109,14 +109,13 @@ def _pattern(snapshot: Snapshot, within: str | Sequence[str]) -> Callable[[str],
     names = {pattern for pattern in patterns if pattern in snapshot.videos}
     others = [pattern for pattern in patterns if pattern not in names]
     ends = [end for pattern in others for end in (pattern, f"*/{pattern}")]
+    below = tuple(each for pattern in others for each in snapshot.settings.beginnings(pattern))
 
     def fits(name: str) -> bool:
+        if name in names or f"{name}/".startswith(below):
+            return True
         texts = name, str(snapshot.settings.path(name))
-        return (
-            name in names
-            or any(fnmatch(text, end) for text in texts for end in ends)
-            or any(snapshot.settings.is_within(name, pattern) for pattern in others)
-        )
+        return any(fnmatch(text, end) for text in texts for end in ends)
 
     return fits
 
