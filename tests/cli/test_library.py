@@ -2,8 +2,12 @@ import json
 from pathlib import Path
 
 import pytest
+from localizations import make_localization
 
 from stillseek.cli.app import main
+from stillseek.cli.ranking_table import print_ranking
+from stillseek.localize.ranking import Ranking
+from stillseek.timeline import Moment
 
 
 @pytest.fixture(autouse=True)
@@ -76,6 +80,18 @@ def test_search_prints_as_locate_does(made, write_picture, run) -> None:
     assert why.startswith("  no probabilities: ")
 
 
+def test_what_is_said_of_scores_does_not_deny_presence(capsys) -> None:
+    found = make_localization(
+        presence=0.98, threshold=0.5, moments=(Moment(1.0, 2.0, None),), uncalibrated="no scores"
+    )
+
+    print_ranking(Ranking(results=(found,), failures=(), ranked_by="presence"))
+
+    _, video, _, last = capsys.readouterr().out.splitlines()
+    assert video.endswith("  presence 98%")
+    assert last == "  no scores"
+
+
 def test_every_output_is_written(made, write_picture, tmp_path, run, refused) -> None:
     library, folder = made
     csv, page, clips = (tmp_path / name for name in ("m.csv", "r.html", "clips"))
@@ -98,21 +114,30 @@ def test_every_output_is_written(made, write_picture, tmp_path, run, refused) ->
     assert "must end in .csv" in refused(*command, "--csv", f"{library}/library.json")
 
 
-def test_a_video_that_is_missing_does_not_keep_others_from_being_cut(
+def test_a_video_that_is_missing_does_not_keep_others_from_being_handed_on(
     made, write_picture, tmp_path, capsys
 ) -> None:
     library, folder = made
-    clips, csv = tmp_path / "clips", tmp_path / "m.csv"
+    clips, csv, edl = tmp_path / "clips", tmp_path / "m.csv", tmp_path / "m.edl"
     (folder / "one.mp4").rename(folder / "away.mp4")
     command = ["library", "search", library, "--image", str(write_picture()), "--fast"]
 
-    assert main([*command, "--clips", str(clips), "--csv", str(csv)]) == 1
+    outputs = ["--clips", str(clips), "--csv", str(csv), "--export", str(edl)]
+    assert main([*command, *outputs]) == 1
 
     out, err = capsys.readouterr()
     (clip,) = clips.iterdir()
     assert clip.name.startswith("two_01_")
-    assert out.endswith(f"wrote {csv}\nwrote {clip}\n")
-    assert err == f"error: no file at {folder / 'one.mp4'}; expected a video: check the path\n"
+    assert out.endswith(f"wrote {csv}\nwrote {clip}\nwrote {edl}\n")
+    assert edl.read_text().count("* FROM CLIP NAME: two.mp4") == 1
+    missing = f"error: no file at {folder / 'one.mp4'}; expected a video: check the path\n"
+    assert err == missing
+    page = tmp_path / "r.html"
+    assert main([*command, "--report", str(page), "--csv", str(csv)]) == 1
+    out, err = capsys.readouterr()
+    assert out.endswith(f"wrote {csv}\nwrote {page}\n")
+    assert err == missing
+    assert page.read_text().count('<section class="moment best">') == 2
 
 
 def test_filters_may_leave_nothing(made, write_picture, tmp_path, run, capsys) -> None:
@@ -140,25 +165,58 @@ def test_filters_may_leave_nothing(made, write_picture, tmp_path, run, capsys) -
         (("add", "LIBRARY", "/no/such"), "there is no file or folder /no/such; check the path"),
         (("migrate", "LIBRARY", "--weights", "w.bin"), "options of a recipe need --recipe NAME"),
         (("watch", "LIBRARY"), "watch follows folders; give folders that are there"),
+        (("watch", "LIBRARY", "/", "--settle", "-1"), "files settle in 0 or more seconds, got -1"),
+        (
+            ("search", "LIBRARY", "--image", "PICTURE", "--fast", "--min-duration", "-5"),
+            "videos last 0 or more seconds, got -5.0 as the least",
+        ),
     ],
 )
-def test_wrong_usage_says_what_is_right(made, words, message, refused) -> None:
-    words = [made[0] if word == "LIBRARY" else word for word in words]
+def test_wrong_usage_says_what_is_right(made, write_picture, words, message, refused) -> None:
+    places = {"LIBRARY": made[0], "PICTURE": write_picture()}
+    words = [places.get(word, word) for word in words]
 
     assert message in refused("library", *words)
 
 
-def test_watch_says_at_its_start_what_it_follows(made, write_clip, capsys, monkeypatch) -> None:
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (("--alert", "none.jpg"), 1, "no file at none.jpg; expected an image: check the path"),
+        (("--alert", "PICTURE", "--run", "./none.sh x"), 2, "no program to run in './none.sh x'; "),
+        (("--alert", "PICTURE", "--run", "a '"), 2, "cannot be read (No closing quotation)"),
+    ],
+)
+def test_watch_refuses_what_no_alert_can_be_given_by(
+    write_picture, tmp_path, words, code, message, refused
+) -> None:
+    words = [str(write_picture()) if word == "PICTURE" else word for word in words]
+
+    told = refused("library", "watch", tmp_path / "new", tmp_path, *words, code=code)
+
+    assert message in told
+    assert not (tmp_path / "new").exists()
+
+
+def test_watch_says_what_it_follows_and_ends_when_it_is_stopped(
+    made, write_clip, capsys, monkeypatch
+) -> None:
     library, folder = made
     write_clip(name="videos/three.mp4", seconds=5.0, seed=8)
-    monkeypatch.setattr("watchfiles.watch", lambda *_, **__: iter(()))
+
+    def interrupted(*_, **__):
+        yield set()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("watchfiles.watch", interrupted)
 
     assert main(["library", "watch", library, str(folder)]) == 0
 
     assert capsys.readouterr() == (
         "",
         f"watching {folder}: 3 videos, 2 in the library already (Ctrl-C stops it; what was added "
-        "stays)\n",
+        "stays)\n"
+        "stopped; what was added is in the library\n",
     )
 
 
@@ -168,6 +226,14 @@ def test_stats_verify_similar_and_remove(made, run) -> None:
     out = run("library", "stats", library)
     assert "videos   2 (0:00:12)\n" in out
     assert "index    exact: every row is compared, agreement 1\n" in out
+    sizes = json.loads(run("library", "stats", library, "--json"))
+    fixed = sizes["space_bytes"] / 1e6
+    growing = (sizes["index_bytes"] + sizes["feature_bytes"]) / 1e6 - fixed
+    assert 0 < fixed < growing
+    assert (
+        f"size     {fixed:.1f} MB fixed and {growing:.1f} MB that grow, "
+        f"{growing / 12 * 3600:.2f} MB an hour\n"
+    ) in out
     told = run("library", "verify", library)
     assert told == "videos: 2 intact, 0 problems, 0 files gone or changed since\n"
     moment = f"{folder / 'one.mp4'}@2.5"

@@ -2,6 +2,7 @@ import json
 import shutil
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -106,6 +107,47 @@ def test_the_end_of_a_name_fits(library, picture) -> None:
     assert found(".mp4") == []
 
 
+def test_a_folder_is_searched_as_it_is_removed(library, picture, videos, monkeypatch) -> None:
+    def found(within: str) -> list[str]:
+        results = library.search(picture(2), fast=True, within=within).results
+        return sorted(each.video.name for each in results)
+
+    odd = ["1.mp4", "3.mp4", "5.mp4"]
+    monkeypatch.chdir(videos)
+    for folder in ("videos/b", "videos/b/", str(videos / "b"), "b"):
+        assert found(folder) == odd
+    for everything in ("videos", str(videos), str(videos.parent), "."):
+        assert len(found(everything)) == 7
+    assert found("video") == found("") == []
+    assert len(library.remove(videos)) == 7
+
+
+def test_a_whole_name_means_no_other_video_that_ends_so(
+    library, picture, videos, write_video
+) -> None:
+    other = write_video("b/videos/a/2.mp4", kind=2, seed=60)
+    library.add(other)
+
+    found = library.search(picture(2), fast=True, within=["videos/a/2.mp4", "4.mp4"]).results
+
+    assert {each.video for each in found} == {videos / "a/2.mp4", videos / "a/4.mp4"}
+
+
+def test_of_copies_one_that_is_there_answers(library, picture, videos) -> None:
+    first, second = videos / "a/2.mp4", videos / "b/copy.mp4"
+    shutil.copy(first, second)
+    library.add(videos)
+
+    def best() -> Path:
+        return library.search(picture(2), fast=True).results[0].video
+
+    assert best() == first
+    first.unlink()
+    assert best() == second
+    second.unlink()
+    assert best() == first
+
+
 def test_features_that_are_lost_come_back(library, videos, picture) -> None:
     (lost,) = [video for video in library.videos() if video.name.endswith("3.mp4")]
     for path in (library.folder / "features").rglob(f"*{lost.content}*"):
@@ -185,6 +227,21 @@ def test_a_bad_file_is_told_of_once_and_tried_again_when_it_changes(
     write_video("bad.mp4", kind=2, seed=9)
     assert library.add(videos).failed == ()
     assert library.stats().failed == 0
+
+
+def test_a_bad_file_moves_with_its_folder(library, videos, tmp_path) -> None:
+    (videos / "a/bad.mp4").write_text("no numbers")
+    (videos / "lost.mp4").write_text("no numbers either")
+    library.add(videos)
+    moved = videos.rename(tmp_path / "elsewhere")
+    (moved / "lost.mp4").unlink()
+
+    report = library.add(moved)
+
+    assert len(report.moved) == 8
+    assert report.gone == ()
+    failed = [video.name for video in library.videos() if video.error]
+    assert failed == ["elsewhere/a/bad.mp4", "videos/lost.mp4"]
 
 
 def test_a_folder_that_is_not_mounted_costs_nothing(library, videos) -> None:
@@ -295,6 +352,14 @@ def test_a_second_writer_is_refused_and_a_search_is_not(library, videos, picture
             with pytest.raises(LibraryError, match="another process is writing"):
                 write()
         assert library.search(picture(1), fast=True).results
+
+
+def test_what_is_refused_leaves_no_folder(tmp_path, tiny, videos) -> None:
+    folder = tmp_path / "new"
+    for recipe, root in (("nope", None), (tiny(), "a/b")):
+        with pytest.raises(UsageError):
+            Library.open(folder, recipe=recipe).add(videos, root=root)
+        assert not folder.exists()
 
 
 def test_another_recipe_fingerprint_or_version_is_refused(library, tiny, picture) -> None:

@@ -57,29 +57,34 @@ def test_files_are_added_once_they_are_complete(tmp_path: Path, tiny, write_vide
 
 
 def test_an_alert_is_told_and_given_to_a_command(
-    tmp_path: Path, tiny, write_video, tick, monkeypatch
+    tmp_path: Path, tiny, write_video, write_picture, tick, monkeypatch
 ) -> None:
+    picture = write_picture()
     folder = write_video("first.mp4", kind=1).parent
     library = Library.open(tmp_path / "library", recipe=tiny())
     with pytest.raises(UsageError, match="recipe tiny has no calibration"):
-        next(follow(library, [folder], alerts=[tmp_path / "q.png"]))
+        next(follow(library, [folder], alerts=[picture]))
     monkeypatch.setattr(Library, "is_calibrated", True)
     shown = library_answers(monkeypatch)
-    tick([], [], [], [])
+
+    def move() -> list[Path]:
+        return [(folder / "first.mp4").rename(folder / "moved.mp4")]
+
+    tick([], [], [], [], move, [], [], [])
     out = tmp_path / "got.json"
     script = f"import sys; open({str(out)!r}, 'w').write(sys.stdin.read()); sys.exit(3)"
     command = f'{sys.executable} -c "{script}"'
 
-    events = list(
-        follow(library, [folder], alerts=[tmp_path / "q.png"], command=command, settle_seconds=1.0)
-    )
+    events = list(follow(library, [folder], alerts=[picture], command=command, settle_seconds=1.0))
 
-    _, added, alert, trouble = events
+    _, added, alert, trouble, moved = events
     assert isinstance(added, Added)
     assert isinstance(alert, Alert)
-    assert alert.picture == tmp_path / "q.png"
+    assert alert.picture == picture
     assert isinstance(trouble, Trouble)
     assert trouble.error.endswith("ended with 3")
+    assert isinstance(moved, Added)
+    assert [outcome.status for outcome in moved.report.outcomes] == ["present"]
     assert '"results"' in out.read_text()
     assert shown == [[str(folder / "first.mp4")]]
 

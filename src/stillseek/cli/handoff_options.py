@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
-from stillseek.cli.console import print_some
 from stillseek.errors import MediaError, UsageError
 from stillseek.outputs import Output
 
@@ -62,15 +61,19 @@ class HandoffOptions:
             outputs.append(clips_output(videos or (), self.clips, name="--clips"))
         return outputs
 
-    def write(self, ranking: "Ranking", *, overwrite: bool) -> Iterator[tuple[Path, str]]:
+    def write(
+        self, ranking: "Ranking", *, overwrite: bool, failures: dict[str, MediaError]
+    ) -> Iterator[tuple[Path, str]]:
         """Writes it, the best video first; gives the paths, each with a remark.
 
-        Raises:
-            MediaError: A video cannot be cut, after all others were.
+        Args:
+            ranking: What was found.
+            overwrite: Whether files that stillseek did not write may be replaced.
+            failures: Takes what is wrong, by its message, with videos that cannot be read, as of a
+                disk that is not mounted: they are left out.
         """
         if not ranking.results:
             return
-        failures: list[MediaError] = []
         if self.clips is not None:
             from stillseek.handoff.clips import clips_output, cut_moments
             from stillseek.localize.localization import format_time
@@ -81,22 +84,29 @@ class HandoffOptions:
                     clips = cut_moments(
                         found, self.clips, copy=self.copy, pad_seconds=self.pad, overwrite=overwrite
                     )
-                except MediaError as error:  # as of a disk that is not mounted
-                    failures.append(error)
+                except MediaError as error:
+                    failures[str(error)] = error
                     continue
                 for clip in clips:
                     bounds = clip.segment.start_seconds, clip.segment.end_seconds
                     start, end = (format_time(seconds, decimals=3) for seconds in bounds)
                     yield clip.path, f"  ({start} to {end})" if self.copy else ""
-        for path in self.export:
+        if self.export:
             from stillseek.handoff.formats import write_handoff
+            from stillseek.media import probe
 
-            of = self._of(path)
-            write_handoff(ranking.results, path, pad_seconds=self.pad, overwrite=overwrite, **of)
-            yield path, ""
-        if failures:
-            print_some("error", [str(error) for error in failures[:-1]])
-            raise failures[-1]
+            there = []
+            for found in ranking.results:
+                try:
+                    probe(found.video)
+                except MediaError as error:
+                    failures[str(error)] = error
+                else:
+                    there.append(found)
+            for path in self.export if there else ():
+                of = self._of(path)
+                write_handoff(there, path, pad_seconds=self.pad, overwrite=overwrite, **of)
+                yield path, ""
 
     def _check_together(self) -> None:
         from stillseek.handoff.formats import has_reel, has_timecode

@@ -1,7 +1,7 @@
 """``stillseek library``: an index over many videos, made once and asked with pictures for ever."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from stillseek.features import VideoOutcome
     from stillseek.library.adding import AddReport
     from stillseek.library.saved_library import Library
+    from stillseek.library.watching import Added, Alert, Began, Trouble
     from stillseek.localize.localizer import Localizer
     from stillseek.localize.ranking import Ranking
 
@@ -114,8 +115,9 @@ def search(
             corner) keeps to that part of it. --not is a picture or frame of what it is not.
         top: Find up to this many videos.
         moments: Find up to this many moments in a video.
-        within: Only videos whose name or path, or the end of it, fits this pattern, such as
-            "2024/*" or match.mp4.
+        within: Only this video, by its name as library list shows it; only videos of this folder,
+            such as archive/2024; or only those whose name or path, or the end of it, fits this
+            pattern, such as "2024/*" or match.mp4.
         since: Only videos whose files are not older, such as 2026-03-31.
         min_duration: Only videos that are not shorter, in seconds.
         fast: Answer from the index alone, without a head.
@@ -213,16 +215,29 @@ def watch(
         settle: Seconds for which a file must not change to be complete.
         workers: As for library add.
     """
-    from stillseek.library.watching import Added, Alert, Began, follow
+    from stillseek.library.watching import follow
 
-    for event in follow(
+    events = follow(
         open_library(folder),
         videos,
         alerts=alert,
         command=run,
         settle_seconds=settle,
         workers=workers,
-    ):
+    )
+    try:
+        _print_events(events, videos)
+    except KeyboardInterrupt:
+        print("stopped; what was added is in the library", file=sys.stderr)
+
+
+def _print_events(
+    events: "Iterable[Began | Added | Alert | Trouble]", videos: Sequence[Path]
+) -> None:
+    """Prints what comes of following folders, as it comes."""
+    from stillseek.library.watching import Added, Alert, Began
+
+    for event in events:
         match event:
             case Began(found=found, known=known):
                 places = ", ".join(shown_name(str(place)) for place in videos)

@@ -63,14 +63,15 @@ def stats(folder: Path, /, *, json: bool = False) -> None:
         print(json_text(asdict(found) | {"roots": roots}))
         return
     hours = found.seconds / 3600
-    size = (found.index_bytes + found.feature_bytes) / 1e6
-    each = f", {size / hours:.2f} MB an hour" if hours else ""
+    fixed = found.space_bytes / 1e6
+    growing = (found.index_bytes + found.feature_bytes) / 1e6 - fixed
+    each = f" and {growing:.1f} MB that grow, {growing / hours:.2f} MB an hour" if hours else ""
     print(f"videos   {found.videos} ({timedelta(seconds=round(found.seconds))})")
     print(f"failed   {found.failed}")
     print(f"recipe   {found.recipe}, fingerprint {found.fingerprint[:16]}")
     print(f"rows     {found.rows} of {found.clips} clips")
     print(f"index    {found.index}: every row is compared, agreement 1")
-    print(f"size     {size:.1f} MB{each}")
+    print(f"size     {fixed:.1f} MB fixed{each}")
     for name, path in found.roots.items():
         print(f"root     {shown_name(name)}: {shown_name(str(path))}")
 

@@ -33,4 +33,6 @@ def print_ranking(ranking: "Ranking") -> None:
             score = "" if moment.score is None else f"  score {format_score(moment.score)}"
             print(f"      {format_span(moment.segment)}{score}")
     if first.uncalibrated is not None:
-        print(f"  no probabilities: {first.uncalibrated}")
+        # Presence may be known where the moments' scores are not.
+        lacking = "no probabilities: " if first.presence is None else ""
+        print(f"  {lacking}{first.uncalibrated}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from stillseek.cli.console import print_some
 from stillseek.cli.handoff_options import HandoffOptions
-from stillseek.errors import UsageError
+from stillseek.errors import MediaError, UsageError
 from stillseek.files import FIGURE_SUFFIXES, REPORT_SUFFIXES, AnnotationFormat
 from stillseek.outputs import Output, check_outputs
 
@@ -102,8 +102,9 @@ class SearchOutputs:
             localizer_of_one: What searched the one video; None where there may be many.
 
         Raises:
-            MediaError: A video cannot be read; of clips, after all others were cut.
+            MediaError: A video cannot be read; of many, after all else was written.
         """
+        failures: dict[str, MediaError] = {}
         if not ranking.results:
             files = (self.plot, self.report, self.explain, self.csv, self.annotations)
             asked = [path for path in (*files, self.handoff.clips, *self.handoff.export) if path]
@@ -111,7 +112,7 @@ class SearchOutputs:
                 "warning", [f"nothing was found, so {path} is not written" for path in asked]
             )
             return
-        # Tables first: they need no video. Clips last: one that cannot be cut ends with an error.
+        # Tables first: they need no video.
         if self.csv is not None:
             from stillseek.localize.ranking import write_ranking
 
@@ -131,10 +132,20 @@ class SearchOutputs:
                 yield path, ""
         elif self.report is not None:
             from stillseek.localize.report import write_ranking_report
+            from stillseek.media.faults import check_file
 
             write_ranking_report(ranking, self.report, overwrite=self.overwrite)
             yield self.report, ""
-        yield from self.handoff.write(ranking, overwrite=self.overwrite)
+            for found in ranking.results:  # which the page shows without frames
+                try:
+                    check_file(found.video, "video")
+                except MediaError as error:
+                    failures[str(error)] = error
+        yield from self.handoff.write(ranking, overwrite=self.overwrite, failures=failures)
+        if failures:
+            *others, last = failures.values()
+            print_some("error", [str(error) for error in others])
+            raise last
 
     def _write_one(self, found: "Localization", localizer: "Localizer") -> Iterator[Path]:
         # Drawing and pages take seconds to import: only who asks for them pays.

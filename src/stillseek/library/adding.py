@@ -28,7 +28,8 @@ class AddReport:
             were known: moved, copied, or only touched) or ``failed``.
         unchanged: Videos whose size and time are those of before.
         unchanged_failed: Of these, the ones that could not be read before.
-        moved: Names that went while their bytes are there under another one.
+        moved: Names that went while their bytes are there under another one; of files that cannot
+            be read, while one of the same name and size is there.
         gone: Names of files that are no longer there.
         wall_seconds: Time that it took.
     """
@@ -89,16 +90,16 @@ def add_files(
     )
     now = index.tables.videos()
     found = {video.name for video in (*there, *fresh.values())}
-    gone = _gone(settings, places, known, found, {now[v.name].content for v in fresh.values()})
+    gone = _gone(settings, places, known, found, {_identity(now[v.name]) for v in fresh.values()})
     if gone:
         index.tables.drop(video.name for video in gone)
-    contents = {video.content for video in index.tables.videos().values()} - {""}
+    left = {_identity(video) for video in index.tables.videos().values()}
     return AddReport(
         outcomes=outcomes,
         unchanged=len(there),
         unchanged_failed=sum(bool(video.error) for video in there),
-        moved=tuple(video.name for video in gone if video.content in contents),
-        gone=tuple(video.name for video in gone if video.content not in contents),
+        moved=tuple(video.name for video in gone if _identity(video) in left),
+        gone=tuple(video.name for video in gone if _identity(video) not in left),
         wall_seconds=time.perf_counter() - began,
     )
 
@@ -174,6 +175,11 @@ def _changes(
     return fresh, there
 
 
+def _identity(video: IndexedVideo) -> tuple[str, int]:
+    """What makes two files one video: the bytes; of files that cannot be read, name and size."""
+    return (video.content, 0) if video.content else (Path(video.name).name, video.size_bytes)
+
+
 def _state(video: IndexedVideo) -> tuple[int, int]:
     return video.size_bytes, video.modified_ns
 
@@ -183,7 +189,7 @@ def _gone(
     places: Sequence[Path],
     known: dict[str, IndexedVideo],
     found: set[str],
-    contents: set[str],
+    identities: set[tuple[str, int]],
 ) -> list[IndexedVideo]:
     """Videos whose files are not there any more: of the folders searched, or found elsewhere now.
 
@@ -194,7 +200,7 @@ def _gone(
         places: Video files, and folders that were searched.
         known: All videos of before.
         found: Names of what was found there.
-        contents: What of it was not known before has in it.
+        identities: What of it was not known before.
     """
     prefixes = [
         name.removesuffix("x")
@@ -205,10 +211,7 @@ def _gone(
         video
         for name, video in known.items()
         if name not in found
-        and (
-            (video.content and video.content in contents)
-            or any(name.startswith(prefix) for prefix in prefixes)
-        )
+        and (_identity(video) in identities or any(name.startswith(prefix) for prefix in prefixes))
         and not settings.path(name).exists()
     ]
 

@@ -12,7 +12,7 @@ from stillseek.errors import CorruptFeaturesError, FeatureError, LibraryError, U
 from stillseek.features import ExtractionProgress, Recipe, RecipeOptions
 from stillseek.features.store.content_address import entry_name
 from stillseek.library.adding import Extractor, add_to_index
-from stillseek.library.index import Index, make_index
+from stillseek.library.index import SPACE, Index, make_index
 from stillseek.library.index_tables import IndexedVideo, Rows
 from stillseek.library.settings import LibraryRecipe, Settings
 
@@ -36,7 +36,8 @@ class LibraryStats:
         rows: Rows that a picture is compared with.
         index: Which rows a search looks at: ``exact`` compares every one, so its agreement with
             an exact search is 1.
-        index_bytes: Bytes of rows and videos on disk.
+        index_bytes: Bytes of rows and videos on disk, and of their space.
+        space_bytes: Of these, the space, which is as large for one video as for many.
         feature_bytes: Bytes of the features.
     """
 
@@ -50,6 +51,7 @@ class LibraryStats:
     rows: int
     index: str
     index_bytes: int
+    space_bytes: int
     feature_bytes: int
 
 
@@ -84,6 +86,7 @@ def stats(settings: Settings) -> LibraryStats:
         rows=len(index.tables.rows().clips),
         index="exact",
         index_bytes=_bytes_below(settings.folder / settings.index),
+        space_bytes=(settings.folder / settings.index / SPACE).stat().st_size,
         feature_bytes=index.store.files.entry_bytes(),
     )
 
@@ -132,8 +135,8 @@ def remove(settings: Settings, patterns: Sequence[str]) -> tuple[str, ...]:
     index = Index.of(settings)
     videos, names = index.tables.videos(), list[str]()
     for pattern in patterns:
-        path = settings.name(Path(pattern))
-        fitting = [name for name in videos if _fits(settings, name, pattern, path)]
+        below = settings.beginnings(pattern)
+        fitting = [name for name in videos if _fits(settings, name, pattern, below)]
         if not fitting:
             raise UsageError(
                 f"nothing in the library {settings.folder} is called {pattern!r}; stillseek "
@@ -236,11 +239,10 @@ def _wrong_with(index: Index, video: IndexedVideo, rows: Rows) -> str:
     return "" if is_same else "its rows are not those of its features"
 
 
-def _fits(settings: Settings, name: str, pattern: str, own: str | None) -> bool:
+def _fits(settings: Settings, name: str, pattern: str, below: tuple[str, ...]) -> bool:
     wanted = pattern.rstrip("/")
-    is_below = any(name.startswith(f"{folder}/") for folder in (own, wanted) if folder)
     texts = name, name.rpartition("/")[2], str(settings.path(name))
-    return name == own or is_below or any(fnmatch(text, wanted) for text in texts)
+    return f"{name}/".startswith(below) or any(fnmatch(text, wanted) for text in texts)
 
 
 def _is_changed(path: Path, video: IndexedVideo) -> bool:

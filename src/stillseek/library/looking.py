@@ -1,12 +1,13 @@
 """One search: what was read of an index, and how its best videos are looked at."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from fnmatch import fnmatch
 from typing import TYPE_CHECKING
 
-from stillseek.errors import CorruptFeaturesError, FeatureError
+from stillseek.errors import CorruptFeaturesError, FeatureError, UsageError
 from stillseek.features import QueryFeatures, Recipe
 from stillseek.library.index import Index
 from stillseek.library.index_tables import IndexedVideo, Rows
@@ -81,11 +82,17 @@ def filtered(
     within: str | Sequence[str] | Callable[[str], bool] | None = None,
     since: datetime | None = None,
     least_seconds: float = 0.0,
-) -> dict[int, IndexedVideo]:
-    """The videos that may be found, by number; of copies the first one by name."""
-    fits = within if within is None or callable(within) else _pattern(snapshot.settings, within)
+) -> dict[int, list[IndexedVideo]]:
+    """The videos that may be found, by number; copies together, in order of name.
+
+    Raises:
+        UsageError: The least length is none.
+    """
+    fits = within if within is None or callable(within) else _pattern(snapshot, within)
+    if not 0 <= least_seconds < math.inf:
+        raise UsageError(f"videos last 0 or more seconds, got {least_seconds} as the least")
     earliest = -1.0 if since is None else since.timestamp() * 1e9
-    found: dict[int, IndexedVideo] = {}
+    found: dict[int, list[IndexedVideo]] = {}
     for video in snapshot.videos.values():
         if (
             video.content
@@ -93,19 +100,33 @@ def filtered(
             and video.duration_seconds >= least_seconds
             and (fits is None or fits(video.name))
         ):
-            found.setdefault(video.number, video)
+            found.setdefault(video.number, []).append(video)
     return found
 
 
-def _pattern(settings: Settings, within: str | Sequence[str]) -> Callable[[str], bool]:
+def _pattern(snapshot: Snapshot, within: str | Sequence[str]) -> Callable[[str], bool]:
     patterns = [within] if isinstance(within, str) else within
+    names = {pattern for pattern in patterns if pattern in snapshot.videos}
+    others = [pattern for pattern in patterns if pattern not in names]
+    ends = [end for pattern in others for end in (pattern, f"*/{pattern}")]
+    below = tuple(each for pattern in others for each in snapshot.settings.beginnings(pattern))
 
     def fits(name: str) -> bool:
-        texts = name, str(settings.path(name))
-        ends = [end for pattern in patterns for end in (pattern, f"*/{pattern}")]
+        if name in names or f"{name}/".startswith(below):
+            return True
+        texts = name, str(snapshot.settings.path(name))
         return any(fnmatch(text, end) for text in texts for end in ends)
 
     return fits
+
+
+def _there(settings: Settings, copies: Sequence[IndexedVideo]) -> IndexedVideo:
+    """The first of several copies whose file is there; the first one where none is."""
+    if len(copies) > 1:
+        for video in copies:
+            if settings.path(video.name).exists():
+                return video
+    return copies[0]
 
 
 def encoded(
@@ -120,7 +141,7 @@ def encoded(
 def ranked(
     snapshot: Snapshot,
     asked: Asked,
-    may: dict[int, IndexedVideo],
+    may: dict[int, list[IndexedVideo]],
     look: Look,
     top: int,
     *,
@@ -132,10 +153,11 @@ def ranked(
         FeatureError: Features are not there, and the index may be read again.
     """
     number = max(_LEAST_LOOKS, _LOOKS_OF_ANSWER * top)
-    lengths = {each: video.num_clips for each, video in may.items()}
+    lengths = {each: copies[0].num_clips for each, copies in may.items()}
     space, rows = snapshot.index.space, snapshot.rows
     results, failures = [], []
-    for video in (may[each] for each in best_videos(space, rows, asked.wanted, lengths, number)):
+    for each in best_videos(space, rows, asked.wanted, lengths, number):
+        video = _there(snapshot.settings, may[each])
         try:
             results.append(look.at(snapshot, asked, video))
         except FeatureError as error:

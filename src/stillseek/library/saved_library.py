@@ -1,6 +1,7 @@
 """A library: an index over many videos, made once and asked with pictures for ever."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from stillseek.errors import LibraryError, UsageError
@@ -15,7 +16,7 @@ from stillseek.features.extraction.engines import ExtractionEngine, extractor
 from stillseek.files import as_path
 from stillseek.library import care
 from stillseek.library.adding import AddReport, add_files, with_roots
-from stillseek.library.index import Index, current, make_index, writing
+from stillseek.library.index import Index, current, make_index, space_of, writing
 from stillseek.library.index_tables import IndexedVideo
 from stillseek.library.published import Published, fetch, origin_of, publish
 from stillseek.library.searching import SearchableLibrary
@@ -111,15 +112,12 @@ class Library(SearchableLibrary):
             if not path.exists():
                 raise UsageError(f"there is no file or folder {path}; check the path")
         files = find_videos(paths)  # what has none leaves the library as it is
-        with writing(self.folder):
-            settings = self._settings_for_writing()
+        if root is not None and (len(paths) != 1 or not paths[0].is_dir()):
+            raise UsageError(f"root {root!r} needs one folder; give the folder of its files")
+        if root is not None and (not root or "/" in root):
+            raise UsageError(f"the name of a root has no /, got {root!r}; give another")
+        with self._writing() as settings:
             if root is not None:
-                if len(paths) != 1 or not paths[0].is_dir():
-                    raise UsageError(
-                        f"root {root!r} needs one folder; give the folder of its files"
-                    )
-                if not root or "/" in root:
-                    raise UsageError(f"the name of a root has no /, got {root!r}; give another")
                 settings = settings.with_root(paths[0], root)
             settings = with_roots(settings, paths)
             settings.write()
@@ -145,9 +143,9 @@ class Library(SearchableLibrary):
         Raises:
             LibraryError: Another process is writing.
         """
-        with writing(self.folder):
-            paths = [as_path(folder, "folder") for folder in folders]
-            with_roots(self._settings_for_writing(), paths).write()
+        paths = [as_path(folder, "folder") for folder in folders]
+        with self._writing() as settings:
+            with_roots(settings, paths).write()
 
     def videos(self) -> tuple[IndexedVideo, ...]:
         """What is in the library, in order of name, files that could not be read included."""
@@ -247,6 +245,14 @@ class Library(SearchableLibrary):
             )
             self._recipe, self._wanted = loaded, (loaded, options)
             self._snapshot = self._localizer = None
+
+    @contextmanager
+    def _writing(self) -> Iterator[Settings]:
+        """The right to write to a library that is there, or is made now."""
+        if Settings.read(self.folder) is None:
+            space_of(self.recipe)  # what is refused leaves no folder
+        with writing(self.folder):
+            yield self._settings_for_writing()
 
     def _settings_for_writing(self) -> Settings:
         """The settings, with an index for the recipe where there was no library."""

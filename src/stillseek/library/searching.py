@@ -89,9 +89,10 @@ class SearchableLibrary:
             unlike: As for `Localizer.locate`.
             top: Most videos.
             moments: Most moments of a video.
-            within: Pattern of names (`IndexedVideo.name`) or paths or the ends of them, such as
-                ``2024/*`` or ``match.mp4``, or several: videos that fit none are left out; or a
-                function that says of a name whether it fits.
+            within: A name (`IndexedVideo.name`), which means that video alone; a folder, as names
+                begin or by its path; or a pattern of names or paths or the ends of them, such as
+                ``2024/*`` or ``match.mp4``; or several of these: videos that fit none are left out.
+                Or a function that says of a name whether it fits.
             since: Videos whose files are older are left out.
             min_duration_seconds: Shorter videos are left out.
             fast: Leaves the head out: likeness alone says where.
@@ -184,7 +185,7 @@ class SearchableLibrary:
         pictures: tuple[QueryImage, ...],
         boxes: Sequence[Box | None] | None,
         others: tuple[QueryImage, ...],
-        may: Callable[[Snapshot], dict[int, IndexedVideo]],
+        may: Callable[[Snapshot], dict[int, list[IndexedVideo]]],
         *,
         top: int,
         moments: int,

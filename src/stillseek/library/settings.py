@@ -153,6 +153,23 @@ class Settings:
         place, root = max(holding, key=lambda each: len(each[0].parts))
         return f"{root}/{absolute.relative_to(place).as_posix()}"
 
+    def beginnings(self, place: str) -> tuple[str, ...]:
+        """What the names of all videos of a folder begin with, or a whole name with a / behind it.
+
+        Args:
+            place: The path of a folder or video, or how names begin.
+        """
+        if not place:
+            return ()
+        there, found = _absolute(Path(place)), [f"{place.rstrip('/')}/"]
+        for root in self.roots:
+            folder = self.root(root)
+            if folder.is_relative_to(there):
+                found.append(f"{root}/")
+            elif there.is_relative_to(folder):
+                found.append(f"{root}/{there.relative_to(folder).as_posix()}/")
+        return tuple(found)
+
     def with_root(self, folder: Path, name: str | None = None) -> "Settings":
         """These settings with one more root, or with another place for the one of this name.
 

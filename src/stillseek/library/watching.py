@@ -1,12 +1,14 @@
 """Following folders: videos are added when they are complete, and told of when they show it."""
 
 import glob
+import math
 import shlex
 import subprocess
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import which
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -14,6 +16,7 @@ from stillseek.errors import LibraryError, UsageError
 from stillseek.files import json_text
 from stillseek.library.adding import AddReport
 from stillseek.library.index import current
+from stillseek.media import read_image
 from stillseek.media.folder import is_video_name, videos_below
 
 if TYPE_CHECKING:
@@ -87,7 +90,7 @@ def follow(
         stop: Ends it when set.
 
     Raises:
-        UsageError: A folder is none, or an alert cannot be given.
+        UsageError: A folder is none, or an alert cannot be given, as of a program that is missing.
         MediaError: A picture cannot be read.
     """
     # Nothing else needs it.
@@ -95,8 +98,13 @@ def follow(
 
     if not folders or not all(folder.is_dir() for folder in folders):
         raise UsageError("watch follows folders; give folders that are there")
+    if not 0 <= settle_seconds < math.inf:
+        raise UsageError(f"files settle in 0 or more seconds, got {settle_seconds}")
     if command is not None and not alerts:
         raise UsageError("a command is run for an alert; give a picture with --alert")
+    for picture in alerts:
+        read_image(picture)
+    program = None if command is None else _program(command)
     library.add_roots(*folders)
     if alerts and not library.is_calibrated:
         raise UsageError(
@@ -133,7 +141,21 @@ def follow(
                 continue
             if report.outcomes or report.gone or report.moved:
                 yield Added(report=report)
-            yield from _alerts(library, report, alerts, command)
+            yield from _alerts(library, report, alerts, program)
+
+
+def _program(command: str) -> list[str]:
+    """A program that is there, and its arguments."""
+    try:
+        words = shlex.split(command)
+    except ValueError as error:
+        raise UsageError(f"the command {command!r} cannot be read ({error})") from error
+    if not words or which(words[0]) is None:
+        raise UsageError(
+            f"there is no program to run in {command!r}; give the path of one that may be run, or "
+            "the name of one that is installed"
+        )
+    return words
 
 
 class _Changing:
@@ -174,23 +196,25 @@ def _state(file: Path) -> tuple[int, int]:
 
 
 def _alerts(
-    library: "Library", report: AddReport, pictures: Sequence[Path], command: str | None
+    library: "Library", report: AddReport, pictures: Sequence[Path], program: list[str] | None
 ) -> Iterator[Alert | Trouble]:
-    """What of the pictures is in the videos that were added, and what a command says of it."""
-    new = [glob.escape(str(outcome.path.absolute())) for outcome in report.outcomes]
+    """What of the pictures is in the videos that are new, and what a command says of it.
+
+    Not in those that were known and only moved or copied: of these it was told before.
+    """
+    encoded = [outcome.path for outcome in report.outcomes if outcome.status == "encoded"]
+    new = [glob.escape(str(path.absolute())) for path in encoded]
     for picture in pictures if new else ():
         found = library.search(picture, within=new, top=len(new))
         shown = found.only_found()
         if not shown.results:
             continue
         yield Alert(picture=picture, ranking=shown)
-        if command is not None:
+        if program is not None:
             try:
-                done = subprocess.run(
-                    shlex.split(command), input=json_text(shown.to_json_dict()), text=True
-                )
+                done = subprocess.run(program, input=json_text(shown.to_json_dict()), text=True)
             except OSError as error:
-                yield Trouble(error=f"cannot run {command!r} ({error.strerror or error})")
+                yield Trouble(error=f"cannot run {program[0]} ({error.strerror or error})")
             else:
                 if done.returncode:
-                    yield Trouble(error=f"{command!r} ended with {done.returncode}")
+                    yield Trouble(error=f"{shlex.join(program)} ended with {done.returncode}")

@@ -184,11 +184,12 @@ def _groups(groups: Sequence[tuple[str, Ranking]], room: Room) -> list[dict[str,
 
 
 def _video(found: Localization, names: dict[Path, str], room: Room) -> dict[str, Any]:
-    moments, error = [], None
+    error = None
     try:
         moments = _moments(found, room)
     except MediaError as failure:
         error = _told(str(failure), [found], names)
+        moments = _moments(found, Room(0))  # their times need no video
     return {
         "name": shown_name(names[found.video]),
         "presence": _told(presence_in_words(found), [found], names),
