@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from stillseek.cli.console import print_some, print_wrote, progress_bar
 from stillseek.cli.handoff_options import HandoffOptions
 from stillseek.cli.query_options import ImageQuery, Queries, check_pictures
-from stillseek.cli.ranking_table import print_ranking
+from stillseek.cli.ranking_table import print_lacking, print_ranking
 from stillseek.cli.recipe_options import HeadOptions, files_of
 from stillseek.cli.search_outputs import AnnotationFormat, SearchOutputs
 from stillseek.errors import UsageError
@@ -212,5 +212,4 @@ def _print_moments(found: "Localization") -> None:
     for moment in found.moments:
         score = "" if moment.score is None else f"  score {format_score(moment.score)}"
         print(f"  {format_span(moment.segment)}{score}")
-    if found.uncalibrated is not None:
-        print(f"  no probabilities: {found.uncalibrated}")
+    print_lacking(found)

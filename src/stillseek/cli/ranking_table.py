@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from stillseek.files import counted, shown_name
 
 if TYPE_CHECKING:
+    from stillseek.localize.localization import Localization
     from stillseek.localize.ranking import Ranking
 
 
@@ -32,7 +33,11 @@ def print_ranking(ranking: "Ranking") -> None:
         for moment in found.moments:
             score = "" if moment.score is None else f"  score {format_score(moment.score)}"
             print(f"      {format_span(moment.segment)}{score}")
-    if first.uncalibrated is not None:
-        # Presence may be known where the moments' scores are not.
-        lacking = "no probabilities: " if first.presence is None else ""
-        print(f"  {lacking}{first.uncalibrated}")
+    print_lacking(first)
+
+
+def print_lacking(found: "Localization") -> None:
+    """Says why probabilities, or only those of moments, are not known."""
+    if found.uncalibrated is not None:
+        lacking = "no probabilities: " if found.presence is None else ""
+        print(f"  {lacking}{found.uncalibrated}")
