@@ -18,6 +18,16 @@ from stillseek.timeline import Moment, Segment
 FoundIn = Callable[..., Localization]
 
 
+@pytest.fixture
+def found(write_clip: Callable[..., Path], found_in: FoundIn) -> Localization:
+    """A video in which one moment was found."""
+    return found_in(write_clip(), Moment(2.0, 5.5, 0.75))
+
+
+def ranking_of(found: Localization) -> Ranking:
+    return Ranking(results=(found,), failures=(), ranked_by=None)
+
+
 def test_cut_moments_writes_one_file_each(
     write_clip: Callable[..., Path], tmp_path: Path, found_in: FoundIn
 ) -> None:
@@ -33,13 +43,9 @@ def test_cut_moments_writes_one_file_each(
     assert lengths == pytest.approx([3.5, 2.0], abs=0.11)
 
 
-def test_places_may_be_given_as_text(
-    write_clip: Callable[..., Path], tmp_path: Path, found_in: FoundIn
-) -> None:
-    found = found_in(write_clip(), Moment(2.0, 5.5, 0.75))
-
+def test_places_may_be_given_as_text(found: Localization, tmp_path: Path) -> None:
     write_handoff([found], f"{tmp_path}/cut.edl")
-    write_ranking(Ranking(results=(found,), failures=(), ranked_by=None), f"{tmp_path}/all.csv")
+    write_ranking(ranking_of(found), f"{tmp_path}/all.csv")
     (clip,) = cut_moments(found, f"{tmp_path}/clips")
 
     assert clip.path == tmp_path / "clips" / "match_01_2.0-5.5s.mp4"
@@ -48,21 +54,18 @@ def test_places_may_be_given_as_text(
     assert (tmp_path / "all.csv").read_text().count(",2.0,5.5,0.75,") == 1
 
 
-def test_nothing_is_written_over_the_video(
-    write_clip: Callable[..., Path], tmp_path: Path, found_in: FoundIn
-) -> None:
-    video = write_clip()
-    content, found = video.read_bytes(), found_in(video, Moment(2.0, 5.5, 0.75))
+def test_nothing_is_written_over_the_video(found: Localization, tmp_path: Path) -> None:
+    video = found.video
+    content = video.read_bytes()
     for suffix in ("edl", "csv", "html", "png"):
         (tmp_path / f"link.{suffix}").symlink_to(video)
     clip = tmp_path / "clips" / "match_01_2.0-5.5s.mp4"
     clip.parent.mkdir()
     clip.hardlink_to(video)
-    ranking = Ranking(results=(found,), failures=(), ranked_by=None)
 
     for write in (
         lambda: write_handoff([found], f"{tmp_path}/link.edl", overwrite=True),
-        lambda: write_ranking(ranking, f"{tmp_path}/link.csv", overwrite=True),
+        lambda: write_ranking(ranking_of(found), f"{tmp_path}/link.csv", overwrite=True),
         lambda: write_report(found, f"{tmp_path}/link.html", overwrite=True),
         lambda: plot_localization(found, f"{tmp_path}/link.png", overwrite=True),
         lambda: cut_moments(found, str(clip.parent), overwrite=True),
@@ -79,7 +82,7 @@ def test_clips_and_tables_hold_no_control_characters(
     found = found_in(video, Moment(2.0, 5.5, 0.75))
 
     (clip,) = cut_moments(found, tmp_path / "clips")
-    write_ranking(Ranking(results=(found,), failures=(), ranked_by=None), tmp_path / "all.csv")
+    write_ranking(ranking_of(found), tmp_path / "all.csv")
 
     assert clip.path.name == "a\ufffdb\ufffd[31m_01_2.0-5.5s.mp4"
     assert clip.path.is_file()

@@ -25,6 +25,12 @@ NAMES = [f"found{end}" for end in (".edl", ".fcpxml", ".otio", ".vtt", ".csv", "
 NAMES += ["found.premiere.csv", "found.resolve.csv"]
 
 
+@pytest.fixture
+def video(long_video: LongVideo, tmp_path: Path) -> Path:
+    """A video of two seconds at 25 frames a second."""
+    return long_video(tmp_path / "a.mov", rate=Fraction(25), seconds=2.0)
+
+
 def select(video: Path, start: float, end: float, **others: object) -> Selection:
     return Selection(video=video, segment=Segment(start, end), **others)
 
@@ -71,9 +77,8 @@ def test_nothing_found_is_an_empty_list(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_what_was_written_is_replaced_and_nothing_else(
-    name: str, long_video: LongVideo, tmp_path: Path
+    name: str, video: Path, tmp_path: Path
 ) -> None:
-    video = long_video(tmp_path / "match.mov", rate=Fraction(25), seconds=1.0)
     path = tmp_path / name
 
     write_selections([select(video, 0.2, 0.4)], path)
@@ -122,8 +127,8 @@ def test_names_are_text_in_every_format(long_video: LongVideo, tmp_path: Path) -
         ("found.resolve.csv", "utf-8", ","),
         ("found.premiere.csv", "utf-16", "\t"),
     ):
+        quoting = csv.QUOTE_MINIMAL if tab == "," else csv.QUOTE_NONE
         with (folder / name).open(encoding=encoding, newline="") as file:
-            quoting = csv.QUOTE_MINIMAL if tab == "," else csv.QUOTE_NONE
             rows = list(csv.reader(file, delimiter=tab, quoting=quoting))
         assert len(rows) == 3
         assert {len(row) for row in rows} == {len(rows[0])}
@@ -144,8 +149,7 @@ def test_reels_are_names_that_old_editors_take(long_video: LongVideo, tmp_path: 
     assert reels == ["ALONGNAM", "ALONGN02", "BL03", "04", "BL05"]
 
 
-def test_a_reel_may_be_given(long_video: LongVideo, tmp_path: Path) -> None:
-    video = long_video(tmp_path / "a.mov", rate=Fraction(25), seconds=0.4)
+def test_a_reel_may_be_given(video: Path, long_video: LongVideo, tmp_path: Path) -> None:
     other = long_video(tmp_path / "b.mov", rate=Fraction(25), seconds=0.4)
 
     write_selections([select(video, 0.0, 0.2)], tmp_path / "a.edl", reel="A001C002")
@@ -239,31 +243,33 @@ def test_a_list_says_where_sources_count_otherwise(long_video: LongVideo, tmp_pa
     assert [clip.name for clip in timeline.find_clips()] == ["d.mov", "n.mov", "d.mov"]
 
 
-def test_sound_is_handed_off_where_there_is_some(write_clip: LongVideo, tmp_path: Path) -> None:
-    silent = write_clip(seconds=1.0, rate=25)
-    video = tmp_path / "sound.mp4"
-    with av.open(str(silent)) as source, av.open(str(video), "w") as made:
+def remuxed_with_sound(video: Path, out: Path, codec: str, *, picture_late: float = 0.0) -> None:
+    """A copy with a second of silence, whose pictures come some seconds after the sound."""
+    with av.open(str(video)) as source, av.open(str(out), "w") as made:
+        sound = made.add_stream(codec, rate=16000, layout="mono")
         stream = made.add_stream_from_template(source.streams.video[0])
-        sound = made.add_stream("aac", rate=16000, layout="mono")
+        silence = np.zeros((1, 16000), np.float32)
+        frame = av.AudioFrame.from_ndarray(silence, format="fltp", layout="mono")
+        frame.sample_rate, frame.pts = 16000, 0
+        made.mux([*sound.encode(frame), *sound.encode()])
         for packet in source.demux(video=0):
             if packet.size:
+                late = round(picture_late / packet.time_base)
+                packet.pts, packet.dts = packet.pts + late, packet.dts + late
                 packet.stream = stream
                 made.mux(packet)
-        frame = av.AudioFrame.from_ndarray(
-            np.zeros((1, 16000), np.float32), format="fltp", layout="mono"
-        )
-        frame.sample_rate = 16000
-        made.mux([*sound.encode(frame), *sound.encode()])
+
+
+def test_sound_is_handed_off_where_there_is_some(write_clip: LongVideo, tmp_path: Path) -> None:
+    video = tmp_path / "sound.mp4"
+    remuxed_with_sound(write_clip(seconds=1.0, rate=25), video, "aac")
 
     write_selections([select(video, 0.0, 0.5)], tmp_path / "a.edl")
     write_selections([select(video, 0.0, 0.5)], tmp_path / "a.fcpxml")
 
     tracks = opentimelineio.adapters.read_from_file(str(tmp_path / "a.edl"), rate=25).tracks
-    assert {track.name: track.kind for track in tracks} == {
-        "V": "Video",
-        "A1": "Audio",
-        "A2": "Audio",
-    }
+    kinds = {"V": "Video", "A1": "Audio", "A2": "Audio"}
+    assert {track.name: track.kind for track in tracks} == kinds
     (asset,) = ElementTree.parse(tmp_path / "a.fcpxml").getroot().iter("asset")
     assert (asset.get("hasVideo"), asset.get("hasAudio")) == ("1", "1")
 
@@ -273,26 +279,23 @@ def test_sound_is_handed_off_where_there_is_some(write_clip: LongVideo, tmp_path
     [
         # The frames on display from two seconds and five sixths until four seconds, of rates that
         # count 60, 50, 30, 25 and 24.
-        ("60", "00:00:02:50 00:00:04:00"),
-        ("240", "00:00:02:50 00:00:04:00"),
-        ("120", "00:00:02:50 00:00:04:00"),
-        ("120000/1001", "00:00:02:49 00:00:04:00"),
-        ("100", "00:00:02:41 00:00:04:00"),
-        ("90", "00:00:02:25 00:00:04:00"),
-        ("75", "00:00:02:20 00:00:04:00"),
-        ("72", "00:00:02:20 00:00:04:00"),
+        *((rate, 50) for rate in ("60", "240", "120")),
+        ("120000/1001", 49),
+        ("100", 41),
+        ("90", 25),
+        *((rate, 20) for rate in ("75", "72")),
         # A camera that misses its rate: its own frames are counted.
-        ("30006/1000", "00:00:02:25 00:00:04:00"),
+        ("30006/1000", 25),
     ],
 )
 def test_fast_videos_are_counted_in_a_base_that_editors_have(
-    rate: str, first: str, long_video: LongVideo, tmp_path: Path
+    rate: str, first: int, long_video: LongVideo, tmp_path: Path
 ) -> None:
     video = long_video(tmp_path / "a.mov", rate=Fraction(rate), seconds=5.0)
 
     write_selections([select(video, 2 + 5 / 6, 4.0)], tmp_path / "a.edl")
 
-    assert events(tmp_path / "a.edl")[0].startswith(f"{first} ")
+    assert events(tmp_path / "a.edl")[0].startswith(f"00:00:02:{first} 00:00:04:00 ")
 
 
 def test_a_source_time_code_of_a_fast_video_counts_in_that_base(
@@ -312,8 +315,7 @@ def test_a_source_time_code_of_a_fast_video_counts_in_that_base(
     [
         ("a.edl", "an edit decision list"),
         ("a.fcpxml", "Final Cut Pro XML"),
-        ("a.premiere.csv", "a table of markers"),
-        ("a.resolve.csv", "a table of markers"),
+        *((f"a.{format}.csv", "a table of markers") for format in ("premiere", "resolve")),
     ],
 )
 def test_a_rate_that_no_editor_counts_is_refused(
@@ -344,22 +346,9 @@ def test_a_rate_without_a_name_keeps_its_frames_in_final_cut(
     assert (clip.attrib["start"], clip.attrib["duration"]) == ("1/2s", "7/10s")
 
 
-def test_frames_are_counted_from_the_first_one_shown(tmp_path: Path, long_video: LongVideo) -> None:
-    plain = long_video(tmp_path / "plain.mov", rate=Fraction(25), seconds=2.0)
+def test_frames_are_counted_from_the_first_one_shown(video: Path, tmp_path: Path) -> None:
     late = tmp_path / "late.mkv"
-    with av.open(str(plain)) as source, av.open(str(late), "w") as made:
-        streams = [made.add_stream("pcm_s16le", rate=8000, layout="mono")]
-        video = made.add_stream_from_template(source.streams.video[0])
-        sound = av.AudioFrame(format="s16", layout="mono", samples=16000)
-        sound.planes[0].update(bytes(32000))
-        sound.sample_rate, sound.pts = 8000, 0
-        made.mux(streams[0].encode(sound))
-        for packet in source.demux(video=0):
-            if packet.size:
-                # 120 ms after the sound.
-                packet.pts = packet.dts = packet.pts + round(0.12 / packet.time_base)
-                packet.stream = video
-                made.mux(packet)
+    remuxed_with_sound(video, late, "pcm_s16le", picture_late=0.12)
 
     # The third frame, by what a player says of the time.
     write_selections([select(late, 0.12 + 0.08, 0.12 + 0.16)], tmp_path / "a.edl")
@@ -381,11 +370,7 @@ def test_a_short_frame_makes_no_other_rate(write_clip: LongVideo, tmp_path: Path
     assert events(tmp_path / "a.edl")[0].startswith("00:00:00:01 00:00:00:04 ")
 
 
-def test_more_events_than_a_list_can_number_are_refused(
-    long_video: LongVideo, tmp_path: Path
-) -> None:
-    video = long_video(tmp_path / "a.mov", rate=Fraction(25), seconds=1.0)
-
+def test_more_events_than_a_list_can_number_are_refused(video: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError) as failure:
         write_selections([select(video, 0.0, 0.5)] * 1000, tmp_path / "a.edl")
 
@@ -409,10 +394,7 @@ def test_what_is_of_one_video_refuses_two(name: str, long_video: LongVideo, tmp_
     )
 
 
-def test_options_and_suffixes_that_mean_nothing_are_refused(
-    long_video: LongVideo, tmp_path: Path
-) -> None:
-    video = long_video(tmp_path / "a.mov", rate=Fraction(25), seconds=1.0)
+def test_options_and_suffixes_that_mean_nothing_are_refused(video: Path, tmp_path: Path) -> None:
     found = [select(video, 0.0, 0.5)]
 
     with pytest.raises(UsageError, match=r"always counts from the beginning of the file; leave"):
@@ -426,18 +408,15 @@ def test_options_and_suffixes_that_mean_nothing_are_refused(
     (tmp_path / "a.edl").hardlink_to(video)
     with pytest.raises(UsageError, match="would overwrite the input"):
         write_selections(found, tmp_path / "a.edl", overwrite=True)
-    with pytest.raises(UsageError, match=r"ends at 1 s, before the segment starts at 2 s; choose"):
-        write_selections([select(video, 2.0, 3.0)], tmp_path / "b.edl")
+    with pytest.raises(UsageError, match=r"ends at 2 s, before the segment starts at 3 s; choose"):
+        write_selections([select(video, 3.0, 4.0)], tmp_path / "b.edl")
     with pytest.raises(MediaError, match=r"^no file at "):
         write_selections([select(tmp_path / "gone.mov", 0.0, 1.0)], tmp_path / "b.edl")
     assert not (tmp_path / "b.edl").exists()
 
 
 @pytest.mark.parametrize("format", ["premiere", "resolve"])
-def test_markers_may_have_a_plain_name(
-    format: HandoffFormat, long_video: LongVideo, tmp_path: Path
-) -> None:
-    video = long_video(tmp_path / "a.mov", rate=Fraction(25), seconds=1.0)
+def test_markers_may_have_a_plain_name(format: HandoffFormat, video: Path, tmp_path: Path) -> None:
     found = [select(video, 0.2, 0.6)]
 
     write_selections(found, tmp_path / "a.csv", format=format)
@@ -447,9 +426,8 @@ def test_markers_may_have_a_plain_name(
 
 
 def test_results_of_a_search_are_named_after_its_picture(
-    long_video: LongVideo, tmp_path: Path, found_in: Callable[..., object]
+    video: Path, tmp_path: Path, found_in: Callable[..., object]
 ) -> None:
-    video = long_video(tmp_path / "a.mov", rate=Fraction(25), seconds=2.0)
     found = found_in(video, Moment(1.0, 1.4, 0.9), Moment(0.2, 0.6, None))
 
     write_handoff([found], tmp_path / "a.json")  # type: ignore[list-item]

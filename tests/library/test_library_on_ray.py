@@ -38,12 +38,6 @@ def test_three_workers_make_the_library_that_one_process_makes(
     assert alone.stats().clips == shared.stats().clips == CLIPS_OF_A_PROCESS * PROCESSES
     assert alone.verify().problems == shared.verify().problems == ()
     assert alone.videos() == shared.videos()
-    one, three = rows_of(alone), rows_of(shared)
+    one, three = (Index.of(current(of.folder)).tables.rows() for of in (alone, shared))
     for name in ("videos", "starts", "clips", "vectors"):
         np.testing.assert_array_equal(getattr(one, name), getattr(three, name))
-
-
-def rows_of(library: Library):
-    """The rows that pictures are compared with."""
-    settings = current(library.folder)
-    return Index(library.folder, settings.index, settings.recipe.fingerprint).tables.rows()

@@ -1,6 +1,7 @@
 import json
 import shutil
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from filelock import FileLock
 
 from stillseek.errors import InstallationError, LibraryError, UsageError
 from stillseek.library import Library
+from stillseek.library.index import Index, current
 from stillseek.library.index_tables import Tables
 from stillseek.localize.query_image import mirrored
 
@@ -29,8 +31,33 @@ def library(tmp_path, tiny, videos) -> Library:
     return made
 
 
+@pytest.fixture
+def found(library, picture) -> Callable[..., list[str]]:
+    """The names of the files that a search for kind 2 finds, in order."""
+
+    def search(**filters) -> list[str]:
+        results = library.search(picture(2), fast=True, **filters).results
+        return sorted(each.video.name for each in results)
+
+    return search
+
+
+@pytest.fixture
+def best(library, picture) -> Callable[..., Path]:
+    """The video that a search for a kind finds first."""
+
+    def search(kind: int, library: Library = library) -> Path:
+        return library.search(picture(kind), fast=True).results[0].video
+
+    return search
+
+
 def names(library: Library) -> list[str]:
     return [video.name for video in library.videos()]
+
+
+def tables_of(library: Library) -> Tables:
+    return Index.of(current(library.folder)).tables
 
 
 @pytest.mark.parametrize("fast", [True, False])
@@ -68,16 +95,22 @@ def test_what_is_not_meant_is_pushed_down(library, picture, write_video) -> None
     assert peaks[1] < peaks[0]
 
 
-def test_filters_leave_videos_out(library, picture, videos) -> None:
-    def found(**filters) -> list[str]:
-        results = library.search(picture(2), fast=True, **filters).results
-        return sorted(each.video.name for each in results)
-
-    assert found(within="videos/b/*") == ["1.mp4", "3.mp4", "5.mp4"]
+def test_filters_leave_videos_out(library, found, videos, monkeypatch) -> None:
+    odd = ["1.mp4", "3.mp4", "5.mp4"]
+    assert found(within="videos/b/*") == found(within="b/*") == odd
     assert found(within=[str(videos / "a" / "4*"), "*/5.mp4"]) == ["4.mp4", "5.mp4"]
+    assert (found(within="5.mp4"), found(within=".mp4")) == (["5.mp4"], [])
     assert found(since=datetime.fromtimestamp(6, UTC)) == ["5.mp4", "6.mp4"]
     assert found(min_duration_seconds=15.6) == []
     assert len(found(min_duration_seconds=15.5, top=3)) == 3
+    # A folder is searched as it is removed.
+    monkeypatch.chdir(videos)
+    for folder in ("videos/b", "videos/b/", str(videos / "b"), "b"):
+        assert found(within=folder) == odd
+    for everything in ("videos", str(videos), str(videos.parent), "."):
+        assert len(found(within=everything)) == 7
+    assert found(within="video") == found(within="") == []
+    assert len(library.remove(videos)) == 7
 
 
 @pytest.mark.parametrize(
@@ -97,55 +130,26 @@ def test_videos_leave_by_root_folder_or_file(library, videos, monkeypatch, patte
     assert sorted(name.rpartition("/")[2] for name in names(library)) == left
 
 
-def test_the_end_of_a_name_fits(library, picture) -> None:
-    def found(within: str) -> list[str]:
-        results = library.search(picture(2), fast=True, within=within).results
-        return sorted(each.video.name for each in results)
-
-    assert found("b/*") == ["1.mp4", "3.mp4", "5.mp4"]
-    assert found("5.mp4") == ["5.mp4"]
-    assert found(".mp4") == []
-
-
-def test_a_folder_is_searched_as_it_is_removed(library, picture, videos, monkeypatch) -> None:
-    def found(within: str) -> list[str]:
-        results = library.search(picture(2), fast=True, within=within).results
-        return sorted(each.video.name for each in results)
-
-    odd = ["1.mp4", "3.mp4", "5.mp4"]
-    monkeypatch.chdir(videos)
-    for folder in ("videos/b", "videos/b/", str(videos / "b"), "b"):
-        assert found(folder) == odd
-    for everything in ("videos", str(videos), str(videos.parent), "."):
-        assert len(found(everything)) == 7
-    assert found("video") == found("") == []
-    assert len(library.remove(videos)) == 7
-
-
 def test_a_whole_name_means_no_other_video_that_ends_so(
     library, picture, videos, write_video
 ) -> None:
-    other = write_video("b/videos/a/2.mp4", kind=2, seed=60)
-    library.add(other)
+    library.add(write_video("b/videos/a/2.mp4", kind=2, seed=60))
 
     found = library.search(picture(2), fast=True, within=["videos/a/2.mp4", "4.mp4"]).results
 
     assert {each.video for each in found} == {videos / "a/2.mp4", videos / "a/4.mp4"}
 
 
-def test_of_copies_one_that_is_there_answers(library, picture, videos) -> None:
+def test_of_copies_one_that_is_there_answers(library, best, videos) -> None:
     first, second = videos / "a/2.mp4", videos / "b/copy.mp4"
     shutil.copy(first, second)
     library.add(videos)
 
-    def best() -> Path:
-        return library.search(picture(2), fast=True).results[0].video
-
-    assert best() == first
+    assert best(2) == first
     first.unlink()
-    assert best() == second
+    assert best(2) == second
     second.unlink()
-    assert best() == first
+    assert best(2) == first
 
 
 def test_features_that_are_lost_come_back(library, videos, picture) -> None:
@@ -165,11 +169,14 @@ def test_features_that_are_lost_come_back(library, videos, picture) -> None:
     assert library.search(picture(3), fast=True).results[0].video.name == "3.mp4"
 
 
-def test_a_folder_without_videos_leaves_the_library_as_it_is(library, tmp_path) -> None:
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(UsageError, match="there is no video file in"):
-        library.add(tmp_path / "empty")
-    assert list(library.stats().roots) == ["videos"]
+def test_a_folder_without_videos_leaves_the_library_as_it_is(library, videos, tmp_path) -> None:
+    # One that was known, whose disk is not mounted, and a new one.
+    shutil.move(videos, videos.with_name("elsewhere"))
+    for empty in (videos, tmp_path / "empty"):
+        empty.mkdir()
+        with pytest.raises(UsageError, match="there is no video file in"):
+            library.add(empty)
+    assert (list(library.stats().roots), len(library.videos())) == (["videos"], 7)
 
 
 def test_what_is_as_it_was_is_not_read(library, videos, monkeypatch) -> None:
@@ -181,7 +188,7 @@ def test_what_is_as_it_was_is_not_read(library, videos, monkeypatch) -> None:
 
 
 def test_changed_moved_copied_touched_and_gone_files_are_noticed(
-    library, videos, write_video, picture
+    library, videos, write_video, best, found
 ) -> None:
     write_video("a/0.mp4", kind=7, seed=50)
     (videos / "b/1.mp4").rename(videos / "a/moved.mp4")
@@ -191,22 +198,13 @@ def test_changed_moved_copied_touched_and_gone_files_are_noticed(
 
     report = library.add(videos)
 
-    assert {o.path.name: o.status for o in report.outcomes} == {
-        "0.mp4": "encoded",
-        "moved.mp4": "present",
-        "copy.mp4": "present",
-        "3.mp4": "present",
-    }
-    assert (report.unchanged, report.moved, report.gone) == (
-        3,
-        ("videos/b/1.mp4",),
-        ("videos/a/4.mp4",),
-    )
-    assert library.search(picture(7), fast=True).results[0].video == videos / "a/0.mp4"
-    assert library.search(picture(1), fast=True).results[0].video == videos / "a/moved.mp4"
-    assert library.search(picture(2), fast=True).results[0].video == videos / "a/2.mp4"
-    everything = library.search(picture(4), fast=True, top=99).results
-    assert len(everything) == 6
+    present = dict.fromkeys(("moved.mp4", "copy.mp4", "3.mp4"), "present")
+    assert {o.path.name: o.status for o in report.outcomes} == present | {"0.mp4": "encoded"}
+    assert (report.moved, report.gone) == (("videos/b/1.mp4",), ("videos/a/4.mp4",))
+    assert report.unchanged == 3
+    for kind, name in ((7, "a/0.mp4"), (1, "a/moved.mp4"), (2, "a/2.mp4")):
+        assert best(kind) == videos / name
+    assert len(found(top=99)) == 6
     assert library.verify().problems == ()
     # The bytes of the one that is gone are known still.
     write_video("b/back.mp4", kind=4, seed=4)
@@ -242,16 +240,6 @@ def test_a_bad_file_moves_with_its_folder(library, videos, tmp_path) -> None:
     assert report.gone == ()
     failed = [video.name for video in library.videos() if video.error]
     assert failed == ["elsewhere/a/bad.mp4", "videos/lost.mp4"]
-
-
-def test_a_folder_that_is_not_mounted_costs_nothing(library, videos) -> None:
-    shutil.move(videos, videos.with_name("elsewhere"))
-    videos.mkdir()
-
-    with pytest.raises(UsageError, match="there is no video file in"):
-        library.add(videos)
-
-    assert len(library.videos()) == 7
 
 
 def test_a_library_moves_with_its_disk(tmp_path, tiny, write_video, picture) -> None:
@@ -404,9 +392,8 @@ def test_a_reader_sees_what_a_writer_does(library, videos, tiny, write_video, pi
 def test_verify_sees_broken_features_and_missing_rows(library, videos) -> None:
     entry = next(library.folder.glob("features/videos/*/*.safetensors"))
     entry.write_bytes(entry.read_bytes()[:-5])
-    tables = _tables(library)
     numbers = [video.number for video in library.videos() if entry.name[:15] != video.content[:15]]
-    with tables._open() as file:
+    with tables_of(library)._open() as file:
         file.execute("DELETE FROM rows WHERE video = ?", numbers[:1])
 
     found = library.verify()
@@ -481,13 +468,6 @@ def test_more_like_a_moment_is_elsewhere(library, videos, tiny, write_video, mon
         found = library.similar(video, 6.0, fast=True, top=1)
 
         assert found.results[0].video.name == "like.mp4"
-
-
-def _tables(library: Library):
-    from stillseek.library.index import Index, current
-
-    settings = current(library.folder)
-    return Index(library.folder, settings.index, settings.recipe.fingerprint).tables
 
 
 def test_an_index_that_is_not_there_or_broken_is_told(library, picture) -> None:

@@ -15,6 +15,15 @@ PLAIN = Space(
     background=np.zeros((0, 2), np.float32),
     calibration=None,
 )
+CALIBRATION = Calibration(
+    similarity=2.0,
+    background=0.0,
+    length=0.0,
+    bias=0.0,
+    moment_peak=0.0,
+    moment_mean=1.0,
+    moment_bias=0.0,
+)
 QUESTION = Question(vectors=np.array([[1, 0]], np.float32), background=0.0)
 ROWS = Rows(
     videos=np.array([3, 5, 9]),
@@ -33,16 +42,7 @@ def test_videos_are_ranked_by_their_best_row() -> None:
 
 
 def test_long_videos_need_more() -> None:
-    calibration = Calibration(
-        similarity=2.0,
-        background=0.0,
-        length=-0.2,
-        bias=0.0,
-        moment_peak=0.0,
-        moment_mean=1.0,
-        moment_bias=0.0,
-    )
-    space = replace(PLAIN, calibration=calibration)
+    space = replace(PLAIN, calibration=replace(CALIBRATION, length=-0.2))
 
     # One doubling costs 0.1, which is what video 3 is better than 5 by.
     assert best_videos(space, ROWS, QUESTION, {3: 239, 5: 2, 9: 7}, 3) == [9, 3, 5]
@@ -50,18 +50,9 @@ def test_long_videos_need_more() -> None:
 
 
 def test_as_many_rows_count_as_speak_for_presence() -> None:
-    calibration = Calibration(
-        similarity=2.0,
-        background=0.0,
-        length=0.0,
-        bias=0.0,
-        moment_peak=0.0,
-        moment_mean=1.0,
-        moment_bias=0.0,
-    )
     lengths, found = {3: 9, 5: 2, 9: 7}, {}
     for clips in (1, 4, 5, 8, 12):
-        space = replace(PLAIN, calibration=replace(calibration, best_clips=clips))
+        space = replace(PLAIN, calibration=replace(CALIBRATION, best_clips=clips))
         found[clips] = best_videos(space, ROWS, QUESTION, lengths, 3)
 
     # One row, the best of 0.6, 0.5 and 0.55; two, the means 0.3, 0.5 (there is one) and 0.325.
