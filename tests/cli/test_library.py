@@ -19,21 +19,31 @@ def use_recipe(small_recipe, monkeypatch) -> None:
 
 
 @pytest.fixture
-def made(write_clip, tmp_path: Path, run) -> tuple[str, Path]:
-    """A library of two videos, and the folder that they are in."""
-    folder = write_clip(name="videos/one.mp4", seconds=5.0, seed=3).parent
-    write_clip(name="videos/two.mp4", seconds=7.0, seed=90)
+def folder(write_clip) -> Path:
+    """A folder with two videos."""
+    write_clip(name="videos/one.mp4", seconds=5.0, seed=3)
+    return write_clip(name="videos/two.mp4", seconds=7.0, seed=90).parent
+
+
+@pytest.fixture
+def library(folder, tmp_path: Path, run) -> str:
+    """A library of these videos."""
     library = str(tmp_path / "library")
     line, speed = run("library", "add", library, folder, "--workers", "1").splitlines()
     assert line == (
         "videos: 2 encoded, 0 known by their bytes, 0 unchanged, 0 moved, 0 gone, 0 failed"
     )
     assert speed.startswith("encoded 0:00:12 at ")
-    return library, folder
+    return library
 
 
-def test_a_bad_file_is_told_and_the_exit_code_is_1_once(made, run, capsys) -> None:
-    library, folder = made
+@pytest.fixture
+def search(library, write_picture) -> list[str]:
+    """A search without a head."""
+    return ["library", "search", library, "--image", str(write_picture()), "--fast"]
+
+
+def test_a_bad_file_is_told_and_the_exit_code_is_1_once(library, folder, run, capsys) -> None:
     (folder / "bad.mp4").write_bytes(b"x" * 300)
 
     assert main(["library", "add", library, str(folder)]) == 1
@@ -47,10 +57,9 @@ def test_a_bad_file_is_told_and_the_exit_code_is_1_once(made, run, capsys) -> No
 
 
 def test_a_published_library_is_searched_at_its_url(
-    made, write_picture, tmp_path, run, capsys, monkeypatch
+    library, write_picture, tmp_path, run, capsys, monkeypatch
 ) -> None:
     monkeypatch.setenv("STILLSEEK_CACHE", str(tmp_path / "cache"))
-    library, _ = made
     url = (tmp_path / "share").as_uri()
     command = ["--image", write_picture(), "--fast", "--json"]
 
@@ -63,20 +72,13 @@ def test_a_published_library_is_searched_at_its_url(
     assert "is a published library, which is searched only" in capsys.readouterr().err
 
 
-def test_search_prints_as_locate_does(made, write_picture, run) -> None:
-    library, folder = made
-
-    told = run("library", "search", library, "--image", write_picture(), "--fast")
-
-    first, *lines, why = told.splitlines()
+def test_search_prints_as_locate_does(search, folder, run) -> None:
+    first, *lines, why = run(*search).splitlines()
     assert first == (
         "2 videos, by similarity, which compares badly between videos (recipe small, model "
         "shortlist)"
     )
-    assert {line.split()[1] for line in lines[::2]} == {
-        str(folder / "one.mp4"),
-        str(folder / "two.mp4"),
-    }
+    assert {line.split()[1] for line in lines[::2]} == set(map(str, folder.iterdir()))
     assert why.startswith("  no probabilities: ")
 
 
@@ -92,8 +94,7 @@ def test_what_is_said_of_scores_does_not_deny_presence(capsys) -> None:
     assert last == "  no scores"
 
 
-def test_every_output_is_written(made, write_picture, tmp_path, run, refused) -> None:
-    library, folder = made
+def test_every_output_is_written(library, folder, write_picture, tmp_path, run, refused) -> None:
     csv, page, clips = (tmp_path / name for name in ("m.csv", "r.html", "clips"))
     command = ["library", "search", library, "--image", write_picture(), "--json"]
 
@@ -115,15 +116,13 @@ def test_every_output_is_written(made, write_picture, tmp_path, run, refused) ->
 
 
 def test_a_video_that_is_missing_does_not_keep_others_from_being_handed_on(
-    made, write_picture, tmp_path, capsys
+    search, folder, tmp_path, capsys
 ) -> None:
-    library, folder = made
     clips, csv, edl = tmp_path / "clips", tmp_path / "m.csv", tmp_path / "m.edl"
     (folder / "one.mp4").rename(folder / "away.mp4")
-    command = ["library", "search", library, "--image", str(write_picture()), "--fast"]
 
     outputs = ["--clips", str(clips), "--csv", str(csv), "--export", str(edl)]
-    assert main([*command, *outputs]) == 1
+    assert main([*search, *outputs]) == 1
 
     out, err = capsys.readouterr()
     (clip,) = clips.iterdir()
@@ -133,20 +132,18 @@ def test_a_video_that_is_missing_does_not_keep_others_from_being_handed_on(
     missing = f"error: no file at {folder / 'one.mp4'}; expected a video: check the path\n"
     assert err == missing
     page = tmp_path / "r.html"
-    assert main([*command, "--report", str(page), "--csv", str(csv)]) == 1
+    assert main([*search, "--report", str(page), "--csv", str(csv)]) == 1
     out, err = capsys.readouterr()
     assert out.endswith(f"wrote {csv}\nwrote {page}\n")
     assert err == missing
     assert page.read_text().count('<section class="moment best">') == 2
 
 
-def test_filters_may_leave_nothing(made, write_picture, tmp_path, run, capsys) -> None:
-    library, _ = made
-    command = ["library", "search", library, "--image", str(write_picture()), "--fast"]
+def test_filters_may_leave_nothing(search, tmp_path, run, capsys) -> None:
     csv = tmp_path / "m.csv"
 
-    assert run(*command, "--min-duration", "6").startswith("1 video, ")
-    assert main([*command, "--in", "videos/none*", "--csv", str(csv)]) == 0
+    assert run(*search, "--min-duration", "6").startswith("1 video, ")
+    assert main([*search, "--in", "videos/none*", "--csv", str(csv)]) == 0
     assert capsys.readouterr() == (
         "no video of the library fits (--in, --since, --min-duration), or it has none\n",
         f"warning: nothing was found, so {csv} is not written\n",
@@ -172,8 +169,8 @@ def test_filters_may_leave_nothing(made, write_picture, tmp_path, run, capsys) -
         ),
     ],
 )
-def test_wrong_usage_says_what_is_right(made, write_picture, words, message, refused) -> None:
-    places = {"LIBRARY": made[0], "PICTURE": write_picture()}
+def test_wrong_usage_says_what_is_right(library, write_picture, words, message, refused) -> None:
+    places = {"LIBRARY": library, "PICTURE": write_picture()}
     words = [places.get(word, word) for word in words]
 
     assert message in refused("library", *words)
@@ -199,9 +196,8 @@ def test_watch_refuses_what_no_alert_can_be_given_by(
 
 
 def test_watch_says_what_it_follows_and_ends_when_it_is_stopped(
-    made, write_clip, capsys, monkeypatch
+    library, folder, write_clip, capsys, monkeypatch
 ) -> None:
-    library, folder = made
     write_clip(name="videos/three.mp4", seconds=5.0, seed=8)
 
     def interrupted(*_, **__):
@@ -220,9 +216,7 @@ def test_watch_says_what_it_follows_and_ends_when_it_is_stopped(
     )
 
 
-def test_stats_verify_similar_and_remove(made, run) -> None:
-    library, folder = made
-
+def test_stats_verify_similar_and_remove(library, folder, run) -> None:
     out = run("library", "stats", library)
     assert "videos   2 (0:00:12)\n" in out
     assert "index    exact: every row is compared, agreement 1\n" in out

@@ -35,15 +35,17 @@ def best(library: Library, image) -> tuple[str, float]:
     return found.video.name, found.moments[0].start_seconds
 
 
-def at(published) -> str:
-    return published.url
+@pytest.fixture
+def there(library, place, tiny) -> Library:
+    """The library as others open it."""
+    return Library.open(library.publish(place).url, recipe=tiny())
 
 
 def test_a_published_library_answers_like_its_own(library, place, tiny, picture) -> None:
     told = []
     done = library.publish(place, on_progress=lambda *of: told.append(of))
 
-    there = Library.open(at(done), recipe=tiny())
+    there = Library.open(done.url, recipe=tiny())
 
     assert (done.videos, done.copied) == (3, 3)
     assert told == [(1, 3), (2, 3), (3, 3)]
@@ -58,19 +60,15 @@ def test_a_published_library_answers_like_its_own(library, place, tiny, picture)
     assert head == library.search(picture(1)).to_json_dict()
 
 
-def test_stats_ask_for_one_listing_and_not_for_every_size(
-    library, place, tiny, monkeypatch
-) -> None:
-    there = Library.open(at(library.publish(place)), recipe=tiny())
+def test_stats_ask_for_one_listing_and_not_for_every_size(library, there, monkeypatch) -> None:
     monkeypatch.setattr(RemoteFiles, "size", lambda *_: pytest.fail("one request a video"))
 
     assert there.stats().feature_bytes == library.stats().feature_bytes > 0
 
 
 def test_one_that_is_open_sees_what_is_published_later(
-    library, place, tiny, picture, write_video
+    library, there, place, picture, write_video
 ) -> None:
-    there = Library.open(at(library.publish(place)), recipe=tiny())
     assert best(there, picture(6))[0] != "6.mp4"
 
     library.add(write_video("6.mp4", kind=6, seed=6))
@@ -81,15 +79,13 @@ def test_one_that_is_open_sees_what_is_published_later(
     assert best(there, picture(6)) == ("6.mp4", 5.0)
     assert [video.name for video in there.videos()] == [v.name for v in library.videos()]
     # Features of three videos, the two files of the index, and what names it.
-    files = fsspec.url_to_fs(at(done))
+    files = fsspec.url_to_fs(done.url)
     assert len(files[0].find(files[1])) == 6
     again = library.publish(place)
     assert (again.copied, best(there, picture(6))) == (0, ("6.mp4", 5.0))
 
 
-def test_it_is_searched_only(library, place, tiny, write_video) -> None:
-    there = Library.open(at(library.publish(place)), recipe=tiny())
-
+def test_it_is_searched_only(there, write_video) -> None:
     with pytest.raises(LibraryError, match="is a published library, which is searched only"):
         there.add(write_video("7.mp4", kind=7, seed=7))
     with pytest.raises(LibraryError, match="searched only"):
@@ -147,8 +143,7 @@ def test_a_folder_that_was_published_to_may_move(library, tmp_path, tiny, pictur
         Library.open(moved.as_uri(), recipe="lite")
 
 
-def test_missing_features_are_told_and_what_is_there_stays(library, place, tiny, picture) -> None:
-    there = Library.open(at(library.publish(place)), recipe=tiny())
+def test_missing_features_are_told_and_what_is_there_stays(library, there) -> None:
     settings = library.folder / "library.json"
     for path in (library.folder / "features").rglob("*.safetensors"):
         path.unlink()
@@ -162,7 +157,7 @@ def test_missing_features_are_told_and_what_is_there_stays(library, place, tiny,
 
 
 def test_an_index_outside_of_the_library_is_refused(library, tmp_path) -> None:
-    url = at(library.publish(tmp_path / "share"))
+    url = library.publish(tmp_path / "share").url
     file = tmp_path / "share" / "library.json"
     file.write_text(json.dumps(json.loads(file.read_text()) | {"index": "../../index-0"}))
 
@@ -171,7 +166,7 @@ def test_an_index_outside_of_the_library_is_refused(library, tmp_path) -> None:
 
 
 def test_a_broken_or_missing_index_is_told(library, tmp_path) -> None:
-    url = at(library.publish(tmp_path / "share"))
+    url = library.publish(tmp_path / "share").url
     (tables,) = (tmp_path / "share").glob("index-*/index.sqlite")
     content = tables.read_bytes()
     tables.write_bytes(content[:-1] + b"?")
@@ -185,9 +180,8 @@ def test_a_broken_or_missing_index_is_told(library, tmp_path) -> None:
 
 
 def test_what_stops_in_between_leaves_the_library_as_it_was(
-    library, place, tiny, picture, write_video, monkeypatch
+    library, place, there, picture, write_video
 ) -> None:
-    there = Library.open(at(library.publish(place)), recipe=tiny())
     library.add(write_video("6.mp4", kind=6, seed=6))
 
     def stop(done: int, total: int) -> None:
@@ -206,7 +200,7 @@ def test_readers_beside_a_publisher_always_have_an_answer(
     library, tmp_path, tiny, picture, write_video
 ) -> None:
     share = tmp_path / "share"
-    url = at(library.publish(share))
+    url = library.publish(share).url
     answers: list[str] = []
     is_done = threading.Event()
 

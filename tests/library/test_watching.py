@@ -11,6 +11,16 @@ from stillseek.library.watching import Added, Alert, Began, Trouble, follow
 
 
 @pytest.fixture
+def folder(write_video) -> Path:
+    return write_video("first.mp4", kind=1).parent
+
+
+@pytest.fixture
+def library(tmp_path: Path, tiny) -> Library:
+    return Library.open(tmp_path / "library", recipe=tiny())
+
+
+@pytest.fixture
 def tick(monkeypatch) -> Callable[..., None]:
     """Makes the watcher yield given changes, and time pass by a second a look."""
 
@@ -26,10 +36,7 @@ def tick(monkeypatch) -> Callable[..., None]:
     return make
 
 
-def test_files_are_added_once_they_are_complete(tmp_path: Path, tiny, write_video, tick) -> None:
-    folder = write_video("first.mp4", kind=1).parent
-    library = Library.open(tmp_path / "library", recipe=tiny())
-
+def test_files_are_added_once_they_are_complete(folder, library, write_video, tick) -> None:
     def grow(num_clips: int) -> Callable[[], list[Path]]:
         return lambda: [write_video("second.mp4", kind=2, num_clips=num_clips, seed=num_clips)]
 
@@ -57,11 +64,9 @@ def test_files_are_added_once_they_are_complete(tmp_path: Path, tiny, write_vide
 
 
 def test_an_alert_is_told_and_given_to_a_command(
-    tmp_path: Path, tiny, write_video, write_picture, tick, monkeypatch
+    tmp_path: Path, folder, library, write_picture, tick, monkeypatch
 ) -> None:
     picture = write_picture()
-    folder = write_video("first.mp4", kind=1).parent
-    library = Library.open(tmp_path / "library", recipe=tiny())
     with pytest.raises(UsageError, match="recipe tiny has no calibration"):
         next(follow(library, [folder], alerts=[picture]))
     monkeypatch.setattr(Library, "is_calibrated", True)
@@ -105,9 +110,7 @@ def library_answers(monkeypatch) -> list[object]:
 
 
 @pytest.mark.slow
-def test_a_real_watcher_sees_a_file(tmp_path: Path, tiny, write_video) -> None:
-    folder = write_video("first.mp4", kind=1).parent
-    library = Library.open(tmp_path / "library", recipe=tiny())
+def test_a_real_watcher_sees_a_file(folder, library, write_video) -> None:
     stop = threading.Event()
     events = follow(library, [folder], settle_seconds=0.5, stop=stop)
 

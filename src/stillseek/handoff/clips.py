@@ -100,19 +100,7 @@ def cut_moments(
 ) -> list[CutClip]:
     """Cuts every moment out of the video into its own file, best first, as `cut_selections` does.
 
-    Args:
-        localization: The result.
-        directory: Where the files go; made where it is missing.
-        copy: Whether to cut at key frames, without encoding.
-        pad_seconds: Handles.
-        overwrite: Whether clips that stillseek did not write may be replaced.
-
-    Returns:
-        The clips.
-
-    Raises:
-        UsageError: As of `cut_selections`.
-        MediaError: The video can't be read or a file can't be written.
+    All else is said, and all errors are raised, as there.
     """
     check_localization("localization", localization)
     selections = selections_of([localization])

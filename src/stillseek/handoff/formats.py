@@ -35,25 +35,15 @@ HandoffFormat = Literal["edl", "fcpxml", "otio", "premiere", "resolve", "vtt", "
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """A format.
-
-    Attributes:
-        suffix: What names of its files end in.
-        text: What is written of a title and edits.
-        is_of_one: Whether it is of one video only.
-        has_timecode: Whether it has source time code.
-        has_reel: Whether it has names of reels.
-        encoding: Of its files.
-        mark: Text in a file that says that stillseek wrote it.
-    """
+    """A format: the end of its files' names, and what is written of a title and edits."""
 
     suffix: str
     text: Callable[[str, Sequence[Edit]], str]
-    is_of_one: bool = False
+    is_of_one: bool = False  # a file holds one video only
     has_timecode: bool = True
     has_reel: bool = False
     encoding: str = "utf-8"
-    mark: str = MADE_BY
+    mark: str = MADE_BY  # text in a file that says that stillseek wrote it
 
 
 _KINDS: dict[HandoffFormat, _Kind] = {

@@ -68,18 +68,10 @@ def add_files(
     on_progress: Callable[[ExtractionProgress], None] | None,
     on_outcome: Callable[[VideoOutcome], None] | None,
 ) -> AddReport:
-    """Adds what is new in files and folders; the caller has the right to write.
+    """Adds what is new in files and folders, as `Library.add` says.
 
-    Args:
-        settings: Whose roots hold the places.
-        index: The index.
-        places: Video files, and folders that were searched for them.
-        files: What was found there.
-        extract: Makes features (`stillseek.features.extraction.engines`).
-        workers: As for `stillseek.features.extract`.
-        may_read: Says of a video file whether it is looked at; None takes all.
-        on_progress: As for it.
-        on_outcome: Called for each video once it is in the library, or could not be read.
+    The caller has the right to write. The roots of the settings hold the places, and files are
+    what was found there; features are made by an engine (`stillseek.features.extraction.engines`).
     """
     began = time.perf_counter()
     known = index.tables.videos()
@@ -113,16 +105,7 @@ def add_to_index(
     on_progress: Callable[[ExtractionProgress], None] | None,
     on_outcome: Callable[[VideoOutcome], None] | None,
 ) -> tuple[VideoOutcome, ...]:
-    """Extracts videos, and puts them into an index as they are done, some at a time.
-
-    Args:
-        index: The index.
-        videos: What is known of each file.
-        extract: As for `add_files`.
-        workers: As for `add_files`.
-        on_progress: As for `add_files`.
-        on_outcome: As for `add_files`.
-    """
+    """Extracts videos, and puts them into an index as they are done, some at a time."""
     if not videos:
         return ()
     waiting = _Waiting(index, videos, on_outcome)
@@ -154,24 +137,16 @@ def _changes(
     for file in files:
         name = settings.name(file)
         assert name is not None  # `with_roots` saw to it
-        try:
-            state = file.stat()
-        except OSError:
-            state = None
-        now = IndexedVideo(
-            name=name,
-            size_bytes=0 if state is None else state.st_size,
-            modified_ns=0 if state is None else state.st_mtime_ns,
-        )
+        size_bytes, modified_ns = file_state(file) or (0, 0)
         before = known.get(name)
         if (
             before is not None
-            and _state(before) == _state(now)
+            and (before.size_bytes, before.modified_ns) == (size_bytes, modified_ns)
             and (not before.content or entry_name(index.key(before)) in entries)
         ):
             there.append(before)
         else:
-            fresh[file] = now
+            fresh[file] = IndexedVideo(name=name, size_bytes=size_bytes, modified_ns=modified_ns)
     return fresh, there
 
 
@@ -180,8 +155,13 @@ def _identity(video: IndexedVideo) -> tuple[str, int]:
     return (video.content, 0) if video.content else (Path(video.name).name, video.size_bytes)
 
 
-def _state(video: IndexedVideo) -> tuple[int, int]:
-    return video.size_bytes, video.modified_ns
+def file_state(file: Path) -> tuple[int, int] | None:
+    """Size in bytes and time in nanoseconds of a file; None for one that is not there."""
+    try:
+        state = file.stat()
+    except OSError:
+        return None
+    return state.st_size, state.st_mtime_ns
 
 
 def _gone(
@@ -194,13 +174,7 @@ def _gone(
     """Videos whose files are not there any more: of the folders searched, or found elsewhere now.
 
     One of another folder whose bytes were found nowhere may lie on a disk that is not mounted.
-
-    Args:
-        settings: Whose roots hold the places.
-        places: Video files, and folders that were searched.
-        known: All videos of before.
-        found: Names of what was found there.
-        identities: What of it was not known before.
+    Names are of what was found in the places, identities of what of it was not known before.
     """
     prefixes = [
         name.removesuffix("x")

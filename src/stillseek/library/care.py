@@ -11,7 +11,7 @@ import numpy as np
 from stillseek.errors import CorruptFeaturesError, FeatureError, LibraryError, UsageError
 from stillseek.features import ExtractionProgress, Recipe, RecipeOptions
 from stillseek.features.store.content_address import entry_name
-from stillseek.library.adding import Extractor, add_to_index
+from stillseek.library.adding import Extractor, add_to_index, file_state
 from stillseek.library.index import SPACE, Index, make_index
 from stillseek.library.index_tables import IndexedVideo, Rows
 from stillseek.library.settings import LibraryRecipe, Settings
@@ -246,11 +246,7 @@ def _fits(settings: Settings, name: str, pattern: str, below: tuple[str, ...]) -
 
 
 def _is_changed(path: Path, video: IndexedVideo) -> bool:
-    try:
-        state = path.stat()
-    except OSError:
-        return True
-    return (state.st_size, state.st_mtime_ns) != (video.size_bytes, video.modified_ns)
+    return file_state(path) != (video.size_bytes, video.modified_ns)
 
 
 def _bytes_below(folder: Path) -> int:

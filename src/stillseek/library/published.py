@@ -57,13 +57,7 @@ def publish(
     overwrite: bool,
     on_progress: Callable[[int, int], None] | None,
 ) -> Published:
-    """Copies a library to a URL or folder; only what is not there yet.
-
-    Args:
-        settings: Of the library, to which nobody may be writing.
-        place: URL that fsspec knows, such as ``s3://bucket/library``, or a folder.
-        overwrite: Whether another library that was published there may be replaced.
-        on_progress: Called with the videos done and the videos in total.
+    """Copies a library, to which nobody may be writing, as `Library.publish` says.
 
     Raises:
         LibraryError: Something else is there.

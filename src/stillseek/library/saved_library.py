@@ -252,17 +252,12 @@ class Library(SearchableLibrary):
         if Settings.read(self.folder) is None:
             space_of(self.recipe)  # what is refused leaves no folder
         with writing(self.folder):
-            yield self._settings_for_writing()
-
-    def _settings_for_writing(self) -> Settings:
-        """The settings, with an index for the recipe where there was no library."""
-        settings = Settings.read(self.folder)
-        recipe = self.recipe
-        if settings is not None:
-            return settings
-        options = self._wanted[1] or RecipeOptions()
-        return Settings(
-            folder=self.folder,
-            recipe=LibraryRecipe(name=recipe.name, options=options, fingerprint=recipe.fingerprint),
-            index=make_index(self.folder, recipe),
-        )
+            settings = Settings.read(self.folder)
+            recipe, options = self.recipe, self._wanted[1] or RecipeOptions()
+            yield settings or Settings(
+                folder=self.folder,
+                recipe=LibraryRecipe(
+                    name=recipe.name, options=options, fingerprint=recipe.fingerprint
+                ),
+                index=make_index(self.folder, recipe),
+            )

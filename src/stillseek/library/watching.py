@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from stillseek.errors import LibraryError, UsageError
 from stillseek.files import json_text
-from stillseek.library.adding import AddReport
+from stillseek.library.adding import AddReport, file_state
 from stillseek.library.index import current
 from stillseek.media import read_image
 from stillseek.media.folder import is_video_name, videos_below
@@ -163,19 +163,19 @@ class _Changing:
 
     def __init__(self, settle_seconds: float) -> None:
         self._settle_seconds = settle_seconds
-        self._files: dict[Path, tuple[tuple[int, int], float]] = {}
+        self._files: dict[Path, tuple[tuple[int, int] | None, float]] = {}
 
     def see(self, files: Sequence[Path]) -> None:
         """Takes files that are new or changed or gone."""
         for file in files:
-            self._files[file] = (_state(file), monotonic())
+            self._files[file] = (file_state(file), monotonic())
 
     def ready(self) -> tuple[list[Path], bool]:
         """The files that are complete, and whether one has gone."""
         ready, has_gone = [], False
         for file, (state, since) in list(self._files.items()):
-            now = _state(file)
-            if now == (-1, -1):
+            now = file_state(file)
+            if now is None:
                 has_gone = True
                 del self._files[file]
             elif now != state:
@@ -184,15 +184,6 @@ class _Changing:
                 ready.append(file)
                 del self._files[file]
         return ready, has_gone
-
-
-def _state(file: Path) -> tuple[int, int]:
-    """Size and time of a file; -1 for one that has gone."""
-    try:
-        state = file.stat()
-    except OSError:
-        return -1, -1
-    return state.st_size, state.st_mtime_ns
 
 
 def _alerts(
