@@ -34,15 +34,20 @@ FILES: dict[AnnotationFormat, str] = {
     "activitynet": "found.json",
     "csv": "found.csv",
 }
-NAMES = {"monday/fête & co.mp4": 10, "tuesday/cam.mp4": 7}
 
 
 @pytest.fixture
-def videos(write_clip: Callable[..., Path], tmp_path: Path) -> dict[str, Path]:
-    return {
-        name: write_clip(name=f"videos/{name}", seconds=9, rate=rate, seed=rate)
-        for name, rate in NAMES.items()
-    }
+def videos(write_clip: Callable[..., Path]) -> list[Path]:
+    """Two videos of nine seconds, with 10 and 7 frames a second."""
+    return [
+        write_clip(name=f"videos/{name}", seconds=9, rate=rate, seed=rate)
+        for name, rate in (("monday/fête & co.mp4", 10), ("tuesday/cam.mp4", 7))
+    ]
+
+
+@pytest.fixture
+def video(videos: list[Path]) -> Path:
+    return videos[1]
 
 
 def moment(
@@ -79,9 +84,9 @@ def read(path: Path, folder: Path) -> list[tuple[str, float, float, str]]:
 
 @pytest.mark.parametrize("format", ["boris", "label-studio", "via", "activitynet", "csv"])
 def test_moments_of_several_videos_come_back(
-    format: AnnotationFormat, videos: dict[str, Path], tmp_path: Path
+    format: AnnotationFormat, videos: list[Path], tmp_path: Path
 ) -> None:
-    one, other = videos.values()
+    one, other = videos
     items = [moment(other, 2, 5, "Run & <jump>"), moment(one, 0, 1.5), moment(other, 6, 7, None)]
 
     path = written(items, tmp_path, format)
@@ -108,7 +113,7 @@ def test_moments_of_several_videos_come_back(
 def test_any_moments_with_any_names_come_back(
     format: AnnotationFormat, found: list[tuple[int, int, str]], videos, tmp_path: Path
 ) -> None:
-    video = videos["monday/fête & co.mp4"]  # of 10 frames a second
+    video = videos[0]  # of 10 frames a second
     items = [
         moment(
             video, start / 10, min(start + length, 90) / 10, name, score=None if start % 2 else 0.5
@@ -138,11 +143,11 @@ def test_any_moments_with_any_names_come_back(
     ],
 )
 def test_times_come_back_as_well_as_the_format_can(
-    format: AnnotationFormat, most: float, videos: dict[str, Path], tmp_path: Path
+    format: AnnotationFormat, most: float, video: Path, tmp_path: Path
 ) -> None:
     times = (1.2345678, 4.7654321)
 
-    path = written([moment(videos["tuesday/cam.mp4"], *times)], tmp_path, format)
+    path = written([moment(video, *times)], tmp_path, format)
 
     ((_, start, end, _),) = read(path, tmp_path)
     assert (start, end) == pytest.approx(times, abs=most * 1.001)
@@ -150,19 +155,14 @@ def test_times_come_back_as_well_as_the_format_can(
 
 @pytest.mark.parametrize("format", FILES)
 def test_moment_shorter_than_the_format_can_say_does_not_vanish(
-    format: AnnotationFormat, videos: dict[str, Path], tmp_path: Path
+    format: AnnotationFormat, video: Path, tmp_path: Path
 ) -> None:
-    video = videos["tuesday/cam.mp4"]
-
     path = written([moment(video, 3.0, 3.00001), moment(video, 8.99, 8.9901)], tmp_path, format)
 
     assert len(read(path, tmp_path)) == 2
 
 
-def test_elan_has_a_tier_without_overlaps_and_slots_in_order(
-    videos: dict[str, Path], tmp_path: Path
-) -> None:
-    video = videos["monday/fête & co.mp4"]
+def test_elan_has_a_tier_without_overlaps_and_slots_in_order(video: Path, tmp_path: Path) -> None:
     times = ((4.0, 6.0), (1.0, 3.0), (2.0, 3.5))
 
     path = written([moment(video, *each) for each in times], tmp_path, "elan")
@@ -182,10 +182,8 @@ def test_elan_has_a_tier_without_overlaps_and_slots_in_order(
     assert (path.parent / media.attrib["RELATIVE_MEDIA_URL"]).samefile(video)
 
 
-def test_another_reader_of_elan_finds_the_same(videos: dict[str, Path], tmp_path: Path) -> None:
+def test_another_reader_of_elan_finds_the_same(video: Path, tmp_path: Path) -> None:
     times = ((4.0, 6.25), (1.0, 3.001), (2.0, 3.5))
-    video = videos["tuesday/cam.mp4"]
-
     path = written([moment(video, *each, "Run & jump") for each in times], tmp_path, "elan")
 
     document = Eaf(str(path))
@@ -196,9 +194,9 @@ def test_another_reader_of_elan_finds_the_same(videos: dict[str, Path], tmp_path
     ]
 
 
-def test_what_another_writer_of_elan_wrote_is_read(videos: dict[str, Path], tmp_path: Path) -> None:
+def test_what_another_writer_of_elan_wrote_is_read(video: Path, tmp_path: Path) -> None:
     document = Eaf(author="somebody")
-    document.add_linked_file(str(videos["tuesday/cam.mp4"]), relpath="../videos/tuesday/cam.mp4")
+    document.add_linked_file(str(video), relpath="../videos/tuesday/cam.mp4")
     document.add_tier("hands")
     document.add_annotation("hands", 100, 2500, "wave")
     document.add_annotation("hands", 2500, 3999, "")
@@ -210,10 +208,8 @@ def test_what_another_writer_of_elan_wrote_is_read(videos: dict[str, Path], tmp_
     ]
 
 
-def test_cvat_has_a_box_that_begins_and_one_that_hides_it(
-    videos: dict[str, Path], tmp_path: Path
-) -> None:
-    path = written([moment(videos["tuesday/cam.mp4"], 1, 3)], tmp_path, "cvat")
+def test_cvat_has_a_box_that_begins_and_one_that_hides_it(video: Path, tmp_path: Path) -> None:
+    path = written([moment(video, 1, 3)], tmp_path, "cvat")
 
     root = ET.parse(path).getroot()
     boxes = [(box.attrib["frame"], box.attrib["outside"]) for box in root.iter("box")]
@@ -223,10 +219,8 @@ def test_cvat_has_a_box_that_begins_and_one_that_hides_it(
     assert root.findtext("meta/task/size") == "63"
 
 
-def test_label_studio_has_predictions_with_their_scores(
-    videos: dict[str, Path], tmp_path: Path
-) -> None:
-    items = [moment(video, 1, 3) for video in videos.values()]
+def test_label_studio_has_predictions_with_their_scores(videos: list[Path], tmp_path: Path) -> None:
+    items = [moment(video, 1, 3) for video in videos]
 
     tasks = json.loads(written(items, tmp_path, "label-studio").read_text("utf-8"))
 
@@ -241,16 +235,16 @@ def test_label_studio_has_predictions_with_their_scores(
 
 
 def test_boris_has_a_state_a_label_and_the_way_to_every_video(
-    videos: dict[str, Path], tmp_path: Path
+    videos: list[Path], tmp_path: Path
 ) -> None:
-    items = [moment(video, 1, 3) for video in videos.values()]
+    items = [moment(video, 1, 3) for video in videos]
 
     path = written(items, tmp_path, "boris")
 
     project = json.loads(path.read_text("utf-8"))
     (behavior,) = project["behaviors_conf"].values()
     assert (behavior["code"], behavior["type"]) == ("Jump", "State event")
-    for observation, video in zip(project["observations"].values(), videos.values(), strict=True):
+    for observation, video in zip(project["observations"].values(), videos, strict=True):
         (name,) = observation["file"]["1"]
         assert (path.parent / name).samefile(video)
         assert observation["media_info"]["length"] == {name: 9.0}
@@ -299,16 +293,15 @@ def test_suffix_of_several_formats_or_none_needs_one(name: str, choices: str) ->
 
 @pytest.mark.parametrize("format", ["elan", "cvat"])
 def test_formats_of_one_video_refuse_two(
-    format: AnnotationFormat, videos: dict[str, Path], tmp_path: Path
+    format: AnnotationFormat, videos: list[Path], tmp_path: Path
 ) -> None:
     with pytest.raises(UsageError, match=f"a file of {format} is of one video, got 2"):
-        written([moment(video, 1, 3) for video in videos.values()], tmp_path, format)
+        written([moment(video, 1, 3) for video in videos], tmp_path, format)
     assert not (tmp_path / "made").exists()
     check_num_videos(tmp_path / FILES[format], None, 1)
 
 
-def test_what_cannot_be_written_is_refused(videos: dict[str, Path], tmp_path: Path) -> None:
-    video = videos["tuesday/cam.mp4"]
+def test_what_cannot_be_written_is_refused(video: Path, tmp_path: Path) -> None:
     items = [moment(video, 1, 3)]
     with pytest.raises(UsageError, match="there is no moment to write"):
         write_annotations([], tmp_path / "a.csv")
