@@ -134,7 +134,8 @@ def _write_pictures(folder: Path) -> None:
     picture = Image.fromarray(pixels)
     exif = Image.Exif()
     exif[0x0112], exif[0x010F], exif[0x011A] = 6, "camera", 72.0
-    picture.save(folder / "plain.png")
+    for suffix in ("png", "bmp", "ppm", "jp2"):
+        picture.save(folder / f"plain.{suffix}")
     picture.save(folder / "turned.jpg", exif=exif)
     picture.save(folder / "steps.jpg", progressive=True)
     picture.save(folder / "lossy.webp")
@@ -147,10 +148,7 @@ def _write_pictures(folder: Path) -> None:
     deep.save(folder / "deep.png")
     deep.save(folder / "deep.tiff")
     picture.convert("RGBA").save(folder / "clear.png")
-    picture.save(folder / "plain.bmp")
-    picture.save(folder / "plain.ppm")
     picture.resize((32, 32)).save(folder / "plain.ico")
-    picture.save(folder / "plain.jp2")
     if features.check("avif"):
         picture.save(folder / "plain.avif", exif=exif)
 

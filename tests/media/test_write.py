@@ -15,15 +15,19 @@ def path(tmp_path):
     return tmp_path / "a.mp4"
 
 
+def write(path, frames, *, rate=Fraction(10), **options):
+    with VideoWriter(path, frame_rate=rate, preset="veryfast", **options) as writer:
+        for frame in frames:
+            writer.write(frame)
+
+
 def _grey(level, height=34, width=62):
     return np.full((height, width, 3), level, np.uint8)
 
 
 @pytest.mark.parametrize("rate", [Fraction(30), Fraction(30000, 1001), Fraction(24000, 1001)])
 def test_frames_and_rate_come_back(rate, path, indices):
-    with VideoWriter(str(path), frame_rate=rate, preset="veryfast") as writer:
-        for i in range(31):
-            writer.write(_grey(30 + 6 * i))
+    write(str(path), [_grey(30 + 6 * i) for i in range(31)], rate=rate)
     info = probe(path)
     assert (info.frame_rate, info.num_frames, info.codec) == (rate, 31, "h264")
     assert info.duration_seconds == pytest.approx(31 / rate, abs=1e-9)
@@ -34,17 +38,14 @@ def test_frames_and_rate_come_back(rate, path, indices):
 
 def test_colours_come_back(path):
     colours = [(220, 30, 30), (30, 200, 40), (40, 50, 210), (255, 255, 255), (0, 0, 0)]
-    with VideoWriter(path, frame_rate=Fraction(5), crf=1, preset="veryfast") as writer:
-        for colour in colours:
-            writer.write(_grey(0) + np.uint8(colour))
+    write(path, [_grey(0) + np.uint8(colour) for colour in colours], crf=1)
     for frame, colour in zip(decode(path), colours, strict=True):
         # Limited range and integer matrices cost a level or two each way.
         np.testing.assert_allclose(frame.pixels[9, 9].astype(int), colour, atol=4)
 
 
 def test_odd_sides_repeat_the_last_pixel_and_the_index_comes_first(path):
-    with VideoWriter(path, frame_rate=Fraction(5), crf=1, preset="veryfast") as writer:
-        writer.write(_grey(90, height=33, width=61))
+    write(path, [_grey(90, height=33, width=61)], crf=1)
     (frame,) = decode(path)
     assert frame.pixels.shape == (34, 62, 3)
     np.testing.assert_allclose(frame.pixels, 90, atol=2)
@@ -80,8 +81,7 @@ def test_nothing_appears_before_the_end_or_after_an_error(path, tmp_path):
 def test_a_finished_file_replaces_the_old_one_alone(stem, tmp_path):
     path = tmp_path / f"{stem}.mp4"
     path.write_bytes(b"the old file")
-    with VideoWriter(path, frame_rate=Fraction(10)) as writer:
-        writer.write(_grey(90))
+    write(path, [_grey(90)])
     assert probe(path).num_frames == 1
     assert list(tmp_path.iterdir()) == [path]
 
@@ -104,13 +104,8 @@ def test_a_finished_file_replaces_the_old_one_alone(stem, tmp_path):
     ],
 )
 def test_frames_that_are_no_video_are_refused(error, frames, message, path, tmp_path):
-    def write():
-        with VideoWriter(path, frame_rate=Fraction(10)) as writer:
-            for frame in frames:
-                writer.write(frame)
-
     with pytest.raises(error) as failure:
-        write()
+        write(path, frames)
     assert str(failure.value) == message.format(path)
     assert list(tmp_path.iterdir()) == []
 
@@ -145,12 +140,8 @@ def test_unwritable_places_are_named(name, reason, tmp_path):
 
 
 def test_what_the_encoder_refuses_does_not_blame_the_folder(path, tmp_path):
-    sound = AudioFormat(sample_rate=6001, layout="mono")
-    with (
-        pytest.raises(MediaError) as failure,
-        VideoWriter(path, frame_rate=Fraction(10), audio=sound) as writer,
-    ):
-        writer.write(_grey(90))
+    with pytest.raises(MediaError) as failure:
+        write(path, [_grey(90)], audio=AudioFormat(sample_rate=6001, layout="mono"))
     assert str(failure.value).startswith(f"{path} cannot be encoded (")
     assert str(failure.value).endswith(
         "); expected frames and sound that H.264 and AAC hold: convert the video first"

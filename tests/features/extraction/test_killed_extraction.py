@@ -106,9 +106,16 @@ def entries(folder: Path) -> dict[str, tuple[int, int]]:
     return {name: (stat.st_ino, stat.st_mtime_ns) for name, stat in stats.items()}
 
 
-def check_kills(folder: Path, recipe: str, *, num_kills: int) -> None:
+@pytest.mark.parametrize(
+    ("recipe", "num_videos", "num_kills"),
+    [(COLOURS, 12, 2), pytest.param(POCKET, 50, 20, marks=pytest.mark.slow)],
+    ids=["two kills", "twenty kills"],
+)
+def test_kills_cost_nothing_that_was_done(
+    make_folder: Callable[[int], Path], recipe: str, num_videos: int, num_kills: int
+):
+    folder = make_folder(num_videos)
     chance, store = random.Random(7), FeatureStore(folder / "store")
-    num_videos = len(list(folder.glob("*.mp4")))
     for _ in range(num_kills):
         before = entries(folder)
         kill_two_writers(folder, recipe, chance)
@@ -125,12 +132,3 @@ def check_kills(folder: Path, recipe: str, *, num_kills: int) -> None:
     after = entries(folder)
     assert {name: after[name] for name in before} == before
     assert (verify(store).corrupt, verify(store).intact) == ((), num_videos)
-
-
-def test_two_kills_cost_nothing_that_was_done(make_folder: Callable[[int], Path]):
-    check_kills(make_folder(12), COLOURS, num_kills=2)
-
-
-@pytest.mark.slow
-def test_twenty_kills_cost_nothing_that_was_done(make_folder: Callable[[int], Path]):
-    check_kills(make_folder(50), POCKET, num_kills=20)
