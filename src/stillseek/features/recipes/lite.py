@@ -133,6 +133,8 @@ class LiteEncoder:
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
         options.intra_op_num_threads = get_threads()
+        # Threads that wait by spinning take the time of those that decode.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         return onnxruntime.InferenceSession(
             graph_of(_read_weights(self._path)),
             options,
