@@ -103,10 +103,10 @@ def page(found: dict[str, Any]) -> str:
 {chr(10).join(rows)}
 
 Of {head["queries"]} queries, {100 * head["agreement_top_1"]:.0f}% find the video that is best where
-the head looks at every one, and {100 * head["agreement_top_10"]:.0f}% of the ten best are the same. 720p
-videos are indexed at {indexing["times_real_time"]:.1f} times real time by two workers, into
-{indexing["mb_an_hour"]:.2f} MB an hour beside {indexing["mb_fixed"]:.1f} MB of any library. All of this,
-with NumPy's clips, took at most {found["memory_mib"]["peak_mib"]:,} MiB of memory."""
+the head looks at every one, and {100 * head["agreement_top_10"]:.0f}% of the ten best are the same.
+720p videos are indexed at {indexing["times_real_time"]:.1f} times real time by two workers, into
+{indexing["mb_an_hour"]:.2f} MB an hour beside {indexing["mb_fixed"]:.1f} MB of any library. All of
+this, with NumPy's clips, took at most {found["memory_mib"]["peak_mib"]:,} MiB of memory."""
 
 
 def real_features(store: Path | None) -> np.ndarray:
