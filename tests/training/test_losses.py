@@ -134,6 +134,16 @@ def test_options_of_the_boundaries_are_refused_by_models_that_have_none(name, op
         loss_for(make_head(name), TARGETS, **options)
 
 
+@pytest.mark.parametrize("options", [{"joint": True}, {"softness": 0.5}])
+def test_every_other_loss_of_sail_has_finite_gradients(options):
+    model = make_head("sail")
+    inputs = batch_for(model)
+    loss = loss_for(model, TARGETS, **options)(model(inputs), inputs.clip_mask, START, END)
+    loss.backward()
+    assert loss.isfinite()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
+
+
 def test_clip_bce_by_hand():
     output = clip_scores_output(
         torch.tensor([[0.0, math.log(3.0), 0.0], [math.log(3.0), 7.0, 7.0]]),
