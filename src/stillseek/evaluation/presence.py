@@ -17,6 +17,7 @@ from stillseek.evaluation.fit_calibration import (
 )
 from stillseek.evaluation.overlap import overlap_seconds, segment_bounds
 from stillseek.evaluation.predictions import Prediction, Predictions
+from stillseek.evaluation.score_tables import interval, resamples
 from stillseek.files import MADE_BY, replacing
 
 
@@ -28,12 +29,14 @@ class AbsenceRow:
         kind: Why the activity is not in the video; ``all`` is all three kinds.
         num_questions: How many questions.
         auroc: Chance that a Simple question gets more presence than one of these.
+        auroc_interval: Ends of its 95% bootstrap interval over source videos.
         rejected: Share of them whose presence is below the threshold.
     """
 
     kind: str
     num_questions: int
     auroc: float | None
+    auroc_interval: tuple[float, float] | None
     rejected: float
 
 
@@ -70,6 +73,7 @@ def report_presence(
     answers: Predictions,
     absent: Mapping[Absence, Predictions],
     *,
+    sources: Mapping[str, str],
     threshold: float,
 ) -> PresenceReport:
     """Scores presence.
@@ -78,6 +82,7 @@ def report_presence(
         samples: Questions whose activity is in the video.
         answers: Answers to them, with presence.
         absent: Answers to questions whose activity is not, by kind.
+        sources: Source videos of these, by sample id.
         threshold: Presence from which an activity is said to be there.
 
     Raises:
@@ -90,7 +95,10 @@ def report_presence(
     }
     missing = {kind: np.array([_presence(r) for r in run.rows]) for kind, run in absent.items()}
     every = np.concatenate([np.zeros(0), *missing.values()])
+    searched = {kind: [sources[r.sample_id] for r in run.rows] for kind, run in absent.items()}
+    searched["all"] = [video for videos in searched.values() for video in videos]
     simple = [sample for sample in samples if sample.query_kind == "simple"]
+    videos = [sample.source_video_id for sample in simple]
     bounds, target = answers.bounds_for(simple), segment_bounds(simple)
     lengths = np.maximum(bounds[:, 1] - bounds[:, 0], 1e-9)
     right = overlap_seconds(bounds, target) > lengths / 2
@@ -110,6 +118,7 @@ def report_presence(
                 kind=kind,
                 num_questions=len(values),
                 auroc=auroc(present["simple"], values),
+                auroc_interval=_auroc_interval(present["simple"], videos, values, searched[kind]),
                 rejected=float((values < threshold).mean()),
             )
             for kind, values in {**missing, "all": every}.items()
@@ -138,6 +147,8 @@ def presence_table(reports: Mapping[str, PresenceReport]) -> str:
             lines.append(f"| {model} | Difficult | | | {share} | |")
         for row in report.absences:
             area = "" if row.auroc is None else f"{row.auroc:.3f}"
+            if row.auroc_interval is not None:
+                area += " [{:.3f}, {:.3f}]".format(*row.auroc_interval)
             share = f"{100 * (1 - row.rejected):.1f}"
             lines.append(
                 f"| {model} | absent: {row.kind} | {row.num_questions} | {area} | {share} | |"
@@ -179,6 +190,24 @@ def draw_reliability(report: PresenceReport, path: Path) -> None:
         axes.set_aspect("equal")
     with replacing(path) as place:
         figure.savefig(place, dpi=120, metadata={"Software": MADE_BY})
+
+
+def _auroc_interval(
+    present: np.ndarray, videos: Sequence[str], absent: np.ndarray, searched: Sequence[str]
+) -> tuple[float, float] | None:
+    """Of `auroc`, over draws of source videos; None where it is."""
+    if not len(present) or not len(absent):
+        return None
+    names, members = np.unique(np.array([*videos, *searched]), return_inverse=True)
+    mine, theirs = members[: len(present)], members[len(present) :]
+    # By pairs of videos: in how many pairs of questions the present one is ahead.
+    ahead = (present[:, None] > absent) + 0.5 * (present[:, None] == absent)
+    pairs = np.zeros((len(names), len(names)))
+    np.add.at(pairs, (mine[:, None], theirs), ahead)
+    draws = resamples(len(names), seed=0).astype(np.float64)
+    asked, missed = (draws @ np.bincount(each, minlength=len(names)) for each in (mine, theirs))
+    low, high = interval(((draws @ pairs) * draws).sum(axis=1) / np.maximum(asked * missed, 1))
+    return float(low), float(high)
 
 
 def _presence(row: Prediction) -> float:

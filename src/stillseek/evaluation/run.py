@@ -296,6 +296,7 @@ def _score_presence(
 ) -> dict[str, PresenceReport]:
     """Asks calibrated heads about what is not there."""
     asked = absent_of(manifest, samples[0].split)
+    sources = {s.sample_id: s.source_video_id for each in asked.values() for s in each}
     reports = {}
     for head in heads:
         calibration = calibration_of(head.checkpoint.calibration)
@@ -313,7 +314,7 @@ def _score_presence(
             answers[kind] = read_predictions(file)
         present = answers.pop("present")
         reports[head.row_name] = report_presence(
-            samples, present, answers, threshold=calibration.threshold
+            samples, present, answers, sources=sources, threshold=calibration.threshold
         )
     return reports
 

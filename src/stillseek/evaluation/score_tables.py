@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from stillseek.data.sample import Sample, Split
 from stillseek.errors import DatasetError, UsageError
@@ -185,6 +185,21 @@ def paired_difference(
     return bootstrap_means((mine - theirs)[:, None], videos, seed=seed)[0]
 
 
+def resamples(number: int, *, seed: int) -> Int[np.ndarray, "resample video"]:
+    """How often each of so many videos is drawn, in every resample of a bootstrap."""
+    shares = np.full(number, 1 / number)
+    return np.random.default_rng(seed).multinomial(number, shares, size=_NUM_RESAMPLES)
+
+
+def interval(
+    values: Float[np.ndarray, "*value resample"],
+) -> tuple[Float[np.ndarray, "*value"], Float[np.ndarray, "*value"]]:
+    """The ends of the 95% percentile interval of what resamples gave."""
+    tail = (1 - _CONFIDENCE) / 2
+    low, high = np.quantile(values, [tail, 1 - tail], axis=-1)
+    return np.asarray(low), np.asarray(high)
+
+
 def bootstrap_means(
     scores: Float[np.ndarray, "sample score"], videos: Sequence[str], *, seed: int
 ) -> list[Estimate]:
@@ -195,11 +210,9 @@ def bootstrap_means(
     names, membership = np.unique(np.array(videos), return_inverse=True)
     sums = np.zeros((len(names), scores.shape[1]))
     np.add.at(sums, membership, scores)
-    shares = np.full(len(names), 1 / len(names))
-    draws = np.random.default_rng(seed).multinomial(len(names), shares, size=_NUM_RESAMPLES)
+    draws = resamples(len(names), seed=seed)
     means = draws @ sums / (draws @ np.bincount(membership))[:, None]
-    tail = (1 - _CONFIDENCE) / 2
-    low, high = np.quantile(means, [tail, 1 - tail], axis=0)
+    low, high = interval(means.T)
     columns = zip(scores.mean(axis=0).tolist(), low.tolist(), high.tolist(), strict=True)
     return [Estimate(*column) for column in columns]
 
