@@ -40,6 +40,7 @@ class Question:
     Attributes:
         video: Name of the video.
         kind: ``simple`` or ``difficult``; ``other``, ``sibling`` or ``elsewhere`` where absent.
+        label: Class of the picture.
         inputs: A batch of one.
         segment: The truth in seconds; None where the activity is absent.
         partner: Segment of the video's other activity that is asked for, if there is one.
@@ -47,6 +48,7 @@ class Question:
 
     video: str
     kind: str
+    label: str
     inputs: LocalizerInput
     segment: tuple[float, float] | None
     partner: tuple[float, float] | None
@@ -79,6 +81,7 @@ def of_manifest(manifest: Manifest, store: Path, recipe: Recipe, split: Split) -
                 Question(
                     video=sample.video_id,
                     kind=kind or sample.query_kind,
+                    label=sample.query_label,
                     inputs=_inputs(
                         example.steps, example.regions, example.boxes, example.global_feature
                     ),
@@ -129,6 +132,7 @@ def of_recordings(folder: Path, store: Path, recipe: Recipe) -> list[Question]:
             Question(
                 video=item["video"],
                 kind="simple" if item["segment"] else "elsewhere",
+                label=item["class"],
                 inputs=_inputs(video.clips, query.regions, query.boxes, query.global_feature),
                 segment=item["segment"] and tuple(item["segment"]),
                 partner=item["other"] and tuple(item["other"]),
@@ -192,6 +196,7 @@ def _draw(video, targets, classes, similar, queries, shown, rng) -> list[Questio
         return Question(
             video=video,
             kind=kind,
+            label=label,
             inputs=_inputs(clips, query.regions, query.boxes, query.global_feature),
             segment=about and bounds[about],
             partner=other and bounds[other],

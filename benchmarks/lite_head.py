@@ -2,9 +2,9 @@
 
 Every trial of matching, and every similarity head, is scored on four validation domains
 (`lite_domains`); the best mean mIoU wins, if it loses to matching in none of them by more than a
-point. Similarity heads learn from streams drawn from photographs of train classes. Then the metric
-and the background of `Evidence` are fitted on photographs of train classes, and the calibration
-on the composed and drawn domains, those whose pictures are photographs. Test classes are not read.
+point. Similarity heads learn from streams drawn from photographs of train classes, on whose
+photographs the metric and the background of `Evidence` are fitted before. The calibration is fitted
+on the composed domain, the videos whose pictures are photographs. Test classes are not read.
 
     python benchmarks/lite_head.py --photographs P --class-split P/splits.json --composed C \
         --rendered R --real V --store S --out runs/lite
@@ -64,15 +64,15 @@ _MOST_LOSS = 0.01
 # Clips that speak for presence together: 8 s.
 _BEST_CLIPS = 16
 HEAD = Path(__file__).parents[1] / "src/stillseek/localize/heads/lite"
-# Videos joined for the weight of length: how much evidence chance adds to longer ones.
+# Videos joined for the weight of length, and the weights that are tried.
 _JOINED = (4, 16, 64)
+_LENGTHS = np.linspace(-2, 0, 201)
 _SHRINKAGE = 0.3
 _PER_CLASS = 100
 
 
-def trials(dim: int) -> dict[str, MatchingConfig]:
+def trials(widths: dict[str, int]) -> dict[str, MatchingConfig]:
     """Every setting that was tried, by what it changes."""
-    widths = {"clip_dim": dim, "region_dim": dim, "global_dim": dim}
     plain = MatchingConfig(**widths)
     chosen = MatchingConfig(**widths, smoothing=3.0, region_weight=0.5, growth=0.0)
     found = {"plain": plain}
@@ -90,25 +90,31 @@ def trials(dim: int) -> dict[str, MatchingConfig]:
         found[f"smoothing 3, regions 0.5 (best {number}), threshold 0"] = replace(
             chosen, best_regions=number
         )
+    for sigma in (1.5, 3.0):
+        for power in (0.25, 0.5, 0.75, 1.0):
+            found[f"smoothing {sigma:g}, regions 0.5, threshold 0, whitening {power:g}"] = replace(
+                chosen, smoothing=sigma, whitening=power
+            )
     return found
 
 
-def learned(dim: int) -> dict[str, tuple[SimilarityConfig, TrainConfig]]:
+def learned(widths: dict[str, int]) -> dict[str, tuple[SimilarityConfig, TrainConfig]]:
     """Every similarity head that was trained, by its name."""
-    widths = {"clip_dim": dim, "region_dim": dim, "global_dim": dim}
-    plain = SimilarityConfig(**widths, least_steadiness=0.89)
+    plain = SimilarityConfig(**widths, least_steadiness=0.91, whitening=0.5)
     config = TrainConfig(
         learning_rate=2e-3, warmup_steps=50, weight_average=0.99, batch_size=24, max_epochs=3,
         gradient_clip=1.0,
     )  # fmt: skip
     found = {}
-    for softness, dropout in ((0.0, 0.25), (0.5, 0.25), (1.0, 0.25), (0.5, 0.1)):
+    for softness, dropout in ((0.0, 0.25), (0.5, 0.25), (1.0, 0.25), (1.0, 0.1)):
         found[f"softness {softness:g}, dropout {dropout:g}"] = (
             replace(plain, dropout=dropout),
             replace(config, boundary_softness=softness),
         )
-    settings, how = found["softness 0.5, dropout 0.25"]
-    found["softness 0.5, dropout 0.25, width 96"] = (replace(settings, hidden_dim=96), how)
+    settings, how = found[last := "softness 1, dropout 0.25"]
+    found[f"{last}, width 96"] = (replace(settings, hidden_dim=96), how)
+    for power in (0.0, 0.25, 0.75):
+        found[f"{last}, whitening {power:g}"] = (replace(settings, whitening=power), how)
     return found
 
 
@@ -118,12 +124,14 @@ def train_similarity(
     domains: dict[str, list[Question]],
     out: Path,
     seed: int,
-    dim: int,
+    widths: dict[str, int],
+    evidence: Evidence,
 ) -> Similarity:
     """One similarity head; the epoch with the best mean over the domains is kept."""
-    config, how = learned(dim)[name]
+    config, how = learned(widths)[name]
     torch.manual_seed(seed)
     model = Similarity(config)
+    model.matching.evidence = evidence
     folder = out / "similarity" / f"{name}, seed {seed}"
     train(
         model,
@@ -248,9 +256,7 @@ def table_row(model: Matching | Similarity, domains: dict[str, list[Question]]) 
     return {"mean": float(np.mean([each["miou"] for each in scores.values()])), "domains": scores}
 
 
-def fit_evidence(
-    evidence: Evidence, features: dict[str, np.ndarray], rng: np.random.Generator
-) -> None:
+def fit_evidence(features: dict[str, np.ndarray], rng: np.random.Generator) -> Evidence:
     """Metric and background from features of photographs by class.
 
     The background is drawn from a Gaussian for each class, so it holds no photograph's feature.
@@ -271,9 +277,11 @@ def fit_evidence(
         ]
     )
     background = unit((draws - centre) @ metric)
+    evidence = Evidence(dim=len(centre), num_background=len(background))
     evidence.load_state_dict(
         {"metric": metric.float(), "centre": centre.float(), "background": background.float()}
     )
+    return evidence
 
 
 def evidence_of(model: Matching | Similarity, question: Question) -> PresenceEvidence:
@@ -287,34 +295,48 @@ def evidence_of(model: Matching | Similarity, question: Question) -> PresenceEvi
 def fit_calibration(
     model: Matching | Similarity, questions: Sequence[Question], rng: np.random.Generator
 ) -> Calibration:
-    """Weights of presence and of moments; Difficult questions count as neither."""
-    terms, labels = [], []
-    rows = []
-    for question in questions:
-        found = evidence_of(model, question)
-        rows.append((question, found.similarity[0], float(found.background[0])))
-        if question.kind != "difficult":
-            terms.append((best(found.similarity[0]), float(found.background[0]), 0.0))
-            labels.append(question.segment is not None)
-    terms += _joined_terms(rows, labels, rng)
-    weights = fit_logistic(np.array(terms), np.array(labels))
+    """Weights of presence, of length, and of a moment; Difficult questions count as neither.
+
+    Presence is fitted on videos as they are, and what length adds then on joined ones: fitted
+    together, many long videos made short ones all too unsure.
+    """
+    asked = [question for question in questions if question.kind != "difficult"]
+    seen = [evidence_of(model, question) for question in asked]
+    labels = np.array([question.label for question in asked])
+    is_there = np.array([question.segment is not None for question in asked])
+    terms = np.array([(best(e.similarity[0]), e.background[0]) for e in seen])
+    similarity, background, bias = fit_unseen(terms, is_there, labels)
+    joined, lengths, there = _joined(asked, seen, rng)
+    odds = joined @ (similarity, background) + bias
+    signs = np.where(there, -1.0, 1.0)
+    losses = [np.logaddexp(0, signs * (odds + each * lengths)).mean() for each in _LENGTHS]
     calibration = Calibration(
-        similarity=weights[0], background=weights[1], length=min(0.0, weights[2]), bias=weights[3],
-        moment_peak=1.0, moment_mean=0.0, moment_bias=0.0, best_clips=_BEST_CLIPS,
+        similarity=similarity, background=background, length=float(_LENGTHS[np.argmin(losses)]),
+        bias=bias, moment_peak=0.0, moment_mean=1.0, moment_bias=0.0, best_clips=_BEST_CLIPS,
     )  # fmt: skip
     moments, right = [], []
-    for question, similarity, background in rows:
-        if question.kind == "difficult":
-            continue
-        logits = calibration.clip_logits(
-            PresenceEvidence(similarity=similarity[None], background=np.array([background]))
-        )[0]
+    for question, evidence in zip(asked, seen, strict=True):
         segment = best_steps(model, question)
-        inside = logits[round(segment[0]) : round(segment[1])]
-        moments.append((inside.max(), inside.mean()))
+        logits = calibration.clip_logits(evidence)[0]
+        moments.append([logits[round(segment[0]) : round(segment[1])].mean()])
         right.append(shows_activity(segment * INTERVAL_SECONDS, question.segment))
-    peak, mean, bias = fit_logistic(np.array(moments), np.array(right))
-    return replace(calibration, moment_peak=peak, moment_mean=mean, moment_bias=bias)
+    mean, offset = fit_unseen(np.array(moments), np.array(right), labels)
+    return replace(calibration, moment_mean=mean, moment_bias=offset)
+
+
+def fit_unseen(terms: np.ndarray, is_right: np.ndarray, labels: np.ndarray) -> list[float]:
+    """Weights and bias of a logistic regression for classes that it was not fitted on.
+
+    It is too sure of those. By how much, classes that are left out tell, one after the other.
+    """
+    held_out = np.zeros(len(terms))
+    for label in set(labels):
+        out = labels == label
+        *weights, bias = fit_logistic(terms[~out], is_right[~out])
+        held_out[out] = terms[out] @ weights + bias
+    slope, offset = fit_logistic(held_out[:, None], is_right)
+    *weights, bias = fit_logistic(terms, is_right)
+    return [float(slope * weight) for weight in weights] + [float(slope * bias + offset)]
 
 
 def best(similarity: np.ndarray) -> float:
@@ -330,25 +352,27 @@ def shows_activity(moment: np.ndarray, truth: tuple[float, float] | None) -> boo
     return bool(shared > 0.5 * (moment[1] - moment[0]))
 
 
-def _joined_terms(rows, labels: list[bool], rng) -> list[tuple[float, float, float]]:
-    """Terms of long videos: each question with clips of other videos joined to its own.
+def _joined(asked: Sequence[Question], seen: Sequence[PresenceEvidence], rng) -> tuple:
+    """Terms, doublings and truths of long videos: each question with clips of others joined.
 
     Similarities of a joined video are those of its parts to the same picture, so the parts come
     from questions that ask with another picture only in their video: here each question's own
     similarities, and those of absent questions, whose pictures are as foreign to their videos.
     """
-    absent = [similarity for q, similarity, _ in rows if q.segment is None and q.kind != "sibling"]
-    terms = []
+    absent = [
+        evidence.similarity[0]
+        for question, evidence in zip(asked, seen, strict=True)
+        if question.segment is None and question.kind != "sibling"
+    ]
+    terms, lengths, there = [], [], []
     for number in _JOINED:
-        for question, similarity, background in rows:
-            if question.kind == "difficult":
-                continue
+        for question, evidence in zip(asked, seen, strict=True):
             parts = [absent[k] for k in rng.integers(len(absent), size=number - 1)]
-            joined = np.concatenate([similarity, *parts])
-            length = float(doublings(joined[None])[0])
-            terms.append((best(joined), background, length))
-            labels.append(question.segment is not None)
-    return terms
+            joined = np.concatenate([evidence.similarity[0], *parts])
+            terms.append((best(joined), evidence.background[0]))
+            lengths.append(float(doublings(joined[None])[0]))
+            there.append(question.segment is not None)
+    return np.array(terms), np.array(lengths), np.array(there)
 
 
 def presence_of(
@@ -404,9 +428,18 @@ def main() -> None:
     domains = {name: make() for name, make in makers.items()}
     for name, questions in domains.items():
         print(f"{name}: {len(questions)} questions", flush=True)
-    table = {}
-    for name, config in trials(recipe.clip_dim).items():
-        table[name] = table_row(Matching(config), domains)
+    rng = np.random.default_rng(0)
+    features = photograph_features(
+        arguments.photographs, split["train"], recipe, arguments.out / "photographs.npz"
+    )
+    evidence = fit_evidence(features, rng)
+    widths = dict.fromkeys(("clip_dim", "region_dim", "global_dim"), recipe.clip_dim)
+    widths["background"] = len(evidence.background)
+    table, matchings = {}, {}
+    for name, config in trials(widths).items():
+        matchings[name] = Matching(config).eval()
+        matchings[name].evidence = evidence
+        table[name] = table_row(matchings[name], domains)
         print(f"{table[name]['mean']:.4f}  {name}", flush=True)
     matched = max(table, key=lambda name: table[name]["mean"])
     bank = bank_of(arguments.photographs, split, recipe, arguments.out / "bank.npz")
@@ -414,7 +447,7 @@ def main() -> None:
 
     def try_head(name: str, seed: int) -> None:
         key = f"similarity, {name}, seed {seed}"
-        model = train_similarity(name, bank, domains, arguments.out, seed, recipe.clip_dim)
+        model = train_similarity(name, bank, domains, arguments.out, seed, widths, evidence)
         heads[key], table[key] = model, table_row(model, domains)
         print(f"{table[key]['mean']:.4f}  {key}", flush=True)
 
@@ -422,7 +455,7 @@ def main() -> None:
         rows, before = table[key]["domains"], table[matched]["domains"]
         return all(rows[d]["miou"] >= before[d]["miou"] - _MOST_LOSS for d in domains)
 
-    for name in learned(recipe.clip_dim):
+    for name in learned(widths):
         try_head(name, SEEDS[0])
     setting = max(filter(allowed, heads), key=lambda key: table[key]["mean"], default=None)
     if setting is not None:
@@ -434,22 +467,8 @@ def main() -> None:
     open_head.load_state_dict(heads[ungated].state_dict())
     without_gate = {f"{ungated}, without the gate": table_row(open_head, domains)}
     chosen = max(filter(allowed, [matched, *heads]), key=lambda key: table[key]["mean"])
-    rng = np.random.default_rng(0)
-    features = photograph_features(
-        arguments.photographs, split["train"], recipe, arguments.out / "photographs.npz"
-    )
-    background = BACKGROUND_OF_CLASS * len(features)
-    if chosen in heads:
-        model = Similarity(replace(heads[chosen].config, background=background))
-        model.load_state_dict(heads[chosen].state_dict(), strict=False)
-        evidence = model.matching.evidence
-    else:
-        model = Matching(replace(trials(recipe.clip_dim)[chosen], background=background))
-        evidence = model.evidence
-    model.eval()
-    assert evidence is not None
-    fit_evidence(evidence, features, rng)
-    calibration = fit_calibration(model, [*domains["composed"], *domains["drawn"]], rng)
+    model = heads[chosen] if chosen in heads else matchings[chosen]
+    calibration = fit_calibration(model, domains["composed"], rng)
     presence = {}
     for name, questions in domains.items():
         by_kind = presence_of(model, calibration, questions)
@@ -467,17 +486,21 @@ def main() -> None:
         "similarity_trials": {key: table[key] for key in heads} | without_gate,
         "presence_auroc": presence,
     }
-    save_checkpoint(
-        arguments.head,
-        Checkpoint(
-            model=model,
-            recipe_name=recipe.name,
-            recipe_fingerprint=recipe.fingerprint,
-            training=summary,
-            calibration=calibration.to_dict(),
-        ),
-        weights="float16",
+    made = Checkpoint(
+        model=model,
+        recipe_name=recipe.name,
+        recipe_fingerprint=recipe.fingerprint,
+        training=summary,
+        calibration=calibration.to_dict(),
     )
+    save_checkpoint(arguments.head, made, weights="float16")
+    # Of every seed of the chosen setting, for `photographs.py --heads`.
+    for seed in SEEDS:
+        key = f"{chosen.rpartition(', seed ')[0]}, seed {seed}"
+        if key in heads:
+            told = {**summary, "config": {"seed": seed}}
+            place = arguments.out / "heads" / str(seed)
+            save_checkpoint(place, replace(made, model=heads[key], training=told))
     # A search reads these, and no PyTorch.
     shipped = load_checkpoint(arguments.head, recipe_fingerprint=None)
     for each in (shipped.model, getattr(shipped.model, "matching", None)):

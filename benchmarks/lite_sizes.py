@@ -27,7 +27,6 @@ import torch
 from lite_domains import Question, made_questions, without_test
 from lite_engines import encoder_with, open_graph, published_weights
 from lite_head import (
-    BACKGROUND_OF_CLASS,
     HEAD,
     fit_calibration,
     fit_evidence,
@@ -171,13 +170,11 @@ def judge(
     if isinstance(shipped, SimilarityConfig):
         shipped = shipped.matching()
     assert isinstance(shipped, MatchingConfig)
-    widths = dict.fromkeys(("clip_dim", "region_dim", "global_dim"), dim)
-    config = replace(shipped, **widths, background=BACKGROUND_OF_CLASS * len(features))
-    model = Matching(config).eval()
-    evidence = model.evidence
-    assert evidence is not None
     rng = np.random.default_rng(seed)
-    fit_evidence(evidence, features, rng)
+    evidence = fit_evidence(features, rng)
+    widths = dict.fromkeys(("clip_dim", "region_dim", "global_dim"), dim)
+    model = Matching(replace(shipped, **widths, background=len(evidence.background))).eval()
+    model.evidence = evidence
     by_kind = presence_of(model, fit_calibration(model, asked, rng), asked)
     present, absent = by_kind["simple"], {kind: by_kind[kind] for kind in ABSENCES[:-1]}
     absent["all"] = np.concatenate(list(absent.values()))

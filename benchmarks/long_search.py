@@ -79,12 +79,11 @@ def measure(localizer: Localizer, minutes: float, options: argparse.Namespace) -
     if not isinstance(similar, Matching):
         widths = {"clip_dim": recipe.clip_dim, "region_dim": recipe.region_dim}
         similar = Matching(MatchingConfig(**widths, global_dim=recipe.global_dim))
-    whole = {
-        f"matching as a whole, growth {growth:g}": Matching(
-            replace(similar.config, growth=growth, background=0)
-        )
-        for growth in GROWTHS
-    }
+    whole = {}
+    for growth in GROWTHS:
+        model = Matching(replace(similar.config, growth=growth))
+        model.evidence = similar.evidence  # whose metric whitens
+        whole[f"matching as a whole, growth {growth:g}"] = model
     ious: dict[tuple[str, str], list[list[float]]] = {}
     lengths = []
     for stream in streams(recipe, minutes, options):

@@ -5,6 +5,7 @@ Composes the data set, extracts features and scores matching on test classes; ev
 docs/photographs.json, from which alone the pages are filled; without photographs that is all.
 
     python benchmarks/photographs.py --photographs FOLDER --class-split FILE [--recipes lite pocket]
+        [--heads FOLDER]
     python benchmarks/photographs.py
 """
 
@@ -21,7 +22,7 @@ from pocket import ROOT, percent, run
 
 from stillseek.data.manifest import read_manifest
 from stillseek.evaluation.predictions import read_predictions
-from stillseek.evaluation.score_tables import Estimate, paired_difference
+from stillseek.evaluation.score_tables import paired_difference
 
 RESULTS = DOCS / "photographs.json"
 CARD = DOCS / "model_cards" / "lite.md"
@@ -49,6 +50,7 @@ def main() -> None:
     parser.add_argument("--photographs", type=Path, help="photographs in a folder for each class")
     parser.add_argument("--class-split", type=Path)
     parser.add_argument("--recipes", nargs="+", default=["lite"], help="the first is lite")
+    parser.add_argument("--heads", type=Path, help="one of each seed, as lite_head.py leaves them")
     parser.add_argument("--out", type=Path, default=ROOT / "runs/photographs")
     options = parser.parse_args()
     if options.photographs is not None:
@@ -84,8 +86,23 @@ def measure(options: argparse.Namespace) -> None:
         presence = scores / "presence.json"
         if presence.exists():
             found["presence"] = json.loads(presence.read_text())["similarity"]
-        found["ahead"] = {kind: asdict(ahead(dataset, scores, kind)) for kind in KINDS}
+        found["ahead"] = ahead(dataset, scores)
         recipes[recipe] = found
+    seeds = None
+    if options.heads is not None:
+        each = sorted(path for path in options.heads.iterdir() if path.is_dir())
+        scores = out / "scores/seeds"
+        evaluate = ("evaluate", "--dataset", dataset, "--store", store, "--recipe", "lite")
+        evaluate += ("--matching", "--split", "test", "--out", str(scores))
+        run(out, "evaluate_seeds", *evaluate, "--checkpoint", *map(str, each))
+        found = json.loads((scores / "tables.json").read_text())
+        seeds = {
+            "scores": [row for row in found["scores"] if row["queries"] in KINDS],
+            "swap_accuracy": found["swap_accuracy"],
+            "presence": json.loads((scores / "presence.json").read_text())["similarity"],
+            "ahead": ahead(dataset, scores),
+            "number": len(each),
+        }
     header = json.loads((out / "dataset/manifest.json").read_text())
     results = {
         "date": date.today().isoformat(),
@@ -94,18 +111,23 @@ def measure(options: argparse.Namespace) -> None:
         "photographs": header["settings"]["photographs"],
         "num_classes": {name: len(each) for name, each in header["settings"]["classes"].items()},
         "recipes": recipes,
+        "seeds": seeds,
     }
     RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
 
 
-def ahead(dataset: str, scores: Path, kind: str) -> Estimate:
-    """How far the similarity head is ahead of matching, on the same questions."""
+def ahead(dataset: str, scores: Path) -> dict[str, Any]:
+    """How far the similarity head is ahead of matching, on the same questions, by kind."""
+    folder = scores / "predictions"
     runs = [
-        [read_predictions(scores / "predictions" / f"{name}_joint_seed0.jsonl")]
+        [read_predictions(path) for path in sorted(folder.glob(f"{name}_joint_seed?.jsonl"))]
         for name in ("similarity", "matching")
     ]
     samples = read_manifest(Path(dataset)).samples
-    return paired_difference(samples, *runs, split="test", queries=kind)
+    return {
+        kind: asdict(paired_difference(samples, *runs, split="test", queries=kind))
+        for kind in KINDS
+    }
 
 
 def rows_of(found: dict[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:
@@ -173,6 +195,19 @@ def tables(results: dict[str, Any]) -> str:
     for recipe, found in results["recipes"].items():
         cells = [percent(found["ahead"][kind]) for kind in KINDS]
         lines.append(f"| `{recipe}` | {' | '.join(cells)} |")
+    if (seeds := results["seeds"]) is not None:
+        rows, swap = rows_of(seeds), seeds["swap_accuracy"]["similarity, joint"]
+        lines += [
+            "",
+            f"The same of {seeds['number']} seeds, of which the best on validation ships:",
+        ]
+        lines += ["", "| queries | mIoU | ahead of matching |", "|---|---:|---:|"]
+        lines += [
+            f"| {kind} | {percent(rows['similarity', kind]['miou'])} | "
+            f"{percent(seeds['ahead'][kind])} |"
+            for kind in KINDS
+        ]
+        lines += ["", f"Their swap accuracy is {percent(swap['per_query'])}%."]
     lines += ["", "| recipe | head | pairs | swap accuracy | both right |"]
     lines.append("|---|---|---:|---:|---:|")
     for recipe, found in results["recipes"].items():
@@ -185,7 +220,7 @@ def tables(results: dict[str, Any]) -> str:
     for each in presence["absences"]:
         name = ABSENCES.get(each["kind"], each["kind"])
         lines.append(
-            f"| {name} | {each['num_questions']} | {each['auroc']:.3f} | "
+            f"| {name} | {each['num_questions']} | {area_of(each)} | "
             f"{100 * each['rejected']:.1f}% |"
         )
     lines += [
@@ -196,6 +231,12 @@ def tables(results: dict[str, Any]) -> str:
         f"{presence['score_error']:.3f}.",
     ]
     return "\n".join(lines)
+
+
+def area_of(row: dict[str, Any]) -> str:
+    """The AUROC of a row with its interval."""
+    low, high = row["auroc_interval"]
+    return f"{row['auroc']:.3f} [{low:.3f}, {high:.3f}]"
 
 
 def validation(head: dict[str, Any]) -> str:

@@ -58,6 +58,22 @@ def test_evidence_compares_in_the_space_of_the_metric():
     assert found.background.tolist() == pytest.approx([0.5])  # the mean of 1 and 0
 
 
+def test_a_power_whitens_part_of_the_way():
+    # Directions that are turned, and stretched by 1, 2 and 4.
+    turn, _ = torch.linalg.qr(torch.tensor([[1.0, 2.0, 0.5], [0.0, 1.0, 3.0], [2.0, 0.0, 1.0]]))
+    evidence = make_evidence(
+        background=torch.eye(3),
+        metric=turn * torch.tensor([1.0, 2.0, 4.0]),
+        centre=torch.tensor([0.1, 0.0, 0.2]),
+    )
+    vectors = unit(torch.tensor([[[1.0, 0.5, -1.0], [0.2, 2.0, 0.3]]], dtype=torch.float64))
+    turned = (vectors - evidence.centre) @ turn.double()
+
+    for power, stretch in ((0.0, (1, 1, 1)), (0.5, (1, 2**0.5, 2)), (1.0, (1, 2, 4))):
+        expected = unit(turned * torch.tensor(stretch, dtype=torch.float64))
+        torch.testing.assert_close(evidence.whiten(vectors, power), expected, atol=1e-6, rtol=1e-6)
+
+
 def test_a_black_frame_is_no_evidence():
     evidence = make_evidence(background=torch.eye(3), centre=torch.tensor([0.3, 0.0, 0.0]))
     clips = torch.zeros(1, 7, 3, dtype=torch.float64)

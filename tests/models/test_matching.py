@@ -4,6 +4,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from stillseek.errors import UsageError
 from stillseek.models.decoding import decode
 from stillseek.models.head_outputs import scores_of
 from stillseek.models.matching import Matching, MatchingConfig
@@ -85,6 +86,57 @@ def test_the_best_regions_count_by_their_weight():
         region_dim=3, threshold=0.0, scale=1.0, region_weight=0.25, best_regions=2
     )
     assert logits_of(model, video) == pytest.approx([0.75, 0.25 * (1 + 0.6) / 2])
+
+
+def test_whitening_compares_in_the_space_of_the_metric():
+    clips, picture = ((3, 4, 0), (0, 0, 0), (0, 1, 0)), (1.0, 1.0, 0.0)
+    regions = torch.tensor([[[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]], dtype=torch.float64)
+    video = replace(
+        make_video(*clips, image=picture),
+        regions=regions,
+        region_mask=torch.ones(1, 2, dtype=torch.bool),
+        boxes=torch.full((1, 2, 4), 0.5, dtype=torch.float64),
+    )
+    settings = {"background": 1, "region_weight": 0.5, "best_regions": 1, "region_dim": 3}
+    # The second direction counts four times; by the power of a half, twice.
+    metric = torch.diag(torch.tensor([1.0, 4.0, 1.0]))
+    logits = {}
+    for whitening in (0.0, 0.5):
+        model = make_matching(threshold=0.0, scale=1.0, whitening=whitening, **settings).double()
+        assert model.evidence is not None
+        model.evidence.metric = metric.double()
+        logits[whitening] = logits_of(model, video)
+
+    cosine = (0.6 * 1 + 0.8 * 1) / 2**0.5
+    assert logits[0.0][0] == pytest.approx((cosine + 0.8) / 2)
+    length = math.hypot(0.6, 1.6)
+    cosine = (0.6 * 1 + 1.6 * 2) / length / math.hypot(1, 2)
+    assert logits[0.5][0] == pytest.approx((cosine + 1.6 / length) / 2)
+    # What shows nothing still shows nothing.
+    assert logits[0.5][1] == logits[0.0][1] == -0.5
+
+
+def test_whitening_leaves_evidence_as_it_is():
+    video = make_video((1, 0.5, 0), (0, 1, 0.2), (0.3, 0, 1))
+    found = []
+    for whitening in (0.0, 0.5):
+        model = make_matching(background=1, whitening=whitening).double()
+        assert model.evidence is not None
+        model.evidence.metric = torch.diag(torch.tensor([1.0, 4.0, 1.0])).double()
+        found.append(model(video).evidence.similarity)
+    torch.testing.assert_close(*found)
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"whitening": 1.5, "background": 1}, r"whitening must be in \[0, 1\], got 1.5"),
+        ({"whitening": 0.5}, "without a background has no metric"),
+    ],
+)
+def test_whitening_that_cannot_be_is_refused(settings, says):
+    with pytest.raises(UsageError, match=says):
+        make_matching(**settings)
 
 
 def test_evidence_is_part_of_the_answer_where_the_head_has_it():

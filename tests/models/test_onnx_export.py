@@ -28,7 +28,7 @@ HEADS: dict[str, tuple[str, dict[str, Any]]] = {
     "matching": ("matching", {"smoothing": 3.0}),
     "similarity": ("similarity", {"num_layers": 1, "least_steadiness": 0.02}),
     "matching, as is": ("matching", {"centring": None}),
-    "matching with evidence": ("matching", {"background": 120}),
+    "matching with evidence": ("matching", {"background": 120, "whitening": 0.5}),
 }
 QUICK = ("flp", "matching", "similarity")
 # One clip; all of a window's blocks and one clip more; more than what was traced; a whole video.

@@ -89,7 +89,8 @@ def check_explainable(recipe: Recipe) -> None:
 def explain(recipe: Recipe, found: Localization) -> Explanation:
     """Compares the regions of the query with those of the frames most like it.
 
-    Regions are of length 1, less the centre of the video, of length 1, as `Matching` compares.
+    Regions are of length 1, less the centre of the video, of length 1, as `Matching` compares where
+    it does not whiten.
 
     Args:
         recipe: The recipe that the result was found with.

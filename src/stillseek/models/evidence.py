@@ -58,8 +58,8 @@ class Evidence(nn.Module):
             image: The picture, of length 1.
             is_shown: Clips that show something.
         """
-        whitened = self._whiten(clips) * is_shown[..., None]
-        picture = self._whiten(image)
+        whitened = self.whiten(clips) * is_shown[..., None]
+        picture = self.whiten(image)
         similarity, _ = smooth((whitened * picture).sum(dim=-1), is_shown, _SMOOTHING)
         background = self.background.to(picture.dtype)
         likeness = (picture @ background.T).squeeze(1)
@@ -68,9 +68,18 @@ class Evidence(nn.Module):
             similarity=similarity.masked_fill(~is_shown, -torch.inf), background=cohort
         )
 
-    def _whiten(self, vectors: Float[Tensor, "batch row dim"]) -> Float[Tensor, "batch row dim"]:
-        centred = vectors - self.centre.to(vectors.dtype)
-        return unit(centred @ self.metric.to(vectors.dtype))
+    def whiten(
+        self, vectors: Float[Tensor, "batch row dim"], power: float = 1.0
+    ) -> Float[Tensor, "batch row dim"]:
+        """``w`` of vectors of length 1.
+
+        Args:
+            vectors: They.
+            power: How far: 1 all the way; 0 only centres, for a metric of orthogonal directions.
+        """
+        metric = self.metric.to(vectors.dtype)
+        metric = metric * metric.norm(dim=0).clamp(min=1e-12) ** (power - 1)
+        return unit((vectors - self.centre.to(vectors.dtype)) @ metric)
 
 
 def unit(vectors: Float[Tensor, "*batch dim"], *, least: float = 1e-12) -> Tensor:

@@ -13,7 +13,7 @@ from stillseek.models.base_head import BaseHead, HeadConfig
 from stillseek.models.evidence import Evidence, smooth, unit
 from stillseek.models.head_outputs import at_least_float32, clip_scores_output
 from stillseek.models.inputs import check_config
-from stillseek.tensors import LocalizerInput, LocalizerOutput
+from stillseek.tensors import ClipEvidence, LocalizerInput, LocalizerOutput
 
 Centring = Literal["video"]
 
@@ -46,6 +46,8 @@ class MatchingConfig(HeadConfig):
             what the whole video shares counts for nothing; None compares them as they are.
         region_weight: Share ``omega`` of the similarity that the picture's regions have, in [0, 1].
         best_regions: How many regions ``k``, those most like the clip, are averaged.
+        whitening: Power of the metric of `Evidence` that clips, picture and regions go through
+            before they are compared, in [0, 1]; 0 leaves them. Needs evidence.
         background: Vectors that `Evidence` compares a picture with; 0 is a head without evidence.
 
     Raises:
@@ -60,6 +62,7 @@ class MatchingConfig(HeadConfig):
     centring: Centring | None = "video"
     region_weight: float = 0.0
     best_regions: int = 3
+    whitening: float = 0.0
     background: int = 0
 
     def __post_init__(self) -> None:
@@ -88,8 +91,24 @@ class MatchingConfig(HeadConfig):
             raise UsageError(f"threshold is a cosine in [-1, 1], got {self.threshold}")
         if not self.scale > 0:
             raise UsageError(f"scale must be above 0, got {self.scale}")
+        check_whitening(self.whitening, self.background)
         if self.centring not in ("video", None):
             raise UsageError(f"centring must be 'video' or None, got {self.centring!r}")
+
+
+def check_whitening(whitening: float, background: int) -> None:
+    """Refuses a power that is none, and one without a metric.
+
+    Raises:
+        UsageError: That.
+    """
+    if not 0 <= whitening <= 1:
+        raise UsageError(f"whitening must be in [0, 1], got {whitening}")
+    if whitening and not background:
+        raise UsageError(
+            f"whitening is {whitening}, but a head without a background has no metric; use "
+            "whitening 0"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,12 +116,13 @@ class Comparison:
     """A video and a picture beside each other; the names are those of `Matching`.
 
     Attributes:
-        clips: Clips of length 1, 0 where a clip shows nothing.
-        image: The picture, of length 1.
+        clips: Clips of length 1, whitened, 0 where a clip shows nothing.
+        image: The picture likewise.
         is_shown: Clips that show something.
         centred: ``c_i``; 0 where a clip shows nothing.
         similarity: ``c_i q``.
         likeness: ``d_i``; None where regions do not count.
+        evidence: What presence is judged by; None for a head without it.
     """
 
     clips: Float[Tensor, "batch clip dim"]
@@ -111,12 +131,14 @@ class Comparison:
     centred: Float[Tensor, "batch clip dim"]
     similarity: Float[Tensor, "batch clip"]
     likeness: Float[Tensor, "batch clip"] | None
+    evidence: ClipEvidence | None
 
 
 class Matching(BaseHead[MatchingConfig]):
     """Finds the clips that look like the picture, without training.
 
-    | ``m = 1/n sum_i v_i / |v_i|`` ("video"; 0 without centring), over clips that are not 0
+    | ``v`` = ``v / |v|``, whitened as in `Evidence` with a power of its metric, if at all
+    | ``m = 1/n sum_i v_i`` ("video"; 0 without centring), over clips that are not 0
     | ``c_i``, ``q``, ``r_j``: clips, picture and regions of length 1, less ``m``, of length 1
     | ``d_i`` = mean of the ``k`` largest ``c_i r_j``, less its mean over the clips ("video")
     | ``a_i = (1 - omega) c_i q + omega d_i``
@@ -146,6 +168,8 @@ class Matching(BaseHead[MatchingConfig]):
         clips = unit(at_least_float32(inputs.clips)) * inputs.clip_mask[..., None]
         image = unit(at_least_float32(inputs.global_feature))[:, None]
         is_shown = clips.abs().amax(dim=-1) > 0
+        evidence = None if self.evidence is None else self.evidence(clips, image, is_shown)
+        clips, image = self._whiten(clips) * is_shown[..., None], self._whiten(image)
         mean = self.centre(clips, is_shown)
         centred, picture = clips, image
         if config.centring == "video":
@@ -154,7 +178,8 @@ class Matching(BaseHead[MatchingConfig]):
             picture = unit(image - mean, least=_LEAST_LENGTH)
         likeness = None
         if config.region_weight:
-            regions = unit(unit(at_least_float32(inputs.regions)) - mean, least=_LEAST_LENGTH)
+            regions = self._whiten(unit(at_least_float32(inputs.regions)))
+            regions = unit(regions - mean, least=_LEAST_LENGTH)
             likeness = _best_regions(centred, regions, inputs.region_mask, config.best_regions)
             if config.centring == "video":
                 # The best of several is above 0 by chance; what all clips have of it is no sign.
@@ -167,7 +192,13 @@ class Matching(BaseHead[MatchingConfig]):
             centred=centred,
             similarity=(centred * picture).sum(dim=-1),
             likeness=likeness,
+            evidence=evidence,
         )
+
+    def _whiten(self, vectors: Float[Tensor, "batch row dim"]) -> Float[Tensor, "batch row dim"]:
+        if self.evidence is None or not self.config.whitening:
+            return vectors
+        return self.evidence.whiten(vectors, self.config.whitening)
 
     def score(self, inputs: LocalizerInput, seen: "Comparison") -> LocalizerOutput:
         """The log odds ``x_i`` of what was compared."""
@@ -181,9 +212,7 @@ class Matching(BaseHead[MatchingConfig]):
         output = clip_scores_output(
             config.scale * (smoothed - config.threshold - raised), inputs.clip_mask
         )
-        if self.evidence is None:
-            return output
-        return replace(output, evidence=self.evidence(seen.clips, seen.image, seen.is_shown))
+        return replace(output, evidence=seen.evidence)
 
     def centre(
         self, clips: Float[Tensor, "batch clip dim"], is_shown: Bool[Tensor, "batch clip"]
@@ -191,7 +220,7 @@ class Matching(BaseHead[MatchingConfig]):
         """``m``: what is taken away from clips, pictures and regions before they are compared.
 
         Args:
-            clips: Clips of length 1, 0 where a clip shows nothing.
+            clips: Clips of length 1, whitened, 0 where a clip shows nothing.
             is_shown: Clips that show something.
         """
         sums = clips.sum(dim=1, keepdim=True)

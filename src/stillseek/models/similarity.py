@@ -33,6 +33,7 @@ class SimilarityConfig(HeadConfig):
         dropout: Dropout rate of every layer.
         least_steadiness: Steadiness of a video (see `steadiness`) below which matching answers
             alone; None corrects every video. Training corrects every stream.
+        whitening: That of `MatchingConfig`.
         background: Vectors that `Evidence` compares a picture with; 0 is a head without evidence.
 
     Raises:
@@ -45,6 +46,7 @@ class SimilarityConfig(HeadConfig):
     hidden_dim: int = 48
     dropout: float = 0.1
     least_steadiness: float | None = None
+    whitening: float = 0.0
     background: int = 0
 
     def __post_init__(self) -> None:
@@ -63,6 +65,7 @@ class SimilarityConfig(HeadConfig):
             smoothing=1.5,
             growth=0.0,
             region_weight=0.5,
+            whitening=self.whitening,
             background=self.background,
         )
 
