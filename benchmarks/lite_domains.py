@@ -100,14 +100,16 @@ def without_test(folder: Path, videos: int | None = None) -> Manifest:
     return replace(manifest, samples=(*manifest.of_split("train"), *asked))
 
 
-def made_questions(manifest: Manifest, store: Path, recipe: Recipe) -> list[Question]:
-    """The questions of the validation videos; features that the store lacks are made."""
-    asked = [s for each in asked_of(manifest, "validation").values() for s in each]
+def made_questions(
+    manifest: Manifest, store: Path, recipe: Recipe, *, split: Split = "validation"
+) -> list[Question]:
+    """The questions of the videos of a split; features that the store lacks are made."""
+    asked = [s for each in asked_of(manifest, split).values() for s in each]
     paths = dict.fromkeys(manifest.video_path(sample.video_id) for sample in asked)
     features = FeatureStore(store)
     extract(list(paths), recipe, features, strict=True)
     extract_queries(replace(manifest, samples=tuple(asked)), recipe, features, strict=True)
-    return of_manifest(manifest, store, recipe, "validation")
+    return of_manifest(manifest, store, recipe, split)
 
 
 def activities_of(folder: Path, samples: Sequence[Sample]) -> dict[str, set[str]]:

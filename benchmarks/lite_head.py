@@ -4,17 +4,18 @@ Every trial of matching, and every similarity head, is scored on four validation
 (`lite_domains`); the best mean mIoU wins, if it loses to matching in none of them by more than a
 point. Similarity heads learn from streams drawn from photographs of train classes, on whose
 photographs the metric and the background of `Evidence` are fitted before. The calibration is fitted
-on the composed domain, the videos whose pictures are photographs. Test classes are not read.
+on composed videos, whose pictures are photographs: of validation classes, and of train classes by a
+metric that was fitted without the one that is asked for. Test classes are not read.
 
     python benchmarks/lite_head.py --photographs P --class-split P/splits.json --composed C \
-        --rendered R --real V --store S --out runs/lite
+        --calibration D --rendered R --real V --store S --out runs/lite
 """
 
 import argparse
 import json
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ from lite_projection import photographs_of, views
 
 from stillseek.data.drawn_streams import DrawnStreams, FeatureBank, Picture, Shot
 from stillseek.data.example import Example
+from stillseek.data.manifest import read_manifest
 from stillseek.data.sample import Sample
 from stillseek.evaluation.fit_calibration import auroc, fit_logistic
 from stillseek.evaluation.overlap import temporal_iou
@@ -67,6 +69,8 @@ HEAD = Path(__file__).parents[1] / "src/stillseek/localize/heads/lite"
 # Videos joined for the weight of length, and the weights that are tried.
 _JOINED = (4, 16, 64)
 _LENGTHS = np.linspace(-2, 0, 201)
+# Parts of the train classes that the metric is fitted without, in turn.
+_FOLDS = 5
 _SHRINKAGE = 0.3
 _PER_CLASS = 100
 
@@ -292,21 +296,66 @@ def evidence_of(model: Matching | Similarity, question: Question) -> PresenceEvi
     return found
 
 
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """A question, what says of presence, and where the head's answer lies, in steps."""
+
+    question: Question
+    evidence: PresenceEvidence
+    segment: np.ndarray
+
+
+def judge(model: Matching | Similarity, questions: Sequence[Question]) -> list[Judged]:
+    """What the head says to questions; Difficult ones are left out, they are neither."""
+    return [
+        Judged(question=q, evidence=evidence_of(model, q), segment=best_steps(model, q))
+        for q in questions
+        if q.kind != "difficult"
+    ]
+
+
+def judge_held_out(
+    model: Matching | Similarity,
+    questions: Sequence[Question],
+    features: dict[str, np.ndarray],
+    rng: np.random.Generator,
+) -> list[Judged]:
+    """`judge` for train classes, each by a metric that was fitted without the picture's class."""
+    matching = model.matching if isinstance(model, Similarity) else model
+    whole, order = matching.evidence, rng.permutation(sorted(features))
+    found = []
+    for fold in range(_FOLDS):
+        out = set(order[fold::_FOLDS])
+        rest = {name: rows for name, rows in features.items() if name not in out}
+        matching.evidence = fit_evidence(rest, np.random.default_rng(0))
+        found += judge(model, [question for question in questions if question.label in out])
+    matching.evidence = whole
+    return found
+
+
 def fit_calibration(
-    model: Matching | Similarity, questions: Sequence[Question], rng: np.random.Generator
+    own: Sequence[Judged], others: Sequence[Judged], rng: np.random.Generator
 ) -> Calibration:
-    """Weights of presence, of length, and of a moment; Difficult questions count as neither.
+    """Weights of presence, of length, and of a moment.
 
     Presence is fitted on videos as they are, and what length adds then on joined ones: fitted
     together, many long videos made short ones all too unsure.
+
+    Args:
+        own: Of validation classes.
+        others: Of train classes, held out. Absent ones count as much of all as in ``own``.
+        rng: Draws the videos that are joined.
     """
-    asked = [question for question in questions if question.kind != "difficult"]
-    seen = [evidence_of(model, question) for question in asked]
-    labels = np.array([question.label for question in asked])
-    is_there = np.array([question.segment is not None for question in asked])
-    terms = np.array([(best(e.similarity[0]), e.background[0]) for e in seen])
-    similarity, background, bias = fit_unseen(terms, is_there, labels)
-    joined, lengths, there = _joined(asked, seen, rng)
+    every = [*own, *others]
+    labels = np.array([each.question.label for each in every])
+    is_there = np.array([each.question.segment is not None for each in every])
+    counts = np.ones(len(every))
+    if others:
+        present, more = is_there[: len(own)], is_there[len(own) :]
+        counts[len(own) :][~more] = (~present).sum() / present.sum() * more.sum() / (~more).sum()
+    terms = np.array([(best(e.evidence.similarity[0]), e.evidence.background[0]) for e in every])
+    similarity, background, bias = fit_unseen(terms, is_there, labels, counts)
+    joined, lengths, there = _joined(own, rng)
     odds = joined @ (similarity, background) + bias
     signs = np.where(there, -1.0, 1.0)
     losses = [np.logaddexp(0, signs * (odds + each * lengths)).mean() for each in _LENGTHS]
@@ -315,16 +364,17 @@ def fit_calibration(
         bias=bias, moment_peak=0.0, moment_mean=1.0, moment_bias=0.0, best_clips=_BEST_CLIPS,
     )  # fmt: skip
     moments, right = [], []
-    for question, evidence in zip(asked, seen, strict=True):
-        segment = best_steps(model, question)
-        logits = calibration.clip_logits(evidence)[0]
-        moments.append([logits[round(segment[0]) : round(segment[1])].mean()])
-        right.append(shows_activity(segment * INTERVAL_SECONDS, question.segment))
-    mean, offset = fit_unseen(np.array(moments), np.array(right), labels)
+    for each in every:
+        logits = calibration.clip_logits(each.evidence)[0]
+        moments.append([logits[round(each.segment[0]) : round(each.segment[1])].mean()])
+        right.append(shows_activity(each.segment * INTERVAL_SECONDS, each.question.segment))
+    mean, offset = fit_unseen(np.array(moments), np.array(right), labels, counts)
     return replace(calibration, moment_mean=mean, moment_bias=offset)
 
 
-def fit_unseen(terms: np.ndarray, is_right: np.ndarray, labels: np.ndarray) -> list[float]:
+def fit_unseen(
+    terms: np.ndarray, is_right: np.ndarray, labels: np.ndarray, counts: np.ndarray
+) -> list[float]:
     """Weights and bias of a logistic regression for classes that it was not fitted on.
 
     It is too sure of those. By how much, classes that are left out tell, one after the other.
@@ -332,10 +382,10 @@ def fit_unseen(terms: np.ndarray, is_right: np.ndarray, labels: np.ndarray) -> l
     held_out = np.zeros(len(terms))
     for label in set(labels):
         out = labels == label
-        *weights, bias = fit_logistic(terms[~out], is_right[~out])
+        *weights, bias = fit_logistic(terms[~out], is_right[~out], counts[~out])
         held_out[out] = terms[out] @ weights + bias
-    slope, offset = fit_logistic(held_out[:, None], is_right)
-    *weights, bias = fit_logistic(terms, is_right)
+    slope, offset = fit_logistic(held_out[:, None], is_right, counts)
+    *weights, bias = fit_logistic(terms, is_right, counts)
     return [float(slope * weight) for weight in weights] + [float(slope * bias + offset)]
 
 
@@ -352,7 +402,7 @@ def shows_activity(moment: np.ndarray, truth: tuple[float, float] | None) -> boo
     return bool(shared > 0.5 * (moment[1] - moment[0]))
 
 
-def _joined(asked: Sequence[Question], seen: Sequence[PresenceEvidence], rng) -> tuple:
+def _joined(judged: Sequence[Judged], rng) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Terms, doublings and truths of long videos: each question with clips of others joined.
 
     Similarities of a joined video are those of its parts to the same picture, so the parts come
@@ -360,19 +410,26 @@ def _joined(asked: Sequence[Question], seen: Sequence[PresenceEvidence], rng) ->
     similarities, and those of absent questions, whose pictures are as foreign to their videos.
     """
     absent = [
-        evidence.similarity[0]
-        for question, evidence in zip(asked, seen, strict=True)
-        if question.segment is None and question.kind != "sibling"
+        each.evidence.similarity[0]
+        for each in judged
+        if each.question.segment is None and each.question.kind != "sibling"
     ]
     terms, lengths, there = [], [], []
     for number in _JOINED:
-        for question, evidence in zip(asked, seen, strict=True):
+        for each in judged:
             parts = [absent[k] for k in rng.integers(len(absent), size=number - 1)]
-            joined = np.concatenate([evidence.similarity[0], *parts])
-            terms.append((best(joined), evidence.background[0]))
+            joined = np.concatenate([each.evidence.similarity[0], *parts])
+            terms.append((best(joined), each.evidence.background[0]))
             lengths.append(float(doublings(joined[None])[0]))
-            there.append(question.segment is not None)
+            there.append(each.question.segment is not None)
     return np.array(terms), np.array(lengths), np.array(there)
+
+
+def train_questions(options: argparse.Namespace, recipe: Recipe) -> list[Question]:
+    """The questions of the train videos that calibration is fitted on."""
+    manifest = read_manifest(options.calibration)
+    manifest = replace(manifest, samples=manifest.of_split("train"))
+    return made_questions(manifest, options.store, recipe, split="train")
 
 
 def presence_of(
@@ -411,8 +468,10 @@ def photograph_features(
 def main() -> None:
     """Loads the domains, tries, fits, ships, and writes what came of it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for name in ("photographs", "class-split", "composed", "rendered", "real", "store", "out"):
+    for name in ("photographs", "class-split", "store", "out"):
         parser.add_argument(f"--{name}", type=Path, required=True)
+    for name in ("composed", "calibration", "rendered", "real"):
+        parser.add_argument(f"--{name}", type=Path, required=True, help="videos with questions")
     parser.add_argument("--head", type=Path, default=HEAD)
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
@@ -468,7 +527,8 @@ def main() -> None:
     without_gate = {f"{ungated}, without the gate": table_row(open_head, domains)}
     chosen = max(filter(allowed, [matched, *heads]), key=lambda key: table[key]["mean"])
     model = heads[chosen] if chosen in heads else matchings[chosen]
-    calibration = fit_calibration(model, domains["composed"], rng)
+    others = judge_held_out(model, train_questions(arguments, recipe), features, rng)
+    calibration = fit_calibration(judge(model, domains["composed"]), others, rng)
     presence = {}
     for name, questions in domains.items():
         by_kind = presence_of(model, calibration, questions)

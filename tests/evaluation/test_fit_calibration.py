@@ -73,3 +73,15 @@ def test_every_tenth_has_its_answers():
 def test_auroc_by_hand():
     assert auroc(np.array([3.0, 1.0]), np.array([2.0, 1.0])) == pytest.approx(2.5 / 4)
     assert auroc(np.array([]), np.array([2.0])) is None
+
+
+def test_examples_count_as_often_as_they_are_said_to():
+    rng = np.random.default_rng(5)
+    terms, counts = rng.normal(size=(60, 2)), rng.integers(1, 5, size=60)
+    labels = terms @ [1.0, -0.5] + rng.normal(size=60) > 0
+
+    found = fit_logistic(terms, labels, counts.astype(float))
+
+    repeated = fit_logistic(np.repeat(terms, counts, axis=0), np.repeat(labels, counts))
+    assert found == pytest.approx(repeated)
+    assert fit_logistic(terms, labels) != pytest.approx(repeated, rel=0.1)

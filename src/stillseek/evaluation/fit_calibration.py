@@ -14,20 +14,29 @@ _ROUNDS = 50
 
 
 def fit_logistic(
-    terms: Float[np.ndarray, "example term"], labels: Bool[np.ndarray, " example"]
+    terms: Float[np.ndarray, "example term"],
+    labels: Bool[np.ndarray, " example"],
+    counts: Float[np.ndarray, " example"] | None = None,
 ) -> Float[np.ndarray, " weight"]:
     """Weights of a logistic regression and, last, its bias; by Newton's method.
 
     Terms are standardised for the penalty on their weights, so that their units play no part.
+
+    Args:
+        terms: What the log odds are a weighted sum of.
+        labels: What is to be told.
+        counts: How often each example counts; once where not given.
     """
-    mean, deviation = terms.mean(axis=0), terms.std(axis=0) + 1e-9
+    counts = np.ones(len(terms)) if counts is None else counts
+    mean = np.average(terms, axis=0, weights=counts)
+    deviation = np.average((terms - mean) ** 2, axis=0, weights=counts) ** 0.5 + 1e-9
     design = np.concatenate(((terms - mean) / deviation, np.ones((len(terms), 1))), axis=1)
     penalty = np.append(np.full(terms.shape[1], _PENALTY), 0.0)
     weights = np.zeros(design.shape[1])
     for _ in range(_ROUNDS):
         probability = sigmoid(design @ weights)
-        spread = design * (probability * (1 - probability))[:, None]
-        slope = design.T @ (probability - labels) + penalty * weights
+        spread = design * (counts * probability * (1 - probability))[:, None]
+        slope = design.T @ (counts * (probability - labels)) + penalty * weights
         weights -= np.linalg.solve(design.T @ spread + np.diag(penalty + 1e-9), slope)
     scaled = weights[:-1] / deviation
     return np.append(scaled, weights[-1] - scaled @ mean)
