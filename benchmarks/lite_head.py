@@ -15,6 +15,7 @@ import argparse
 import json
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -56,7 +57,7 @@ from stillseek.timeline import ClipGrid, Segment
 from stillseek.training.config import TrainConfig
 from stillseek.training.loop import train
 
-BACKGROUND_OF_CLASS = 80
+BACKGROUND = 2000
 SEEDS = (0, 1, 2)
 STREAMS = 7200  # an epoch
 BANK_OF_CLASS = 220
@@ -135,7 +136,7 @@ def train_similarity(
     config, how = learned(widths)[name]
     torch.manual_seed(seed)
     model = Similarity(config)
-    model.matching.evidence = evidence
+    model.matching.evidence = deepcopy(evidence)  # which a run that goes on overwrites
     folder = out / "similarity" / f"{name}, seed {seed}"
     train(
         model,
@@ -276,7 +277,8 @@ def fit_evidence(features: dict[str, np.ndarray], rng: np.random.Generator) -> E
     factor = vectors * values.clamp(min=0).sqrt()
     draws = torch.cat(
         [
-            mean + torch.from_numpy(rng.normal(size=(BACKGROUND_OF_CLASS, len(mean)))) @ factor.T
+            mean
+            + torch.from_numpy(rng.normal(size=(BACKGROUND // len(means), len(mean)))) @ factor.T
             for _, mean in sorted(means.items())
         ]
     )
@@ -298,7 +300,7 @@ def evidence_of(model: Matching | Similarity, question: Question) -> PresenceEvi
 
 @dataclass(frozen=True, kw_only=True)
 class Judged:
-    """A question, what says of presence, and where the head's answer lies, in steps."""
+    """A question, the evidence of presence, and where the head's answer lies, in steps."""
 
     question: Question
     evidence: PresenceEvidence
@@ -306,7 +308,7 @@ class Judged:
 
 
 def judge(model: Matching | Similarity, questions: Sequence[Question]) -> list[Judged]:
-    """What the head says to questions; Difficult ones are left out, they are neither."""
+    """What the head answers to questions; Difficult ones are left out, as they are neither."""
     return [
         Judged(question=q, evidence=evidence_of(model, q), segment=best_steps(model, q))
         for q in questions
@@ -320,7 +322,10 @@ def judge_held_out(
     features: dict[str, np.ndarray],
     rng: np.random.Generator,
 ) -> list[Judged]:
-    """`judge` for train classes, each by a metric that was fitted without the picture's class."""
+    """`judge` for train classes, each by a metric that was fitted without the picture's class.
+
+    The head itself has seen photographs of these classes, but only how alike they are.
+    """
     matching = model.matching if isinstance(model, Similarity) else model
     whole, order = matching.evidence, rng.permutation(sorted(features))
     found = []
@@ -366,7 +371,8 @@ def fit_calibration(
     moments, right = [], []
     for each in every:
         logits = calibration.clip_logits(each.evidence)[0]
-        moments.append([logits[round(each.segment[0]) : round(each.segment[1])].mean()])
+        inside = logits[round(each.segment[0]) : round(each.segment[1])]
+        moments.append([inside[np.isfinite(inside)].mean()])  # without black clips
         right.append(shows_activity(each.segment * INTERVAL_SECONDS, each.question.segment))
     mean, offset = fit_unseen(np.array(moments), np.array(right), labels, counts)
     return replace(calibration, moment_mean=mean, moment_bias=offset)

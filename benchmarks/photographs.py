@@ -1,6 +1,6 @@
 """Scores the shipped ``lite`` head on videos composed of photographs, and fills the pages with it.
 
-Composes the data set, extracts features and scores matching on test classes; every step is a
+Composes the data set, extracts features and scores heads on test classes; every step is a
 `stillseek` command and is done once: the script resumes. What came of it is kept in
 docs/photographs.json, from which alone the pages are filled; without photographs that is all.
 
@@ -99,7 +99,6 @@ def measure(options: argparse.Namespace) -> None:
         seeds = {
             "scores": [row for row in found["scores"] if row["queries"] in KINDS],
             "swap_accuracy": found["swap_accuracy"],
-            "presence": json.loads((scores / "presence.json").read_text())["similarity"],
             "ahead": ahead(dataset, scores),
             "number": len(each),
         }
@@ -164,9 +163,10 @@ def summary(results: dict[str, Any], head: dict[str, Any]) -> str:
 
 def made_of(results: dict[str, Any]) -> str:
     """Where the figures come from."""
+    heads = " --heads FOLDER" if results["seeds"] else ""
     return (
         "Made by `python benchmarks/photographs.py --photographs FOLDER --class-split FILE "
-        f"--recipes\n{' '.join(results['recipes'])}` on {results['date']}: "
+        f"--recipes\n{' '.join(results['recipes'])}{heads}` on {results['date']}: "
         f"{results['photographs']:,} photographs, data seed 1, samples "
         f"`{results['samples_sha256'][:16]}`."
     )

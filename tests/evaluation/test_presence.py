@@ -94,6 +94,18 @@ def test_the_interval_is_over_draws_of_videos(make_sample):
     assert expected[0] < report.absences[0].auroc < expected[1]
 
 
+def test_draws_without_absent_questions_do_not_count(make_sample):
+    samples = [make_sample(k, source_video_id=f"v{k}") for k in range(20)]
+    report = report_presence(
+        samples,
+        answered(*((10.0, 30.0, 0.5, 0.9) for _ in samples)),
+        {"other": absent((0.5, 0.1))},
+        sources={"s0": "v0"},
+        threshold=0.5,
+    )
+    assert report.absences[0].auroc_interval == (1.0, 1.0)
+
+
 def test_without_difficult_and_absent_questions(make_sample):
     report = report_presence(
         [*map(make_sample, range(3))], answered(*ANSWERS), {}, threshold=0.5, sources={}

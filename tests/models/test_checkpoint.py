@@ -395,3 +395,11 @@ def test_the_options_of_the_recipe_come_back(checkpoint, tmp_path, monkeypatch):
     assert found == dataclasses.replace(options, weights=tmp_path / "w.pth", device="cpu")
     save_checkpoint(tmp_path / "b", checkpoint)
     assert load(tmp_path / "b").recipe_options is None
+
+
+def test_heads_of_before_whitening_do_not_whiten(tmp_path):
+    made = checkpoint_of("similarity")
+    save_checkpoint(tmp_path / "head", made)
+    edit(tmp_path / "head", "config.whitening", MISSING)
+
+    assert load(tmp_path / "head").model.config == made.model.config

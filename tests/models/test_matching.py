@@ -88,42 +88,53 @@ def test_the_best_regions_count_by_their_weight():
     assert logits_of(model, video) == pytest.approx([0.75, 0.25 * (1 + 0.6) / 2])
 
 
-def test_whitening_compares_in_the_space_of_the_metric():
-    clips, picture = ((3, 4, 0), (0, 0, 0), (0, 1, 0)), (1.0, 1.0, 0.0)
-    regions = torch.tensor([[[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]], dtype=torch.float64)
-    video = replace(
-        make_video(*clips, image=picture),
-        regions=regions,
-        region_mask=torch.ones(1, 2, dtype=torch.bool),
-        boxes=torch.full((1, 2, 4), 0.5, dtype=torch.float64),
-    )
-    settings = {"background": 1, "region_weight": 0.5, "best_regions": 1, "region_dim": 3}
-    # The second direction counts four times; by the power of a half, twice.
-    metric = torch.diag(torch.tensor([1.0, 4.0, 1.0]))
-    logits = {}
-    for whitening in (0.0, 0.5):
-        model = make_matching(threshold=0.0, scale=1.0, whitening=whitening, **settings).double()
-        assert model.evidence is not None
-        model.evidence.metric = metric.double()
-        logits[whitening] = logits_of(model, video)
+def make_whitening(whitening: float, **settings) -> Matching:
+    """The second direction counts four times; by the power of a half, twice."""
+    model = make_matching(background=1, whitening=whitening, **settings).double()
+    assert model.evidence is not None
+    model.evidence.metric = torch.diag(torch.tensor([1.0, 4.0, 1.0])).double()
+    return model
 
-    cosine = (0.6 * 1 + 0.8 * 1) / 2**0.5
-    assert logits[0.0][0] == pytest.approx((cosine + 0.8) / 2)
-    length = math.hypot(0.6, 1.6)
-    cosine = (0.6 * 1 + 1.6 * 2) / length / math.hypot(1, 2)
-    assert logits[0.5][0] == pytest.approx((cosine + 1.6 / length) / 2)
-    # What shows nothing still shows nothing.
-    assert logits[0.5][1] == logits[0.0][1] == -0.5
+
+def with_regions(video: LocalizerInput, *regions: tuple[float, float, float]) -> LocalizerInput:
+    return replace(
+        video,
+        regions=torch.tensor([regions], dtype=torch.float64),
+        region_mask=torch.ones(1, len(regions), dtype=torch.bool),
+        boxes=torch.full((1, len(regions), 4), 0.5, dtype=torch.float64),
+    )
+
+
+def test_whitening_compares_in_the_space_of_the_metric():
+    video = make_video((3, 4, 0), (0, 1, 0), image=(1.0, 1.0, 0.0))
+    video = with_regions(video, (1.0, 0.0, 0.0), (1.0, 2.0, 0.0))
+    settings = {"region_weight": 0.5, "best_regions": 1, "region_dim": 3}
+    for whitening, times in ((0.0, 1), (0.5, 2), (1.0, 4)):
+        model = make_whitening(whitening, threshold=0.0, scale=1.0, **settings)
+        length = math.hypot(3, 4 * times)
+        picture = (3 * 1 + 4 * times * times) / length / math.hypot(1, times)
+        region = (3 * 1 + 4 * times * 2 * times) / length / math.hypot(1, 2 * times)
+        assert logits_of(model, video)[0] == pytest.approx((picture + region) / 2)
+
+
+def test_black_clips_and_padding_stay_nothing_in_that_space():
+    plain = with_regions(make_video((3, 4, 0), (0, 1, 2), (1, 1, 1)), (1.0, 2.0, 0.5))
+    clips = torch.zeros(1, 5, 3, dtype=torch.float64)
+    clips[0, [0, 1, 3]] = plain.clips[0]
+    clips[0, 4] = 7.0
+    mask = torch.tensor([[True, True, True, True, False]])
+    model = make_whitening(0.5, region_weight=0.5, region_dim=3, centring="video")
+    assert model.evidence is not None
+    model.evidence.centre = torch.tensor([0.1, 0.2, -0.3]).double()
+
+    found = logits_of(model, replace(plain, clips=clips, clip_mask=mask))
+
+    assert [found[place] for place in (0, 1, 3)] == pytest.approx(logits_of(model, plain))
 
 
 def test_whitening_leaves_evidence_as_it_is():
     video = make_video((1, 0.5, 0), (0, 1, 0.2), (0.3, 0, 1))
-    found = []
-    for whitening in (0.0, 0.5):
-        model = make_matching(background=1, whitening=whitening).double()
-        assert model.evidence is not None
-        model.evidence.metric = torch.diag(torch.tensor([1.0, 4.0, 1.0])).double()
-        found.append(model(video).evidence.similarity)
+    found = [make_whitening(power)(video).evidence.similarity for power in (0.0, 0.5)]
     torch.testing.assert_close(*found)
 
 

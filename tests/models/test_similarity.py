@@ -36,6 +36,16 @@ def test_corrections_change_clips_and_boundaries():
     assert edges[inputs.clip_mask].std() > 0.1
 
 
+def test_it_corrects_matching_that_whitens():
+    inputs = draw_batch(23, 17)
+    models = [make_exact("similarity", background=3, whitening=power) for power in (0.0, 0.5)]
+    models[1].load_state_dict(models[0].state_dict())
+    plain, whitened = (model.matching(inputs).clip_logits for model in models)
+    assert (plain - whitened).abs().max() > 0.1
+    torch.nn.init.zeros_(models[1].correct.weight)
+    torch.testing.assert_close(models[1](inputs).clip_logits, models[1].scale * whitened)
+
+
 def test_a_rotated_space_is_the_same_space():
     model, inputs = make_exact("similarity"), draw_batch(23, 17)
     turn, _ = torch.linalg.qr(torch.randn(DIM, DIM).double())

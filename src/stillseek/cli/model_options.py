@@ -68,7 +68,8 @@ class ModelOptions:
             name: getattr(features, name) for name in ("clip_dim", "region_dim", "global_dim")
         }
         given = {option: value for option, value in asdict(self).items() if value is not None}
-        known = [field.name for field in fields(config_class) if field.name not in widths]
+        options = {field.name for field in fields(self)}
+        known = [field.name for field in fields(config_class) if field.name in options]
         foreign = [option for option in given if option not in known]
         if foreign:
             raise UsageError(

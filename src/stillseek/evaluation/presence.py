@@ -29,7 +29,7 @@ class AbsenceRow:
         kind: Why the activity is not in the video; ``all`` is all three kinds.
         num_questions: How many questions.
         auroc: Chance that a Simple question gets more presence than one of these.
-        auroc_interval: Ends of its 95% bootstrap interval over source videos.
+        auroc_interval: Ends of its 95% bootstrap interval over source videos; None without it.
         rejected: Share of them whose presence is below the threshold.
     """
 
@@ -206,7 +206,9 @@ def _auroc_interval(
     np.add.at(pairs, (mine[:, None], theirs), ahead)
     draws = resamples(len(names), seed=0).astype(np.float64)
     asked, missed = (draws @ np.bincount(each, minlength=len(names)) for each in (mine, theirs))
-    low, high = interval(((draws @ pairs) * draws).sum(axis=1) / np.maximum(asked * missed, 1))
+    both = asked * missed > 0
+    areas = ((draws @ pairs) * draws).sum(axis=1)[both] / (asked * missed)[both]
+    low, high = interval(areas)
     return float(low), float(high)
 
 

@@ -89,8 +89,8 @@ def check_explainable(recipe: Recipe) -> None:
 def explain(recipe: Recipe, found: Localization) -> Explanation:
     """Compares the regions of the query with those of the frames most like it.
 
-    Regions are of length 1, less the centre of the video, of length 1, as `Matching` compares where
-    it does not whiten.
+    Regions are of length 1, less the centre of the video, of length 1, as `Matching` compares; not
+    whitened.
 
     Args:
         recipe: The recipe that the result was found with.
@@ -139,7 +139,7 @@ def explain(recipe: Recipe, found: Localization) -> Explanation:
 def centre_of(
     clips: Float[np.ndarray, "clip clip_dim"], centring: str | None
 ) -> Float[np.ndarray, " clip_dim"]:
-    """What matching takes away before it compares, as `Matching.centre`: ``m``, or nothing."""
+    """What clips share, without whitening as `Matching.centre`: ``m``, or nothing."""
     if centring is None:
         return np.zeros_like(clips[0])
     lengths = np.linalg.norm(clips, axis=1)

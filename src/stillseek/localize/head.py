@@ -221,8 +221,8 @@ def likeness_head(recipe: Recipe) -> "Checkpoint | OnnxCheckpoint":
 def similarity_head(recipe: Recipe) -> "Checkpoint":
     """The similarity head, which was trained on the features of the default recipe, for any recipe.
 
-    It sees similarities only, so that it may be asked about features that it never saw; its
-    presence and scores were not calibrated on them.
+    It sees similarities only, so that it may be asked about features that it never saw; there they
+    are not whitened, and presence and scores are not calibrated.
 
     Raises:
         UsageError: The recipe has no one space for clips, regions and pictures.

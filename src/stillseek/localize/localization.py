@@ -65,8 +65,8 @@ class Localization:
         end_probabilities: ``p^e``: probability that it ends in a step.
         looked_closer: Whether the moments come from closer looks at a long video than the
             probabilities, which are of one look at all of it.
-        centre: What all clips share, which likeness takes away before it compares (``m`` of
-            `Matching`); None where there is no similarity.
+        centre: What all clips share, which `explain` takes away before it compares (``m`` of
+            `Matching`, not whitened); None where there is no similarity.
     """
 
     video: Path

@@ -17,7 +17,7 @@ _SHORT_CLIPS = 120
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
-    """Two logistic regressions on `PresenceEvidence`, fitted on validation classes.
+    """Two logistic regressions on `PresenceEvidence`.
 
     | log odds of clip ``i``: ``z_i = similarity e_i + background t + length log2(n / 120) + bias``
     | presence: ``sigmoid`` of the mean of the ``best_clips`` largest ``z_i``

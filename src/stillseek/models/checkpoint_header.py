@@ -188,6 +188,10 @@ def read_bytes(path: Path) -> bytes:
         ) from error
 
 
+# What heads were trained with before a configuration had these keys.
+_BEFORE = {"whitening": 0.0}
+
+
 def read_config(file: Path, config_class: type[_Config], values: Mapping[str, Any]) -> _Config:
     """The configuration of a model from the values of a header.
 
@@ -195,6 +199,7 @@ def read_config(file: Path, config_class: type[_Config], values: Mapping[str, An
         CheckpointError: A key is unknown, or a value is none of its type or missing.
     """
     names = {field.name for field in fields(config_class)}  # pyright: ignore[reportArgumentType]
+    values = {key: value for key, value in _BEFORE.items() if key in names} | dict(values)
     if missing := sorted(names - values.keys()):
         # What a default would stand for here is not what the model was trained with.
         raise CheckpointError(f"{file}: config has no key {missing[0]!r}; {_ADVICE}")

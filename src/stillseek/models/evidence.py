@@ -71,11 +71,12 @@ class Evidence(nn.Module):
     def whiten(
         self, vectors: Float[Tensor, "batch row dim"], power: float = 1.0
     ) -> Float[Tensor, "batch row dim"]:
-        """``w`` of vectors of length 1.
+        """``w`` of vectors of length 1, also part of the way: ``M_k |M_k|^(p - 1)`` for columns.
 
         Args:
-            vectors: They.
-            power: How far: 1 all the way; 0 only centres, for a metric of orthogonal directions.
+            vectors: Of length 1. One that is 0 does not stay 0: mask it afterwards.
+            power: ``p``: 1 is all the way, 0 stretches no direction of a metric whose columns are
+                orthogonal.
         """
         metric = self.metric.to(vectors.dtype)
         metric = metric * metric.norm(dim=0).clamp(min=1e-12) ** (power - 1)

@@ -1,4 +1,4 @@
-"""Matching: how like the picture every clip is; nothing to train."""
+"""Matching: how like the picture every clip is; no network to train."""
 
 import math
 from dataclasses import dataclass, replace
@@ -47,7 +47,7 @@ class MatchingConfig(HeadConfig):
         region_weight: Share ``omega`` of the similarity that the picture's regions have, in [0, 1].
         best_regions: How many regions ``k``, those most like the clip, are averaged.
         whitening: Power of the metric of `Evidence` that clips, picture and regions go through
-            before they are compared, in [0, 1]; 0 leaves them. Needs evidence.
+            before they are compared, in [0, 1]; 0 leaves them as they are. Needs evidence.
         background: Vectors that `Evidence` compares a picture with; 0 is a head without evidence.
 
     Raises:
@@ -91,12 +91,12 @@ class MatchingConfig(HeadConfig):
             raise UsageError(f"threshold is a cosine in [-1, 1], got {self.threshold}")
         if not self.scale > 0:
             raise UsageError(f"scale must be above 0, got {self.scale}")
-        check_whitening(self.whitening, self.background)
+        _check_whitening(self.whitening, self.background)
         if self.centring not in ("video", None):
             raise UsageError(f"centring must be 'video' or None, got {self.centring!r}")
 
 
-def check_whitening(whitening: float, background: int) -> None:
+def _check_whitening(whitening: float, background: int) -> None:
     """Refuses a power that is none, and one without a metric.
 
     Raises:
@@ -135,10 +135,11 @@ class Comparison:
 
 
 class Matching(BaseHead[MatchingConfig]):
-    """Finds the clips that look like the picture, without training.
+    """Finds the clips that look like the picture, without a network of its own.
 
-    | ``v`` = ``v / |v|``, whitened as in `Evidence` with a power of its metric, if at all
-    | ``m = 1/n sum_i v_i`` ("video"; 0 without centring), over clips that are not 0
+    | ``u_i``: clips of length 1, whitened by a power of the metric of `Evidence` above 0
+      (`Evidence.whiten`); so are picture and regions
+    | ``m = 1/n sum_i u_i`` ("video"; 0 without centring), over clips that are not 0
     | ``c_i``, ``q``, ``r_j``: clips, picture and regions of length 1, less ``m``, of length 1
     | ``d_i`` = mean of the ``k`` largest ``c_i r_j``, less its mean over the clips ("video")
     | ``a_i = (1 - omega) c_i q + omega d_i``
@@ -149,7 +150,7 @@ class Matching(BaseHead[MatchingConfig]):
     A clip whose feature is 0 shows nothing (a black frame) and is like nothing: it takes the mean
     of its neighbours within reach of the smoothing, and lies outside the moment beyond that.
 
-    There are no weights but those of `Evidence`, if the head has it.
+    There are no weights but those of `Evidence`, if the head has it: statistics of photographs.
     """
 
     def __init__(self, config: MatchingConfig) -> None:
