@@ -444,6 +444,22 @@ def test_the_old_index_answers_until_the_new_one_is_whole(
     assert len(list(library.folder.glob("features/videos/*/*"))) == 7
 
 
+def test_an_old_index_that_outlived_its_features_is_filled_again(library, tiny, picture) -> None:
+    (old,) = library.folder.glob("index-*")
+    kept = library.folder / "kept"
+    shutil.copytree(old, kept)
+    library.migrate(tiny("tiny-2"), workers=1)
+    # As if it had been stopped after the old features were gone, and before the old index was.
+    kept.rename(old)
+
+    library.migrate(tiny(), workers=1)
+
+    assert library.stats().recipe == "tiny"
+    verified = library.verify()
+    assert (verified.intact, verified.problems) == (7, ())
+    assert library.search(picture(2), fast=True).results[0].video.name == "2.mp4"
+
+
 def test_a_migration_that_would_lose_a_video_leaves_the_old_index(library, videos, tiny) -> None:
     (videos / "a/2.mp4").unlink()
 

@@ -184,8 +184,14 @@ def migrate(
             if recipe.fingerprint != settings.recipe.fingerprint
             else [],
         )
-        there = new.tables.videos()
-        new.tables.drop(name for name in there if name not in videos)
+        # Whoever was stopped after its features were swept has left rows alone.
+        features = set(new.store.files.entries())
+        there = {
+            name
+            for name, video in new.tables.videos().items()
+            if name in videos and (not video.content or entry_name(new.key(video)) in features)
+        }
+        new.tables.drop(name for name in new.tables.videos() if name not in there)
         left = {
             settings.path(video.name): replace(video, num_clips=0)
             for video in videos.values()
