@@ -307,7 +307,7 @@ class Judged:
     segment: np.ndarray
 
 
-def judge(model: Matching | Similarity, questions: Sequence[Question]) -> list[Judged]:
+def judged(model: Matching | Similarity, questions: Sequence[Question]) -> list[Judged]:
     """What the head answers to questions; Difficult ones are left out, as they are neither."""
     return [
         Judged(question=q, evidence=evidence_of(model, q), segment=best_steps(model, q))
@@ -316,13 +316,13 @@ def judge(model: Matching | Similarity, questions: Sequence[Question]) -> list[J
     ]
 
 
-def judge_held_out(
+def judged_held_out(
     model: Matching | Similarity,
     questions: Sequence[Question],
     features: dict[str, np.ndarray],
     rng: np.random.Generator,
 ) -> list[Judged]:
-    """`judge` for train classes, each by a metric that was fitted without the picture's class.
+    """`judged` for train classes, each by a metric that was fitted without the picture's class.
 
     The head itself has seen photographs of these classes, but only how alike they are.
     """
@@ -333,7 +333,7 @@ def judge_held_out(
         out = set(order[fold::_FOLDS])
         rest = {name: rows for name, rows in features.items() if name not in out}
         matching.evidence = fit_evidence(rest, np.random.default_rng(0))
-        found += judge(model, [question for question in questions if question.label in out])
+        found += judged(model, [question for question in questions if question.label in out])
     matching.evidence = whole
     return found
 
@@ -408,7 +408,7 @@ def shows_activity(moment: np.ndarray, truth: tuple[float, float] | None) -> boo
     return bool(shared > 0.5 * (moment[1] - moment[0]))
 
 
-def _joined(judged: Sequence[Judged], rng) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _joined(asked: Sequence[Judged], rng) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Terms, doublings and truths of long videos: each question with clips of others joined.
 
     Similarities of a joined video are those of its parts to the same picture, so the parts come
@@ -417,12 +417,12 @@ def _joined(judged: Sequence[Judged], rng) -> tuple[np.ndarray, np.ndarray, np.n
     """
     absent = [
         each.evidence.similarity[0]
-        for each in judged
+        for each in asked
         if each.question.segment is None and each.question.kind != "sibling"
     ]
     terms, lengths, there = [], [], []
     for number in _JOINED:
-        for each in judged:
+        for each in asked:
             parts = [absent[k] for k in rng.integers(len(absent), size=number - 1)]
             joined = np.concatenate([each.evidence.similarity[0], *parts])
             terms.append((best(joined), each.evidence.background[0]))
@@ -533,8 +533,8 @@ def main() -> None:
     without_gate = {f"{ungated}, without the gate": table_row(open_head, domains)}
     chosen = max(filter(allowed, [matched, *heads]), key=lambda key: table[key]["mean"])
     model = heads[chosen] if chosen in heads else matchings[chosen]
-    others = judge_held_out(model, train_questions(arguments, recipe), features, rng)
-    calibration = fit_calibration(judge(model, domains["composed"]), others, rng)
+    others = judged_held_out(model, train_questions(arguments, recipe), features, rng)
+    calibration = fit_calibration(judged(model, domains["composed"]), others, rng)
     presence = {}
     for name, questions in domains.items():
         by_kind = presence_of(model, calibration, questions)

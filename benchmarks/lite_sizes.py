@@ -26,16 +26,7 @@ import numpy as np
 import torch
 from lite_domains import Question, made_questions, without_test
 from lite_engines import encoder_with, open_graph, published_weights
-from lite_head import (
-    HEAD,
-    fit_calibration,
-    fit_evidence,
-    presence_of,
-    score,
-)
-from lite_head import (
-    judge as judge_head,
-)
+from lite_head import HEAD, fit_calibration, fit_evidence, judged, presence_of, score
 from lite_projection import photographs_of, views
 from pages import DOCS, fill, made_by
 from PIL import Image, ImageOps
@@ -178,7 +169,7 @@ def judge(
     widths = dict.fromkeys(("clip_dim", "region_dim", "global_dim"), dim)
     model = Matching(replace(shipped, **widths, background=len(evidence.background))).eval()
     model.evidence = evidence
-    by_kind = presence_of(model, fit_calibration(judge_head(model, asked), [], rng), asked)
+    by_kind = presence_of(model, fit_calibration(judged(model, asked), [], rng), asked)
     present, absent = by_kind["simple"], {kind: by_kind[kind] for kind in ABSENCES[:-1]}
     absent["all"] = np.concatenate(list(absent.values()))
     scores = [(q.video, score(model, [q])) for q in asked if q.segment is not None]

@@ -55,8 +55,8 @@ def make_exact(name: str, **overrides: Any) -> Any:
     model = make_head(name, **overrides)
     if name == "similarity":
         torch.nn.init.normal_(model.correct.weight, std=0.5)
-    for name, buffer in model.named_buffers():
-        if "evidence." in name:
+    for place, buffer in model.named_buffers():
+        if "evidence." in place:
             torch.nn.init.normal_(buffer, std=0.3)
     for module in model.region_encoder.modules() if name == "sail" else ():
         if isinstance(module, torch.nn.Linear):

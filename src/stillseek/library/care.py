@@ -185,13 +185,13 @@ def migrate(
             else [],
         )
         # Whoever was stopped after its features were swept has left rows alone.
-        features = set(new.store.files.entries())
+        features, known = set(new.store.files.entries()), new.tables.videos()
         there = {
             name
-            for name, video in new.tables.videos().items()
+            for name, video in known.items()
             if name in videos and (not video.content or entry_name(new.key(video)) in features)
         }
-        new.tables.drop(name for name in new.tables.videos() if name not in there)
+        new.tables.drop(name for name in known if name not in there)
         left = {
             settings.path(video.name): replace(video, num_clips=0)
             for video in videos.values()

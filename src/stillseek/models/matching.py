@@ -91,24 +91,15 @@ class MatchingConfig(HeadConfig):
             raise UsageError(f"threshold is a cosine in [-1, 1], got {self.threshold}")
         if not self.scale > 0:
             raise UsageError(f"scale must be above 0, got {self.scale}")
-        _check_whitening(self.whitening, self.background)
+        if not 0 <= self.whitening <= 1:
+            raise UsageError(f"whitening must be in [0, 1], got {self.whitening}")
+        if self.whitening and not self.background:
+            raise UsageError(
+                f"whitening is {self.whitening}, but a head without a background has no metric; "
+                "use whitening 0"
+            )
         if self.centring not in ("video", None):
             raise UsageError(f"centring must be 'video' or None, got {self.centring!r}")
-
-
-def _check_whitening(whitening: float, background: int) -> None:
-    """Refuses a power that is none, and one without a metric.
-
-    Raises:
-        UsageError: That.
-    """
-    if not 0 <= whitening <= 1:
-        raise UsageError(f"whitening must be in [0, 1], got {whitening}")
-    if whitening and not background:
-        raise UsageError(
-            f"whitening is {whitening}, but a head without a background has no metric; use "
-            "whitening 0"
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
