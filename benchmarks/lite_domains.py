@@ -173,7 +173,7 @@ def _draw(video, targets, classes, similar, queries, shown, rng) -> list[Questio
     target = targets[int(rng.integers(len(targets)))]
     strangers = [c for c in classes if c != target and c not in similar[target]]
     names = list(rng.permutation(strangers)[: int(rng.integers(2, 6))])
-    alike = [c for c in similar[target] if c in classes]
+    alike = sorted(c for c in similar[target] if c in classes)
     if alike and rng.random() < 0.6:
         names[0] = alike[int(rng.integers(len(alike)))]
     partner = names[-1]

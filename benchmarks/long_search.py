@@ -184,9 +184,11 @@ def streams(recipe: Recipe, minutes: float, options: argparse.Namespace) -> Iter
 def labels_of(folder: Path, manifest: Manifest) -> dict[str, set[str]]:
     """What the videos of a data set show; those of test classes are left out."""
     database = json.loads((folder / "annotations.json").read_text(encoding="utf-8"))["database"]
+    # In the order of the manifest, not of a set: what a seed draws stays the same.
+    names = (s.video_id for s in manifest.samples if s.split in ("train", "validation"))
     return {
         name: {each["label"] for each in database[name]["annotations"]}
-        for name in {s.video_id for s in manifest.samples if s.split in ("train", "validation")}
+        for name in dict.fromkeys(names)
     }
 
 
