@@ -4,11 +4,14 @@ Every trial of matching, and every similarity head, is scored on four validation
 (`lite_domains`); the best mean mIoU wins, if it loses to matching in none of them by more than a
 point. Similarity heads learn from streams drawn from photographs of train classes, on whose
 photographs the metric and the background of `Evidence` are fitted before. The calibration is fitted
-on composed videos, whose pictures are photographs: of validation classes, and of train classes by a
-metric that was fitted without the one that is asked for. Test classes are not read.
+on composed videos, whose pictures are photographs: of validation classes, and of train classes by
+evidence that was fitted without any class that a video shows or is asked for. Test classes are not
+read.
 
     python benchmarks/lite_head.py --photographs P --class-split P/splits.json --composed C \
         --calibration D --rendered R --real V --store S --out runs/lite
+
+``--keep-head`` only calibrates the head that ships anew.
 """
 
 import argparse
@@ -26,6 +29,7 @@ import torch
 from lite_domains import (
     INTERVAL_SECONDS,
     Question,
+    activities_of,
     made_questions,
     of_photographs,
     of_recordings,
@@ -70,8 +74,6 @@ HEAD = Path(__file__).parents[1] / "src/stillseek/localize/heads/lite"
 # Videos joined for the weight of length, and the weights that are tried.
 _JOINED = (4, 16, 64)
 _LENGTHS = np.linspace(-2, 0, 201)
-# Parts of the train classes that the metric is fitted without, in turn.
-_FOLDS = 5
 _SHRINKAGE = 0.3
 _PER_CLASS = 100
 
@@ -320,20 +322,30 @@ def judged_held_out(
     model: Matching | Similarity,
     questions: Sequence[Question],
     features: dict[str, np.ndarray],
-    rng: np.random.Generator,
+    shown: dict[str, set[str]],
 ) -> list[Judged]:
-    """`judged` for train classes, each by a metric that was fitted without the picture's class.
+    """`judged` for train classes, as if they were unseen.
 
-    The head itself has seen photographs of these classes, but only how alike they are.
+    The evidence of each video is fitted without the classes that it shows and is asked for: what it
+    knows of the rest of a video makes it too sure. The head itself has seen photographs of these
+    classes, but only how alike they are.
+
+    Args:
+        model: The head.
+        questions: About train videos.
+        features: Photographs by class, which evidence is fitted on.
+        shown: Classes of each video.
     """
     matching = model.matching if isinstance(model, Similarity) else model
-    whole, order = matching.evidence, rng.permutation(sorted(features))
-    found = []
-    for fold in range(_FOLDS):
-        out = set(order[fold::_FOLDS])
+    whole, found = matching.evidence, []
+    asked: dict[str, list[Question]] = defaultdict(list)
+    for question in questions:
+        asked[question.video].append(question)
+    for video, each in asked.items():
+        out = shown[video] | {question.label for question in each}
         rest = {name: rows for name, rows in features.items() if name not in out}
         matching.evidence = fit_evidence(rest, np.random.default_rng(0))
-        found += judged(model, [question for question in questions if question.label in out])
+        found += judged(model, each)
     matching.evidence = whole
     return found
 
@@ -431,11 +443,14 @@ def _joined(asked: Sequence[Judged], rng) -> tuple[np.ndarray, np.ndarray, np.nd
     return np.array(terms), np.array(lengths), np.array(there)
 
 
-def train_questions(options: argparse.Namespace, recipe: Recipe) -> list[Question]:
-    """The questions of the train videos that calibration is fitted on."""
+def train_questions(
+    options: argparse.Namespace, recipe: Recipe
+) -> tuple[list[Question], dict[str, set[str]]]:
+    """The questions of the train videos that calibration is fitted on, and what videos show."""
     manifest = read_manifest(options.calibration)
     manifest = replace(manifest, samples=manifest.of_split("train"))
-    return made_questions(manifest, options.store, recipe, split="train")
+    questions = made_questions(manifest, options.store, recipe, split="train")
+    return questions, activities_of(manifest.folder, manifest.samples)
 
 
 def presence_of(
@@ -447,6 +462,35 @@ def presence_of(
         logits = calibration.clip_logits(evidence_of(model, question))
         found[question.kind].append(float(calibration.presence(logits)[0]))
     return {kind: np.array(values) for kind, values in found.items()}
+
+
+def aurocs(
+    model: Matching | Similarity, calibration: Calibration, domains: dict[str, list[Question]]
+) -> dict[str, dict[str, float]]:
+    """AUROC of presence in every domain, by kind of absence."""
+    found = {}
+    for name, questions in domains.items():
+        by_kind = presence_of(model, calibration, questions)
+        found[name] = {
+            kind: auroc(by_kind["simple"], by_kind.get(kind, np.array([])))
+            for kind in ("other", "sibling", "elsewhere")
+        }
+    return found
+
+
+def ship(made: Checkpoint, folder: Path) -> None:
+    """Saves a head, and beside it what a search reads without PyTorch."""
+    save_checkpoint(folder, made, weights="float16")
+    shipped = load_checkpoint(folder, recipe_fingerprint=None)
+    for each in (shipped.model, getattr(shipped.model, "matching", None)):
+        if each is not None:
+            file = folder.with_name(f"{made.recipe_name}.{model_name(each)}.onnx")
+            write_onnx(file, replace(shipped, model=each), overwrite=True)
+
+
+def today() -> str:
+    """The date."""
+    return datetime.now(UTC).date().isoformat()
 
 
 def photograph_features(
@@ -479,6 +523,7 @@ def main() -> None:
     for name in ("composed", "calibration", "rendered", "real"):
         parser.add_argument(f"--{name}", type=Path, required=True, help="videos with questions")
     parser.add_argument("--head", type=Path, default=HEAD)
+    parser.add_argument("--keep-head", action="store_true")
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
     recipe = load_recipe("lite")
@@ -500,6 +545,22 @@ def main() -> None:
     evidence = fit_evidence(features, rng)
     widths = dict.fromkeys(("clip_dim", "region_dim", "global_dim"), recipe.clip_dim)
     widths["background"] = len(evidence.background)
+
+    def judge(model: Matching | Similarity) -> tuple[Calibration, dict[str, Any]]:
+        questions, shown = train_questions(arguments, recipe)
+        others = judged_held_out(model, questions, features, shown)
+        calibration = fit_calibration(judged(model, domains["composed"]), others, rng)
+        return calibration, aurocs(model, calibration, domains)
+
+    if arguments.keep_head:
+        kept = load_checkpoint(arguments.head, recipe_fingerprint=recipe.fingerprint)
+        assert isinstance(kept.model, Similarity)
+        calibration, presence = judge(kept.model)
+        numbers = calibration.to_dict()
+        told = {"calibration_date": today(), "presence_auroc": presence}
+        print(json.dumps(told | {"calibration": numbers}, indent=2))
+        ship(replace(kept, training={**kept.training, **told}, calibration=numbers), arguments.head)
+        return
     table, matchings = {}, {}
     for name, config in trials(widths).items():
         matchings[name] = Matching(config).eval()
@@ -533,19 +594,11 @@ def main() -> None:
     without_gate = {f"{ungated}, without the gate": table_row(open_head, domains)}
     chosen = max(filter(allowed, [matched, *heads]), key=lambda key: table[key]["mean"])
     model = heads[chosen] if chosen in heads else matchings[chosen]
-    others = judged_held_out(model, train_questions(arguments, recipe), features, rng)
-    calibration = fit_calibration(judged(model, domains["composed"]), others, rng)
-    presence = {}
-    for name, questions in domains.items():
-        by_kind = presence_of(model, calibration, questions)
-        presence[name] = {
-            kind: auroc(by_kind["simple"], by_kind.get(kind, np.array([])))
-            for kind in ("other", "sibling", "elsewhere")
-        }
+    calibration, presence = judge(model)
     summary = {
         "name": model_name(model),
         "made_by": "benchmarks/lite_head.py",
-        "date": datetime.now(UTC).date().isoformat(),
+        "date": today(),
         "chosen": chosen,
         "validation": table[chosen],
         "validation_of_matching": table[matched],
@@ -559,7 +612,7 @@ def main() -> None:
         training=summary,
         calibration=calibration.to_dict(),
     )
-    save_checkpoint(arguments.head, made, weights="float16")
+    ship(made, arguments.head)
     # Of every seed of the chosen setting, for `photographs.py --heads`.
     for seed in SEEDS:
         key = f"{chosen.rpartition(', seed ')[0]}, seed {seed}"
@@ -567,12 +620,6 @@ def main() -> None:
             told = {**summary, "config": {"seed": seed}}
             place = arguments.out / "heads" / str(seed)
             save_checkpoint(place, replace(made, model=heads[key], training=told))
-    # A search reads these, and no PyTorch.
-    shipped = load_checkpoint(arguments.head, recipe_fingerprint=None)
-    for each in (shipped.model, getattr(shipped.model, "matching", None)):
-        if each is not None:
-            file = arguments.head.with_name(f"{recipe.name}.{model_name(each)}.onnx")
-            write_onnx(file, replace(shipped, model=each), overwrite=True)
     with replacing(arguments.out / "trials.json") as place:
         place.write_text(json.dumps({**summary, "trials": table}, indent=2), encoding="utf-8")
     print(json.dumps({**summary, "calibration": calibration.to_dict()}, indent=2))
