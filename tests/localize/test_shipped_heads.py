@@ -20,6 +20,7 @@ VIDEOS = {
     2: ("raking leaves", "piano"),
     3: ("piano", "chopping vegetables"),
     6: ("raking leaves", "drum kit"),
+    8: ("drum kit", "piano"),
 }
 RATE = 5
 # By head and video: the moment, presence, and the means of its start and end in seconds. These are
@@ -27,8 +28,8 @@ RATE = 5
 # says so. Each head gets videos whose answer stays when their pixels are moved by two levels:
 # processors and encoders of videos differ by less.
 ANSWERS = {
-    ("lite", None): {0: (4.0, 12.0, 0.999, 5.6, 14.9), 6: (0.0, 15.5, 0.982, 7.7, 15.5)},
-    ("lite", "matching"): {2: (3.0, 13.0, 0.998, 3.0, 12.8), 6: (0.0, 15.5, 0.982, 0.5, 14.5)},
+    ("lite", None): {0: (4.0, 12.0, 0.995, 5.0, 14.3), 2: (3.5, 12.5, 0.992, 4.0, 14.4)},
+    ("lite", "matching"): {2: (3.0, 13.0, 0.992, 2.6, 12.6), 8: (20.0, 28.0, 0.995, 19.8, 27.5)},
     ("pocket", None): {3: (3.0, 12.0, None, 2.9, 10.3), 6: (3.0, 12.0, None, 2.9, 10.3)},
 }
 
