@@ -523,7 +523,7 @@ def main() -> None:
     for name in ("composed", "calibration", "rendered", "real"):
         parser.add_argument(f"--{name}", type=Path, required=True, help="videos with questions")
     parser.add_argument("--head", type=Path, default=HEAD)
-    parser.add_argument("--keep-head", action="store_true")
+    parser.add_argument("--keep-head", action="store_true", help="only calibrate what ships anew")
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
     recipe = load_recipe("lite")

@@ -74,10 +74,14 @@ def measure(options: argparse.Namespace) -> None:
     compose = ("dataset", "compose", str(options.photographs), *split, *SIZES, "--out", dataset)
     run(out, "compose", *compose)
     header = json.loads((out / "dataset/manifest.json").read_text())
+    same = {
+        "samples_sha256": header["samples_sha256"],
+        "weights_sha256": json.loads(HEAD.read_text(encoding="utf-8"))["weights_sha256"],
+    }
     before = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
     # Where moments lie does not depend on the calibration, which only lite has: what other recipes
-    # and seeds reached on the same questions stands.
-    stands = before if before.get("samples_sha256") == header["samples_sha256"] else {}
+    # and seeds reached with the same weights on the same questions stands.
+    stands = before if same.items() <= before.items() else {}
     recipes, seeds = stands.get("recipes", {}), stands.get("seeds")
     for recipe in options.recipes:
         data = ("--dataset", dataset, "--recipe", recipe)
@@ -109,7 +113,7 @@ def measure(options: argparse.Namespace) -> None:
     results = {
         "date": date.today().isoformat(),
         "head_sha256": hashlib.sha256(HEAD.read_bytes()).hexdigest(),
-        "samples_sha256": header["samples_sha256"],
+        **same,
         "photographs": header["settings"]["photographs"],
         "num_classes": {name: len(each) for name, each in header["settings"]["classes"].items()},
         "recipes": recipes,
@@ -247,7 +251,8 @@ def validation(head: dict[str, Any]) -> str:
     training = head["training"]
     lines = [
         f"Made by `python {training['made_by']}` on {training['date']}; chosen: "
-        f"{training['chosen']}.",
+        f"{training['chosen']}; calibrated on "
+        f"{training.get('calibration_date', training['date'])}.",
         "",
         "| validation videos | mIoU | Simple | Difficult | swap accuracy | AUROC, elsewhere | "
         "AUROC, similar |",
