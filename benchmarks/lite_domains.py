@@ -20,6 +20,7 @@ from stillseek.data.absence import as_samples, draw_absent, similar_classes
 from stillseek.data.example import ExampleSet
 from stillseek.data.manifest import Manifest, read_manifest
 from stillseek.data.sample import Sample, Split
+from stillseek.data.several_pictures import SeveralPictures
 from stillseek.data.stored import StoredFeatures, extract_queries
 from stillseek.features import FeatureStore, Recipe, extract
 from stillseek.features.recipes.picture_content import is_blank
@@ -44,6 +45,7 @@ class Question:
         inputs: A batch of one.
         segment: The truth in seconds; None where the activity is absent.
         partner: Segment of the video's other activity that is asked for, if there is one.
+        num_pictures: How many pictures are asked with as one.
     """
 
     video: str
@@ -52,6 +54,7 @@ class Question:
     inputs: LocalizerInput
     segment: tuple[float, float] | None
     partner: tuple[float, float] | None
+    num_pictures: int = 1
 
 
 def asked_of(manifest: Manifest, split: Split) -> dict[str | None, Sequence[Sample]]:
@@ -63,9 +66,12 @@ def asked_of(manifest: Manifest, split: Split) -> dict[str | None, Sequence[Samp
     return {None: samples, **as_samples(drawn, manifest.samples)}
 
 
-def of_manifest(manifest: Manifest, store: Path, recipe: Recipe, split: Split) -> list[Question]:
+def of_manifest(
+    manifest: Manifest, store: Path, recipe: Recipe, split: Split, num_pictures: int = 1
+) -> list[Question]:
     """The questions of a split, and some about what is absent, all of the manifest's pictures."""
-    source = StoredFeatures(manifest, FeatureStore(store), recipe.fingerprint)
+    stored = StoredFeatures(manifest, FeatureStore(store), recipe.fingerprint)
+    source = SeveralPictures(stored, manifest.samples, num_pictures)
     every = asked_of(manifest, split)
     pairs: dict[str | None, dict[str, tuple[float, float]]] = defaultdict(dict)
     for sample in every[None]:
@@ -87,6 +93,7 @@ def of_manifest(manifest: Manifest, store: Path, recipe: Recipe, split: Split) -
                     ),
                     segment=_bounds(sample) if kind is None else None,
                     partner=partner[0] if partner else None,
+                    num_pictures=num_pictures,
                 )
             )
     return found
@@ -101,7 +108,12 @@ def without_test(folder: Path, videos: int | None = None) -> Manifest:
 
 
 def made_questions(
-    manifest: Manifest, store: Path, recipe: Recipe, *, split: Split = "validation"
+    manifest: Manifest,
+    store: Path,
+    recipe: Recipe,
+    *,
+    split: Split = "validation",
+    num_pictures: Sequence[int] = (1,),
 ) -> list[Question]:
     """The questions of the videos of a split; features that the store lacks are made."""
     asked = [s for each in asked_of(manifest, split).values() for s in each]
@@ -109,7 +121,7 @@ def made_questions(
     features = FeatureStore(store)
     extract(list(paths), recipe, features, strict=True)
     extract_queries(replace(manifest, samples=tuple(asked)), recipe, features, strict=True)
-    return of_manifest(manifest, store, recipe, split)
+    return [q for n in num_pictures for q in of_manifest(manifest, store, recipe, split, n)]
 
 
 def activities_of(folder: Path, samples: Sequence[Sample]) -> dict[str, set[str]]:

@@ -74,6 +74,9 @@ HEAD = Path(__file__).parents[1] / "src/stillseek/localize/heads/lite"
 # Videos joined for the weight of length, and the weights that are tried.
 _JOINED = (4, 16, 64)
 _LENGTHS = np.linspace(-2, 0, 201)
+# Pictures that are asked with as one, and the weights that are tried.
+_PICTURES = (2, 3, 5, 8)
+_SHARPENINGS, _OF_PICTURES = np.linspace(0, 1, 41), np.linspace(-1, 0.5, 61)
 _SHRINKAGE = 0.3
 _PER_CLASS = 100
 
@@ -353,23 +356,22 @@ def judged_held_out(
 def fit_calibration(
     own: Sequence[Judged], others: Sequence[Judged], rng: np.random.Generator
 ) -> Calibration:
-    """Weights of presence, of length, and of a moment.
+    """Weights of presence, of length, of a moment, and of several pictures.
 
     Presence is fitted on videos as they are, and what length adds then on joined ones: fitted
-    together, many long videos made short ones all too unsure.
+    together, many long videos made short ones all too unsure. Likewise what pictures add that are
+    asked with as one.
 
     Args:
         own: Of validation classes.
         others: Of train classes, held out. Absent ones count as much of all as in ``own``.
         rng: Draws the videos that are joined.
     """
+    several = [[e for e in part if e.question.num_pictures > 1] for part in (own, others)]
+    own, others = ([e for e in part if e.question.num_pictures == 1] for part in (own, others))
     every = [*own, *others]
     labels = np.array([each.question.label for each in every])
-    is_there = np.array([each.question.segment is not None for each in every])
-    counts = np.ones(len(every))
-    if others:
-        present, more = is_there[: len(own)], is_there[len(own) :]
-        counts[len(own) :][~more] = (~present).sum() / present.sum() * more.sum() / (~more).sum()
+    is_there, counts = truths(every), counts_of(own, others)
     terms = np.array([(best(e.evidence.similarity[0]), e.evidence.background[0]) for e in every])
     similarity, background, bias = fit_unseen(terms, is_there, labels, counts)
     joined, lengths, there = _joined(own, rng)
@@ -387,7 +389,39 @@ def fit_calibration(
         moments.append([inside[np.isfinite(inside)].mean()])  # without black clips
         right.append(shows_activity(each.segment * INTERVAL_SECONDS, each.question.segment))
     mean, offset = fit_unseen(np.array(moments), np.array(right), labels, counts)
-    return replace(calibration, moment_mean=mean, moment_bias=offset)
+    calibration = replace(calibration, moment_mean=mean, moment_bias=offset)
+    return fit_pictures(calibration, *several) if several[0] else calibration
+
+
+def fit_pictures(
+    calibration: Calibration, own: Sequence[Judged], others: Sequence[Judged]
+) -> Calibration:
+    """The weights of several pictures as one, from questions as `fit_calibration` has them."""
+    every = [*own, *others]
+    odds = np.array([best(calibration.clip_logits(each.evidence)[0]) for each in every])
+    more = np.log2([each.question.num_pictures for each in every])
+    signs, counts = np.where(truths(every), -1.0, 1.0), counts_of(own, others)
+
+    def loss(sharpening: float, pictures: float) -> float:
+        found = (1 + sharpening * more) * odds + pictures * more
+        return float(counts @ np.logaddexp(0, signs * found))
+
+    tried = [(float(s), float(p)) for s in _SHARPENINGS for p in _OF_PICTURES]
+    sharpening, pictures = min(tried, key=lambda each: loss(*each))
+    return replace(calibration, sharpening=sharpening, pictures=pictures)
+
+
+def truths(asked: Sequence[Judged]) -> np.ndarray:
+    """Whether what is asked for is there."""
+    return np.array([each.question.segment is not None for each in asked], bool)
+
+
+def counts_of(own: Sequence[Judged], others: Sequence[Judged]) -> np.ndarray:
+    """How often each counts: absent ones as much of all in ``others`` as in ``own``."""
+    counts, present, more = np.ones(len(own) + len(others)), truths(own), truths(others)
+    if others:
+        counts[len(own) :][~more] = (~present).sum() / present.sum() * more.sum() / (~more).sum()
+    return counts
 
 
 def fit_unseen(
@@ -449,7 +483,9 @@ def train_questions(
     """The questions of the train videos that calibration is fitted on, and what videos show."""
     manifest = read_manifest(options.calibration)
     manifest = replace(manifest, samples=manifest.of_split("train"))
-    questions = made_questions(manifest, options.store, recipe, split="train")
+    questions = made_questions(
+        manifest, options.store, recipe, split="train", num_pictures=(1, *_PICTURES)
+    )
     return questions, activities_of(manifest.folder, manifest.samples)
 
 
@@ -549,7 +585,9 @@ def main() -> None:
     def judge(model: Matching | Similarity) -> tuple[Calibration, dict[str, Any]]:
         questions, shown = train_questions(arguments, recipe)
         others = judged_held_out(model, questions, features, shown)
-        calibration = fit_calibration(judged(model, domains["composed"]), others, rng)
+        composed = without_test(arguments.composed)
+        own = made_questions(composed, store, recipe, num_pictures=(1, *_PICTURES))
+        calibration = fit_calibration(judged(model, own), others, rng)
         return calibration, aurocs(model, calibration, domains)
 
     if arguments.keep_head:

@@ -1,14 +1,18 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from random_features import RandomFeatures
 
 from stillseek.data.manifest import write_manifest
+from stillseek.data.several_pictures import SeveralPictures
 from stillseek.errors import DatasetError, UsageError
 from stillseek.evaluation.predictions import read_predictions
 from stillseek.evaluation.run import Head, answers_of, evaluate, score
+from stillseek.models.calibration import Calibration
 from stillseek.models.checkpoint import Checkpoint
+from stillseek.models.flp import Flp, FlpConfig
 from stillseek.models.matching import Matching, MatchingConfig
 
 WIDTH = 5
@@ -55,6 +59,45 @@ def test_python_scores_heads_as_the_command_does(manifest, tmp_path: Path) -> No
     again = score(manifest, map(read_predictions, files), split="test")
     assert sorted(again.text.splitlines()) == sorted(done.text.splitlines())
     assert not (tmp_path / "out/presence.md").exists()
+
+
+def test_heads_that_compare_are_asked_with_several_pictures(make_sample, tmp_path: Path) -> None:
+    labels = ("violin", "chess", "golf") * 3
+    samples = [make_sample(n, split="test", label=label) for n, label in enumerate(labels)]
+    manifest = write_manifest(tmp_path / "data", samples, source="test", seed=0, settings={})
+    head = make_head()
+
+    evaluate(manifest, [head], FEATURES, tmp_path / "out", num_pictures=3)
+
+    source = SeveralPictures(FEATURES, manifest.samples, 3)
+    (expected,) = answers_of(head, samples, source, shuffled=False)
+    found = read_predictions(tmp_path / "out/predictions/own_joint_seed0.jsonl")
+    assert found.rows == expected.rows
+    (single,) = answers_of(head, samples, FEATURES, shuffled=False)
+    assert found.rows != single.rows
+
+
+def test_heads_that_do_not_compare_are_not_asked_with_several_pictures(
+    manifest, tmp_path: Path
+) -> None:
+    flp = Flp(FlpConfig(clip_dim=WIDTH, region_dim=WIDTH, global_dim=WIDTH))
+    head = Head.of(
+        Checkpoint(model=flp, recipe_name="test", recipe_fingerprint="f", training={}), None
+    )
+    with pytest.raises(UsageError, match="'flp' does not compare pictures with clips"):
+        evaluate(manifest, [head], FEATURES, tmp_path, num_pictures=2)
+
+
+def test_calibrations_of_heads_are_those_of_so_many_pictures() -> None:
+    calibration = Calibration(
+        similarity=1.0, background=1.0, length=0.0, bias=1.0, moment_peak=0.0, moment_mean=1.0,
+        moment_bias=0.0, sharpening=0.5, pictures=1.0,
+    )  # fmt: skip
+    head = make_head()
+    checkpoint = replace(head.checkpoint, calibration=calibration.to_dict())
+    found = replace(head, checkpoint=checkpoint, num_pictures=4).calibration
+    assert found == calibration.for_pictures(4)
+    assert head.calibration is None
 
 
 def test_heads_of_one_name_and_seed_are_refused(manifest, tmp_path: Path) -> None:

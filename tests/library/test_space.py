@@ -1,9 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from stillseek.errors import LibraryError
-from stillseek.features import load_recipe
+from stillseek.features import QueryFeatures, load_recipe
 from stillseek.library.index import space_of
 from stillseek.library.space import ROW_STRIDE, Space
 from stillseek.localize.head import matching_head
@@ -72,6 +74,30 @@ def test_evidence_is_that_of_the_head(number: int) -> None:
         space.evidence(clips, question), expected.similarity[0].numpy(), atol=2e-6
     )
     assert question.background == pytest.approx(expected.background.item(), abs=2e-6)
+
+
+def test_several_pictures_are_asked_as_the_head_asks_them() -> None:
+    space, pictures = make_space(), clips_with_blanks(3)
+    one = QueryFeatures.as_one(
+        [
+            QueryFeatures(
+                regions=picture[None],
+                boxes=np.ones((1, 4), np.float32),
+                global_feature=picture,
+                fingerprint="f",
+            )
+            for picture in pictures
+        ]
+    )
+
+    together = space.question(list(pictures))
+
+    expected = space.question([one.global_feature])
+    np.testing.assert_allclose(together.vectors, expected.vectors, atol=1e-6)
+    assert together.background == pytest.approx(expected.background, abs=1e-6)
+    surer = replace(CALIBRATION, sharpening=0.5)
+    assert replace(space, calibration=surer).for_pictures(2).calibration == surer.for_pictures(2)
+    assert replace(space, calibration=None).for_pictures(2).calibration is None
 
 
 @pytest.mark.parametrize("number", [1, 2, 4, 5, 53])

@@ -8,6 +8,7 @@ import torch
 from heads import make_head
 
 from stillseek.errors import MediaError, UsageError
+from stillseek.features import QueryFeatures
 from stillseek.localize import Localizer
 from stillseek.models.checkpoint import Checkpoint, save_checkpoint
 from stillseek.timeline import Segment
@@ -165,7 +166,7 @@ def test_one_moment_is_the_first_of_several_and_they_hardly_overlap(
         assert first.segment.iou(second.segment) <= 0.3 + 1e-6
 
 
-@pytest.mark.parametrize("name", ["flp", "tal", "matching"])
+@pytest.mark.parametrize("name", ["flp", "tal"])
 def test_scores_of_every_kind_are_averaged_over_images(
     make_localizer, write_clip, write_picture, name
 ) -> None:
@@ -189,6 +190,23 @@ def test_scores_of_every_kind_are_averaged_over_images(
     moment = found.moments[0]
     # One second a step; float32.
     assert (moment.start_seconds, moment.end_seconds) == pytest.approx(expected, abs=1e-5)
+
+
+def test_a_head_that_compares_takes_several_images_as_one(
+    make_localizer, write_clip, write_picture
+) -> None:
+    localizer = make_localizer("matching")
+    video, images = write_clip(), [write_picture(), write_picture("other.png", seed=1)]
+    asked = []
+    forward = localizer.model.forward
+    localizer.model.forward = lambda inputs: asked.append(inputs) or forward(inputs)
+
+    localizer.locate(video, images)
+
+    (inputs,) = asked
+    one = QueryFeatures.as_one(localizer.encode_query(images).features)
+    np.testing.assert_array_equal(inputs.global_feature[0].numpy(), one.global_feature)
+    assert inputs.region_mask.sum() == len(one.regions)
 
 
 def test_wrong_requests_are_refused(localizer, write_picture) -> None:

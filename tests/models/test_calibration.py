@@ -54,6 +54,23 @@ def test_calibrations_of_before_are_judged_by_the_best_clip():
         Calibration.from_dict(values | {"best_clips": 0})
 
 
+def test_more_pictures_make_surer_by_hand():
+    evidence = PresenceEvidence(similarity=np.array([[0.5, -0.5]]), background=np.array([0.25]))
+    one = make_calibration(sharpening=0.25, pictures=-0.5)
+
+    single, four = (one.for_pictures(number).clip_logits(evidence) for number in (1, 4))
+
+    assert single.tolist() == one.clip_logits(evidence).tolist() == [[2.0, -1.0]]
+    assert four.tolist() == [[1.5 * 2.0 - 1.0, 1.5 * -1.0 - 1.0]]
+
+
+def test_calibrations_of_before_know_one_picture():
+    values = make_calibration(sharpening=0.25, pictures=-0.5).to_dict()
+    assert Calibration.from_dict(values).sharpening == 0.25
+    del values["sharpening"], values["pictures"]
+    assert Calibration.from_dict(values) == make_calibration()
+
+
 def test_long_videos_need_more_evidence():
     evidence = PresenceEvidence(similarity=np.zeros((1, 480)), background=np.zeros(1))
     assert make_calibration().clip_logits(evidence)[0, 0] == pytest.approx(1 - 0.5 * 2)

@@ -27,6 +27,7 @@ def evaluate(
     matching: bool = False,
     similarity: bool = False,
     split: Split = "test",
+    pictures: int = 1,
     max_steps: int | None = None,
     recipe: str | None = None,
     recipe_options: Annotated[RecipeBesideHead, Parameter(name="*")] = _RECIPE,
@@ -47,6 +48,8 @@ def evaluate(
         matching: Score matching too, which compares clips and picture and needs no training.
         similarity: Score the similarity head that ships; it serves every recipe that can compare.
         split: Which samples; unseen classes are in test.
+        pictures: How many pictures of its class every question is asked with as one, for matching
+            and similarity heads.
         max_steps: Most steps of a video, whose clips are averaged to so many; as each head was
             trained with, where not given.
         recipe: Recipe of the features; that of the first checkpoint, or lite, where not given.
@@ -69,6 +72,8 @@ def evaluate(
             f"--{'matching' if matching else 'similarity'} compares clips and pictures of one "
             "encoder, and those of --clip-features are of two; leave one of them out"
         )
+    if pictures < 1:
+        raise UsageError(f"--pictures must be at least 1, got {pictures}")
     if max_steps is not None and max_steps < 2:
         raise UsageError(f"--max-steps must be at least 2, got {max_steps}")
     inputs = [dataset, store, clip_features, *checkpoint, *files_of(recipe_options)]
@@ -109,6 +114,7 @@ def evaluate(
         features.source,
         out,
         split=split,
+        num_pictures=pictures,
         device=device,
         on_left_out=lambda reason: print(f"warning: {reason}", file=sys.stderr),
     )

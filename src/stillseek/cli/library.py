@@ -111,7 +111,7 @@ def search(
     Args:
         folder: Folder of the library, or URL of a published one.
         queries: Picture of the activity (--image), or a paused frame of a video as VIDEO@SECONDS
-            (--frame); several are averaged. A --box x,y,w,h after one (pixels from its top left
+            (--frame); several count as one. A --box x,y,w,h after one (pixels from its top left
             corner) keeps to that part of it. --not is a picture or frame of what it is not.
         top: Find up to this many videos.
         moments: Find up to this many moments in a video.

@@ -51,7 +51,7 @@ def locate(
     Args:
         videos: Video files, or folders that are searched for them.
         queries: Picture of the activity (--image), or a paused frame of a video as VIDEO@SECONDS
-            (--frame); several are averaged. A --box x,y,w,h after one (pixels from its top left
+            (--frame); several count as one. A --box x,y,w,h after one (pixels from its top left
             corner) keeps to that part of it. --not is a picture or frame of what it is not: moments
             that look more like it are pushed down.
         top: Find up to this many moments in a video, those with the most evidence first: a longer

@@ -8,13 +8,14 @@ print(evaluate(manifest, [head], source, Path("scores")).text)
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from stillseek.data.absence import absent_of
 from stillseek.data.example import ExampleSet, FeatureSource
 from stillseek.data.manifest import Manifest
 from stillseek.data.sample import Sample, Split
+from stillseek.data.several_pictures import SeveralPictures
 from stillseek.errors import DatasetError, UsageError
 from stillseek.evaluation.inference import predict
 from stillseek.evaluation.predictions import (
@@ -46,10 +47,10 @@ from stillseek.evaluation.score_tables import (
     swap_table,
 )
 from stillseek.evaluation.shuffling import shuffle_queries
-from stillseek.models.calibration import calibration_of
+from stillseek.models.calibration import Calibration, calibration_of
 from stillseek.models.catalog import model_name
 from stillseek.models.checkpoint import Checkpoint
-from stillseek.models.checkpoint_header import max_steps_of
+from stillseek.models.checkpoint_header import COMPARING, max_steps_of
 from stillseek.records import write_text_atomic
 
 # Seeds of the controls that draw at random; fixed, so that a table can be made again.
@@ -65,12 +66,14 @@ class Head:
         name: What it is called in tables where its training gave it no name.
         path: Its weights, for people; None where they are not on disk.
         max_steps: Most steps of a video that it is asked with; None for those of its training.
+        num_pictures: How many pictures it is asked with as one.
     """
 
     checkpoint: Checkpoint
     name: str
     path: Path | None = None
     max_steps: int | None = None
+    num_pictures: int = 1
 
     @classmethod
     def of(cls, checkpoint: Checkpoint, path: Path | None) -> "Head":
@@ -92,6 +95,12 @@ class Head:
     def query_blind(self) -> bool:
         """Whether it was trained without the query."""
         return self.checkpoint.training.get("config", {}).get("query_blind", False)
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """Its calibration, for so many pictures."""
+        found = calibration_of(self.checkpoint.calibration)
+        return found and found.for_pictures(self.num_pictures)
 
     def header(self, model: str, decode: str) -> PredictionsHeader:
         """The header of its answers under a name."""
@@ -135,6 +144,7 @@ def evaluate(
     out: Path,
     *,
     split: Split = "test",
+    num_pictures: int = 1,
     device: str = "cpu",
     on_left_out: Callable[[str], None] | None = None,
 ) -> Evaluation:
@@ -146,15 +156,27 @@ def evaluate(
         source: The features that they were trained on.
         out: Folder for the predictions files and the tables made from them.
         split: Which samples; unseen classes are in test.
+        num_pictures: How many pictures of its class every question is asked with as one, for heads
+            that compare pictures with clips.
         device: Where the heads run.
         on_left_out: Called with the reason why a row of the table is missing.
 
     Raises:
-        DatasetError: The split is empty.
-        UsageError: Two heads have one name and seed.
+        DatasetError: The split is empty, or a class of it has too few pictures.
+        UsageError: Two heads have one name and seed, or one does not compare and is asked with
+            several pictures.
         FeatureError: Features are missing.
     """
     samples = samples_of_split(manifest, split)
+    if num_pictures > 1:
+        source = SeveralPictures(source, manifest.samples, num_pictures)
+        heads = [replace(head, num_pictures=num_pictures) for head in heads]
+    for head in heads:
+        if num_pictures > 1 and model_name(head.checkpoint.model) not in COMPARING:
+            raise UsageError(
+                f"head {head.name!r} does not compare pictures with clips, so it cannot be asked "
+                "with several pictures as one; leave it out, or ask with one"
+            )
     files: list[Path] = []
     for predictions in (
         *answers_that_look_at_nothing(manifest, samples),
@@ -279,7 +301,7 @@ def answers_of(
             head.examples(asked, source),
             methods=model.decode_methods,
             query_blind=head.query_blind,
-            calibration=calibration_of(head.checkpoint.calibration),
+            calibration=head.calibration,
         )
         for method, rows in answers.items():
             yield Predictions(header=head.header(row_name, method), rows=rows)
@@ -299,7 +321,7 @@ def _score_presence(
     sources = {s.sample_id: s.source_video_id for each in asked.values() for s in each}
     reports = {}
     for head in heads:
-        calibration = calibration_of(head.checkpoint.calibration)
+        calibration = head.calibration
         assert calibration is not None
         answers = {}
         for kind, questions in {"present": samples, **asked}.items():

@@ -230,7 +230,7 @@ class SearchableLibrary:
                 if attempt:
                     self._refresh()
                 snapshot = self._read(is_again=attempt > 0)
-                space = snapshot.index.space
+                space = snapshot.index.space.for_pictures(len(pictures))
                 asked = Asked(
                     images=pictures,
                     boxes=parts,

@@ -6,7 +6,7 @@ index is asked in the space that its rows were made in, whatever a later version
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int
@@ -30,8 +30,8 @@ class Question:
     """Pictures of one activity: what all rows and clips are compared with.
 
     Attributes:
-        vectors: Mean of the pictures in the space, so that its product with a row is the mean of
-            theirs; and that of their mirror images, where these are others.
+        vectors: The pictures as one (`Space.question`) in the space, and their mirror images as
+            one, where these are others.
         background: How like the pictures the background is, ``t``.
     """
 
@@ -64,6 +64,11 @@ class Space:
         """Width of a row."""
         return len(self.centre)
 
+    def for_pictures(self, number: int) -> "Space":
+        """The space with the calibration of so many pictures."""
+        calibration = self.calibration and self.calibration.for_pictures(number)
+        return replace(self, calibration=calibration)
+
     def whiten(self, vectors: Float[np.ndarray, "row dim"]) -> Float32[np.ndarray, "row dim"]:
         """``M^T (v / |v| - mu)`` of length 1; 0 for a vector that is 0."""
         is_shown = np.abs(vectors).max(axis=1, initial=0.0) > 0
@@ -91,19 +96,19 @@ class Space:
         pictures: Sequence[Float[np.ndarray, " dim"]],
         mirrored: Sequence[Float[np.ndarray, " dim"]] = (),
     ) -> Question:
-        """Pictures of one activity, from their global features.
+        """Pictures of one activity as one: the mean of their global features, of length 1.
 
         Args:
             pictures: The features.
             mirrored: Those of the mirror images, where these are others.
         """
-        whitened = self.whiten(np.stack(pictures))
+        sides = [pictures, mirrored] if mirrored else [pictures]
+        vectors = self.whiten(
+            np.stack([_unit(np.stack(side).astype(np.float32)).mean(axis=0) for side in sides])
+        )
         background = 0.0
         if len(self.background):
-            likeness = np.sort(whitened @ self.background.T, axis=1)
-            background = float(likeness[:, -_COHORT:].mean())
-        sides = [whitened, *([self.whiten(np.stack(mirrored))] if mirrored else [])]
-        vectors = np.stack([side.mean(axis=0) for side in sides])
+            background = float(np.sort(self.background @ vectors[0])[-_COHORT:].mean())
         return Question(vectors=vectors, background=background)
 
     def evidence(

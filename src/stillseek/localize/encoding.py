@@ -7,7 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from stillseek.errors import UsageError
-from stillseek.features import DEFAULT_RECIPE, FeatureStore, Recipe, RecipeOptions, VideoFeatures
+from stillseek.features import (
+    DEFAULT_RECIPE,
+    FeatureStore,
+    QueryFeatures,
+    Recipe,
+    RecipeOptions,
+    VideoFeatures,
+)
 from stillseek.features.recipes.looks_drawn import warn_unless_drawn
 from stillseek.features.store.feature_store import as_stored
 from stillseek.features.threads import set_threads
@@ -43,7 +50,7 @@ from stillseek.localize.query_image import (
     refuse_contradiction,
 )
 from stillseek.models.calibration import calibration_of
-from stillseek.models.checkpoint_header import max_steps_of
+from stillseek.models.checkpoint_header import COMPARING, max_steps_of
 from stillseek.models.onnx_session import OnnxCheckpoint, OnnxModel
 from stillseek.scores import HeadPrecision
 
@@ -105,6 +112,7 @@ class Encoder:
         self.calibration = self._matching and calibration_of(self._matching.calibration)
         # Calibrated scores are those of the moments that likeness itself finds.
         self._is_calibrated = checkpoint.calibration is not None
+        self._compares = with_engine(checkpoint, None)[1] in COMPARING
         self._store = store
 
     @classmethod
@@ -251,7 +259,7 @@ class Encoder:
         likeness, likeness_of_unlike = None, ()
         if self._matching is not None:
             matching = self._matching.model
-            likeness = encode(matching, features, "cpu")
+            likeness = encode(matching, [QueryFeatures.as_one(features)], "cpu")
             likeness_of_unlike = tuple(encode(matching, [other], "cpu") for other in of_unlike)
         return EncodedQuery(
             images=pictures,
@@ -260,7 +268,12 @@ class Encoder:
             features=features,
             features_of_unlike=of_unlike,
             head=self.model,
-            score=encode(self.model, features, self.device, precision=self._precision),
+            score=encode(
+                self.model,
+                [QueryFeatures.as_one(features)] if self._compares else features,
+                self.device,
+                precision=self._precision,
+            ),
             likeness=likeness,
             likeness_of_unlike=likeness_of_unlike,
         )

@@ -17,6 +17,7 @@ from stillseek.features.recipes.options import recipe_device
 from stillseek.features.recipes.recipe import CLIPS_OF_FILE
 from stillseek.models.calibration import Calibration, calibration_of
 from stillseek.models.checkpoint_header import (
+    COMPARING,
     HEAD_FOLDER,
     Header,
     find_checkpoint,
@@ -32,8 +33,6 @@ HeadName = Literal["sail", "similarity", "matching"]
 EngineName = Literal["torch", "onnx"]
 
 _HEADS = files("stillseek.localize") / "heads"
-# Models that have the evidence of matching.
-_LIKENESS = ("matching", "similarity")
 
 
 def read_head(path: Path) -> "tuple[Checkpoint | OnnxCheckpoint, str]":
@@ -252,7 +251,7 @@ def matching_head(recipe: Recipe) -> "Checkpoint":
     from stillseek.models.matching import Matching, MatchingConfig
     from stillseek.models.similarity import Similarity
 
-    shipped = _shipped_head(recipe, _LIKENESS)
+    shipped = _shipped_head(recipe, COMPARING)
     if shipped is not None and isinstance(shipped.model, Similarity):
         training = {**shipped.training, "name": "matching"}
         return replace(shipped, model=shipped.model.matching, training=training)
@@ -279,7 +278,7 @@ def evidence_of(
     """
     _refuse_two_spaces(recipe)
     with _folder_of(recipe.name) as folder:
-        if not folder.is_dir() or (header := read_header(folder)).model not in _LIKENESS:
+        if not folder.is_dir() or (header := read_header(folder)).model not in COMPARING:
             return None
         check_recipe(header, "shipped", recipe.name, recipe.fingerprint)
         weights = safetensors.numpy.load(read_weights(folder, header.weights_sha256))

@@ -53,8 +53,9 @@ class Localizer(Encoder):
     ) -> Localization:
         """Searches one video.
 
-        Several images count as pictures of one activity: what the head scores (starts and ends,
-        clips, or segments) is averaged over them, in logs, before moments are chosen.
+        Several images count as pictures of one activity: a head that compares pictures with clips
+        takes them as one (`QueryFeatures.as_one`); what others score (starts and ends, clips, or
+        segments) is averaged over them, in logs, before moments are chosen.
 
         Args:
             video: The video file.
@@ -126,10 +127,11 @@ class Localizer(Encoder):
         search = checked_search(self.model.decode_methods, top, decode, search, None)
         query = self._query(query, None, None)
         clips, grid = features.clips.astype(np.float32), features.grid
+        calibration = self.calibration and self.calibration.for_pictures(len(query.images))
         judgement = None
         if query.likeness is not None:
             judgement = judge(
-                query.likeness, clips, grid, self.calibration, unlike=query.likeness_of_unlike
+                query.likeness, clips, grid, calibration, unlike=query.likeness_of_unlike
             )
         certainty = judgement and judgement.clip_logits
         output, moments = self._find(
@@ -154,14 +156,14 @@ class Localizer(Encoder):
             model=f"{self.name}, places by matching" if placed else self.name,
             duration_seconds=grid.duration_seconds,
             presence=judgement and judgement.presence,
-            threshold=self.calibration and self.calibration.threshold,
+            threshold=calibration and calibration.threshold,
             uncalibrated=self._why_uncalibrated(),
             similarity=judgement and judgement.similarity,
             moments=scored(
                 moments,
                 grid,
                 judgement.clip_logits if judgement and self._is_calibrated else None,
-                self.calibration,
+                calibration,
             ),
             steps=tuple(steps.span(step) for step in range(steps.num_steps)),
             start_probabilities=starts[0],

@@ -13,7 +13,6 @@ from stillseek.localize.window_search import Scorer
 from stillseek.models.onnx_session import OnnxModel
 from stillseek.scores import (
     HeadPrecision,
-    PresenceEvidence,
     Proposals,
     Scores,
     log_softmax,
@@ -60,7 +59,7 @@ def encode(
     *,
     precision: HeadPrecision = "fp32",
 ) -> Scorer:
-    """A head with query images in it; what it says is averaged over the images."""
+    """A head with query images in it; what it says of them is averaged."""
     if isinstance(head, OnnxModel):
         scorers = [_encode_one(head, query) for query in queries]
     else:
@@ -112,14 +111,8 @@ def _average(outputs: Sequence[Scores]) -> Scores:
             start_logits=np.mean([log_softmax(output.start_logits) for output in outputs], axis=0),
             end_logits=np.mean([log_softmax(output.end_logits) for output in outputs], axis=0),
         )
-    evidence = [output.evidence for output in outputs if output.evidence is not None]
     return Scores(
         start_logits=mean(outputs, "start_logits"),
         end_logits=mean(outputs, "end_logits"),
         clip_logits=mean(outputs, "clip_logits"),
-        evidence=PresenceEvidence(
-            similarity=mean(evidence, "similarity"), background=mean(evidence, "background")
-        )
-        if evidence
-        else None,
     )

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ class Calibration:
     | presence: ``sigmoid`` of the mean of the ``best_clips`` largest ``z_i``
     | score of a moment: ``sigmoid(moment_peak max z_i + moment_mean mean z_i + moment_bias)`` over
       the clips of the moment
+    | ``n`` pictures as one (`for_pictures`): ``(1 + sharpening log2 n) z_i + pictures log2 n``
 
     Attributes:
         similarity: Weight of the similarity of a clip.
@@ -34,6 +35,8 @@ class Calibration:
         moment_bias: Log odds at 0.
         threshold: Presence from which an activity is said to be in the video.
         best_clips: How many clips, the surest, speak for presence.
+        sharpening: What every doubling of the pictures makes log odds larger by.
+        pictures: Weight of every doubling of the pictures.
     """
 
     similarity: float
@@ -45,6 +48,8 @@ class Calibration:
     moment_bias: float
     threshold: float = 0.5
     best_clips: int = 1
+    sharpening: float = 0.0
+    pictures: float = 0.0
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Calibration":
@@ -53,7 +58,8 @@ class Calibration:
         Raises:
             CheckpointError: A number is missing, unknown or not finite.
         """
-        values = {"best_clips": 1, **values}  # heads of before had one
+        # Heads of before had one best clip, and one picture.
+        values = {"best_clips": 1, "sharpening": 0, "pictures": 0, **values}
         known = {field.name for field in fields(cls)}
         if set(values) != known or not all(
             isinstance(value, float | int) and math.isfinite(value) for value in values.values()
@@ -74,6 +80,21 @@ class Calibration:
     def to_dict(self) -> dict[str, float]:
         """The numbers by name, for a checkpoint."""
         return asdict(self)
+
+    def for_pictures(self, number: int) -> "Calibration":
+        """The calibration of so many pictures that are compared as one.
+
+        What they have in common says more of the activity than one of them does.
+        """
+        doublings = math.log2(number)
+        more = 1 + self.sharpening * doublings
+        return replace(
+            self,
+            similarity=more * self.similarity,
+            background=more * self.background,
+            length=more * self.length,
+            bias=more * self.bias + self.pictures * doublings,
+        )
 
     def clip_logits(self, evidence: PresenceEvidence) -> Float[np.ndarray, "batch clip"]:
         """``z_i``: log odds that the activity is in the video, were this clip all that speaks.

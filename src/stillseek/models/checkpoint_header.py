@@ -21,6 +21,8 @@ NEXT_WEIGHTS_FILE = "model.next.safetensors"
 FORMAT_VERSION = 1
 # In the folder of a training run: the settings, from its first moment, and the head, at its end.
 RUN_CONFIG_FILE, HEAD_FOLDER = "config.json", "head"
+COMPARING = ("matching", "similarity")
+"""Models that compare pictures with clips; they have the evidence of matching."""
 
 _PATH_OPTIONS = ("weights", "detector", "reduction")
 _ADVICE = "copy the checkpoint again"

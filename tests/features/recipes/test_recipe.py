@@ -39,6 +39,25 @@ def test_query_needs_one_box_a_region(num_regions: int, num_boxes: int):
         )
 
 
+def test_pictures_count_alike_in_one_however_long_their_features() -> None:
+    first, second = (
+        QueryFeatures(
+            regions=np.full((number, 2), number, np.float32),
+            boxes=np.full((number, 4), 0.5, np.float32),
+            global_feature=np.array(feature, np.float32),
+            fingerprint="f",
+        )
+        for number, feature in ((1, [9.0, 0.0]), (2, [0.0, 0.25]))
+    )
+
+    one = QueryFeatures.as_one([first, second])
+
+    assert one.global_feature.tolist() == [0.5, 0.5]
+    assert one.regions.tolist() == [[1, 1], [2, 2], [2, 2]]
+    assert len(one.boxes) == 3
+    assert QueryFeatures.as_one([first]) is first
+
+
 def test_box_is_cropped_with_a_tenth_of_context():
     np.testing.assert_array_equal(crop_to_box(IMAGE, (20, 10, 20, 10)), IMAGE[9:21, 18:42])
 

@@ -7,7 +7,7 @@ Features of two recipes never mix: every store entry and checkpoint carries the 
 import hashlib
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -81,6 +81,24 @@ class QueryFeatures:
                 f"a query needs at least one region and one box a region, got "
                 f"{len(self.regions)} regions and {len(self.boxes)} boxes"
             )
+
+    @classmethod
+    def as_one(cls, queries: "Sequence[QueryFeatures]") -> "QueryFeatures":
+        """Pictures of one activity as one picture, for heads that compare pictures with clips.
+
+        Its global feature is the mean of theirs, each of length 1, in which what only one of them
+        shows weighs less; its regions are all of theirs.
+        """
+        if len(queries) == 1:
+            return queries[0]
+        features = np.stack([query.global_feature for query in queries]).astype(np.float32)
+        lengths = np.linalg.norm(features, axis=1, keepdims=True).clip(min=1e-12)
+        return cls(
+            regions=np.concatenate([query.regions for query in queries]),
+            boxes=np.concatenate([query.boxes for query in queries]),
+            global_feature=(features / lengths).mean(axis=0),
+            fingerprint=queries[0].fingerprint,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
