@@ -1,5 +1,6 @@
 """A small video, pictures and a small untrained head: what the upper rooms are tested with."""
 
+import errno
 import os
 from collections.abc import Callable, Iterator
 from fractions import Fraction
@@ -73,6 +74,25 @@ def dying_writes(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], obje
         raise AssertionError
 
     return run
+
+
+@pytest.fixture
+def lock(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
+    """Takes the right to look into a folder, also from root."""
+
+    def lock(folder: Path) -> None:
+        def refusing(call: Callable[..., object]) -> Callable[..., object]:
+            def checked(path=".", *values, **named):
+                if not isinstance(path, int) and os.fspath(path).startswith(f"{folder}/"):
+                    raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+                return call(path, *values, **named)
+
+            return checked
+
+        for name in ("scandir", "stat", "lstat"):
+            monkeypatch.setattr(os, name, refusing(getattr(os, name)))
+
+    return lock
 
 
 @pytest.fixture

@@ -416,6 +416,19 @@ def test_what_a_killed_writer_left_is_no_video(command: list[str], run) -> None:
     assert run("locate", folder, *command[2:], may_complain=True).startswith("1 video, ")
 
 
+def test_a_locked_folder_is_told_of_and_the_others_are_searched(
+    command: list[str], lock, heard
+) -> None:
+    folder = Path(command[1]).parent
+    (folder / "b").mkdir()
+    lock(folder / "b")
+
+    told = heard("locate", folder, *command[2:])
+
+    assert told.out.startswith("1 video, ")
+    assert f"error: the folder {folder / 'b'} cannot be read (Permission denied); " in told.err
+
+
 def test_a_table_is_utf_8_whatever_the_names(command: list[str], tmp_path: Path, run) -> None:
     odd = Path(command[1]).rename(tmp_path / os.fsdecode(b"latin\xe9.mp4"))
 

@@ -3,8 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from stillseek.errors import UsageError
-from stillseek.media.folder import find_video, find_videos, videos_below
+from stillseek.errors import MediaError, UsageError
+from stillseek.media.faults import check_file
+from stillseek.media.folder import find_video, find_videos, look_below, videos_below
 
 
 def touch(folder: Path, *names: str) -> None:
@@ -96,3 +97,36 @@ def test_folder_without_videos_has_none_and_is_refused(tmp_path: Path) -> None:
     assert videos_below(tmp_path) == videos_below(tmp_path / "nowhere") == []
     with pytest.raises(UsageError, match="there is no video file in"):
         find_videos((tmp_path,))
+
+
+def test_a_folder_that_may_not_be_looked_into_is_told_of(tmp_path: Path, lock) -> None:
+    touch(tmp_path, "videos/a.mp4", "videos/b/c.mp4", "only/b/c.mp4")
+    (tmp_path / "videos/link.mp4").symlink_to(tmp_path / "videos/b/c.mp4")
+    for folder in ("videos/b", "only/b"):
+        lock(tmp_path / folder)
+    videos, only = tmp_path / "videos", tmp_path / "only"
+
+    assert look_below(videos) == ([videos / "a.mp4", videos / "link.mp4"], [videos / "b"])
+    assert find_videos((videos, only)) == [
+        videos / "a.mp4",
+        videos / "b",
+        videos / "link.mp4",
+        only / "b",
+    ]
+    for read in (lambda path: find_videos((path,)), lambda path: check_file(path, "video")):
+        with pytest.raises(MediaError, match=f"the folder {only / 'b'} cannot be read "):
+            read(only / "b")
+
+
+def test_a_link_that_may_not_be_followed_is_told_of(tmp_path: Path, monkeypatch) -> None:
+    touch(tmp_path, "a.mp4", "b.mp4")
+    is_dir = Path.is_dir
+
+    def refusing(path: Path) -> bool:
+        if path.name == "b.mp4":
+            raise PermissionError
+        return is_dir(path)
+
+    monkeypatch.setattr(Path, "is_dir", refusing)
+
+    assert look_below(tmp_path) == ([tmp_path / "a.mp4"], [tmp_path / "b.mp4"])

@@ -121,7 +121,7 @@ def locate(
     else:
         ranking = _search_many(
             lambda advance: localizer.locate_many(
-                files, asked, top=top, decode=decode, search=search, on_progress=advance
+                places, asked, top=top, decode=decode, search=search, on_progress=advance
             ),
             len(files),
             cache,

@@ -1,6 +1,7 @@
 """What can be wrong with a media file, and the one line that people read about it."""
 
 import filecmp
+import os
 import re
 import warnings
 from contextlib import suppress
@@ -37,6 +38,7 @@ def check_file(path: Path, kind: Literal["video", "image"]) -> None:
         if not path.exists():
             raise MediaError(f"no file at {path}; expected {a_kind}: check the path")
         if path.is_dir():
+            entries_of(path)  # of one that may not be looked into, that is what to say
             raise MediaError(f"{path} is a directory, not {a_kind}; pass one file of it")
         if not path.is_file():
             raise MediaError(f"{path} is a device or pipe; expected {a_kind} stored as a file")
@@ -49,6 +51,22 @@ def check_file(path: Path, kind: Literal["video", "image"]) -> None:
         raise MediaError(
             f"{path} cannot be opened ({error.strerror}); expected a readable {kind}: "
             "check its name and permissions"
+        ) from error
+
+
+def entries_of(folder: Path) -> list[Path]:
+    """What is right in a folder, in order of name.
+
+    Raises:
+        MediaError: It may not be looked into.
+    """
+    try:
+        # With the dot, that needs the right to go into it, too, and not only to read its names.
+        with os.scandir(f"{folder}/.") as entries:
+            return sorted(folder / entry.name for entry in entries)
+    except PermissionError as error:
+        raise MediaError(
+            f"the folder {folder} cannot be read ({error.strerror}); check its permissions"
         ) from error
 
 

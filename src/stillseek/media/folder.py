@@ -1,13 +1,14 @@
 """Video files in folders: which files count, and how a name without suffix finds its file."""
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from fnmatch import fnmatch
 from functools import lru_cache
 from pathlib import Path
 
-from stillseek.errors import UsageError
+from stillseek.errors import MediaError, UsageError
 from stillseek.files import LEFT_OVER, refuse_url
+from stillseek.media.faults import entries_of
 
 VIDEO_SUFFIXES = frozenset(
     {".3g2", ".3gp", ".asf", ".avi", ".divx", ".f4v", ".flv", ".gif", ".m2ts", ".m2v", ".m4v"}
@@ -19,8 +20,12 @@ VIDEO_SUFFIXES = frozenset(
 def find_videos(places: Sequence[Path]) -> list[Path]:
     """The files given, and the video files below the folders given, in order of name; each once.
 
+    Folders below that may not be looked into are among them: whoever tries to read one as a video
+    tells of it.
+
     Raises:
         UsageError: A folder has no video file in it, or a place is a URL.
+        MediaError: A folder given may not be looked into.
     """
     found = []
     for place in places:
@@ -28,25 +33,50 @@ def find_videos(places: Sequence[Path]) -> list[Path]:
         if not place.is_dir():
             found.append(place)
             continue
-        inside = videos_below(place)
-        if not inside:
+        entries_of(place)
+        videos, locked = look_below(place)
+        if not videos and not locked:
             raise UsageError(f"there is no video file in {place}; give files or another folder")
-        found += inside
+        found += sorted([*videos, *locked])
     return list(dict.fromkeys(found))
 
 
 def videos_below(folder: Path) -> list[Path]:
-    """The video files in a folder and below it, in order of name.
+    """The video files in a folder and below it, in order of name, as far as it may be read."""
+    return look_below(folder)[0]
+
+
+def look_below(folder: Path) -> tuple[list[Path], list[Path]]:
+    """The video files in a folder and below it, and what may not be looked into; in order of name.
 
     Linked folders count as well; one that is reached in several ways counts once, by the way that
     has no link in it.
     """
-    return sorted(
-        path
-        for below in _folders_below(folder)
-        for path in _listed(below)
-        if is_video_name(path) and path.is_file()
-    )
+    videos, locked = list[Path](), list[Path]()
+    seen: set[tuple[int, int]] = set()
+    real, linked = deque([folder]), deque[Path]()
+    while real or linked:
+        here = real.popleft() if real else linked.popleft()
+        if not here.is_dir():
+            continue
+        state = here.stat()
+        if (state.st_dev, state.st_ino) in seen:
+            continue
+        seen.add((state.st_dev, state.st_ino))
+        try:
+            inside = entries_of(here)
+        except MediaError:
+            locked.append(here)
+            continue
+        for path in inside:
+            try:
+                if path.is_dir():
+                    (linked if path.is_symlink() else real).append(path)
+                elif is_video_name(path) and path.is_file():
+                    videos.append(path)
+            except PermissionError:  # of a link to elsewhere
+                locked.append(path)
+    return sorted(videos), sorted(locked)
 
 
 def find_video(folder: Path, name: str) -> Path:
@@ -83,29 +113,3 @@ def is_video_name(path: Path) -> bool:
     # that was killed left is half a file.
     is_none = path.name.startswith("._") or fnmatch(path.name, LEFT_OVER)
     return path.suffix.lower() in VIDEO_SUFFIXES and not is_none
-
-
-def _folders_below(folder: Path) -> Iterator[Path]:
-    """A folder and those below it, each once, linked ones last."""
-    seen: set[tuple[int, int]] = set()
-    real, linked = deque([folder]), deque[Path]()
-    while real or linked:
-        here = real.popleft() if real else linked.popleft()
-        if not here.is_dir():
-            continue
-        state = here.stat()
-        if (state.st_dev, state.st_ino) in seen:
-            continue
-        seen.add((state.st_dev, state.st_ino))
-        yield here
-        for path in _listed(here):
-            if path.is_dir():
-                (linked if path.is_symlink() else real).append(path)
-
-
-def _listed(folder: Path) -> list[Path]:
-    try:
-        return sorted(folder.iterdir())
-    except PermissionError:
-        # As all search programs do: what may not be looked at is not there.
-        return []
