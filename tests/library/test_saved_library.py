@@ -1,4 +1,5 @@
 import json
+import os
 import shutil
 import sys
 from collections.abc import Callable
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 from filelock import FileLock
 
-from stillseek.errors import InstallationError, LibraryError, UsageError
+from stillseek.errors import InstallationError, LibraryError, MediaError, UsageError
 from stillseek.library import Library
 from stillseek.library.index import Index, current
 from stillseek.library.index_tables import Tables
@@ -225,6 +226,50 @@ def test_a_bad_file_is_told_of_once_and_tried_again_when_it_changes(
     write_video("bad.mp4", kind=2, seed=9)
     assert library.add(videos).failed == ()
     assert library.stats().failed == 0
+
+
+def test_a_name_that_is_not_utf_8_fails_alone(library, videos, write_video) -> None:
+    write_video("more.mp4", kind=3, seed=40)
+    bad = videos / os.fsdecode(b"latin\xe9.mp4")
+    bad.write_text("1 2 3 4 5 6 7 8")
+    told = []
+
+    for encoded in (1, 0):
+        added = library.add(videos, on_outcome=told.append)
+
+        assert [outcome.path for outcome in added.failed] == [bad]
+        assert added.failed[0].error == (
+            f"the name of {bad} is not UTF-8, as names in a library are; rename it"
+        )
+        assert len(added.outcomes) == 1 + encoded
+    assert len(told) == 3
+    assert len(library.videos()) == 8
+    # What lies above a root is no part of a name.
+    above = videos.rename(videos.with_name(os.fsdecode(b"\xe9")))
+    (above / "c").mkdir()
+    (above / "c" / "bad.mp4").write_text("no numbers")
+    assert len(library.add(above / "c").failed) == len(library.add(above / "a").outcomes) - 3 == 1
+    assert str(above) not in next(video.error for video in library.videos() if video.error)
+
+
+def test_videos_of_a_locked_folder_stay_and_others_are_added(
+    library, videos, write_video, lock, best
+) -> None:
+    shutil.copy(videos / "b/1.mp4", videos / "copy.mp4")
+    library.add(videos)
+    write_video("new.mp4", kind=3, seed=40)
+    (videos / "a/0.mp4").unlink()
+    lock(videos / "b")
+
+    added = library.add(videos)
+
+    assert [outcome.status for outcome in added.outcomes] == ["failed", "encoded"]
+    assert added.failed[0].error.startswith(f"the folder {videos / 'b'} cannot be read (")
+    assert (added.unchanged, added.gone) == (4, ("videos/a/0.mp4",))
+    assert names(library).count("videos/b/3.mp4") == 1
+    assert best(1) == videos / "copy.mp4"
+    with pytest.raises(MediaError, match="cannot be read"):
+        library.add(videos / "b")
 
 
 def test_a_bad_file_moves_with_its_folder(library, videos, tmp_path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from stillseek.errors import UsageError
+from stillseek.errors import MediaError, UsageError
 from stillseek.library import Library, watching
 from stillseek.library.watching import Added, Alert, Began, Trouble, follow
 
@@ -61,6 +61,23 @@ def test_files_are_added_once_they_are_complete(folder, library, write_video, ti
     write_video("third.mp4", kind=3)
     tick()
     assert list(follow(library, [folder])) == [Began(found=2, known=1)]
+
+
+def test_a_locked_folder_is_told_of_and_the_others_are_followed(
+    folder, library, write_video, tick, lock
+) -> None:
+    write_video("b/second.mp4", kind=2)
+    lock(folder / "b")
+    tick([], [], [])
+
+    began, trouble, added = follow(library, [folder], settle_seconds=1.0)
+
+    assert began == Began(found=1, known=0)
+    assert isinstance(trouble, Trouble)
+    assert trouble.error.startswith(f"{folder / 'b'} cannot be read, and is not followed; ")
+    assert isinstance(added, Added)
+    with pytest.raises(MediaError, match="cannot be read"):
+        next(follow(library, [folder / "b"]))
 
 
 def test_an_alert_is_told_and_given_to_a_command(

@@ -5,11 +5,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from stillseek.errors import MediaError
 from stillseek.features import ExtractionProgress, ExtractionReport, VideoOutcome
 from stillseek.features.store.content_address import entry_name
+from stillseek.files import safe_name, shown_name
 from stillseek.library.index import Index
 from stillseek.library.index_tables import IndexedVideo
 from stillseek.library.settings import Settings
+from stillseek.media.faults import entries_of
 
 # Videos in one write, and the time after which fewer are written: a search sees them then, and
 # whoever is killed loses no more of the index (what was extracted stays either way). A write into
@@ -25,7 +28,8 @@ class AddReport:
 
     Attributes:
         outcomes: What became of each that is new or changed: ``encoded``, ``present`` (its bytes
-            were known: moved, copied, or only touched) or ``failed``.
+            were known: moved, copied, or only touched) or ``failed``; and of folders that may not
+            be looked into and files whose names are not UTF-8, which ``failed`` every time.
         unchanged: Videos whose size and time are those of before.
         unchanged_failed: Of these, the ones that could not be read before.
         moved: Names that went while their bytes are there under another one; of files that cannot
@@ -76,8 +80,16 @@ def add_files(
     began = time.perf_counter()
     known = index.tables.videos()
     files = [file for file in files if may_read is None or may_read(file)]
+    refused = {
+        file: VideoOutcome(path=file, status="failed", error=reason)
+        for file in files
+        if (reason := _why_not(file, settings.name(file) or ""))
+    }
+    for outcome in refused.values() if on_outcome else ():
+        on_outcome(outcome)
+    files = [file for file in files if file not in refused]
     fresh, there = _changes(settings, files, known, index)
-    outcomes = add_to_index(
+    added = add_to_index(
         index, fresh, extract, workers=workers, on_progress=on_progress, on_outcome=on_outcome
     )
     now = index.tables.videos()
@@ -87,7 +99,7 @@ def add_files(
         index.tables.drop(video.name for video in gone)
     left = {_identity(video) for video in index.tables.videos().values()}
     return AddReport(
-        outcomes=outcomes,
+        outcomes=(*refused.values(), *added),
         unchanged=len(there),
         unchanged_failed=sum(bool(video.error) for video in there),
         moved=tuple(video.name for video in gone if _identity(video) in left),
@@ -150,6 +162,20 @@ def _changes(
     return fresh, there
 
 
+def _why_not(file: Path, name: str) -> str:
+    """Why a file cannot be in an index, whatever it holds; empty where it can."""
+    if shown_name(name) != safe_name(name):
+        return f"the name of {file} is not UTF-8, as names in a library are; rename it"
+    try:
+        if file.is_dir():
+            entries_of(file)
+    except MediaError as error:
+        return str(error)
+    except PermissionError as error:
+        return f"{file} cannot be read ({error.strerror}); check its permissions"
+    return ""
+
+
 def _identity(video: IndexedVideo) -> tuple[str, int]:
     """What makes two files one video: the bytes; of files that cannot be read, name and size."""
     return (video.content, 0) if video.content else (Path(video.name).name, video.size_bytes)
@@ -186,8 +212,19 @@ def _gone(
         for name, video in known.items()
         if name not in found
         and (_identity(video) in identities or any(name.startswith(prefix) for prefix in prefixes))
-        and not settings.path(name).exists()
+        and _is_gone(settings.path(name))
     ]
+
+
+def _is_gone(file: Path) -> bool:
+    """Whether a file is surely not there; of one that may not be looked at, nobody knows."""
+    try:
+        file.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        pass
+    return False
 
 
 class _Waiting:
@@ -221,7 +258,7 @@ class _Waiting:
                 video,
                 content=outcome.content if is_read else "",
                 duration_seconds=outcome.duration_seconds,
-                error=outcome.error,
+                error=shown_name(outcome.error),
             )
         if records:
             self._index.add(list(records.values()))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from stillseek.errors import CorruptFeaturesError, FeatureError, UsageError
 from stillseek.features import QueryFeatures, Recipe
+from stillseek.library.adding import file_state
 from stillseek.library.index import Index
 from stillseek.library.index_tables import IndexedVideo, Rows
 from stillseek.library.settings import Settings
@@ -124,7 +125,7 @@ def _there(settings: Settings, copies: Sequence[IndexedVideo]) -> IndexedVideo:
     """The first of several copies whose file is there; the first one where none is."""
     if len(copies) > 1:
         for video in copies:
-            if settings.path(video.name).exists():
+            if file_state(settings.path(video.name)) is not None:
                 return video
     return copies[0]
 

@@ -102,6 +102,7 @@ class Library(SearchableLibrary):
 
         Raises:
             UsageError: A place is not there, or a folder has no video in it.
+            MediaError: A folder given may not be looked into.
             LibraryError: Another process is writing, or the recipe is another one by now.
             FeatureError: The library cannot be written.
         """

@@ -9,7 +9,7 @@ from typing import Any
 
 from stillseek.errors import LibraryError
 from stillseek.features import RecipeOptions
-from stillseek.files import MADE_BY, json_text, replacing
+from stillseek.files import MADE_BY, json_text, replacing, shown_name
 from stillseek.models.checkpoint_header import options_as_json, options_from_json
 
 FILE, FEATURES = "library.json", "features"
@@ -179,7 +179,7 @@ class Settings:
         """
         place = _absolute(folder)
         if name is None:
-            wanted = place.name.replace("/", "_") or "root"
+            wanted = shown_name(place.name) or "root"
             count = 1
             name = wanted
             while name in self.roots:

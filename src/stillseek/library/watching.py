@@ -12,12 +12,13 @@ from shutil import which
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from stillseek.errors import LibraryError, UsageError
+from stillseek.errors import LibraryError, MediaError, UsageError
 from stillseek.files import json_text
 from stillseek.library.adding import AddReport, file_state
 from stillseek.library.index import current
 from stillseek.media import read_image
-from stillseek.media.folder import is_video_name, videos_below
+from stillseek.media.faults import entries_of
+from stillseek.media.folder import is_video_name, look_below
 
 if TYPE_CHECKING:
     from stillseek.library.saved_library import Library
@@ -91,13 +92,15 @@ def follow(
 
     Raises:
         UsageError: A folder is none, or an alert cannot be given, as of a program that is missing.
-        MediaError: A picture cannot be read.
+        MediaError: A picture cannot be read, or a folder may not be looked into.
     """
     # Nothing else needs it.
     from watchfiles import watch
 
     if not folders or not all(folder.is_dir() for folder in folders):
         raise UsageError("watch follows folders; give folders that are there")
+    for folder in folders:
+        entries_of(folder)
     if not 0 <= settle_seconds < math.inf:
         raise UsageError(f"files settle in 0 or more seconds, got {settle_seconds}")
     if command is not None and not alerts:
@@ -118,14 +121,18 @@ def follow(
         yield_on_timeout=True,
         stop_event=stop,
         raise_interrupt=True,
+        ignore_permission_denied=True,
     )
     changing = _Changing(settle_seconds)
-    found = [video for folder in folders for video in videos_below(folder)]
+    looks = [look_below(folder) for folder in folders]
+    found = [video for videos, _ in looks for video in videos]
     changing.see(found)
     names = {video.name for video in library.videos()}
     settings = current(library.folder)
     known = [video for video in found if settings.name(video) in names]
     yield Began(found=len(found), known=len(known))
+    for path in (path for _, locked in looks for path in locked):
+        yield Trouble(error=f"{path} cannot be read, and is not followed; check its permissions")
     for changes in ticks:
         changing.see([Path(path) for _, path in changes])
         ready, has_gone = changing.ready()
@@ -134,8 +141,8 @@ def follow(
                 continue
             try:
                 report = library.add(*places, workers=workers)
-            except (LibraryError, UsageError) as error:
-                # Somebody else is writing, or a folder is empty: later again.
+            except (LibraryError, MediaError, UsageError) as error:
+                # Somebody else is writing, or a folder is empty or locked: later again.
                 changing.see(ready)
                 yield Trouble(error=str(error))
                 continue
