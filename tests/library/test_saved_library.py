@@ -525,7 +525,8 @@ def test_more_like_a_moment_is_elsewhere(library, videos, tiny, write_video, mon
         ),
     )
 
-    for video in (videos / "a/2.mp4", "videos/a/2.mp4"):
+    copy = Path(shutil.copy(videos / "a/2.mp4", videos.with_name("copy.mp4")))
+    for video in (videos / "a/2.mp4", "videos/a/2.mp4", copy):
         found = library.similar(video, 6.0, fast=True, top=1)
 
         assert found.results[0].video.name == "like.mp4"

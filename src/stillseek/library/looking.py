@@ -46,7 +46,7 @@ class Look:
         recipe: Name of the recipe.
         moments: Most moments of a video.
         query: The pictures, as the head reads them.
-        without: Name of a video and a time: the moment there is passed over.
+        without: `IndexedVideo.content` of a video and a time: the moment there is passed over.
     """
 
     localizer: "Localizer | None"
@@ -61,10 +61,8 @@ class Look:
         """How good a video is, comparable with others, and what is found in it."""
         features, path = snapshot.index.features(video), snapshot.settings.path(video.name)
         space = snapshot.index.space
-        if self.without is not None:
-            own = snapshot.videos.get(self.without[0])
-            if own is not None and own.content == video.content:
-                features = without_moment(space, asked, features, self.without[1])
+        if self.without is not None and self.without[0] == video.content:
+            features = without_moment(space, asked, features, self.without[1])
         if self.localizer is None or self.query is None:
             found = answer(
                 space, asked, features, video, path, recipe=self.recipe, moments=self.moments

@@ -12,9 +12,11 @@ from stillseek.features import (
     QueryFeatures,
     Recipe,
     RecipeOptions,
+    content_hash,
     load_recipe,
 )
 from stillseek.files import as_path
+from stillseek.library.adding import file_state
 from stillseek.library.index import Index, current
 from stillseek.library.index_tables import IndexedVideo
 from stillseek.library.looking import Look, Snapshot, encoded, filtered, ranked
@@ -124,7 +126,7 @@ class SearchableLibrary:
         fast: bool = False,
         localizer: "Localizer | None" = None,
     ) -> Ranking:
-        """More like what a video shows at a time: that moment itself is passed over.
+        """More like what a video shows at a time: that moment itself is passed over, in copies too.
 
         Args:
             video: The video file, or its name in the library.
@@ -139,9 +141,9 @@ class SearchableLibrary:
             MediaError: It cannot be read.
         """
         settings, path = current(self.folder), as_path(video, "video")
-        if not path.exists() and str(path) in Index.of(settings).tables.videos():
+        videos = Index.of(settings).tables.videos()
+        if not path.exists() and str(path) in videos:
             path = settings.path(str(path))
-        name = settings.name(path)
         return self._find(
             query_images(VideoFrame(path, seconds)),
             None,
@@ -151,7 +153,7 @@ class SearchableLibrary:
             moments=moments,
             fast=fast,
             localizer=localizer,
-            without=None if name is None else (name, seconds),
+            without=(_content(path, settings.name(path), videos), seconds),
         )
 
     @property
@@ -273,3 +275,16 @@ class SearchableLibrary:
             settings=settings, index=index, version=version, videos=videos, rows=rows
         )
         return self._snapshot
+
+
+def _content(path: Path, name: str | None, videos: dict[str, IndexedVideo]) -> str:
+    """The hash of a file by which an index knows it; empty where nothing in it can be the same.
+
+    A file that the index has under its name is not read.
+    """
+    if name in videos:
+        return videos[name].content
+    state = file_state(path)
+    if state is None or state[0] not in {video.size_bytes for video in videos.values()}:
+        return ""
+    return content_hash(path)
