@@ -88,6 +88,19 @@ def check_outputs(
         _check_writable(output)
 
 
+def check_folder(path: Path, name: str) -> None:
+    """Refuses what is no folder and cannot become one, such as a file; touches nothing.
+
+    Args:
+        path: The folder, there or not.
+        name: What people call it.
+
+    Raises:
+        UsageError: A file is there, or on the way.
+    """
+    _check_place(Output(name=name, path=path))
+
+
 def _check_place(output: Output) -> None:
     """Refuses what cannot be written."""
     name, path = output.name, output.path

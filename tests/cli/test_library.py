@@ -160,6 +160,8 @@ def test_filters_may_leave_nothing(search, tmp_path, run, capsys) -> None:
         (("remove", "LIBRARY", "none"), "stillseek library list shows the names"),
         (("add", "LIBRARY"), "nothing to add; give video files or folders"),
         (("add", "LIBRARY", "/no/such"), "there is no file or folder /no/such; check the path"),
+        (("add", "PICTURE", "PICTURE"), "query.png needs a folder where the file "),
+        (("list", "PICTURE"), "query.png needs a folder where the file "),
         (("migrate", "LIBRARY", "--weights", "w.bin"), "options of a recipe need --recipe NAME"),
         (("watch", "LIBRARY"), "watch follows folders; give folders that are there"),
         (("watch", "LIBRARY", "/", "--settle", "-1"), "files settle in 0 or more seconds, got -1"),

@@ -22,6 +22,7 @@ from stillseek.library.published import Published, fetch, origin_of, publish
 from stillseek.library.searching import SearchableLibrary
 from stillseek.library.settings import LibraryRecipe, Settings
 from stillseek.media.folder import find_videos
+from stillseek.outputs import check_folder
 
 
 class Library(SearchableLibrary):
@@ -54,11 +55,13 @@ class Library(SearchableLibrary):
             LibraryError: What is there is no library, of another version, or of another recipe; or
                 there is none at the URL.
             FeatureError: The URL cannot be reached.
-            UsageError: It is of no known kind.
+            UsageError: It is of no known kind; or a file is where the folder should be.
             InstallationError: What reaches it is not installed.
         """
         place = as_path(folder, "library")
         origin = origin_of(place)
+        if origin is None:
+            check_folder(place, "library")
         library = cls(fetch(origin) if origin else place)
         library._origin = origin
         library._wanted = (recipe, recipe_options)
