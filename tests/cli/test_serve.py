@@ -68,6 +68,9 @@ def test_a_library_says_the_recipe(listened, tmp_path: Path, run) -> None:
         (["--folder", "none"], "there is no folder none; check --folder"),
         (["--queue", "0"], "--queue must be more than 0, got 0"),
         (["--max-upload-mb", "-1"], "--max-upload-mb must be more than 0"),
+        (["--data", "key"], "--data {}/key needs a folder where the file {}/key is; give another"),
+        (["--data", "key/in"], "--data {}/key/in needs a folder where the file {}/key is; "),
+        (["--library", "key"], "library {}/key needs a folder where the file {}/key is; give "),
         (["--keep-hours", "nan"], "--keep-hours must be more than 0, got nan"),
     ],
 )
@@ -77,7 +80,7 @@ def test_what_is_wrong_is_told(words, message: str, tmp_path: Path, refused, mon
     Path("empty").write_text("\n")
     Path("key").write_text("secret\n")
 
-    assert refused("serve", *words).startswith(message)
+    assert refused("serve", *words).startswith(message.replace("{}", str(tmp_path)))
 
 
 def test_without_its_packages_it_says_what_to_install(refused, monkeypatch) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from stillseek.errors import UsageError
 from stillseek.features.weights.published_files import cache_folder
 from stillseek.files import refuse_url
+from stillseek.outputs import Output, check_outputs
 
 if TYPE_CHECKING:
     from stillseek.library.saved_library import Library
@@ -76,6 +77,7 @@ def serve(
         queue=queue,
         workers=workers,
     )
+    check_outputs([Output(name="--data", path=settings.data)], inputs=())
     localizer, opened = _load(library, recipe, settings.data)
     listen(
         Service(settings, localizer, opened),
