@@ -2,6 +2,8 @@ import json
 import sqlite3
 import threading
 from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -309,3 +311,24 @@ def test_a_sweep_that_fails_is_not_the_last(start, monkeypatch, caplog) -> None:
 
     assert again.wait(60)
     assert "disk is full" in caplog.text
+
+
+@pytest.mark.parametrize("tables", [None, "CREATE TABLE jobs (name TEXT)", "CREATE TABLE mine (x)"])
+def test_a_file_that_is_no_database_of_a_service_is_refused_and_kept(
+    start: Callable, tmp_path: Path, tables: str | None
+) -> None:
+    file = tmp_path / "data" / "service.sqlite"
+    file.parent.mkdir()
+    if tables is None:
+        file.write_bytes(b"SQLite format 3\0" + bytes(5000))
+    else:
+        with closing(sqlite3.connect(file)) as mine:
+            mine.execute(tables)
+    before = file.read_bytes()
+
+    with pytest.raises(UsageError, match=rf"^{file} cannot be used \(.*give another folder"):
+        start()
+
+    assert file.read_bytes() == before
+    file.unlink()
+    assert start().api.get("/health").status_code == 200

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from stillseek.errors import UsageError
+
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS jobs (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -47,15 +49,28 @@ CREATE TABLE IF NOT EXISTS labels (
 
 
 class Database:
-    """One SQLite file, made where it is missing, from any thread."""
+    """One SQLite file, made where it is missing, from any thread.
+
+    Raises:
+        UsageError: The file is broken, or another program's.
+    """
 
     def __init__(self, path: Path) -> None:
         self._lock = threading.Lock()
         self._connection = sqlite3.connect(path, check_same_thread=False)
         self._connection.row_factory = sqlite3.Row
-        # A kill at any moment loses nothing that was answered.
-        self._connection.execute("PRAGMA journal_mode = WAL")
-        self._connection.executescript(_SCHEMA)
+        try:
+            if self.one("SELECT 1 FROM sqlite_master"):  # of another program, nothing is changed
+                self.one("SELECT number, request, starts FROM jobs LIMIT 1")
+            # A kill at any moment loses nothing that was answered.
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._connection.executescript(_SCHEMA)
+        except sqlite3.Error as error:
+            self._connection.close()
+            raise UsageError(
+                f"{path} cannot be used ({error}); expected the jobs, uploads and labels of a "
+                "service: give another folder with --data, or move the file away"
+            ) from error
 
     def all(
         self, statement: str, values: Sequence[Any] | Mapping[str, Any] = ()
