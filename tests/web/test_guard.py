@@ -136,8 +136,15 @@ def test_an_unexpected_failure_is_one_of_the_errors(running, monkeypatch, caplog
 def test_other_methods_and_routes_are_typed_errors(running) -> None:
     missing, wrong = running.client.get("/none"), running.api.put("/health")
 
-    assert (missing.status_code, missing.json()["error"]["type"]) == (404, "not_found")
-    assert (wrong.status_code, wrong.json()["error"]["type"]) == (405, "usage")
+    assert (missing.status_code, wrong.status_code) == (404, 405)
+    assert missing.json()["error"] == {
+        "type": "not_found",
+        "message": "there is nothing at /none; see /openapi.json for what there is",
+    }
+    assert wrong.json()["error"] == {
+        "type": "usage",
+        "message": "/api/v1/health does not take PUT; see /openapi.json for what it takes",
+    }
     assert wrong.headers["Allow"] == "GET"
     for path in ("/docs", "/redoc"):
         assert running.client.get(path).status_code == 404

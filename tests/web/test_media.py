@@ -191,6 +191,13 @@ def test_links_inside_of_a_folder_are_followed(
     assert running.api.get("/media?source=folder:inside/b.png").status_code == 200
 
 
+def test_a_folder_that_is_not_allowed_is_told_which_are(running) -> None:
+    for advice in ("those are media", "start the service with --folder DIR"):
+        answer = running.api.get("/media?source=folder:none/a.mp4")
+        assert answer.json()["error"]["message"] == f"there is no allowed folder 'none'; {advice}"
+        running.service.settings.folders.clear()
+
+
 def test_sources_of_other_kinds_are_refused(running) -> None:
     for source in ("http://example.org/a.mp4", "/etc/passwd", "file:/etc/passwd", "upload:", ""):
         answer = running.api.get(f"/media?source={quote(source)}")

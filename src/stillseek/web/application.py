@@ -88,10 +88,16 @@ def _tell_failure(request: Request, error: Exception) -> Response:
     return answer_of(RefusedError(refusal.kind, message, status=refusal.status))
 
 
-def _tell_http(_: Request, error: Exception) -> Response:
+def _tell_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, StarletteHTTPException)
     kind = _KIND_OF_STATUS.get(error.status_code, "usage")
-    answer = answer_of(RefusedError(kind, str(error.detail), status=error.status_code))
+    path, message = shown_name(request.url.path)[:200], str(error.detail)
+    match error.status_code:
+        case 404:
+            message = f"there is nothing at {path}; see /openapi.json for what there is"
+        case 405:
+            message = f"{path} does not take {request.method}; see /openapi.json for what it takes"
+    answer = answer_of(RefusedError(kind, message, status=error.status_code))
     answer.headers.update(error.headers or {})
     return answer
 

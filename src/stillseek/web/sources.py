@@ -90,7 +90,10 @@ class Sources:
         """
         root = self._folders.get(folder)
         if root is None:
-            raise RefusedError("not_found", f"there is no allowed folder {shown_name(folder)!r}")
+            names = ", ".join(map(shown_name, self._folders))
+            advice = f"those are {names}" if names else "start the service with --folder DIR"
+            message = f"there is no allowed folder {shown_name(folder)!r}; {advice}"
+            raise RefusedError("not_found", message)
         parts = PurePosixPath(below).parts
         # Before the disk is asked: what is outside must not even be known to be there.
         if "\0" in below or "\\" in below or ".." in parts or below.startswith("/"):
