@@ -406,6 +406,10 @@ def test_another_recipe_fingerprint_or_version_is_refused(library, tiny, picture
     file.write_text(json.dumps(json.loads(file.read_text()) | {"version": 1}))
     with pytest.raises(LibraryError, match="has version 1, expected 2; use the stillseek version"):
         Library.open(library.folder)
+    for foreign in ("{}", "[1]", '{"version": "1.0"}'):
+        file.write_text(foreign)
+        with pytest.raises(LibraryError, match=f"^{file} is of no library of stillseek; give the"):
+            Library.open(library.folder)
 
 
 def test_a_library_that_is_not_there_says_how_to_make_one(

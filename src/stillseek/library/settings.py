@@ -63,7 +63,7 @@ class Settings:
         """The settings of a library; None where there is none.
 
         Raises:
-            LibraryError: The file is broken, or of another version.
+            LibraryError: The file is broken, of another version, or of no library.
         """
         file = folder / FILE
         try:
@@ -83,13 +83,18 @@ class Settings:
             file: What messages call the file.
 
         Raises:
-            LibraryError: They are broken, or of another version.
+            LibraryError: They are broken, of another version, or of no library.
         """
         try:
             values: Any = json.loads(content)
         except ValueError as error:
             raise LibraryError(f"cannot read {file} ({error}); copy the library again") from error
-        version = values.get("version") if isinstance(values, dict) else None
+        if not isinstance(values, dict) or values.get("made_by") != MADE_BY:
+            raise LibraryError(
+                f"{file} is of no library of stillseek; give the folder of one, or an empty one "
+                "for a new library"
+            )
+        version = values.get("version")
         if version != _VERSION:
             raise LibraryError(
                 f"{file} has version {version!r}, expected {_VERSION}; use the stillseek version "
