@@ -118,6 +118,11 @@ def test_version(run) -> None:
             ["library", "search", "lib"],
             "the picture is missing: stillseek library search lib --image PICTURE; see ",
         ),
+        (
+            ["library", "search", "lib", "--image", "q.png", "--since", "yesterday"],
+            "--since must be a date such as 2026-03-31, or one with a time such as "
+            "2026-03-31T18:30, got 'yesterday'; see ",
+        ),
         (["export"], 'Command "export" parameter --out requires an argument; see '),
         (["locate", "v.mp4", "--image", "q.png", "--plto", "p.png"], "Unknown option: --plto. "),
         ([*_LOCATE, "--threads", "two"], "--threads must be a whole number, got 'two'; see "),

@@ -102,6 +102,7 @@ def test_filters_leave_videos_out(library, found, videos, monkeypatch) -> None:
     assert found(within=[str(videos / "a" / "4*"), "*/5.mp4"]) == ["4.mp4", "5.mp4"]
     assert (found(within="5.mp4"), found(within=".mp4")) == (["5.mp4"], [])
     assert found(since=datetime.fromtimestamp(6, UTC)) == ["5.mp4", "6.mp4"]
+    assert len(found(since=datetime.min, top=9)) == 7
     assert found(min_duration_seconds=15.6) == []
     assert len(found(min_duration_seconds=15.5, top=3)) == 3
     # A folder is searched as it is removed.

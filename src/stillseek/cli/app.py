@@ -14,6 +14,7 @@ import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from difflib import get_close_matches
 from importlib.metadata import version
 from itertools import takewhile
@@ -227,6 +228,13 @@ def _parse_message(error: CycloptsError) -> str:
             message = _unknown_verb(word, [name for name in group if not name.startswith("-")])
         case CoercionError(msg=str(text)) if text.startswith("--"):
             message = text  # it names the option
+        case CoercionError(target_type=kind, token=Token(keyword=option, value=value)) if (
+            kind is datetime
+        ):
+            message = (
+                f"{option} must be a date such as 2026-03-31, or one with a time such as "
+                f"2026-03-31T18:30, got {value!r}"
+            )
         case UnusedCliTokensError(unused_tokens=[first, *_]):
             message = f"unexpected argument {first!r}"
         case _:

@@ -90,7 +90,8 @@ def filtered(
     fits = within if within is None or callable(within) else _pattern(snapshot, within)
     if not 0 <= least_seconds < math.inf:
         raise UsageError(f"videos last 0 or more seconds, got {least_seconds} as the least")
-    earliest = -1.0 if since is None else since.timestamp() * 1e9
+    # Systems count from 1970, and not all count back to the year 1.
+    earliest = -math.inf if since is None or since.year < 1970 else since.timestamp() * 1e9
     found: dict[int, list[IndexedVideo]] = {}
     for video in snapshot.videos.values():
         if (
