@@ -200,7 +200,7 @@ CASES = {
     "picture": (
         _picture,
         f"{{}} is a picture, not a video; {KINDS}: "
-        "pass the video here and the picture as the query image",
+        "pass videos or folders of them here, and pictures as query images of a search",
     ),
     "audio": (
         _audio,

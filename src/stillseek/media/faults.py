@@ -96,7 +96,7 @@ def picture_instead_of_video(path: Path) -> MediaError:
     """The file is a still image."""
     return MediaError(
         f"{path} is a picture, not a video; expected {_ANIMATIONS}: "
-        "pass the video here and the picture as the query image"
+        "pass videos or folders of them here, and pictures as query images of a search"
     )
 
 
