@@ -139,16 +139,30 @@ def test_a_video_that_is_missing_does_not_keep_others_from_being_handed_on(
     assert page.read_text().count('<section class="moment best">') == 2
 
 
-def test_filters_may_leave_nothing(search, tmp_path, run, capsys) -> None:
+def test_filters_may_leave_nothing(search, tmp_path, heard) -> None:
     csv = tmp_path / "m.csv"
 
-    assert run(*search, "--min-duration", "6").startswith("1 video, ")
-    assert main([*search, "--in", "videos/none*", "--csv", str(csv)]) == 0
-    assert capsys.readouterr() == (
-        "no video of the library fits (--in, --since, --min-duration), or it has none\n",
+    assert heard(*search, "--min-duration", "6").out.startswith("1 video, ")
+    told = heard(*search, "--min-duration", "60", "--in", "videos", "--csv", csv)
+    assert told == (
+        "no video of the library that shows anything fits --in, --min-duration\n",
         f"warning: nothing was found, so {csv} is not written\n",
     )
     assert not csv.exists()
+
+
+def test_a_search_says_why_nothing_could_be_found(
+    search, library, folder, write_clip, small_recipe, run, heard, monkeypatch
+) -> None:
+    run("library", "remove", library, "*")
+    assert run(*search) == "the library has no video; add some with stillseek library add\n"
+    (folder / "bad.mp4").write_bytes(b"x" * 300)
+    heard("library", "add", library, folder / "bad.mp4", code=1)
+    assert run(*search).startswith("no video of the library could be read; ")
+    encode = small_recipe.encode_units
+    monkeypatch.setattr(small_recipe, "encode_units", lambda units: 0 * encode(units))
+    run("library", "add", library, write_clip(name="blank.mp4", seconds=2.0, seed=4))
+    assert run(*search) == "the videos of the library show nothing but frames of one colour\n"
 
 
 @pytest.mark.parametrize(
@@ -158,6 +172,10 @@ def test_filters_may_leave_nothing(search, tmp_path, run, capsys) -> None:
         (("similar", "LIBRARY", "match.mp4"), "match.mp4 is not VIDEO@SECONDS, e.g."),
         (("remove", "LIBRARY"), "nothing to remove; give paths, names or patterns"),
         (("remove", "LIBRARY", "none"), "stillseek library list shows the names"),
+        (
+            ("search", "LIBRARY", "--image", "PICTURE", "--fast", "--in", "none"),
+            "is called 'none'; stillseek library list shows the names",
+        ),
         (("add", "LIBRARY"), "nothing to add; give video files or folders"),
         (("add", "LIBRARY", "/no/such"), "there is no file or folder /no/such; check the path"),
         (("add", "PICTURE", "PICTURE"), "query.png needs a folder where the file "),

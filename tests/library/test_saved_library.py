@@ -100,7 +100,7 @@ def test_filters_leave_videos_out(library, found, videos, monkeypatch) -> None:
     odd = ["1.mp4", "3.mp4", "5.mp4"]
     assert found(within="videos/b/*") == found(within="b/*") == odd
     assert found(within=[str(videos / "a" / "4*"), "*/5.mp4"]) == ["4.mp4", "5.mp4"]
-    assert (found(within="5.mp4"), found(within=".mp4")) == (["5.mp4"], [])
+    assert found(within="5.mp4") == ["5.mp4"]
     assert found(since=datetime.fromtimestamp(6, UTC)) == ["5.mp4", "6.mp4"]
     assert len(found(since=datetime.min, top=9)) == 7
     assert found(min_duration_seconds=15.6) == []
@@ -111,7 +111,10 @@ def test_filters_leave_videos_out(library, found, videos, monkeypatch) -> None:
         assert found(within=folder) == odd
     for everything in ("videos", str(videos), str(videos.parent), "."):
         assert len(found(within=everything)) == 7
-    assert found(within="video") == found(within="") == []
+    assert found(within=["video", ".mp4"]) == []
+    for nothing in (".mp4", "video", ""):
+        with pytest.raises(UsageError, match=f"is called '{nothing}'; stillseek library list"):
+            found(within=nothing)
     assert len(library.remove(videos)) == 7
 
 

@@ -155,7 +155,8 @@ def search(
         fast=fast,
         localizer=None if fast else _localizer(place, checkpoint, model),
     )
-    code = _print_found(found, json=json)
+    given = {"--in": within, "--since": since, "--min-duration": min_duration}
+    code = _print_found(found, place, [name for name, value in given.items() if value], json=json)
     for path, remark in outputs.write(found):
         if not json:
             print_wrote(f"{path}{remark}")
@@ -191,7 +192,7 @@ def similar(
     place = open_library(folder)
     head = None if fast else _localizer(place)
     found = place.similar(*parsed, top=top, moments=moments, fast=fast, localizer=head)
-    return _print_found(found, json=json)
+    return _print_found(found, place, json=json)
 
 
 @library.command
@@ -288,14 +289,28 @@ def _print_added(report: "AddReport") -> None:
     print_some("error", [outcome.error for outcome in report.failed])
 
 
-def _print_found(found: "Ranking", *, json: bool) -> int:
+def _print_found(
+    found: "Ranking", place: "Library", filters: Sequence[str] = (), *, json: bool
+) -> int:
     if json:
         print(json_text(found.to_json_dict()))
     elif not found.results and not found.failures:
-        print("no video of the library fits (--in, --since, --min-duration), or it has none")
+        print(_why_none(place, filters))
     else:
         if found.results and found.results[0].found is False:
             print("probably nowhere in this library; the moments that look most like it:")
         print_ranking(found)
     print_some("error", [failure.error for failure in found.failures])
     return 1 if found.failures and not found.results else 0
+
+
+def _why_none(place: "Library", filters: Sequence[str]) -> str:
+    """Why a search has no answer, from the options that leave videos out."""
+    videos = place.videos()
+    if any(video.num_clips for video in videos):
+        return f"no video of the library that shows anything fits {', '.join(filters)}"
+    if any(video.content for video in videos):
+        return "the videos of the library show nothing but frames of one colour"
+    if videos:
+        return "no video of the library could be read; stillseek library list --failed shows why"
+    return "the library has no video; add some with stillseek library add"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stillseek.errors import CorruptFeaturesError, FeatureError, LibraryError, UsageError
+from stillseek.errors import CorruptFeaturesError, FeatureError, LibraryError
 from stillseek.features import ExtractionProgress, Recipe, RecipeOptions
 from stillseek.features.store.content_address import entry_name
 from stillseek.library.adding import Extractor, add_to_index, file_state
@@ -138,10 +138,7 @@ def remove(settings: Settings, patterns: Sequence[str]) -> tuple[str, ...]:
         below = settings.beginnings(pattern)
         fitting = [name for name in videos if _fits(settings, name, pattern, below)]
         if not fitting:
-            raise UsageError(
-                f"nothing in the library {settings.folder} is called {pattern!r}; stillseek "
-                "library list shows the names"
-            )
+            raise settings.nothing_called(pattern)
         names += fitting
     names = list(dict.fromkeys(names))
     index.tables.drop(names)

@@ -85,9 +85,11 @@ def filtered(
     """The videos that may be found, by number; copies together, in order of name.
 
     Raises:
-        UsageError: The least length is none.
+        UsageError: The least length is none, or nothing has the one name that is given.
     """
     fits = within if within is None or callable(within) else _pattern(snapshot, within)
+    if isinstance(within, str) and fits is not None and not any(map(fits, snapshot.videos)):
+        raise snapshot.settings.nothing_called(within)
     if not 0 <= least_seconds < math.inf:
         raise UsageError(f"videos last 0 or more seconds, got {least_seconds} as the least")
     # Systems count from 1970, and not all count back to the year 1.

@@ -93,8 +93,8 @@ class SearchableLibrary:
             moments: Most moments of a video.
             within: A name (`IndexedVideo.name`), which means that video alone; a folder, as names
                 begin or by its path; or a pattern of names or paths or the ends of them, such as
-                ``2024/*`` or ``match.mp4``; or several of these: videos that fit none are left out.
-                Or a function that says of a name whether it fits.
+                ``2024/*`` or ``match.mp4``, which one video must fit; or several of these: videos
+                that fit none are left out. Or a function that says of a name whether it fits.
             since: Videos whose files are older are left out.
             min_duration_seconds: Shorter videos are left out.
             fast: Leaves the head out: likeness alone says where.

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from stillseek.errors import LibraryError
+from stillseek.errors import LibraryError, UsageError
 from stillseek.features import RecipeOptions
 from stillseek.files import MADE_BY, json_text, replacing, shown_name
 from stillseek.models.checkpoint_header import options_as_json, options_from_json
@@ -157,6 +157,13 @@ class Settings:
             return None
         place, root = max(holding, key=lambda each: len(each[0].parts))
         return f"{root}/{absolute.relative_to(place).as_posix()}"
+
+    def nothing_called(self, pattern: str) -> UsageError:
+        """Says that no video has this name, path or pattern."""
+        return UsageError(
+            f"nothing in the library {self.folder} is called {pattern!r}; stillseek library list "
+            "shows the names"
+        )
 
     def beginnings(self, place: str) -> tuple[str, ...]:
         """What the names of all videos of a folder begin with, or a whole name with a / behind it.
