@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from fake_features import query_of
 
-from stillseek.data.manifest import read_manifest
+from stillseek.data.manifest import read_manifest, write_manifest
 from stillseek.errors import MediaError
 from stillseek.features import FeatureStore, QueryKey, VideoFeatures, VideoKey, content_hash
 from stillseek.media import read_image
@@ -18,6 +18,7 @@ WITHOUT = (
     "note their hashes where they are, with: stillseek dataset upgrade %s; then features in a "
     "store are enough (--store DIR)"
 )
+_NO_HELD_OUT = [f"--{split}-videos=0" for split in ("seen", "validation", "test")]
 
 
 def test_render_passes_its_settings_on_and_counts(tmp_path, dataset, monkeypatch, run) -> None:
@@ -32,10 +33,15 @@ def test_render_passes_its_settings_on_and_counts(tmp_path, dataset, monkeypatch
     out = tmp_path / "made"
 
     words = ["--seed", "3", "--train-videos", "7", "--two-targets-share", "0.25", "--workers", "1"]
+    words += ["--seen-videos", "0", "--validation-videos", "4", "--test-videos", "5"]
     told = run("dataset", "render", out, *words)
 
-    assert calls == [(out, RenderedConfig(seed=3, train_videos=7, two_targets_share=0.25), 1)]
-    assert told == f"{out}: 17 samples (6 test, 5 train, 6 validation)\n"
+    numbers = {"train_videos": 7, "seen_videos": 0, "validation_videos": 4, "test_videos": 5}
+    assert calls == [(out, RenderedConfig(seed=3, two_targets_share=0.25, **numbers), 1)]
+    assert told == (
+        f"{out}: 17 samples (6 test, 5 train, 6 validation); videos that no query could be for: "
+        "3 train, 1 test\n"
+    )
 
 
 @pytest.mark.parametrize(
@@ -44,6 +50,7 @@ def test_render_passes_its_settings_on_and_counts(tmp_path, dataset, monkeypatch
         (["--test-videos", "-1"], "test_videos must be at least 0, got -1"),
         (["--videos", "3"], "Unknown option: --videos"),
         (["--workers", "0"], "workers must be at least 1, got 0"),
+        ([*_NO_HELD_OUT, "--train-videos", "1"], "there would be no question: "),
     ],
 )
 def test_wrong_settings_exit_with_2(words, message, tmp_path, refused) -> None:
@@ -118,6 +125,15 @@ def no_recipe_loads(monkeypatch) -> None:
         raise AssertionError
 
     monkeypatch.setattr("stillseek.features.load_recipe", load)
+
+
+def test_check_refuses_a_data_set_that_asks_nothing(tmp_path, heard) -> None:
+    write_manifest(tmp_path, [], source="test", seed=0, settings={})
+
+    assert heard("dataset", "check", tmp_path, code=1) == (
+        f"{tmp_path}: 0 samples, 0 files: 1 problem\n",
+        f"error: without samples: 1 data set:\nerror:   {tmp_path}: nothing is asked\n",
+    )
 
 
 @pytest.mark.usefixtures("no_recipe_loads")

@@ -50,6 +50,12 @@ def fill(store: FeatureStore, manifest: Manifest, fingerprint: str) -> None:
         store.put_query(key, query, source="query")
 
 
+def test_a_data_set_without_samples_is_a_problem(folder: Path) -> None:
+    report = check_dataset(manifest_of(folder))
+
+    assert [(problem.kind, problem.path) for problem in report.problems] == [("empty", folder)]
+
+
 def test_a_whole_data_set_has_no_problem(manifest: Manifest, tmp_path: Path) -> None:
     store = FeatureStore(tmp_path / "store")
     fill(store, manifest, FINGERPRINT)

@@ -1,5 +1,6 @@
 """``stillseek dataset``: make data sets."""
 
+from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
@@ -47,7 +48,9 @@ def render(
 
     with progress_bar("rendering") as advance:
         manifest = render_dataset(out, config, workers=workers, on_progress=advance)
-    print(f"{out}: {samples_of(manifest)}")
+    asked = Counter(split for _, split in {(s.video_id, s.split) for s in manifest.samples})
+    left = ", ".join(f"{n} {split}" for split, n in (Counter(config.videos()) - asked).items())
+    print(f"{out}: {samples_of(manifest)}; videos that no query could be for: {left or 'none'}")
 
 
 @dataset.command

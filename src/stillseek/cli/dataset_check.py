@@ -28,6 +28,7 @@ _LISTED = 3
 _HASH = re.compile(r"(?<![0-9a-f])([0-9a-f]{16})[0-9a-f]{48}(?![0-9a-f])")
 # What is wrong, and of what: one, and several.
 _WORDS: "dict[ProblemKind, tuple[str, str, str]]" = {
+    "empty": ("without samples", "data set", "data sets"),
     "file": ("not there", "file", "files"),
     "changed": ("changed since the data set was made", "file", "files"),
     "video": ("cannot be read", "video", "videos"),

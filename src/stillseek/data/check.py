@@ -15,7 +15,7 @@ from stillseek.features import FeatureStore, QueryKey, VideoKey, content_hash
 from stillseek.features.store.content_address import entry_name
 from stillseek.media import probe
 
-ProblemKind = Literal["file", "changed", "video", "time", "features", "corrupt"]
+ProblemKind = Literal["empty", "file", "changed", "video", "time", "features", "corrupt"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,11 +23,11 @@ class Problem:
     """One thing that is missing or wrong.
 
     Attributes:
-        kind: ``file``: it is not there; ``changed``: it is not the file that the data set was made
-            with; ``video``: it cannot be read; ``time``: a sample asks for a time that its video
-            does not have; ``features``: the store has no entry; ``corrupt``: the entry that it has
-            is broken.
-        path: The file concerned.
+        kind: ``empty``: the data set has no sample; ``file``: it is not there; ``changed``: it is
+            not the file that the data set was made with; ``video``: it cannot be read; ``time``: a
+            sample asks for a time that its video does not have; ``features``: the store has no
+            entry; ``corrupt``: the entry that it has is broken.
+        path: The file or folder concerned.
         message: What is wrong, for people.
     """
 
@@ -83,6 +83,8 @@ def check_dataset(
     """
     files = _files(manifest)
     problems: list[Problem] = []
+    if not manifest.samples:
+        problems.append(Problem(kind="empty", path=manifest.folder, message="nothing is asked"))
     fingerprints: set[str] = set()
     num_away = 0
     for done, (file, uses) in enumerate(files.items(), start=1):

@@ -103,7 +103,7 @@ def test_annotations_are_in_the_layout_of_activitynet(benchmark):
 
 _SMALL = RenderedConfig(
     seed=5,
-    train_videos=2,
+    train_videos=3,
     seen_videos=0,
     validation_videos=0,
     test_videos=0,
@@ -116,12 +116,16 @@ def test_rendering_writes_playable_videos_and_the_same_manifest_again(tmp_path, 
     # Of a few seconds: each frame is drawn alike.
     monkeypatch.setattr(scripts, "_SHORTEST_VIDEO", 14.0)
     monkeypatch.setattr(scripts, "_LONGEST_VIDEO", 14.0)
+    # Of so few classes that two of three videos ask for one.
+    classes = {split: found[:2] for split, found in class_split(_SMALL.seed).items()}
+    monkeypatch.setattr(dataset, "class_split", lambda seed: classes)
     calls = []
     first = render_dataset(tmp_path / "a", _SMALL, on_progress=lambda *n: calls.append(n))
     monkeypatch.setattr(dataset, "make_videos", lambda *_, **__: None)
     second = render_dataset(tmp_path / "b", _SMALL)
 
-    assert calls[-1] == (2, 2)
+    assert calls[-1] == (3, 3)
+    assert first.samples
     assert first.header == second.header
     for name in ("samples.jsonl", "annotations.json", "manifest.json"):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
@@ -189,6 +193,15 @@ def test_absent_questions_are_frozen_with_the_settings(tmp_path, monkeypatch):
                 assert sample.query_label not in inside
                 is_like = _GROUP[sample.query_label] in {_GROUP[label] for label in inside}
                 assert is_like == (kind == "sibling")
+
+
+def test_too_few_videos_for_any_question_are_refused(tmp_path):
+    config = RenderedConfig(train_videos=2, seen_videos=0, validation_videos=1, test_videos=1)
+
+    with pytest.raises(UsageError, match=r"there would be no question: .*; give more videos of a"):
+        render_dataset(tmp_path / "a", config)
+
+    assert not (tmp_path / "a").exists()
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import numpy as np
 from stillseek.data.manifest import Manifest
 from stillseek.data.processes import check_workers
 from stillseek.data.sample import Sample, Split
+from stillseek.errors import UsageError
 from stillseek.media import VideoWriter
 from stillseek.outputs import check_outputs
 from stillseek.synthetic.benchmark import (
@@ -191,15 +192,21 @@ def render_dataset(
 
     Raises:
         UsageError: The folder holds a benchmark of other settings or a data set of another source,
-            or ``workers`` is below 1.
+            ``workers`` is below 1, or the videos are too few for any question.
     """
     check_workers(workers)
     check_outputs([benchmark_output(folder)], inputs=())
     streams = draw_streams(config)
+    samples = build_samples(config, streams)
+    if not samples:
+        raise UsageError(
+            "there would be no question: a query shows a class of a video in another video of its "
+            "split, and no two videos of a split share one; give more videos of a split, with "
+            "--train-videos or the like"
+        )
     settings = config.settings()
     claim_folder(folder, settings, source=_SOURCE)
     make_videos(folder, streams, write_stream, workers=workers, on_progress=on_progress)
-    samples = build_samples(config, streams)
     alike = {
         a.name: {b.name for b in ACTIVITIES if b.group == a.group and b is not a}
         for a in ACTIVITIES
