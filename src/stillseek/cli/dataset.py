@@ -49,7 +49,11 @@ def render(
     with progress_bar("rendering") as advance:
         manifest = render_dataset(out, config, workers=workers, on_progress=advance)
     asked = Counter(split for _, split in {(s.video_id, s.split) for s in manifest.samples})
-    left = ", ".join(f"{n} {split}" for split, n in (Counter(config.videos()) - asked).items())
+    left = ", ".join(
+        f"{number - asked[split]} {split}"
+        for split, number in config.videos().items()
+        if number > asked[split]
+    )
     print(f"{out}: {samples_of(manifest)}; videos that no query could be for: {left or 'none'}")
 
 

@@ -85,8 +85,9 @@ def add_files(
         for file in files
         if (reason := _why_not(file, settings.name(file) or ""))
     }
-    for outcome in refused.values() if on_outcome else ():
-        on_outcome(outcome)
+    if on_outcome is not None:
+        for outcome in refused.values():
+            on_outcome(outcome)
     files = [file for file in files if file not in refused]
     fresh, there = _changes(settings, files, known, index)
     added = add_to_index(
