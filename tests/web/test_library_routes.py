@@ -1,4 +1,5 @@
 import json
+import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -149,6 +150,19 @@ def test_links_out_of_an_allowed_folder_are_not_added(running, media: Path, tmp_
     (own / "mine.mp4").unlink()
     (own / "inside.mp4").unlink()
     assert running.result(running.submit(kind="add", folder="own"))["gone"] == 2
+
+
+def test_a_name_that_is_not_utf_8_is_one_failure(running, tmp_path: Path) -> None:
+    own = tmp_path / "own"
+    write_video(own / "mine.mp4", seconds=2)
+    (own / os.fsdecode(b"latin\xe9.mp4")).write_bytes(b"any")
+    running.service.settings.folders["own"] = own
+
+    added = running.result(running.submit(kind="add", folder="own"))
+
+    (failure,) = added["failures"]
+    assert failure.endswith("latin\ufffd.mp4 is not UTF-8, as names in a library are; rename it")
+    assert added["encoded"] == 1
 
 
 LABEL = {
