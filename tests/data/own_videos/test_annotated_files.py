@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from stillseek.data.own_videos.annotated_files import VideoFolder, images_of_labels, relative_path
-from stillseek.errors import DatasetError, UsageError
+from stillseek.errors import DatasetError, MediaError, UsageError
 
 
 def touch(folder: Path, *names: str) -> Path:
@@ -12,6 +12,13 @@ def touch(folder: Path, *names: str) -> Path:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).touch()
     return folder
+
+
+def test_a_folder_that_may_not_be_looked_into_is_told_of(tmp_path: Path, lock) -> None:
+    lock(touch(tmp_path / "videos", "one.mp4"))
+
+    with pytest.raises(MediaError, match=f"the folder {tmp_path / 'videos'} cannot be read "):
+        VideoFolder(tmp_path / "videos")
 
 
 def test_folder_without_videos_is_refused(tmp_path: Path) -> None:

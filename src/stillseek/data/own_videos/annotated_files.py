@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from stillseek.errors import DatasetError, MediaError, UsageError
 from stillseek.media import probe
+from stillseek.media.faults import entries_of
 from stillseek.media.folder import VIDEO_SUFFIXES, videos_below
 
 
@@ -20,6 +21,7 @@ class VideoFolder:
 
     Raises:
         DatasetError: There is no video file.
+        MediaError: The folder may not be looked into.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -28,6 +30,8 @@ class VideoFolder:
         self._by_path: dict[str, set[str]] = {}
         self._by_name: dict[str, set[str]] = {}
         self._frame_rates: dict[Path, Fraction | None] = {}
+        if folder.is_dir():
+            entries_of(folder)
         for path in videos_below(folder):
             name = path.relative_to(folder).as_posix()
             video_id = name.removesuffix(path.suffix)
