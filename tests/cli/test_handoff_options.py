@@ -46,6 +46,27 @@ def test_copies_say_what_was_cut(command: list[str], tmp_path: Path, run) -> Non
     assert line.startswith(f"wrote {clip}  (0:00.000 to 0:0")
 
 
+def test_videos_of_one_name_have_clips_of_their_own(
+    command: list[str], write_clip, tmp_path: Path, run
+) -> None:
+    for number in (100, 101):
+        write_clip(name=f"videos/{number}/IMG_1.mp4", seconds=5.0)
+
+    for _ in range(2):
+        run(
+            "locate",
+            tmp_path / "videos",
+            *command[2:],
+            "--clips",
+            tmp_path / "cut",
+            may_complain=True,
+        )
+
+    one, other = sorted(path.name for path in (tmp_path / "cut").iterdir())
+    assert one.startswith("100_IMG_1_01_")
+    assert other.startswith("101_IMG_1_01_")
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from stillseek.errors import UsageError
-from stillseek.handoff.clips import cut_moments, cut_selections
+from stillseek.handoff.clips import clip_stems, cut_moments, cut_selections
 from stillseek.handoff.formats import write_handoff
 from stillseek.handoff.selection import Selection
 from stillseek.localize.localization import Localization
@@ -106,6 +106,40 @@ def test_parts_of_several_videos_are_cut_with_handles(
     ]
     lengths = [probe(clip.path).duration_seconds for clip in clips]
     assert lengths == pytest.approx([1.5, 2.0, 1.5], abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("videos", "stems"),
+    [
+        ([], []),
+        (["a/match.mp4", "a/other.mp4"], ["match", "other"]),
+        (["mix/locked/000.mp4", "mix/000.mp4"], ["locked_000", "000"]),
+        (["100/IMG_1.MOV", "101/IMG_1.MOV"], ["100_IMG_1", "101_IMG_1"]),
+        (["a/x/1.mp4", "b/x/1.mp4"], ["a_x_1", "b_x_1"]),
+        (["../a/1.mp4", "b/1.mp4"], ["a_1", "b_1"]),
+        # Folders do not differ, or another video is called like that.
+        (["a/1.mp4", "a/1.mkv"], ["1-2", "1"]),
+        (["a/b/1.mp4", "a_b/1.mp4"], ["a_b_1", "a_b_1-2"]),
+        (["a/1.mp4", "b/1.mp4", "a_1.mp4"], ["a_1-2", "b_1", "a_1"]),
+    ],
+)
+def test_no_two_videos_have_clips_of_one_name(videos: list[str], stems: list[str]) -> None:
+    paths = [Path(video) for video in videos]
+
+    assert [clip_stems(paths)[path] for path in paths] == stems
+    assert clip_stems(reversed(paths)) == clip_stems(paths)
+
+
+def test_parts_of_videos_of_one_name_are_cut_into_files_of_their_own(
+    write_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    videos = [write_clip(name=f"{number}/IMG_1.mp4", seconds=2.0) for number in (100, 101)]
+    selections = [Selection(video=video, segment=Segment(0.5, 1.0)) for video in videos]
+
+    clips = cut_selections(selections, tmp_path / "clips")
+
+    names = [clip.path.name for clip in clips]
+    assert names == ["100_IMG_1_01_0.5-1.0s.mp4", "101_IMG_1_01_0.5-1.0s.mp4"]
 
 
 def test_copies_say_what_was_cut(long_video: Callable[..., Path], tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ class HandoffOptions:
         """
         if self == HandoffOptions():
             return []
-        from stillseek.handoff.clips import clips_output
+        from stillseek.handoff.clips import clip_stems, clips_output
         from stillseek.handoff.formats import check_pad, handoff_output
 
         check_pad(self.pad)
@@ -58,7 +58,8 @@ class HandoffOptions:
             for path in self.export
         ]
         if self.clips is not None:
-            outputs.append(clips_output(videos or (), self.clips, name="--clips"))
+            stems = clip_stems(videos or ())
+            outputs.append(clips_output(stems.values(), self.clips, name="--clips"))
         return outputs
 
     def write(
@@ -75,14 +76,19 @@ class HandoffOptions:
         if not ranking.results:
             return
         if self.clips is not None:
-            from stillseek.handoff.clips import clips_output, cut_moments
+            from stillseek.handoff.clips import clip_stems, cut_moments
             from stillseek.localize.localization import format_time
 
-            clips_output([found.video for found in ranking.results], self.clips, name="--clips")
+            stems = clip_stems(each.video for each in (*ranking.results, *ranking.failures))
             for found in ranking.results:
                 try:
                     clips = cut_moments(
-                        found, self.clips, copy=self.copy, pad_seconds=self.pad, overwrite=overwrite
+                        found,
+                        self.clips,
+                        copy=self.copy,
+                        pad_seconds=self.pad,
+                        overwrite=overwrite,
+                        stem=stems[found.video],
                     )
                 except MediaError as error:
                     failures[str(error)] = error

@@ -2,12 +2,11 @@
 
 import glob
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from stillseek.errors import UsageError
-from stillseek.files import safe_name
+from stillseek.files import names_below, safe_name
 from stillseek.handoff.formats import check_pad
 from stillseek.handoff.selection import Selection, check_selections, padded, selections_of
 from stillseek.localize.arguments import check_localization, check_type, checked_output
@@ -33,19 +32,34 @@ class CutClip:
     segment: Segment
 
 
-def clips_output(videos: Sequence[Path], directory: Path, *, name: str = "clips") -> Output:
-    """What `cut_selections` writes for videos, for `check_outputs`.
+def clip_stems(videos: Iterable[Path]) -> dict[Path, str]:
+    """What the names of clips begin with: that of their video, which no two videos share.
 
-    Raises:
-        UsageError: Two videos have one name, and so would their clips.
+    Videos of one name are told apart by the folders that lead to them, such as ``100_IMG_0001``,
+    and by a number where these do not differ. The order of the videos does not matter.
     """
-    stems: dict[str, Path] = {}
-    for video in videos:
-        if (other := stems.setdefault(short_stem(video), video)) is not video:
-            raise UsageError(
-                f"{name}: the clips of {other} and {video} would have one name; search these two "
-                "apart, each with a folder of its own"
-            )
+    alike: dict[str, list[Path]] = {}
+    for video in sorted(set(videos)):
+        alike.setdefault(short_stem(video), []).append(video)
+    stems = {group[0]: stem for stem, group in alike.items() if len(group) == 1}
+    for group in (group for group in alike.values() if len(group) > 1):
+        for video, name in names_below(group).items():
+            stem = short_stem(Path(name.replace("../", "").replace("/", "_")))
+            stems[video] = unused_stem(stem, stems.values())
+    return stems
+
+
+def unused_stem(stem: str, taken: Collection[str]) -> str:
+    """A name, or where it is taken the name and a number."""
+    free, count = stem, 1
+    while free in taken:
+        count += 1
+        free = f"{stem}-{count}"
+    return free
+
+
+def clips_output(stems: Iterable[str], directory: Path, *, name: str = "clips") -> Output:
+    """The clips with names that begin so (`clip_stems`), for `check_outputs`."""
     patterns = tuple(f"{glob.escape(stem)}_[0-9][0-9]*_*s.m??" for stem in stems)
     return Output(name=name, path=directory, holds=patterns)
 
@@ -75,10 +89,11 @@ def cut_selections(
 
     Returns:
         The clips in the order of the parts. Files are named after the video (the beginning of a
-        very long name), the rank among the parts of this video and the times in seconds.
+        very long name; with its folders, or a number, where several have the name), the rank among
+        the parts of this video and the times in seconds.
 
     Raises:
-        UsageError: An argument is of the wrong type; two videos have one name;
+        UsageError: An argument is of the wrong type;
             the folder has a video in the place of a clip, or clips of these videos that may not be
             replaced; a part starts after its video; a video cannot be cut without encoding.
         MediaError: A video can't be read or a file can't be written.
@@ -86,7 +101,14 @@ def cut_selections(
     check_selections(selections)
     videos = list(dict.fromkeys(selection.video for selection in selections))
     return _cut(
-        selections, directory, copy, pad_seconds, overwrite, inputs=videos, on_progress=on_progress
+        selections,
+        directory,
+        copy,
+        pad_seconds,
+        overwrite,
+        inputs=videos,
+        stems=clip_stems(videos),
+        on_progress=on_progress,
     )
 
 
@@ -97,14 +119,19 @@ def cut_moments(
     copy: bool = False,
     pad_seconds: float = 0.0,
     overwrite: bool = False,
+    stem: str | None = None,
 ) -> list[CutClip]:
     """Cuts every moment out of the video into its own file, best first, as `cut_selections` does.
 
-    All else is said, and all errors are raised, as there.
+    ``stem`` is what the names begin with in place of the video's own. All else is said, and all
+    errors are raised, as there.
     """
     check_localization("localization", localization)
     selections = selections_of([localization])
-    return _cut(selections, directory, copy, pad_seconds, overwrite, inputs=localization.files)
+    stems = {localization.video: stem or short_stem(localization.video)}
+    return _cut(
+        selections, directory, copy, pad_seconds, overwrite, inputs=localization.files, stems=stems
+    )
 
 
 def _cut(
@@ -115,13 +142,17 @@ def _cut(
     overwrite: bool,
     *,
     inputs: Sequence[Path],
+    stems: Mapping[Path, str],
     on_progress: Callable[[float, float], None] | None = None,
 ) -> list[CutClip]:
     check_type("copy", copy, bool, "True or False")
     check_pad(pad_seconds)
     videos = list(dict.fromkeys(selection.video for selection in selections))
     directory = checked_output(
-        directory, lambda place: clips_output(videos, place), inputs=inputs, overwrite=overwrite
+        directory,
+        lambda place: clips_output(stems.values(), place),
+        inputs=inputs,
+        overwrite=overwrite,
     )
     directory.mkdir(parents=True, exist_ok=True)
     lengths = {video: probe(video).duration_seconds for video in videos} if pad_seconds else {}
@@ -137,7 +168,7 @@ def _cut(
         ranks[video] += 1
         wanted = segment.duration_seconds
         times = f"{segment.start_seconds:.1f}-{segment.end_seconds:.1f}s"
-        path = directory / f"{short_stem(video)}_{ranks[video]:02d}_{times}{suffixes[video]}"
+        path = directory / f"{stems[video]}_{ranks[video]:02d}_{times}{suffixes[video]}"
         if copy:
             segment = copy_cut(video, segment, path)
         else:

@@ -10,7 +10,7 @@ from typing import Any
 
 from stillseek.errors import StillseekError
 from stillseek.files import replacing, safe_name
-from stillseek.handoff.clips import cut_selections, short_stem
+from stillseek.handoff.clips import cut_selections, short_stem, unused_stem
 from stillseek.handoff.formats import HandoffFormat, write_selections
 from stillseek.handoff.selection import Selection
 from stillseek.timeline import Segment
@@ -130,9 +130,5 @@ def _free(folder: Path, name: str) -> Path:
     """A name in a folder that no other video has, not even but for its suffix."""
     named = Path(safe_name(name).translate(_NO_NAME))
     stem = short_stem(named) or "video"
-    suffix, count, free = named.suffix[:16], 1, stem
-    taken = {path.stem for path in folder.iterdir()}
-    while free in taken:
-        count += 1
-        free = f"{stem}-{count}"
-    return folder / f"{free}{suffix or '.mp4'}"
+    free = unused_stem(stem, {path.stem for path in folder.iterdir()})
+    return folder / f"{free}{named.suffix[:16] or '.mp4'}"
