@@ -67,6 +67,25 @@ def test_videos_of_one_name_have_clips_of_their_own(
     assert other.startswith("101_IMG_1_01_")
 
 
+def test_a_video_that_cannot_be_copied_does_not_keep_others_from_being_handed_on(
+    command: list[str], write_clip, tmp_path: Path, heard
+) -> None:
+    late, clips = write_clip(name="late.avi", seconds=5.0, rate=25), tmp_path / "cut"
+    command = ["locate", str(late), command[1], *command[2:], "--clips", clips, "--copy"]
+
+    # The two have different rates, which an edit decision list cannot hold.
+    outputs = ["--export", tmp_path / "c.edl", "--export", tmp_path / "c.otio"]
+    printed = heard(*command, *outputs, code=1)
+
+    (clip,) = clips.iterdir()
+    assert clip.name.startswith("match_01_")
+    assert printed.out.count("wrote ") == 2
+    assert printed.out.endswith(f"wrote {tmp_path / 'c.otio'}\n")
+    first, second = printed.err.splitlines()[-2:]
+    assert first.startswith(f"error: {late} does not tell when each of its frames is shown, ")
+    assert second.startswith("error: an edit decision list counts in one frame rate, but ")
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -139,6 +139,25 @@ def test_a_video_that_is_missing_does_not_keep_others_from_being_handed_on(
     assert page.read_text().count('<section class="moment best">') == 2
 
 
+def test_a_clip_of_somebody_else_stays_and_all_else_is_written(
+    search, tmp_path, run, heard
+) -> None:
+    clips, edl = tmp_path / "clips", tmp_path / "m.edl"
+    run(*search, "--clips", clips)
+    mine = next(iter(sorted(clips.iterdir())))
+    mine.write_text("mine")
+
+    printed = heard(*search, "--clips", clips, "--export", edl, code=1)
+
+    assert mine.read_text() == "mine"
+    assert printed.out.count("wrote ") == 2
+    assert printed.out.endswith(f"wrote {edl}\n")
+    assert printed.err == (
+        f"error: clips: {mine} exists, and stillseek did not write it; give another path, or "
+        "--overwrite to replace it\n"
+    )
+
+
 def test_filters_may_leave_nothing(search, tmp_path, heard) -> None:
     csv = tmp_path / "m.csv"
 

@@ -6,7 +6,6 @@ no torch.
 
 import errno
 import os
-import re
 import shlex
 import signal
 import sys
@@ -42,7 +41,6 @@ from stillseek.cli.quiet import VERBOSE, is_own
 from stillseek.errors import NotDrawnWarning, StillseekError, TruncatedMediaWarning, UsageError
 
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
-_FROM_PYTHON = re.compile(r" \((overwrite|resume)=True\)")
 _NUMBERS: dict[type[int | float], str] = {int: "a whole number", float: "a number"}
 
 
@@ -265,8 +263,7 @@ def _os_message(error: OSError) -> str:
 
 
 def _fail(message: str, code: int) -> int:
-    # What it is called from Python is no help here.
-    print(f"error: {one_line(_FROM_PYTHON.sub('', message))}", file=sys.stderr)
+    print(f"error: {one_line(message)}", file=sys.stderr)
     return code
 
 

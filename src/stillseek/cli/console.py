@@ -16,11 +16,15 @@ if TYPE_CHECKING:
 
 # Of a list; the rest is counted.
 MOST_LISTED = 20
+_FROM_PYTHON = re.compile(r" \((overwrite|resume)=True\)")
 
 
 def one_line(text: str) -> str:
-    """A message as one line that no terminal takes for more than text."""
-    return shown_name(re.sub(r"\s*[\t\r\n]\s*", " ", text.strip()))
+    """A message as one line that no terminal takes for more than text.
+
+    What an option is called from Python is left out.
+    """
+    return shown_name(re.sub(r"\s*[\t\r\n]\s*", " ", _FROM_PYTHON.sub("", text.strip())))
 
 
 def print_wrote(what: str) -> None:

@@ -63,15 +63,15 @@ class HandoffOptions:
         return outputs
 
     def write(
-        self, ranking: "Ranking", *, overwrite: bool, failures: dict[str, MediaError]
+        self, ranking: "Ranking", *, overwrite: bool, failures: list[str]
     ) -> Iterator[tuple[Path, str]]:
         """Writes it, the best video first; gives the paths, each with a remark.
 
         Args:
             ranking: What was found.
             overwrite: Whether files that stillseek did not write may be replaced.
-            failures: Takes what is wrong, by its message, with videos that cannot be read, as of a
-                disk that is not mounted: they are left out.
+            failures: Takes what is wrong with what is left out: videos that cannot be read, as of a
+                disk that is not mounted, or cut, and lists that cannot hold the moments.
         """
         if not ranking.results:
             return
@@ -90,8 +90,8 @@ class HandoffOptions:
                         overwrite=overwrite,
                         stem=stems[found.video],
                     )
-                except MediaError as error:
-                    failures[str(error)] = error
+                except (MediaError, UsageError) as error:
+                    failures.append(str(error))
                     continue
                 for clip in clips:
                     bounds = clip.segment.start_seconds, clip.segment.end_seconds
@@ -106,13 +106,17 @@ class HandoffOptions:
                 try:
                     probe(found.video)
                 except MediaError as error:
-                    failures[str(error)] = error
+                    failures.append(str(error))
                 else:
                     there.append(found)
             for path in self.export if there else ():
                 of = self._of(path)
-                write_handoff(there, path, pad_seconds=self.pad, overwrite=overwrite, **of)
-                yield path, ""
+                try:
+                    write_handoff(there, path, pad_seconds=self.pad, overwrite=overwrite, **of)
+                except (MediaError, UsageError) as error:
+                    failures.append(str(error))
+                else:
+                    yield path, ""
 
     def _check_together(self) -> None:
         from stillseek.handoff.formats import has_reel, has_timecode

@@ -102,9 +102,9 @@ class SearchOutputs:
             localizer_of_one: What searched the one video; None where there may be many.
 
         Raises:
-            MediaError: A video cannot be read; of many, after all else was written.
+            MediaError: A video cannot be read or cut; after all else was written.
         """
-        failures: dict[str, MediaError] = {}
+        failures: list[str] = []
         if not ranking.results:
             files = (self.plot, self.report, self.explain, self.csv, self.annotations)
             asked = [path for path in (*files, self.handoff.clips, *self.handoff.export) if path]
@@ -140,12 +140,12 @@ class SearchOutputs:
                 try:
                     check_file(found.video, "video")
                 except MediaError as error:
-                    failures[str(error)] = error
+                    failures.append(str(error))
         yield from self.handoff.write(ranking, overwrite=self.overwrite, failures=failures)
         if failures:
-            *others, last = failures.values()
-            print_some("error", [str(error) for error in others])
-            raise last
+            *others, last = dict.fromkeys(failures)
+            print_some("error", others)
+            raise MediaError(last)
 
     def _write_one(self, found: "Localization", localizer: "Localizer") -> Iterator[Path]:
         # Drawing and pages take seconds to import: only who asks for them pays.
