@@ -158,6 +158,33 @@ def test_a_clip_of_somebody_else_stays_and_all_else_is_written(
     )
 
 
+def test_found_leaves_out_what_is_probably_not_there(
+    search, folder, tmp_path, monkeypatch, run, heard, refused
+) -> None:
+    from stillseek.library.saved_library import Library
+
+    one, two = (
+        make_localization(video=folder / name, presence=presence)
+        for name, presence in (("one.mp4", 0.75), ("two.mp4", 0.25))
+    )
+    rankings = [
+        Ranking(results=results, failures=(), ranked_by="presence")
+        for results in ((one, two), (two,))
+    ]
+    clips = tmp_path / "clips"
+
+    told = refused(*search, "--found")
+    assert told.startswith("--found goes by presence, and recipe small has no calibration; ")
+    monkeypatch.setattr(Library, "is_calibrated", True)
+    monkeypatch.setattr(Library, "search", lambda *_, **__: rankings[0])
+    told = run(*search, "--found", "--clips", clips)
+    assert told.startswith("1 video, by presence ")
+    assert [clip.name for clip in clips.iterdir()] == ["one_01_2.0-5.0s.mp4"]
+    monkeypatch.setattr(Library, "search", lambda *_, **__: rankings[1])
+    assert run(*search, "--found") == "probably nowhere in this library\n"
+    assert json.loads(run(*search, "--found", "--json"))["results"] == []
+
+
 def test_filters_may_leave_nothing(search, tmp_path, heard) -> None:
     csv = tmp_path / "m.csv"
 

@@ -5,8 +5,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from localizations import make_localization
 
 from stillseek.files import safe_name
+from stillseek.localize.localization import Localization
+from stillseek.localize.localizer import Localizer
 
 pytestmark = pytest.mark.usefixtures("use_small_recipe")
 
@@ -427,6 +430,46 @@ def test_a_locked_folder_is_told_of_and_the_others_are_searched(
 
     assert told.out.startswith("1 video, ")
     assert f"error: the folder {folder / 'b'} cannot be read (Permission denied); " in told.err
+
+
+def test_only_videos_that_show_it_are_printed_and_written(
+    command: list[str], write_clip, tmp_path: Path, monkeypatch, run, heard, refused
+) -> None:
+    presences = {"match.mp4": 0.25, "other.mp4": 0.75}
+
+    def locate(_, video: Path, *__, **___) -> Localization:
+        return make_localization(video=video, presence=presences[video.name])
+
+    assert refused(*command, "--found") == (
+        "--found goes by presence, and recipe pocket has no calibration; use recipe lite, or leave "
+        "--found out"
+    )
+    monkeypatch.setattr(Localizer, "locate", locate)
+    monkeypatch.setattr("stillseek.cli.locate.check_calibrated", lambda *_: None)
+    other, table, clips = write_clip(name="other.mp4"), tmp_path / "m.csv", tmp_path / "clips"
+    outputs = ["--csv", table, "--clips", clips, "--export", tmp_path / "m.csv.json"]
+    many = ["locate", command[1], other, *command[2:], "--cache", tmp_path / "cache", "--found"]
+
+    first, *lines = run(*many, *outputs).splitlines()
+    assert first.startswith("1 video, by presence")
+    assert lines[0] == f"   1  {other}  presence 75%"
+    assert "probably" not in "".join(lines)
+    assert table.read_text().count("\n") == 2
+    (clip,) = clips.iterdir()
+    assert clip.name.startswith("other_01_")
+    assert "match.mp4" not in (tmp_path / "m.csv.json").read_text()
+    (result,) = json.loads(run(*many, "--json"))["results"]
+    assert result["video"] == str(other)
+    presences["other.mp4"] = 0.25
+    assert run(*many) == "probably not in these videos\n"
+    assert json.loads(run(*many, "--json"))["results"] == []
+    table.unlink()
+    assert heard(*command, "--found", "--csv", table) == (
+        "probably not in this video\n",
+        f"warning: nothing was found, so {table} is not written\n",
+    )
+    one = json.loads(run(*command, "--found", "--json"))
+    assert (one["found"], one["moments"]) == (False, [])
 
 
 def test_a_table_is_utf_8_whatever_the_names(command: list[str], tmp_path: Path, run) -> None:

@@ -20,7 +20,7 @@ from stillseek.cli.library_upkeep import (
     verify,
 )
 from stillseek.cli.query_options import Queries, check_pictures
-from stillseek.cli.ranking_table import print_ranking
+from stillseek.cli.ranking_table import check_calibrated, print_ranking
 from stillseek.cli.recipe_options import HeadName, RecipeBesideHead
 from stillseek.cli.search_outputs import SearchOutputs
 from stillseek.errors import UsageError
@@ -94,6 +94,7 @@ def search(
     queries: Queries,
     top: int = 10,
     moments: int = 1,
+    found: bool = False,
     within: Annotated[str | None, Parameter(name="--in")] = None,
     since: datetime | None = None,
     min_duration: float = 0.0,
@@ -115,6 +116,7 @@ def search(
             corner) keeps to that part of it. --not is a picture or frame of what it is not.
         top: Find up to this many videos.
         moments: Find up to this many moments in a video.
+        found: Leave out videos in which the activity probably is not.
         within: Only this video, by its name as library list shows it; only videos of this folder,
             such as archive/2024; or only those whose name or path, or the end of it, fits this
             pattern, such as "2024/*" or match.mp4.
@@ -142,8 +144,10 @@ def search(
             "--fast leaves the head out; leave --checkpoint and --model out, or --fast"
         )
     place = open_library(folder)
+    if found:
+        check_calibrated(place.is_calibrated, place.recipe.name)
     wanted = [query for query in queries if not query.is_unlike]
-    found = place.search(
+    ranking = place.search(
         [query.picture for query in wanted],
         boxes=[query.box for query in wanted],
         unlike=[query.picture for query in queries if query.is_unlike] or None,
@@ -155,9 +159,11 @@ def search(
         fast=fast,
         localizer=None if fast else _localizer(place, checkpoint, model),
     )
+    shown = ranking.only_found() if found else ranking
     given = {"--in": within, "--since": since, "--min-duration": min_duration}
-    code = _print_found(found, place, [name for name, value in given.items() if value], json=json)
-    for path, remark in outputs.write(found):
+    filters = [name for name, value in given.items() if value]
+    code = _print_found(ranking, shown, place, filters, json=json)
+    for path, remark in outputs.write(shown):
         if not json:
             print_wrote(f"{path}{remark}")
     return code
@@ -192,7 +198,7 @@ def similar(
     place = open_library(folder)
     head = None if fast else _localizer(place)
     found = place.similar(*parsed, top=top, moments=moments, fast=fast, localizer=head)
-    return _print_found(found, place, json=json)
+    return _print_found(found, found, place, json=json)
 
 
 @library.command
@@ -290,16 +296,18 @@ def _print_added(report: "AddReport") -> None:
 
 
 def _print_found(
-    found: "Ranking", place: "Library", filters: Sequence[str] = (), *, json: bool
+    found: "Ranking", shown: "Ranking", place: "Library", filters: Sequence[str] = (), *, json: bool
 ) -> int:
+    """Prints what is shown of all that was found."""
     if json:
-        print(json_text(found.to_json_dict()))
+        print(json_text(shown.to_json_dict()))
     elif not found.results and not found.failures:
         print(_why_none(place, filters))
     else:
         if found.results and found.results[0].found is False:
-            print("probably nowhere in this library; the moments that look most like it:")
-        print_ranking(found)
+            most_like = "; the moments that look most like it:" if shown.results else ""
+            print(f"probably nowhere in this library{most_like}")
+        print_ranking(shown)
     print_some("error", [failure.error for failure in found.failures])
     return 1 if found.failures and not found.results else 0
 

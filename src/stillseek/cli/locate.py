@@ -3,6 +3,7 @@
 import shlex
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -11,7 +12,7 @@ from cyclopts import Parameter
 from stillseek.cli.console import print_some, print_wrote, progress_bar
 from stillseek.cli.handoff_options import HandoffOptions
 from stillseek.cli.query_options import ImageQuery, Queries, check_pictures
-from stillseek.cli.ranking_table import print_lacking, print_ranking
+from stillseek.cli.ranking_table import check_calibrated, print_lacking, print_ranking
 from stillseek.cli.recipe_options import HeadOptions, files_of
 from stillseek.cli.search_outputs import AnnotationFormat, SearchOutputs
 from stillseek.errors import UsageError
@@ -28,6 +29,7 @@ def locate(
     *videos: Path,
     queries: Queries,
     top: int = 1,
+    found: bool = False,
     json: bool = False,
     plot: Path | None = None,
     report: Path | None = None,
@@ -56,6 +58,8 @@ def locate(
             that look more like it are pushed down.
         top: Find up to this many moments in a video, those with the most evidence first: a longer
             one has more than a shorter one of the same score.
+        found: Leave out videos in which the activity probably is not, from all that is printed and
+            written.
         json: Print one JSON object and nothing else; of several videos its "results" has the object
             of each, best first.
         plot: Draw the result to this picture (.png, .jpg, .webp, .svg, .pdf).
@@ -106,6 +110,8 @@ def locate(
 
     localizer = head.load(recipe, cache=cache)
     outputs.check_recipe(localizer)
+    if found:
+        check_calibrated(localizer.calibration is not None, localizer.recipe.name)
     wanted = [query for query in queries if not query.is_unlike]
     asked = localizer.encode_query(
         [query.picture for query in wanted],
@@ -114,10 +120,10 @@ def locate(
     )
     if is_one:
         with progress_bar(f"reading {files[0].name}") as advance:
-            found = localizer.locate(
+            result = localizer.locate(
                 files[0], asked, top=top, decode=decode, search=search, on_progress=advance
             )
-        ranking = Ranking(results=(found,), failures=(), ranked_by=None)
+        ranking = Ranking(results=(result,), failures=(), ranked_by=None)
     else:
         ranking = _search_many(
             lambda advance: localizer.locate_many(
@@ -126,14 +132,20 @@ def locate(
             len(files),
             cache,
         )
-    if json:
-        print(json_text((ranking.results[0] if is_one else ranking).to_json_dict()))
+    shown = ranking.only_found() if found else ranking
+    if json and is_one:
+        (result,) = shown.results or (replace(ranking.results[0], moments=()),)
+        print(json_text(result.to_json_dict()))
+    elif json:
+        print(json_text(shown.to_json_dict()))
+    elif ranking.results and not shown.results:
+        print(f"probably not in {'this video' if is_one else 'these videos'}")
     elif is_one:
         _print_moments(ranking.results[0])
     else:
-        print_ranking(ranking)
+        print_ranking(shown)
     print_some("error", [failure.error for failure in ranking.failures])
-    for path, remark in outputs.write(ranking, localizer_of_one=localizer if is_one else None):
+    for path, remark in outputs.write(shown, localizer_of_one=localizer if is_one else None):
         if not json:
             print_wrote(f"{path}{remark}")
     return 0 if ranking.results else 1

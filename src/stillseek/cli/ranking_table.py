@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from stillseek.errors import UsageError
 from stillseek.files import counted, shown_name
 
 if TYPE_CHECKING:
@@ -34,6 +35,15 @@ def print_ranking(ranking: "Ranking") -> None:
             score = "" if moment.score is None else f"  score {format_score(moment.score)}"
             print(f"      {format_span(moment.segment)}{score}")
     print_lacking(first)
+
+
+def check_calibrated(is_calibrated: bool, recipe: str) -> None:
+    """Refuses ``--found`` where nobody can say whether the activity is in a video."""
+    if not is_calibrated:
+        raise UsageError(
+            f"--found goes by presence, and recipe {recipe} has no calibration; use recipe lite, "
+            "or leave --found out"
+        )
 
 
 def print_lacking(found: "Localization") -> None:
