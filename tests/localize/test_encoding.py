@@ -92,11 +92,14 @@ def test_matching_needs_one_space(small_recipe, monkeypatch) -> None:
 
 
 def test_recipe_without_any_head_is_refused(small_recipe, monkeypatch) -> None:
-    refused = r"no head is shipped for recipe 'other'; train one .*--checkpoint"
+    refused = (
+        r"no SAIL head is shipped for recipe 'other'; use --model similarity or .*--checkpoint"
+    )
     monkeypatch.setattr(small_recipe, "name", "other")
 
     with pytest.raises(CheckpointError, match=refused):
         Localizer.load("other", model="sail")
+    refused = r"no head is shipped for recipe 'other'; train one .*--checkpoint"
     monkeypatch.setattr(small_recipe, "one_space", False)
     with pytest.raises(CheckpointError, match=refused):
         Localizer.load("other")

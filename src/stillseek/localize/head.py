@@ -182,6 +182,12 @@ def installed_head(recipe: Recipe, model: HeadName | None) -> "Checkpoint":
         return similarity_head(recipe)
     if model == "matching" or (model is None and recipe.one_space):
         return matching_head(recipe)
+    if recipe.one_space:
+        raise CheckpointError(
+            f"no SAIL head is shipped for recipe {recipe.name!r}; use --model similarity "
+            "or matching, or train one with stillseek train and give its folder as checkpoint "
+            "(--checkpoint)"
+        )
     raise CheckpointError(
         f"no head is shipped for recipe {recipe.name!r}; train one with stillseek train and give "
         "its folder as checkpoint (--checkpoint)"
