@@ -48,6 +48,11 @@ def test_broken_table_is_refused_with_its_line(text: str, message: str, tmp_path
     assert message in str(caught.value)
     with pytest.raises(DatasetError, match=r"cannot read .*none\.csv"):
         read_pairs(tmp_path / "none.csv")
+    (tmp_path / "v.mp4").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(
+        DatasetError, match=r"v\.mp4 is not UTF-8 text; expected a CSV table of pairs"
+    ):
+        read_pairs(tmp_path / "v.mp4")
 
 
 def test_every_picture_goes_with_every_video(tmp_path: Path) -> None:

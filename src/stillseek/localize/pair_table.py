@@ -74,7 +74,10 @@ def read_pairs(path: Path) -> list[Pair]:
     except OSError as error:
         raise DatasetError(f"cannot read {path}: {error.strerror}; check the path") from error
     except UnicodeDecodeError as error:
-        raise DatasetError(f"{path} is not UTF-8 text; save it as UTF-8") from error
+        raise DatasetError(
+            f"{path} is not UTF-8 text; expected a CSV table of pairs of video and image, saved as "
+            "UTF-8 (videos and pictures themselves are given with --videos and --images)"
+        ) from error
     pairs = [_pair(where, row, path.parent) for where, row in _rows(text, path)]
     if not pairs:
         raise DatasetError(f"{path} has no row; expected one a pair of video and image")
