@@ -243,3 +243,11 @@ def test_impossible_requests_are_refused(call, message, make_video):
     with pytest.raises(UsageError) as failure:
         call(path)
     assert str(failure.value) == message.format(path)
+
+
+def test_no_time_after_the_end_is_said_to_be_before_it(make_video):
+    path = make_video(rate=15, num_frames=10)  # it ends at 2/3 of a second
+    with pytest.raises(
+        UsageError, match=r"no frame at 0\.6669 seconds; .* ends, at 0\.666 seconds"
+    ):
+        frame_at(path, 0.6669)

@@ -193,7 +193,8 @@ def _runs(instants: Sequence[float], gap_seconds: float) -> Iterator[list[float]
 
 
 def _after_the_end(path: Path, seconds: float) -> UsageError:
-    end_seconds = round(probe(path).duration_seconds, 3)
+    # Rounded down: a time after the end is never said to be before it.
+    end_seconds = math.floor(1000 * probe(path).duration_seconds + 1e-6) / 1000
     return UsageError(
         f"{path} has no frame at {seconds} seconds; choose a time before it ends, at "
         f"{end_seconds} seconds"
