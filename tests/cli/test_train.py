@@ -113,8 +113,9 @@ def test_frozen_absent_questions_are_those_that_heads_are_asked(
 
     monkeypatch.setattr(head, "matching_head", calibrated)
 
-    evaluate("--matching")
+    told = evaluate("--matching")
 
+    assert "\n\n| model | questions |" in told
     out = tmp_path / "scores"
     for kind, samples in absent_of(manifest, "test").items():
         file = out / "predictions" / f"matching--{kind}_joint_seed0.jsonl"

@@ -129,7 +129,7 @@ class Evaluation:
     @property
     def text(self) -> str:
         """The tables as Markdown."""
-        return self.scores_text + (presence_table(self.presence) if self.presence else "")
+        return self.scores_text + (f"\n{presence_table(self.presence)}" if self.presence else "")
 
     @property
     def scores_text(self) -> str:
