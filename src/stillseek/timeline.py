@@ -1,6 +1,7 @@
 """Time: segments in seconds, and the one class that converts seconds to clip steps and back."""
 
 import math
+import re
 from dataclasses import dataclass, replace
 
 from stillseek.errors import UsageError
@@ -9,8 +10,20 @@ from stillseek.errors import UsageError
 # lies on it. A microsecond is far below any frame interval.
 _SNAP_SECONDS = 1e-6
 
+_CLOCK = re.compile(r"(?:([0-9]+):)?([0-9]+):([0-9]{1,2}(?:[.,][0-9]*)?)")
+
 # Section 6.1: "we downsample overlong features sequences to 200".
 MAX_STEPS = 200
+
+
+def clock_seconds(text: str) -> float | None:
+    """Seconds of a time like ``1:02.5`` or ``1:00:02,5``; None where a text is no such time."""
+    if (clock := _CLOCK.fullmatch(text)) is None:
+        return None
+    hours, minutes, seconds = (float((part or "0").replace(",", ".")) for part in clock.groups())
+    if seconds >= 60 or (minutes >= 60 and clock[1] is not None):
+        return None
+    return 3600 * hours + 60 * minutes + seconds
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,20 @@ def test_box_belongs_to_the_image_before_it() -> None:
 
 
 @pytest.mark.parametrize(
+    ("time", "seconds"),
+    [("12.5", 12.5), ("0:42.0", 42.0), ("1:02", 62.0), ("1:00:05.5", 3605.5), ("75:00", 4500.0)],
+)
+def test_times_of_frames_are_seconds_or_as_they_are_printed(time: str, seconds: float) -> None:
+    assert parse("--frame", f"a@b.mp4@{time}") == (ImageQuery(Path("a@b.mp4"), seconds),)
+
+
+@pytest.mark.parametrize("time", ["", "x", "-1", "nan", "1:60", "1:60:00", ":12", "1:2:3:4"])
+def test_what_is_no_time_of_a_frame_is_explained(time: str) -> None:
+    with pytest.raises(ValueError, match=r" is not VIDEO@SECONDS, e\.g\. .* or match\.mp4@1:02\.5"):
+        parse("--frame", f"v.mp4@{time}")
+
+
+@pytest.mark.parametrize(
     ("words", "message"),
     [
         (("--box", "1,2,30,40", "--image", "a"), "--box 1,2,30,40 has no image before it; give"),

@@ -194,7 +194,7 @@ def similar(
 
     parsed = parse_frame(frame)
     if parsed is None:
-        raise UsageError(f"{frame} is not VIDEO@SECONDS, e.g. match.mp4@12.5")
+        raise UsageError(f"{frame} is not VIDEO@SECONDS, e.g. match.mp4@12.5 or match.mp4@1:02.5")
     place = open_library(folder)
     head = None if fast else _localizer(place)
     found = place.similar(*parsed, top=top, moments=moments, fast=fast, localizer=head)

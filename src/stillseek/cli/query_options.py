@@ -11,6 +11,7 @@ from cyclopts import Parameter, Token
 
 from stillseek.errors import UsageError
 from stillseek.files import refuse_url
+from stillseek.timeline import clock_seconds
 
 if TYPE_CHECKING:
     from stillseek.localize.query_image import VideoFrame
@@ -76,15 +77,18 @@ def _parse_picture(token: Token, *, is_last: bool) -> ImageQuery:
         return ImageQuery(*frame, is_unlike=is_unlike, follows=follows)
     is_frame = token.keyword == _FRAME and not (follows and is_last)
     if is_frame or (may_be_frame and is_unlike and _is_of_video(token.value)):
-        raise ValueError(f"{token.keyword} {token.value} is not VIDEO@SECONDS, e.g. match.mp4@12.5")
+        raise ValueError(
+            f"{token.keyword} {token.value} is not VIDEO@SECONDS, e.g. match.mp4@12.5 or "
+            "match.mp4@1:02.5"
+        )
     return ImageQuery(Path(token.value), is_unlike=is_unlike, follows=follows)
 
 
 def parse_frame(text: str) -> tuple[Path, float] | None:
-    """Video and time of a frame; None where a text is not VIDEO@SECONDS."""
+    """Video and time of a frame; None where a text is not VIDEO@SECONDS or VIDEO@[H:]MM:SS."""
     path, _, time = text.rpartition("@")
     try:
-        seconds = float(time)
+        seconds = float(time) if (clock := clock_seconds(time)) is None else clock
     except ValueError:
         return None
     return (Path(path), seconds) if path and 0 <= seconds < math.inf else None

@@ -13,11 +13,11 @@ from stillseek.data.annotations import Cleaning
 from stillseek.data.sample import Split
 from stillseek.data.taxonomy import Taxonomy
 from stillseek.errors import DatasetError, UsageError
+from stillseek.timeline import clock_seconds
 
 COLUMNS = ("video", "start", "end", "label")
 OPTIONAL_COLUMNS = ("image", "split")
 _KNOWN = {*COLUMNS, *OPTIONAL_COLUMNS}
-_CLOCK = re.compile(r"(?:([0-9]+):)?([0-9]+):([0-9]{1,2}(?:[.,][0-9]*)?)")
 _DECIMAL_COMMA = re.compile(r"[0-9]+,[0-9]+")
 # Spreadsheets write semicolons where a comma is the decimal point.
 DELIMITERS = (",", ";", "\t")
@@ -135,10 +135,8 @@ def parse_seconds(value: object, name: str) -> float:
         UsageError: It is none of these, negative or not finite.
     """
     seconds = math.nan
-    if isinstance(value, str) and (clock := _CLOCK.fullmatch(value.strip())):
-        hours, minutes, rest = (float((part or "0").replace(",", ".")) for part in clock.groups())
-        if rest < 60 and (minutes < 60 or clock[1] is None):
-            seconds = 3600 * hours + 60 * minutes + rest
+    if isinstance(value, str) and (clock := clock_seconds(value.strip())) is not None:
+        seconds = clock
     elif isinstance(value, str | int | float) and not isinstance(value, bool):
         try:
             seconds = float(value)
