@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from stillseek.cli import console
 from stillseek.data.manifest import read_manifest
 
 _SPLIT = {"train": ["a", "b"], "val": ["c", "d"], "test": ["e", "f"]}
@@ -30,13 +31,16 @@ def photographs(tmp_path):
     return folder
 
 
-def test_compose_makes_a_data_set_and_says_what_is_missing(photographs, tmp_path, heard) -> None:
+def test_compose_makes_a_data_set_and_says_what_is_missing(
+    photographs, tmp_path, heard, monkeypatch
+) -> None:
     out, class_split = tmp_path / "made", tmp_path / "split.json"
     class_split.write_text(json.dumps(_SPLIT | _SIMILAR))
     (photographs / "a/broken.jpg").write_bytes(b"no image")
     Image.new("RGB", (97, 67)).save(photographs / "cover.png")
     words = ["--out", out, "--class-split", class_split, *_SMALL]
 
+    monkeypatch.setattr(console, "LINE_SECONDS", 0.0)
     captured = heard("dataset", "compose", photographs, *words)
 
     samples = read_manifest(out).samples
@@ -47,7 +51,8 @@ def test_compose_makes_a_data_set_and_says_what_is_missing(photographs, tmp_path
         "classes; Simple queries that could not be: 2 train, 1 validation, 2 test; Difficult "
         "queries that could not be: 2 train, 2 validation, 2 test\n"
     )
-    assert captured.err.startswith("skipped: ")
+    assert "\nreading photographs: 100% done\nskipped: " in captured.err
+    assert captured.err.endswith("\ncomposing: 100% done\n")
     assert "broken.jpg" in captured.err
     assert len(list((out / "videos").glob("*.mp4"))) == 4
 

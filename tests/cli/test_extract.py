@@ -180,7 +180,7 @@ def test_shard_that_makes_no_sense_exits_with_2(shard: str, tmp_path: Path, refu
 def test_progress_is_lines_where_there_is_no_terminal(
     write_clip, tmp_path: Path, heard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(extraction_log, "_LINE_SECONDS", 0.0)
+    monkeypatch.setattr(extraction_log, "LINE_SECONDS", 0.0)
     told = heard("extract", write_clip(name="one.mp4"), "--out", tmp_path / "store")
     lines = told.err.splitlines()
     assert re.fullmatch(r"videos: 100% done, 0 of 1, \d+\.\dx real time, 0:00:00 left", lines[0])

@@ -2,6 +2,7 @@
 
 import re
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 # Of a list; the rest is counted.
 MOST_LISTED = 20
+# Between two lines about long work, where no terminal shows a bar.
+LINE_SECONDS = 30.0
 _FROM_PYTHON = re.compile(r" \((overwrite|resume)=True\)")
 
 
@@ -48,20 +51,33 @@ def samples_of(manifest: "Manifest") -> str:
 
 @contextmanager
 def progress_bar(description: str) -> Iterator[Callable[[float | int, float | int], None]]:
-    """A bar on stderr that disappears when the work is done; nothing in a pipe or a log.
+    """A bar on stderr that disappears when the work is done; in a log, a line now and then.
 
     Yields:
         What the work calls with the amount done and the total, in any unit.
     """
     console = Console(stderr=True)
+    if not console.is_terminal:
+        yield _print_lines(shown_name(description))
+        return
     text = TextColumn("{task.description}", markup=False)  # names may have brackets
     columns = (text, BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
-    ) as bar:
+    with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task(shown_name(description), total=None)
 
         def advance(done: float | int, total: float | int) -> None:
             bar.update(task, completed=done, total=total)
 
         yield advance
+
+
+def _print_lines(description: str) -> Callable[[float | int, float | int], None]:
+    last = time.perf_counter()
+
+    def advance(done: float | int, total: float | int) -> None:
+        nonlocal last
+        if total and time.perf_counter() - last >= LINE_SECONDS:
+            last = time.perf_counter()
+            print(f"{description}: {done / total:.0%} done", file=sys.stderr, flush=True)
+
+    return advance

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
-from stillseek.cli.console import print_some
+from stillseek.cli.console import LINE_SECONDS, print_some
 from stillseek.errors import FeatureError
 from stillseek.features import (
     ExtractionProgress,
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from stillseek.data.stored import QueryOutcome
 
 _WORDS: dict[Status, str] = {"encoded": "encoded", "present": "already there", "failed": "failed"}
-# Between two lines where no terminal shows a bar.
-_LINE_SECONDS = 30.0
 
 
 class ExtractionLog:
@@ -174,7 +172,7 @@ def _print_lines() -> Callable[[ExtractionProgress], None]:
 
     def show(progress: ExtractionProgress) -> None:
         nonlocal last
-        if time.perf_counter() - last >= _LINE_SECONDS:
+        if time.perf_counter() - last >= LINE_SECONDS:
             last = time.perf_counter()
             line = f"videos: {progress.share_done:.0%} done, {_words(progress)}"
             print(line, file=sys.stderr, flush=True)
