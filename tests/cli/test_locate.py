@@ -8,6 +8,7 @@ import pytest
 from localizations import make_localization
 
 from stillseek.files import safe_name
+from stillseek.localize.explanation import Explanation
 from stillseek.localize.localization import Localization
 from stillseek.localize.localizer import Localizer
 
@@ -117,6 +118,21 @@ def test_explain_of_two_spaces_is_refused_before_the_video_is_read(
         "(--explain) out"
     )
     assert not (tmp_path / "e.png").exists()
+
+
+def test_nothing_is_said_to_be_explained_of_a_video_that_shows_nothing(
+    command: list[str], tmp_path: Path, monkeypatch, heard
+) -> None:
+    monkeypatch.setattr(
+        Localizer, "explain", lambda _, found: Explanation(localization=found, frames=())
+    )
+    told = heard(*command, "--explain", tmp_path / "e.png", "--clips", tmp_path / "clips")
+
+    assert told.err == (
+        f"warning: {command[1]} shows nothing to explain, so {tmp_path}/e.png is not written\n"
+    )
+    assert not (tmp_path / "e.png").exists()
+    assert f"wrote {tmp_path}/clips/match_01_" in told.out
 
 
 def test_box_goes_with_its_image(command: list[str], write_picture, run) -> None:

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from PIL import Image
 
-from stillseek.errors import UsageError
+from stillseek.errors import MediaError, UsageError
 from stillseek.localize.explanation import Explanation, FrameMatch, PixelBox, RegionPair
 from stillseek.localize.plot_explanation import draw_explanation, plot_explanation
 from stillseek.timeline import Moment
@@ -65,6 +65,12 @@ def test_pairs_have_one_colour_and_letter_in_both_pictures(explanation: Explanat
     assert drawn == [(pair.query_box, pair.frame_box) for pair in reversed(PAIRS)]
     assert letters(query) == ["B", "A"]
     assert letters(seen) == ["B  0.40", "A  0.90"]
+
+
+def test_no_picture_is_drawn_of_nothing(explanation: Explanation, tmp_path: Path) -> None:
+    with pytest.raises(MediaError, match=r"match\.mp4 shows nothing to explain: the frames most"):
+        plot_explanation(replace(explanation, frames=()), tmp_path / "e.png")
+    assert not (tmp_path / "e.png").exists()
 
 
 def test_each_frame_stands_below_the_image_that_it_is_like(explanation: Explanation) -> None:

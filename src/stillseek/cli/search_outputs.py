@@ -162,5 +162,10 @@ class SearchOutputs:
         if self.explain is not None:
             from stillseek.localize.plot_explanation import plot_explanation
 
-            plot_explanation(localizer.explain(found), self.explain, overwrite=self.overwrite)
+            explanation = localizer.explain(found)
+            if not explanation.frames:
+                told = f"{found.video} shows nothing to explain, so {self.explain} is not written"
+                print_some("warning", [told])
+                return
+            plot_explanation(explanation, self.explain, overwrite=self.overwrite)
             yield self.explain

@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import Normal, Stroke
 
+from stillseek.errors import MediaError
 from stillseek.files import FIGURE_SUFFIXES
 from stillseek.localize.arguments import check_type, checked_output
 from stillseek.localize.explanation import Explanation, FrameMatch, PixelBox
@@ -62,7 +63,7 @@ def plot_explanation(
         UsageError: An argument is of the wrong type;
             the suffix is not one of `FIGURE_SUFFIXES`, the file is the video or an image,
             or it exists and may not be replaced.
-        MediaError: The video or an image can no longer be read.
+        MediaError: The video or an image can no longer be read, or no frame shows anything.
         OSError: The file can't be written.
     """
     check_type("explanation", explanation, Explanation, "an Explanation, such as explain returns")
@@ -72,6 +73,11 @@ def plot_explanation(
         inputs=explanation.localization.files,
         overwrite=overwrite,
     )
+    if not explanation.frames:
+        raise MediaError(
+            f"{explanation.localization.video} shows nothing to explain: the frames most like the "
+            "picture are of one colour; give a video that shows something"
+        )
     save_figure(draw_explanation(explanation), path, dpi=DPI)
 
 
