@@ -182,6 +182,9 @@ def test_found_leaves_out_what_is_probably_not_there(
     assert [clip.name for clip in clips.iterdir()] == ["one_01_2.0-5.0s.mp4"]
     monkeypatch.setattr(Library, "search", lambda *_, **__: rankings[1])
     assert run(*search, "--found") == "probably nowhere in this library\n"
+    assert run(*search).startswith(
+        "probably nowhere in this library; the moment that looks most like it:\n1 video, "
+    )
     assert json.loads(run(*search, "--found", "--json"))["results"] == []
 
 

@@ -11,6 +11,7 @@ from stillseek.files import safe_name
 from stillseek.localize.explanation import Explanation
 from stillseek.localize.localization import Localization
 from stillseek.localize.localizer import Localizer
+from stillseek.timeline import Moment
 
 pytestmark = pytest.mark.usefixtures("use_small_recipe")
 
@@ -486,6 +487,24 @@ def test_only_videos_that_show_it_are_printed_and_written(
     )
     one = json.loads(run(*command, "--found", "--json"))
     assert (one["found"], one["moments"]) == (False, [])
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (0, ""),
+        (1, "; the moment that looks most like it:"),
+        (2, "; the moments that look most like it:"),
+    ],
+)
+def test_one_moment_is_not_several(
+    command: list[str], number: int, words: str, monkeypatch, run
+) -> None:
+    moments = (Moment(2.0, 5.0, 0.1), Moment(6.0, 7.0, 0.1))[:number]
+    found = make_localization(presence=0.25, moments=moments)
+    monkeypatch.setattr(Localizer, "locate", lambda *_, **__: found)
+
+    assert run(*command).startswith(f"probably not in this video{words}\n")
 
 
 def test_a_table_is_utf_8_whatever_the_names(command: list[str], tmp_path: Path, run) -> None:

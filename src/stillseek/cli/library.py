@@ -20,7 +20,7 @@ from stillseek.cli.library_upkeep import (
     verify,
 )
 from stillseek.cli.query_options import Queries, check_pictures
-from stillseek.cli.ranking_table import check_calibrated, print_ranking
+from stillseek.cli.ranking_table import check_calibrated, most_like, print_ranking
 from stillseek.cli.recipe_options import HeadName, RecipeBesideHead
 from stillseek.cli.search_outputs import SearchOutputs
 from stillseek.errors import UsageError
@@ -305,8 +305,8 @@ def _print_found(
         print(_why_none(place, filters))
     else:
         if found.results and found.results[0].found is False:
-            most_like = "; the moments that look most like it:" if shown.results else ""
-            print(f"probably nowhere in this library{most_like}")
+            num_moments = sum(len(each.moments) for each in shown.results)
+            print(f"probably nowhere in this library{most_like(num_moments)}")
         print_ranking(shown)
     print_some("error", [failure.error for failure in found.failures])
     return 1 if found.failures and not found.results else 0

@@ -12,7 +12,7 @@ from cyclopts import Parameter
 from stillseek.cli.console import print_some, print_wrote, progress_bar
 from stillseek.cli.handoff_options import HandoffOptions
 from stillseek.cli.query_options import ImageQuery, Queries, check_pictures
-from stillseek.cli.ranking_table import check_calibrated, print_lacking, print_ranking
+from stillseek.cli.ranking_table import check_calibrated, most_like, print_lacking, print_ranking
 from stillseek.cli.recipe_options import HeadOptions, files_of
 from stillseek.cli.search_outputs import AnnotationFormat, SearchOutputs
 from stillseek.errors import UsageError
@@ -213,7 +213,7 @@ def _print_moments(found: "Localization") -> None:
     from stillseek.localize.localization import format_score, format_span, format_time
 
     if found.found is False:
-        print("probably not in this video; the moments that look most like it:")
+        print(f"probably not in this video{most_like(len(found.moments))}")
     presence = "" if found.presence is None else f", presence {format_score(found.presence)}"
     print(
         f"{shown_name(str(found.video))}  ({format_time(found.duration_seconds)}{presence}, "

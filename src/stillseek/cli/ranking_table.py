@@ -37,6 +37,13 @@ def print_ranking(ranking: "Ranking") -> None:
     print_lacking(first)
 
 
+def most_like(num_moments: int) -> str:
+    """What leads to moments of videos that probably do not show it."""
+    if num_moments == 1:
+        return "; the moment that looks most like it:"
+    return "; the moments that look most like it:" if num_moments else ""
+
+
 def check_calibrated(is_calibrated: bool, recipe: str) -> None:
     """Refuses ``--found`` where nobody can say whether the activity is in a video."""
     if not is_calibrated:
