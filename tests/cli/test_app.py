@@ -238,5 +238,5 @@ def test_sigterm_ends_a_command_as_ctrl_c_does(monkeypatch, refused) -> None:
     before = signal.getsignal(signal.SIGTERM)
     monkeypatch.setattr(cli, "app", terminated)
 
-    assert refused("doctor", code=130) == "ended by SIGTERM"
+    assert refused("doctor", code=143) == "ended by SIGTERM"
     assert signal.getsignal(signal.SIGTERM) is before

@@ -40,7 +40,7 @@ from stillseek.cli.query_options import with_negative_boxes
 from stillseek.cli.quiet import VERBOSE, is_own
 from stillseek.errors import NotDrawnWarning, StillseekError, TruncatedMediaWarning, UsageError
 
-EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
+EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED, EXIT_TERMINATED = 0, 1, 2, 130, 143
 _NUMBERS: dict[type[int | float], str] = {int: "a whole number", float: "a number"}
 
 
@@ -118,11 +118,13 @@ def main(tokens: Sequence[str] | None = None) -> int:
         tokens: Arguments after the program's name; from the process where None.
 
     Returns:
-        The exit code: 0 done, 1 the work failed, 2 wrong usage, 130 interrupted.
+        The exit code: 0 done, 1 the work failed, 2 wrong usage, 130 interrupted, 143 ended by
+            SIGTERM.
     """
     words = with_negative_boxes(sys.argv[1:] if tokens is None else tokens)
     verbose = VERBOSE in words
     words = [word for word in words if word != VERBOSE]
+    signals: list[int] = []
     with warnings.catch_warnings():
         # Once a file, however many readers it has; once, however many videos are searched.
         warnings.simplefilter("default", TruncatedMediaWarning)
@@ -132,7 +134,7 @@ def main(tokens: Sequence[str] | None = None) -> int:
             _refuse_empty(words)
             if not {"--help", "-h"}.isdisjoint(words):
                 _tell_all(words)
-            with _ended_as_when_interrupted():
+            with _ended_as_when_interrupted(signals):
                 code = app(
                     words, exit_on_error=False, print_error=False, result_action="return_value"
                 )
@@ -149,7 +151,8 @@ def main(tokens: Sequence[str] | None = None) -> int:
         except OSError as error:
             return _fail(_os_message(error), EXIT_FAILED)
         except KeyboardInterrupt as error:
-            return _fail(str(error) or "interrupted", EXIT_INTERRUPTED)
+            code = EXIT_TERMINATED if signals else EXIT_INTERRUPTED
+            return _fail(str(error) or "interrupted", code)
     return code or EXIT_DONE
 
 
@@ -165,10 +168,11 @@ def _tell_all(words: Sequence[str]) -> None:
 
 
 @contextmanager
-def _ended_as_when_interrupted() -> Iterator[None]:
-    """Ends at SIGTERM as at Ctrl-C, so that no half-written file is left."""
+def _ended_as_when_interrupted(signals: list[int]) -> Iterator[None]:
+    """Ends at SIGTERM, which `signals` takes, as at Ctrl-C: no half-written file is left."""
 
-    def stop(*_: object) -> None:
+    def stop(number: int, _: object) -> None:
+        signals.append(number)
         raise KeyboardInterrupt("ended by SIGTERM")
 
     if threading.current_thread() is not threading.main_thread():
