@@ -279,6 +279,8 @@ def test_all_is_checked_before_a_frame_is_read(
     for words, code, message in (
         (["--image", missing], 1, f"no file at {missing}"),
         (["--image", text], 1, f"{text} is not an image"),
+        (["--image", tmp_path], 2, f"--image {tmp_path} is a folder; give a picture of it"),
+        (["--not", tmp_path], 2, f"--not {tmp_path} is a folder; give a picture of it"),
         (["--image", "https://host/q.jpg"], 2, "--image https://host/q.jpg is a URL"),
         (["--cache", "s3://x/y"], 2, f"--cache s3://x/y {url}"),
         (["--cache", "simplecache::s3://x/y"], 2, f"--cache simplecache::s3://x/y {url}"),

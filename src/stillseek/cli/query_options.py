@@ -141,6 +141,9 @@ def check_pictures(queries: Sequence[ImageQuery]) -> None:
     for query in queries:
         _refuse_video_as_picture(query)
         refuse_url(query.file, "--image" if query.seconds is None else "--frame")
+        if query.seconds is None and query.file.is_dir():
+            option = "--not" if query.is_unlike else "--image"
+            raise UsageError(f"{option} {query.file} is a folder; give a picture of it")
         check_file(query.file, "image" if query.seconds is None else "video")
     _refuse_contradiction(queries)
 
