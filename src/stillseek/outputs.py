@@ -29,6 +29,8 @@ class Output:
             has them.
         signs: Patterns of files in the folder, each with text in them, of which any says that this
             tool wrote the folder: then all that it ``holds`` may be replaced.
+        is_cache: Whether what a folder holds may be all that is needed: then it is tried only by
+            who has to write (`check_writable`).
         mark: Text in a file that says that this tool wrote it; a table has no room for `MADE_BY`,
             and is known by its header.
     """
@@ -38,6 +40,7 @@ class Output:
     suffixes: Sequence[str] | None = None
     holds: Sequence[str] = ()
     signs: Sequence[tuple[str, str]] = ()
+    is_cache: bool = False
     mark: str = MADE_BY
 
 
@@ -85,7 +88,8 @@ def check_outputs(
             _check_existing(output, can_overwrite=overwrite is not None)
     # The last: it touches the folder.
     for output in outputs:
-        _check_writable(output)
+        if not (output.is_cache and output.path.is_dir()):
+            check_writable(output)
 
 
 def check_folder(path: Path, name: str) -> None:
@@ -137,8 +141,12 @@ def _nearest_folder(output: Output) -> Path:
     return place
 
 
-def _check_writable(output: Output) -> None:
-    """Tries it: not every folder that permits writing can be written, such as /proc."""
+def check_writable(output: Output) -> None:
+    """Tries it: not every folder that permits writing can be written, such as /proc.
+
+    Raises:
+        UsageError: It cannot be written.
+    """
     place = _nearest_folder(output)
     temporary = temporary_name(place / output.path.name)
     try:

@@ -61,10 +61,11 @@ class SearchOutputs:
                 ("--plot", self.plot, FIGURE_SUFFIXES),
                 ("--report", self.report, REPORT_SUFFIXES),
                 ("--explain", self.explain, FIGURE_SUFFIXES),
-                ("--cache", cache, None),
             )
             if path is not None
         ]
+        if cache is not None:
+            outputs.append(Output(name="--cache", path=cache, is_cache=True))
         outputs += self.handoff.outputs(videos, num_videos)
         if self.csv is not None:
             from stillseek.localize.ranking import table_output

@@ -65,7 +65,7 @@ def check_choice(name: str, value: str | None, choices: Any) -> None:
 
 def check_cache(folder: Path, inputs: Sequence[Path]) -> None:
     """Refuses a folder for features that cannot be written, or that lies in what is read."""
-    check_outputs([Output(name="cache", path=folder)], inputs=inputs)
+    check_outputs([Output(name="cache", path=folder, is_cache=True)], inputs=inputs)
 
 
 def checked_output(

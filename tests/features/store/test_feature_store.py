@@ -1,3 +1,4 @@
+import errno
 import hashlib
 import json
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +14,7 @@ from stillseek.errors import FeatureError, MediaError, UsageError
 from stillseek.features.recipes.recipe import VideoFeatures
 from stillseek.features.store.content_address import QueryKey, VideoKey, content_hash
 from stillseek.features.store.feature_store import CorruptFeaturesWarning, FeatureStore
+from stillseek.outputs import Output, check_outputs
 from stillseek.timeline import ClipGrid, Segment
 
 from .conftest import GRID, KEY, QUERY, damage, query, video
@@ -143,6 +145,29 @@ def test_unwritable_store_says_so(tmp_path: Path):
     (tmp_path / "store").write_text("a file, not a folder")
     with pytest.raises(FeatureError, match=r"cannot write .*; check the space and rights"):
         FeatureStore(tmp_path / "store").put(KEY, video(), source="match.mp4")
+
+
+def test_full_store_need_not_be_writable(
+    store: FeatureStore, stub, write_files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def touch(path: Path, **_: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system", str(path))
+
+    picture, (known, new) = tmp_path / "q.png", write_files({"v.mp4": b"video", "n.mp4": b"new"})
+    Image.new("RGB", (53, 31), (7, 7, 7)).save(picture)
+    found = store.get_or_encode(stub, known)
+    store.get_or_encode_query(stub, picture)
+    monkeypatch.setattr(Path, "touch", touch)
+
+    check_outputs([Output(name="--cache", path=store.root, is_cache=True)], inputs=())
+    np.testing.assert_array_equal(store.get_or_encode(stub, known).clips, found.clips)
+    store.get_or_encode_query(stub, picture)
+    refused = rf"cache {store.root}: the folder .* is not writable \(Read-only file system\); give"
+    with pytest.raises(UsageError, match=refused):
+        store.get_or_encode(stub, new)
+    with pytest.raises(UsageError, match=refused):
+        store.get_or_encode_query(stub, picture, box=(5, 5, 20, 10))
+    assert stub.encoded == ["v.mp4", "image"]
 
 
 @pytest.mark.parametrize("before", [False, True])

@@ -23,6 +23,7 @@ from stillseek.features.store.content_address import (
 from stillseek.features.store.entries import Entries, MissingFeaturesError, unless_too_large
 from stillseek.features.store.entry_format import halved, read_rows
 from stillseek.media import frame_at, read_image
+from stillseek.outputs import Output, check_writable
 from stillseek.timeline import ClipGrid, Segment
 
 
@@ -172,12 +173,14 @@ class FeatureStore(Entries):
 
         Raises:
             MediaError: The video cannot be read.
+            UsageError: It has to be encoded, and the folder is not writable.
             FeatureError: The store cannot be written.
         """
         key = VideoKey(content=content_hash(path), fingerprint=recipe.fingerprint)
         found = self.find(key)
         if found is not None:
             return found
+        self._check_writable()
         features = recipe.encode_video(path, on_progress=on_progress)
         self.put(key, features, source=path.name, recipe=recipe.name)
         return self.get(key)
@@ -200,7 +203,8 @@ class FeatureStore(Entries):
 
         Raises:
             MediaError: The image cannot be read.
-            UsageError: The box does not lie inside the image, or the frame in the video.
+            UsageError: The box does not lie inside the image, or the frame in the video; or it
+                has to be encoded, and the folder is not writable.
             FeatureError: The store cannot be written.
         """
         key = QueryKey(
@@ -212,10 +216,16 @@ class FeatureStore(Entries):
         found = self.find_query(key)
         if found is not None:
             return found
+        self._check_writable()
         pixels = read_image(path) if frame_seconds is None else frame_at(path, frame_seconds)
         features = recipe.encode_image(pixels, box=box)
         self.put_query(key, features, source=path.name, recipe=recipe.name)
         return self.get_query(key)
+
+    def _check_writable(self) -> None:
+        """Refuses a folder in which what is about to be encoded could not be kept."""
+        if isinstance(self.root, Path):
+            check_writable(Output(name="cache", path=self.root))
 
     def derive(
         self, old: str, new: str, change: Callable[[VideoFeatures], VideoFeatures]
