@@ -75,7 +75,7 @@ HEAD = Path(__file__).parents[1] / "src/stillseek/localize/heads/lite"
 _JOINED = (4, 16, 64)
 _LENGTHS = np.linspace(-2, 0, 201)
 # Pictures that are asked with as one, and the weights that are tried.
-_PICTURES = (2, 3, 5, 8)
+_PICTURES = (2, 4, 8)
 _SHARPENINGS, _OF_PICTURES = np.linspace(0, 1, 41), np.linspace(-1, 0.5, 61)
 _SHRINKAGE = 0.3
 _PER_CLASS = 100
@@ -297,27 +297,35 @@ def fit_evidence(features: dict[str, np.ndarray], rng: np.random.Generator) -> E
 
 def evidence_of(model: Matching | Similarity, question: Question) -> PresenceEvidence:
     """What the head says of presence."""
+    matching = model.matching if isinstance(model, Similarity) else model
     with torch.inference_mode():
-        found = scores_of(model(question.inputs)).evidence
+        found = scores_of(matching(question.inputs)).evidence
     assert found is not None
     return found
 
 
 @dataclass(frozen=True, kw_only=True)
 class Judged:
-    """A question, the evidence of presence, and where the head's answer lies, in steps."""
+    """A question, the evidence of presence, and where the head's answer lies, in steps.
+
+    Nobody asks where it lies for several pictures.
+    """
 
     question: Question
     evidence: PresenceEvidence
-    segment: np.ndarray
+    segment: np.ndarray | None
 
 
 def judged(model: Matching | Similarity, questions: Sequence[Question]) -> list[Judged]:
     """What the head answers to questions; Difficult ones are left out, as they are neither."""
     return [
-        Judged(question=q, evidence=evidence_of(model, q), segment=best_steps(model, q))
-        for q in questions
-        if q.kind != "difficult"
+        Judged(
+            question=question,
+            evidence=evidence_of(model, question),
+            segment=best_steps(model, question) if question.num_pictures == 1 else None,
+        )
+        for question in questions
+        if question.kind != "difficult"
     ]
 
 
@@ -384,6 +392,7 @@ def fit_calibration(
     )  # fmt: skip
     moments, right = [], []
     for each in every:
+        assert each.segment is not None
         logits = calibration.clip_logits(each.evidence)[0]
         inside = logits[round(each.segment[0]) : round(each.segment[1])]
         moments.append([inside[np.isfinite(inside)].mean()])  # without black clips

@@ -36,6 +36,8 @@ MODELS = ("similarity", "matching")
 VALIDATED = ("validation", "validation_of_matching")
 ABSENCES = {"other": "another class", "elsewhere": "a class elsewhere in the data"}
 ABSENCES |= {"sibling": "a similar class"}
+# Pictures of a question that are asked with as one.
+PICTURES = ("2", "3", "4")
 DOMAINS = {
     "rendered": "drawn figures, rendered",
     "composed": "composed of photographs",
@@ -90,13 +92,15 @@ def measure(options: argparse.Namespace) -> None:
         heads = ("--matching", "--similarity")
         evaluate = ("evaluate", *data, "--store", store, *heads, "--split", "test")
         run(out, f"evaluate_{recipe}", *evaluate, "--out", str(scores))
-        found = json.loads((scores / "tables.json").read_text())
-        found["scores"] = [row for row in found["scores"] if row["queries"] in KINDS]
-        presence = scores / "presence.json"
-        if presence.exists():
-            found["presence"] = json.loads(presence.read_text())["similarity"]
-        found["ahead"] = ahead(dataset, scores)
-        recipes[recipe] = found
+        recipes[recipe] = scored(scores) | {"ahead": ahead(dataset, scores)}
+        if recipe == "lite":
+            for number in PICTURES:
+                scores = out / "scores" / f"{recipe}_{number}"
+                several = ("--pictures", number, "--out", str(scores))
+                run(out, f"evaluate_{recipe}_{number}", *evaluate, *several)
+                found = scored(scores)
+                found["scores"] = [row for row in found["scores"] if row["model"] == MODELS[0]]
+                recipes[recipe].setdefault("pictures", {})[number] = found
     if options.heads is not None:
         each = sorted(path for path in options.heads.iterdir() if path.is_dir())
         scores = out / "scores/seeds"
@@ -120,6 +124,16 @@ def measure(options: argparse.Namespace) -> None:
         "seeds": seeds,
     }
     RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+
+
+def scored(scores: Path) -> dict[str, Any]:
+    """What a run of evaluate says, but for kinds of queries that no table has."""
+    found = json.loads((scores / "tables.json").read_text())
+    found["scores"] = [row for row in found["scores"] if row["queries"] in KINDS]
+    presence = scores / "presence.json"
+    if presence.exists():
+        found["presence"] = json.loads(presence.read_text())["similarity"]
+    return found
 
 
 def ahead(dataset: str, scores: Path) -> dict[str, Any]:
@@ -164,8 +178,20 @@ def summary(results: dict[str, Any], head: dict[str, Any]) -> str:
   By default {100 * presence["accepted"]:.0f}% of what is there is said to be there, and \
 {100 * auroc["all"]["rejected"]:.0f}% of what is not is
   rejected. Its calibration error is {presence["presence_error"]:.2f}.
+- **Give more than one picture** where you have them. {with_pictures(found)}
 - **Real people in one place** are hard: mean IoU {100 * real["miou"]:.1f}% on validation videos,
   and presence says next to nothing there (AUROC {real_auroc:.2f})."""
+
+
+def with_pictures(found: dict[str, Any]) -> str:
+    """What three pictures reach, in two lines."""
+    number = "3"
+    several = found["pictures"][number]
+    miou = {kind: 100 * rows_of(several)["similarity", kind]["miou"]["value"] for kind in KINDS}
+    auroc = {each["kind"]: each["auroc"] for each in several["presence"]["absences"]}
+    told = ", ".join(f"{auroc[kind]:.2f}" for kind in ABSENCES)
+    return f"""With {number} taken as one, mean IoU is {miou["all"]:.1f}%
+  ({miou["simple"]:.1f}% and {miou["difficult"]:.1f}%), and the AUROCs are {told}."""
 
 
 def made_of(results: dict[str, Any]) -> str:
@@ -237,7 +263,31 @@ def tables(results: dict[str, Any]) -> str:
         f"calibration error: presence {presence['presence_error']:.3f}, score of a moment "
         f"{presence['score_error']:.3f}.",
     ]
-    return "\n".join(lines)
+    return "\n".join([*lines, "", *several_pictures(lite)])
+
+
+def several_pictures(lite: dict[str, Any]) -> list[str]:
+    """The same questions with one picture and with several."""
+    lines = [
+        "The same questions with several pictures as one: to the picture of each others of its "
+        "class are\nadded, drawn from those that ask elsewhere.",
+        "",
+        f"| pictures | mIoU | Simple | Difficult | swap accuracy | "
+        f"{' | '.join(f'AUROC, {kind}' for kind in (*ABSENCES, 'all'))} | accepted | rejected | "
+        "calibration error | of the score |",
+        "|---:|" + "---:|" * 12,
+    ]
+    for number, found in {"1": lite, **lite["pictures"]}.items():
+        rows, presence = rows_of(found), found["presence"]
+        absences = {each["kind"]: each for each in presence["absences"]}
+        cells = [percent(rows["similarity", kind]["miou"]) for kind in KINDS]
+        cells.append(percent(found["swap_accuracy"]["similarity, joint"]["per_query"]))
+        cells += [area_of(absences[kind]) for kind in (*ABSENCES, "all")]
+        shares = (presence["accepted"], absences["all"]["rejected"])
+        cells += [f"{100 * share:.1f}%" for share in shares]
+        cells += [f"{presence[name]:.3f}" for name in ("presence_error", "score_error")]
+        lines.append(f"| {number} | {' | '.join(cells)} |")
+    return lines
 
 
 def area_of(row: dict[str, Any]) -> str:

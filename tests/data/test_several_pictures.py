@@ -18,10 +18,7 @@ def asked(number: int, **values):
 
 
 SAMPLES = [
-    *(
-        asked(n, label=label)
-        for n, label in enumerate(["violin", "chess", "violin", "violin", "violin"])
-    ),
+    *(asked(number, label="chess" if number == 1 else "violin") for number in range(5)),
     asked(9, split="train"),
 ]
 
@@ -39,6 +36,17 @@ def test_others_of_the_class_join_the_own_picture() -> None:
     assert sum(alike) == 1
     again = SeveralPictures(FEATURES, SAMPLES, 2).load_query_features(SAMPLES[0])
     np.testing.assert_array_equal(found.regions, again.regions)
+
+
+def test_a_picture_of_another_split_is_joined_by_those_of_that_split() -> None:
+    elsewhere = replace(SAMPLES[5], sample_id="more", query_video_id="q10")
+    absent = asked(6, sample_id="absent", query_video_id="q10")
+
+    found = SeveralPictures(FEATURES, [*SAMPLES, elsewhere], 2).load_query_features(absent)
+
+    other = FEATURES.load_query_features(SAMPLES[5])
+    one = QueryFeatures.as_one([FEATURES.load_query_features(absent), other])
+    np.testing.assert_array_equal(found.global_feature, one.global_feature)
 
 
 def test_one_picture_is_the_own_one() -> None:

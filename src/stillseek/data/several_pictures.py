@@ -17,8 +17,9 @@ from stillseek.timeline import ClipGrid, Segment
 class SeveralPictures:
     """Features whose queries are several pictures as one: a sample's own, and others of its class.
 
-    The others ask elsewhere in the same split and are no frames of the sample's video. They are
-    drawn by lot, for each sample the same ones every time; more pictures add to fewer.
+    The others ask elsewhere in the split that the own one asks in, and are no frames of the
+    sample's video. They are drawn by lot, for each sample the same ones every time; more pictures
+    add to fewer.
 
     Args:
         source: Features of the videos and of single pictures.
@@ -29,8 +30,11 @@ class SeveralPictures:
     def __init__(self, source: FeatureSource, samples: Sequence[Sample], number: int) -> None:
         self._source = source
         self._number = number
+        # What is absent is asked with a picture of any split.
+        self._splits: dict[object, Split] = {}
         self._pictures: dict[tuple[Split, str], dict[object, Sample]] = defaultdict(dict)
         for sample in samples:
+            self._splits.setdefault(_picture(sample), sample.split)
             self._pictures[sample.split, sample.query_label].setdefault(_picture(sample), sample)
 
     def load_video_features(self, video_id: str, window: Segment | None) -> VideoFeatures:
@@ -50,16 +54,18 @@ class SeveralPictures:
         own = self._source.load_query_features(sample)
         if self._number == 1:
             return own
+        own_picture = _picture(sample)
+        split = self._splits.get(own_picture, sample.split)
         others = [
             other
-            for picture, other in self._pictures[sample.split, sample.query_label].items()
-            if picture != _picture(sample)
+            for picture, other in self._pictures[split, sample.query_label].items()
+            if picture != own_picture
             and other.query_video_id not in (sample.video_id, sample.source_video_id)
         ]
         if len(others) < self._number - 1:
             raise DatasetError(
                 f"sample {sample.sample_id!r} needs {self._number} pictures of "
-                f"{sample.query_label!r}, and split {sample.split!r} has {len(others) + 1}; ask "
+                f"{sample.query_label!r}, and split {split!r} has {len(others) + 1}; ask "
                 "with fewer"
             )
         order = np.random.default_rng(zlib.crc32(sample.sample_id.encode()))
