@@ -2,17 +2,21 @@
 
     stillseek dataset compose PHOTOGRAPHS --class-split SPLIT --out DATASET --seed 2 \
         --train-videos 0 --seen-videos 0 --validation-videos 140 --test-videos 160
-    python benchmarks/library_composed.py DATASET [--library DIR] [--questions 400] [--page]
+    python benchmarks/library_composed.py DATASET [--library DIR] [--questions 400]
+        [--pictures 1 3] [--page]
 
-Every Simple query of a video is asked of a library in which no other video has its activity: that
-one and all videos of validation and test classes without it; and once more without that one, where
-the right answer is that it is nowhere. Beside the head answers the shortlist alone. The library is
-made first, with two workers: times real time, and megabytes an hour. Nothing is chosen by it.
+Every Simple query of a video, or several pictures of its class as one, is asked of a library in
+which no other video has its activity: that one and all videos of validation and test classes
+without it; and once more without that one, where the right answer is nowhere. Beside the head
+answers the shortlist alone. The library is made first, with two workers: times real time, and
+megabytes an hour. Nothing is chosen by it.
 --page keeps the result in docs/library.json and fills docs/library.md.
 """
 
 import argparse
+import itertools
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,6 +27,7 @@ from pages import DOCS, fill, made_by
 
 from stillseek.data.manifest import read_manifest
 from stillseek.data.sample import Sample
+from stillseek.data.several_pictures import Companions
 from stillseek.library import Library
 
 RANKS = (1, 5, 10)
@@ -60,16 +65,18 @@ def main() -> None:
     parser.add_argument("dataset", type=Path)
     parser.add_argument("--library", type=Path, help="kept; made where it is not there")
     parser.add_argument("--questions", type=int, default=400, help="of a split, at most")
+    parser.add_argument("--pictures", type=int, nargs="+", default=[1], help="asked with as one")
     parser.add_argument("--page", action="store_true", help="keep the result, fill the page")
     options = parser.parse_args()
     with TemporaryDirectory() as folder:
-        found = measure(options.dataset, options.library or Path(folder), options.questions)
+        library = options.library or Path(folder)
+        found = measure(options.dataset, library, options.questions, options.pictures)
     if options.page:
         RESULTS.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
         fill(DOCS / "library.md", page(found))
 
 
-def measure(dataset: Path, folder: Path, most: int) -> dict[str, Any]:
+def measure(dataset: Path, folder: Path, most: int, numbers: Sequence[int]) -> dict[str, Any]:
     """Makes the library, and asks."""
     library = Library.open(folder)
     report = library.add(dataset / "videos", workers=2)
@@ -87,15 +94,18 @@ def measure(dataset: Path, folder: Path, most: int) -> dict[str, Any]:
     names = {Path(video.name).stem: video.name for video in library.videos()}
     labels = {video: set(of) for video, of in labels_of(dataset).items() if video in names}
     samples = read_manifest(dataset).samples
+    companions, found["rows"] = Companions(samples), []
     for split in ("validation", "test"):
         asked = [s for s in samples if s.split == split and s.query_kind == "simple"]
         order = np.random.default_rng(0).permutation(len(asked))[:most]
-        for way in ("head", "shortlist"):
+        for number, way in itertools.product(numbers, ("head", "shortlist")):
             answers = Answers()
             for place in order:
-                ask(library, dataset, asked[place], names, labels, way == "shortlist", answers)
-            found[f"{split}_{way}"] = figures = {"questions": len(order)} | answers.figures()
-            print(split, way, json.dumps(figures), flush=True)
+                together = companions.of(asked[place], number)
+                ask(library, dataset, together, names, labels, way == "shortlist", answers)
+            row = {"classes": split, "answered by": way, "pictures": number}
+            found["rows"].append(row | {"questions": len(order)} | answers.figures())
+            print(json.dumps(found["rows"][-1]), flush=True)
     return found
 
 
@@ -103,19 +113,13 @@ def page(found: dict[str, Any]) -> str:
     """The figures as text."""
     lines = [
         f"{found['made_by']}: {found['videos']} videos, {found['hours']:.1f} hours, "
-        f"{found['mb_an_hour']} MB an hour on disk. Percent; the first column counts questions.",
+        f"{found['mb_an_hour']} MB an hour on disk. Percent; pictures and questions are counted.",
         "",
-        "| classes | answered by | questions | recall@1 | @5 | @10 | mIoU of the moment "
-        "| said there | said nowhere |",
-        "|---|---|" + "---:|" * 7,
+        "| classes | answered by | pictures | questions | recall@1 | @5 | @10 "
+        "| mIoU of the moment | said there | said nowhere |",
+        "|---|---|" + "---:|" * 8,
     ]
-    for split in ("validation", "test"):
-        for way in ("head", "shortlist"):
-            row = found[f"{split}_{way}"]
-            names = ("questions", *(f"recall@{k}" for k in RANKS), "mIoU", "there", "nowhere")
-            lines.append(
-                " | ".join([f"| {split}", way, *(str(row[name]) for name in names)]) + " |"
-            )
+    lines += [f"| {' | '.join(map(str, row.values()))} |" for row in found["rows"]]
     return "\n".join(lines)
 
 
@@ -130,25 +134,28 @@ def labels_of(dataset: Path) -> dict[str, list[str]]:
 def ask(
     library: Library,
     dataset: Path,
-    sample: Sample,
+    together: Sequence[Sample],
     names: dict[str, str],
     labels: dict[str, set[str]],
     is_fast: bool,
     answers: Answers,
 ) -> None:
-    """Asks one question twice: where one video has the activity, and where none has."""
+    """Asks one question twice: where one video has the activity, and where none has.
+
+    The first of the samples is the question; the others only lend their pictures.
+    """
+    sample = together[0]
     right = names[sample.video_id]
     others = [names[each] for each, of in labels.items() if sample.label not in of]
-    assert sample.query_image is not None
-    picture = dataset / sample.query_image
-    results = library.search(picture, within=[right, *others], fast=is_fast).results
+    pictures = [dataset / str(each.query_image) for each in together]
+    results = library.search(pictures, within=[right, *others], fast=is_fast).results
     answers.said_there.append(bool(results[0].found))
     stems = [result.video.stem for result in results]
     rank = stems.index(sample.video_id) if sample.video_id in stems else None
     answers.ranks.append(1000 if rank is None else rank + 1)
     moments = () if rank is None else results[rank].moments
     answers.ious.append(moments[0].segment.iou(sample.segment) if moments else 0.0)
-    nowhere = library.search(picture, within=others, top=1, fast=is_fast).results
+    nowhere = library.search(pictures, within=others, top=1, fast=is_fast).results
     answers.said_nowhere.append(not nowhere[0].found)
 
 

@@ -5,10 +5,11 @@ holds its video among others of all the data sets, none of which shows the activ
 until the stream is `--minutes` long or no such video is left. Test classes are not touched.
 
     python benchmarks/long_search.py --dataset D E --store S [--minutes 30 120]
-        [--recipe lite] [--questions 100] [--seed 0] [--json] [--page]
+        [--recipe lite] [--pictures 1 3] [--questions 100] [--seed 0] [--json] [--page]
 """
 
 import argparse
+import itertools
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -19,6 +20,7 @@ from pages import DOCS, fill, made_by
 
 from stillseek.data.manifest import Manifest, read_manifest
 from stillseek.data.sample import Sample
+from stillseek.data.several_pictures import SeveralPictures
 from stillseek.data.stored import StoredFeatures
 from stillseek.features import FeatureStore, QueryFeatures, Recipe, load_recipe
 from stillseek.localize import Localizer
@@ -43,24 +45,29 @@ def main() -> None:
     parser.add_argument("--dataset", type=Path, nargs="+", required=True)
     parser.add_argument("--store", type=Path, required=True)
     parser.add_argument("--minutes", type=float, nargs="+", default=[30.0])
+    parser.add_argument("--pictures", type=int, nargs="+", default=[1], help="asked with as one")
     parser.add_argument("--questions", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--page", action="store_true", help="put the table into the model card")
     options = parser.parse_args()
     localizer = Localizer.load(load_recipe(options.recipe), engine="torch")
-    rows = [row for minutes in options.minutes for row in measure(localizer, minutes, options)]
+    rows = [
+        row
+        for minutes, pictures in itertools.product(options.minutes, options.pictures)
+        for row in measure(localizer, minutes, pictures, options)
+    ]
     if options.json:
         print(json.dumps({**vars(options), "rows": rows}, default=str))
         return
     table = "\n".join(
         [
-            "| minutes | queries | way | questions | mIoU | R@0.5 | mIoU of five | R@0.5 of five |",
-            "|---:|---|---|---:|---:|---:|---:|---:|",
+            "| minutes | pictures | queries | way | questions | mIoU | R@0.5 | mIoU of five "
+            "| R@0.5 of five |",
+            "|---:|---:|---|---|" + "---:|" * 5,
             *(
-                f"| {row['minutes']:.0f} | {row['queries']} | {row['way']} | {row['n']} | "
-                + " | ".join(f"{100 * row[name]:.1f}" for name in SCORES)
-                + " |"
+                f"| {row['minutes']:.0f} | {row['pictures']} | {row['queries']} | {row['way']} | "
+                f"{row['n']} | " + " | ".join(f"{100 * row[name]:.1f}" for name in SCORES) + " |"
                 for row in rows
             ),
         ]
@@ -70,8 +77,11 @@ def main() -> None:
         fill(DOCS / "model_cards/lite.md", f"{made_by()}.\n\n{table}", mark="long")
 
 
-def measure(localizer: Localizer, minutes: float, options: argparse.Namespace) -> list[dict]:
+def measure(
+    localizer: Localizer, minutes: float, pictures: int, options: argparse.Namespace
+) -> list[dict]:
     """The scores of all ways on streams of one length."""
+    calibration = localizer.calibration and localizer.calibration.for_pictures(pictures)
     recipe, cpu = localizer.recipe, "cpu"
     head = similar = localizer.model
     if isinstance(similar, Similarity):
@@ -86,10 +96,10 @@ def measure(localizer: Localizer, minutes: float, options: argparse.Namespace) -
         whole[f"matching as a whole, growth {growth:g}"] = model
     ious: dict[tuple[str, str], list[list[float]]] = {}
     lengths = []
-    for stream in streams(recipe, minutes, options):
+    for stream in streams(recipe, minutes, pictures, options):
         lengths.append(stream.grid.duration_seconds / 60)
         likeness = encode(similar, [stream.query], cpu)
-        sure = judge(likeness, stream.clips, stream.grid, localizer.calibration).clip_logits
+        sure = judge(likeness, stream.clips, stream.grid, calibration).clip_logits
         answer = encode(head, [stream.query], cpu)
         ways = {f"the shipped head, {search}": (answer, search, None) for search in SEARCHES}
         if isinstance(head, Matching | Similarity):  # as `Localizer` searches with them
@@ -97,7 +107,7 @@ def measure(localizer: Localizer, minutes: float, options: argparse.Namespace) -
                 "the shipped head": (answer, "refined", sure),
                 "the matching in it": (likeness, "refined", sure),
             }
-        for name, model in whole.items():
+        for name, model in whole.items() if pictures == 1 else ():
             ways[name] = (encode(model, [stream.query], cpu), "refined", None)
         for name, (score, search, certainty) in ways.items():
             _, found = find_moments(
@@ -117,7 +127,7 @@ def measure(localizer: Localizer, minutes: float, options: argparse.Namespace) -
             [moment.segment.iou(stream.sample.segment) for moment in own] or [0.0]
         )
     rows = [
-        {"minutes": float(np.mean(lengths)), **summary(name, kind, values)}
+        {"minutes": float(np.mean(lengths)), "pictures": pictures, **summary(name, kind, values)}
         for (name, kind), values in ious.items()
     ]
     return sorted(rows, key=lambda row: (row["queries"] != "simple", -row["miou"]))
@@ -136,13 +146,16 @@ class Stream:
     own_grid: ClipGrid
 
 
-def streams(recipe: Recipe, minutes: float, options: argparse.Namespace) -> Iterator[Stream]:
+def streams(
+    recipe: Recipe, minutes: float, pictures: int, options: argparse.Namespace
+) -> Iterator[Stream]:
     """Questions, each with a stream of about so many minutes."""
     store = FeatureStore(options.store)
     sources, shown = {}, {}
     for folder in options.dataset:
         manifest = read_manifest(folder)
-        source = StoredFeatures(manifest, store, recipe.fingerprint)
+        stored = StoredFeatures(manifest, store, recipe.fingerprint)
+        source = SeveralPictures(stored, manifest.samples, pictures)
         for name, labels in labels_of(folder, manifest).items():
             sources[folder, name], shown[folder, name] = source, labels
     first = options.dataset[0]

@@ -98,8 +98,7 @@ def measure(options: argparse.Namespace) -> None:
                 scores = out / "scores" / f"{recipe}_{number}"
                 several = ("--pictures", number, "--out", str(scores))
                 run(out, f"evaluate_{recipe}_{number}", *evaluate, *several)
-                found = scored(scores)
-                found["scores"] = [row for row in found["scores"] if row["model"] == MODELS[0]]
+                found = scored(scores, f"similarity, {number} pictures")
                 recipes[recipe].setdefault("pictures", {})[number] = found
     if options.heads is not None:
         each = sorted(path for path in options.heads.iterdir() if path.is_dir())
@@ -126,13 +125,15 @@ def measure(options: argparse.Namespace) -> None:
     RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
 
 
-def scored(scores: Path) -> dict[str, Any]:
-    """What a run of evaluate says, but for kinds of queries that no table has."""
+def scored(scores: Path, name: str | None = None) -> dict[str, Any]:
+    """What a run of evaluate says, of one model by its name or of all, and of presence."""
     found = json.loads((scores / "tables.json").read_text())
-    found["scores"] = [row for row in found["scores"] if row["queries"] in KINDS]
+    found["scores"] = [
+        row for row in found["scores"] if row["queries"] in KINDS and name in (None, row["model"])
+    ]
     presence = scores / "presence.json"
     if presence.exists():
-        found["presence"] = json.loads(presence.read_text())["similarity"]
+        found["presence"] = json.loads(presence.read_text())[name or "similarity"]
     return found
 
 
@@ -187,7 +188,7 @@ def with_pictures(found: dict[str, Any]) -> str:
     """What three pictures reach, in two lines."""
     number = "3"
     several = found["pictures"][number]
-    miou = {kind: 100 * rows_of(several)["similarity", kind]["miou"]["value"] for kind in KINDS}
+    miou = {row["queries"]: 100 * row["miou"]["value"] for row in several["scores"]}
     auroc = {each["kind"]: each["auroc"] for each in several["presence"]["absences"]}
     told = ", ".join(f"{auroc[kind]:.2f}" for kind in ABSENCES)
     return f"""With {number} taken as one, mean IoU is {miou["all"]:.1f}%
@@ -280,8 +281,9 @@ def several_pictures(lite: dict[str, Any]) -> list[str]:
     for number, found in {"1": lite, **lite["pictures"]}.items():
         rows, presence = rows_of(found), found["presence"]
         absences = {each["kind"]: each for each in presence["absences"]}
-        cells = [percent(rows["similarity", kind]["miou"]) for kind in KINDS]
-        cells.append(percent(found["swap_accuracy"]["similarity, joint"]["per_query"]))
+        name = "similarity" if number == "1" else f"similarity, {number} pictures"
+        cells = [percent(rows[name, kind]["miou"]) for kind in KINDS]
+        cells.append(percent(found["swap_accuracy"][f"{name}, joint"]["per_query"]))
         cells += [area_of(absences[kind]) for kind in (*ABSENCES, "all")]
         shares = (presence["accepted"], absences["all"]["rejected"])
         cells += [f"{100 * share:.1f}%" for share in shares]

@@ -439,16 +439,19 @@ def test_what_a_killed_writer_left_is_no_video(command: list[str], run) -> None:
 
 
 def test_a_locked_folder_is_told_of_and_the_others_are_searched(
-    command: list[str], lock, heard
+    command: list[str], lock, heard, tmp_path: Path
 ) -> None:
     folder = Path(command[1]).parent
     (folder / "b").mkdir()
     lock(folder / "b")
 
     told = heard("locate", folder, *command[2:])
+    again = heard("locate", folder, *command[2:], "--cache", tmp_path.parent / "kept")
 
     assert told.out.startswith("1 video, ")
     assert f"error: the folder {folder / 'b'} cannot be read (Permission denied); " in told.err
+    assert told.err.endswith(again.err)
+    assert again.out == told.out
 
 
 def test_only_videos_that_show_it_are_printed_and_written(
@@ -507,6 +510,24 @@ def test_one_moment_is_not_several(
     monkeypatch.setattr(Localizer, "locate", lambda *_, **__: found)
 
     assert run(*command).startswith(f"probably not in this video{words}\n")
+
+
+def test_clips_are_called_by_all_that_was_searched(
+    command: list[str], write_clip, tmp_path: Path, monkeypatch, run
+) -> None:
+    def locate(_, video: Path, *__, **___) -> Localization:
+        return make_localization(video=video, presence=0.25 if "west" in str(video) else 0.75)
+
+    monkeypatch.setattr(Localizer, "locate", locate)
+    monkeypatch.setattr("stillseek.cli.locate.check_calibrated", lambda *_: None)
+    folder = write_clip(name="all/east/one.mp4").parents[1]
+    write_clip(name="all/west/one.mp4")
+    words = ["locate", folder, *command[2:], "--cache", tmp_path / "cache", "--found"]
+
+    run(*words, "--clips", tmp_path / "clips")
+
+    (clip,) = (tmp_path / "clips").iterdir()
+    assert clip.name.startswith("east_one_01_")
 
 
 def test_a_table_is_utf_8_whatever_the_names(command: list[str], tmp_path: Path, run) -> None:

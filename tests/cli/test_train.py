@@ -271,6 +271,16 @@ def test_a_head_is_asked_with_as_many_steps_as_it_was_trained_with(
     assert refused("evaluate", *words) == "--max-steps must be at least 2, got 1"
 
 
+def test_heads_are_asked_with_as_many_pictures_as_said(
+    places: list[str], train, tmp_path: Path, refused
+) -> None:
+    words = [*places, "--checkpoint", train("run"), "--out", tmp_path / "scores", "--pictures"]
+    assert refused("evaluate", *words, "2").startswith(
+        "head 'run' does not compare pictures with clips"
+    )
+    assert refused("evaluate", *words, "0") == "the number of pictures must be at least 1, got 0"
+
+
 def test_a_second_run_in_a_folder_needs_resume(
     places: list[str], train, tmp_path: Path, refused, heard
 ) -> None:

@@ -71,10 +71,15 @@ def test_heads_that_compare_are_asked_with_several_pictures(make_sample, tmp_pat
 
     source = SeveralPictures(FEATURES, manifest.samples, 3)
     (expected,) = answers_of(head, samples, source, shuffled=False)
-    found = read_predictions(tmp_path / "out/predictions/own_joint_seed0.jsonl")
+    found = read_predictions(tmp_path / "out/predictions/own--3-pictures_joint_seed0.jsonl")
     assert found.rows == expected.rows
     (single,) = answers_of(head, samples, FEATURES, shuffled=False)
     assert found.rows != single.rows
+
+
+def test_at_least_one_picture_asks(manifest, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="pictures must be at least 1, got 0"):
+        evaluate(manifest, [make_head()], FEATURES, tmp_path, num_pictures=0)
 
 
 def test_heads_that_do_not_compare_are_not_asked_with_several_pictures(

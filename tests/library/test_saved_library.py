@@ -550,3 +550,20 @@ def test_an_index_that_is_not_there_or_broken_is_told(library, picture) -> None:
 
     with pytest.raises(LibraryError, match=r"cannot use .*unable to open"):
         Library.open(library.folder).videos()
+
+
+@pytest.mark.parametrize("seeds", [(0,), (0, 1, 2), (0, 0)])
+def test_presence_is_that_of_the_head_however_many_pictures_ask(
+    seeds: tuple[int, ...], tmp_path: Path, write_clip, write_picture
+) -> None:
+    library = Library.open(tmp_path / "library")
+    library.add(write_clip(seconds=3.0))
+    pictures = [write_picture(f"{place}.png", seed=seed) for place, seed in enumerate(seeds)]
+
+    (fast,) = library.search(pictures, fast=True).results
+    (found,) = library.search(pictures).results
+
+    # Rows of an index are in half precision.
+    assert fast.presence == pytest.approx(found.presence, abs=2e-3)
+    (single,) = library.search(pictures[:1]).results
+    assert (found.presence == single.presence) == (len(set(seeds)) == 1)

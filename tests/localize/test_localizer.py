@@ -10,8 +10,11 @@ from heads import make_head
 from stillseek.errors import MediaError, UsageError
 from stillseek.features import QueryFeatures
 from stillseek.localize import Localizer
+from stillseek.localize.judgement import judge
+from stillseek.models.calibration import Calibration
 from stillseek.models.checkpoint import Checkpoint, save_checkpoint
-from stillseek.timeline import Segment
+from stillseek.scores import PresenceEvidence, Scores
+from stillseek.timeline import ClipGrid, Segment
 
 pytestmark = pytest.mark.usefixtures("use_small_recipe")
 
@@ -207,6 +210,41 @@ def test_a_head_that_compares_takes_several_images_as_one(
     one = QueryFeatures.as_one(localizer.encode_query(images).features)
     np.testing.assert_array_equal(inputs.global_feature[0].numpy(), one.global_feature)
     assert inputs.region_mask.sum() == len(one.regions)
+
+
+def test_a_picture_that_is_given_twice_counts_once(
+    make_localizer, write_clip, write_picture
+) -> None:
+    localizer, video = make_localizer("matching"), write_clip()
+    image, again = write_picture(), write_picture("copy.png")
+
+    once, twice = (localizer.locate(video, images) for images in (image, [image, again, image]))
+
+    np.testing.assert_array_equal(once.similarity.values, twice.similarity.values)
+    assert once.moments == twice.moments
+
+
+def test_a_picture_of_what_it_is_not_is_judged_as_one() -> None:
+    calibration = Calibration(
+        similarity=1.0, background=0.0, length=0.0, bias=0.0, moment_peak=0.0, moment_mean=1.0,
+        moment_bias=0.0, sharpening=0.5, pictures=-1.0,
+    )  # fmt: skip
+    clips, grid = (
+        np.zeros((2, 3)),
+        ClipGrid(stride_seconds=1.0, length_seconds=1.0, duration_seconds=2.0),
+    )
+
+    def like(*similarity: float) -> Callable[..., Scores]:
+        evidence = PresenceEvidence(similarity=np.array([similarity]), background=np.zeros(1))
+        logits = np.zeros((1, 2), np.float32)
+        said = Scores(start_logits=logits, end_logits=logits, clip_logits=logits, evidence=evidence)
+        return lambda *_: said
+
+    found = judge(like(2.0, 4.0), clips, grid, calibration, num_pictures=4, unlike=[like(5.0, 5.0)])
+
+    # 2 z - 2 of four pictures, less what 5 of one is above it
+    assert found.clip_logits is not None
+    assert found.clip_logits.tolist() == [2.0 - 3.0, 6.0]
 
 
 def test_wrong_requests_are_refused(localizer, write_picture) -> None:

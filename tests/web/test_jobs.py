@@ -331,4 +331,8 @@ def test_a_file_that_is_no_database_of_a_service_is_refused_and_kept(
 
     assert file.read_bytes() == before
     file.unlink()
+    file.mkdir()
+    with pytest.raises(UsageError, match=rf"^{file} cannot be used \(.*give another folder"):
+        start()
+    file.rmdir()
     assert start().api.get("/health").status_code == 200

@@ -72,8 +72,6 @@ def evaluate(
             f"--{'matching' if matching else 'similarity'} compares clips and pictures of one "
             "encoder, and those of --clip-features are of two; leave one of them out"
         )
-    if pictures < 1:
-        raise UsageError(f"--pictures must be at least 1, got {pictures}")
     if max_steps is not None and max_steps < 2:
         raise UsageError(f"--max-steps must be at least 2, got {max_steps}")
     inputs = [dataset, store, clip_features, *checkpoint, *files_of(recipe_options)]

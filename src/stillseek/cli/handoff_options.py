@@ -63,12 +63,13 @@ class HandoffOptions:
         return outputs
 
     def write(
-        self, ranking: "Ranking", *, overwrite: bool, failures: list[str]
+        self, ranking: "Ranking", searched: "Ranking", *, overwrite: bool, failures: list[str]
     ) -> Iterator[tuple[Path, str]]:
         """Writes it, the best video first; gives the paths, each with a remark.
 
         Args:
-            ranking: What was found.
+            ranking: What is written.
+            searched: It is of these, whose names tell clips apart.
             overwrite: Whether files that stillseek did not write may be replaced.
             failures: Takes what is wrong with what is left out: videos that cannot be read, as of a
                 disk that is not mounted, or cut, and lists that cannot hold the moments.
@@ -79,7 +80,7 @@ class HandoffOptions:
             from stillseek.handoff.clips import clip_stems, cut_moments
             from stillseek.localize.localization import format_time
 
-            stems = clip_stems(each.video for each in (*ranking.results, *ranking.failures))
+            stems = clip_stems(each.video for each in (*searched.results, *searched.failures))
             for found in ranking.results:
                 try:
                     clips = cut_moments(

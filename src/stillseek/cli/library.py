@@ -163,7 +163,7 @@ def search(
     given = {"--in": within, "--since": since, "--min-duration": min_duration}
     filters = [name for name, value in given.items() if value]
     code = _print_found(ranking, shown, place, filters, json=json)
-    for path, remark in outputs.write(shown):
+    for path, remark in outputs.write(shown, ranking):
         if not json:
             print_wrote(f"{path}{remark}")
     return code

@@ -145,7 +145,9 @@ def locate(
     else:
         print_ranking(shown)
     print_some("error", [failure.error for failure in ranking.failures])
-    for path, remark in outputs.write(shown, localizer_of_one=localizer if is_one else None):
+    for path, remark in outputs.write(
+        shown, ranking, localizer_of_one=localizer if is_one else None
+    ):
         if not json:
             print_wrote(f"{path}{remark}")
     return 0 if ranking.results else 1

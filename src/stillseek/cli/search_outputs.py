@@ -92,14 +92,19 @@ class SearchOutputs:
             check_explainable(localizer.recipe)
 
     def write(
-        self, ranking: "Ranking", *, localizer_of_one: "Localizer | None" = None
+        self,
+        ranking: "Ranking",
+        searched: "Ranking",
+        *,
+        localizer_of_one: "Localizer | None" = None,
     ) -> Iterator[tuple[Path, str]]:
         """Writes them; gives their paths, each with a remark.
 
         An empty table would take the place of the last good one, so nothing is written of nothing.
 
         Args:
-            ranking: What was found.
+            ranking: What is written.
+            searched: All that was found, of which it is a part or the whole.
             localizer_of_one: What searched the one video; None where there may be many.
 
         Raises:
@@ -142,7 +147,9 @@ class SearchOutputs:
                     check_file(found.video, "video")
                 except MediaError as error:
                     failures.append(str(error))
-        yield from self.handoff.write(ranking, overwrite=self.overwrite, failures=failures)
+        yield from self.handoff.write(
+            ranking, searched, overwrite=self.overwrite, failures=failures
+        )
         if failures:
             *others, last = dict.fromkeys(failures)
             print_some("error", others)

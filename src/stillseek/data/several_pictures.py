@@ -14,12 +14,54 @@ from stillseek.features import QueryFeatures, VideoFeatures
 from stillseek.timeline import ClipGrid, Segment
 
 
-class SeveralPictures:
-    """Features whose queries are several pictures as one: a sample's own, and others of its class.
+class Companions:
+    """Which pictures of its class join that of a sample.
 
-    The others ask elsewhere in the split that the own one asks in, and are no frames of the
-    sample's video. They are drawn by lot, for each sample the same ones every time; more pictures
-    add to fewer.
+    They ask elsewhere in the sample's split (or in that of the own picture, where it is of another
+    split: what is absent may be asked with any), and are no frames of the sample's video. They are
+    drawn by lot, for each sample the same ones every time; more add to fewer.
+
+    Args:
+        samples: Whose pictures there are.
+    """
+
+    def __init__(self, samples: Sequence[Sample]) -> None:
+        self._splits: dict[object, Split] = {}
+        self._pictures: dict[tuple[Split, str], dict[object, Sample]] = defaultdict(dict)
+        for sample in samples:
+            self._splits.setdefault(_picture(sample), sample.split)
+            self._pictures[sample.split, sample.query_label].setdefault(_picture(sample), sample)
+
+    def of(self, sample: Sample, number: int) -> list[Sample]:
+        """So many samples, this one first, whose pictures are asked with as one.
+
+        Raises:
+            DatasetError: The class has too few.
+        """
+        if number == 1:
+            return [sample]
+        own, split = _picture(sample), sample.split
+        if own not in self._pictures[split, sample.query_label]:
+            split = self._splits.get(own, split)
+        others = [
+            other
+            for picture, other in self._pictures[split, sample.query_label].items()
+            if picture != own
+            and other.query_video_id not in (sample.video_id, sample.source_video_id)
+        ]
+        if len(others) < number - 1:
+            raise DatasetError(
+                f"sample {sample.sample_id!r} needs {number} pictures of {sample.query_label!r}, "
+                f"and split {split!r} has {len(others) + 1} that are no frames of its video; ask "
+                "with fewer"
+            )
+        order = np.random.default_rng(zlib.crc32(sample.sample_id.encode()))
+        drawn = order.permutation(len(others))[: number - 1]
+        return [sample, *(others[place] for place in drawn)]
+
+
+class SeveralPictures:
+    """Features whose queries are several pictures as one: a sample's own and its `Companions`.
 
     Args:
         source: Features of the videos and of single pictures.
@@ -29,13 +71,8 @@ class SeveralPictures:
 
     def __init__(self, source: FeatureSource, samples: Sequence[Sample], number: int) -> None:
         self._source = source
+        self._companions = Companions(samples)
         self._number = number
-        # What is absent is asked with a picture of any split.
-        self._splits: dict[object, Split] = {}
-        self._pictures: dict[tuple[Split, str], dict[object, Sample]] = defaultdict(dict)
-        for sample in samples:
-            self._splits.setdefault(_picture(sample), sample.split)
-            self._pictures[sample.split, sample.query_label].setdefault(_picture(sample), sample)
 
     def load_video_features(self, video_id: str, window: Segment | None) -> VideoFeatures:
         """As the source."""
@@ -51,27 +88,8 @@ class SeveralPictures:
         Raises:
             DatasetError: Its class has too few.
         """
-        own = self._source.load_query_features(sample)
-        if self._number == 1:
-            return own
-        own_picture = _picture(sample)
-        split = self._splits.get(own_picture, sample.split)
-        others = [
-            other
-            for picture, other in self._pictures[split, sample.query_label].items()
-            if picture != own_picture
-            and other.query_video_id not in (sample.video_id, sample.source_video_id)
-        ]
-        if len(others) < self._number - 1:
-            raise DatasetError(
-                f"sample {sample.sample_id!r} needs {self._number} pictures of "
-                f"{sample.query_label!r}, and split {split!r} has {len(others) + 1}; ask "
-                "with fewer"
-            )
-        order = np.random.default_rng(zlib.crc32(sample.sample_id.encode()))
-        drawn = order.permutation(len(others))[: self._number - 1]
-        more = [self._source.load_query_features(others[place]) for place in drawn]
-        return QueryFeatures.as_one([own, *more])
+        asked = self._companions.of(sample, self._number)
+        return QueryFeatures.as_one([self._source.load_query_features(each) for each in asked])
 
 
 def _picture(sample: Sample) -> object:

@@ -84,7 +84,8 @@ class Head:
     @property
     def row_name(self) -> str:
         """What it is called in tables; runs that differ in the seed only share it."""
-        return self.checkpoint.training.get("name", self.name)
+        name = self.checkpoint.training.get("name", self.name)
+        return name if self.num_pictures == 1 else f"{name}, {self.num_pictures} pictures"
 
     def examples(self, samples: Sequence[Sample], source: FeatureSource) -> ExampleSet:
         """Questions as it reads them."""
@@ -163,10 +164,12 @@ def evaluate(
 
     Raises:
         DatasetError: The split is empty, or a class of it has too few pictures.
-        UsageError: Two heads have one name and seed, or one does not compare and is asked with
-            several pictures.
+        UsageError: Two heads have one name and seed, one does not compare and is asked with several
+            pictures, or there is not even one.
         FeatureError: Features are missing.
     """
+    if num_pictures < 1:
+        raise UsageError(f"the number of pictures must be at least 1, got {num_pictures}")
     samples = samples_of_split(manifest, split)
     if num_pictures > 1:
         source = SeveralPictures(source, manifest.samples, num_pictures)

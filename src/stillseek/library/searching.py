@@ -232,14 +232,14 @@ class SearchableLibrary:
                 if attempt:
                     self._refresh()
                 snapshot = self._read(is_again=attempt > 0)
-                space = snapshot.index.space.for_pictures(len(pictures))
+                space = snapshot.index.space
                 asked = Asked(
                     images=pictures,
                     boxes=parts,
                     unlike=others,
                     wanted=space.question(
-                        [each.global_feature for each in wanted],
-                        [each.global_feature for each in other_side],
+                        [each.global_feature for each in QueryFeatures.distinct(wanted)],
+                        [each.global_feature for each in QueryFeatures.distinct(other_side)],
                     ),
                     unwanted=tuple(space.question([each.global_feature]) for each in unwanted),
                 )

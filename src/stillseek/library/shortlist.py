@@ -180,7 +180,8 @@ def _logits(
     if space.calibration is None:
         return evidence
     background = np.array([question.background])
-    return space.calibration.log_odds(evidence[None], background)[0]
+    calibration = space.calibration.for_pictures(question.num_pictures)
+    return calibration.log_odds(evidence[None], background)[0]
 
 
 def peaks(curve: Float[np.ndarray, " clip"], number: int) -> list[tuple[int, int]]:

@@ -6,7 +6,7 @@ index is asked in the space that its rows were made in, whatever a later version
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int
@@ -33,10 +33,12 @@ class Question:
         vectors: The pictures as one (`Space.question`) in the space, and their mirror images as
             one, where these are others.
         background: How like the pictures the background is, ``t``.
+        num_pictures: How many pictures there are.
     """
 
     vectors: Float32[np.ndarray, "side dim"]
     background: float
+    num_pictures: int = 1
 
     def compare(self, rows: Float32[np.ndarray, "row dim"]) -> Float32[np.ndarray, " row"]:
         """How like the pictures rows are, by the side that is more like them."""
@@ -63,11 +65,6 @@ class Space:
     def dim(self) -> int:
         """Width of a row."""
         return len(self.centre)
-
-    def for_pictures(self, number: int) -> "Space":
-        """The space with the calibration of so many pictures."""
-        calibration = self.calibration and self.calibration.for_pictures(number)
-        return replace(self, calibration=calibration)
 
     def whiten(self, vectors: Float[np.ndarray, "row dim"]) -> Float32[np.ndarray, "row dim"]:
         """``M^T (v / |v| - mu)`` of length 1; 0 for a vector that is 0."""
@@ -99,7 +96,7 @@ class Space:
         """Pictures of one activity as one: the mean of their global features, of length 1.
 
         Args:
-            pictures: The features.
+            pictures: The features, each once.
             mirrored: Those of the mirror images, where these are others.
         """
         sides = [pictures, mirrored] if mirrored else [pictures]
@@ -109,7 +106,7 @@ class Space:
         background = 0.0
         if len(self.background):
             background = float(np.sort(self.background @ vectors[0])[-_COHORT:].mean())
-        return Question(vectors=vectors, background=background)
+        return Question(vectors=vectors, background=background, num_pictures=len(pictures))
 
     def evidence(
         self, clips: Float[np.ndarray, "clip dim"], question: Question

@@ -256,10 +256,11 @@ class Encoder:
             encode_picture(self.recipe, others, place, "unlike", store=self._store)
             for place in range(len(others))
         )
+        together = QueryFeatures.as_one(QueryFeatures.distinct(features))
         likeness, likeness_of_unlike = None, ()
         if self._matching is not None:
             matching = self._matching.model
-            likeness = encode(matching, [QueryFeatures.as_one(features)], "cpu")
+            likeness = encode(matching, [together], "cpu")
             likeness_of_unlike = tuple(encode(matching, [other], "cpu") for other in of_unlike)
         return EncodedQuery(
             images=pictures,
@@ -270,7 +271,7 @@ class Encoder:
             head=self.model,
             score=encode(
                 self.model,
-                [QueryFeatures.as_one(features)] if self._compares else features,
+                [together] if self._compares else features,
                 self.device,
                 precision=self._precision,
             ),

@@ -35,6 +35,7 @@ def judge(
     grid: ClipGrid,
     calibration: Calibration | None,
     *,
+    num_pictures: int = 1,
     unlike: Sequence[Scorer] = (),
 ) -> Judgement:
     """Looks at every clip of a video of any length.
@@ -44,11 +45,14 @@ def judge(
         clips: Features of all clips.
         grid: Their time.
         calibration: From evidence to probabilities; None where there is none.
+        num_pictures: How many pictures the query is, taken as one; each of ``unlike`` is one.
         unlike: How like each picture of what the query is not clips are; where one is more like
             it than the query, log odds fall by the difference.
     """
     threshold, presence = None, None
-    logits = None if calibration is None else _calibrated(likeness, clips, calibration)
+    logits = None
+    if calibration is not None:
+        logits = _calibrated(likeness, clips, calibration.for_pictures(num_pictures))
     if calibration is None or logits is None:
         shown = likeness_logits(likeness, clips)
         shown = shown + penalties(shown, [likeness_logits(each, clips) for each in unlike])

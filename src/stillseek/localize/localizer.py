@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from stillseek.errors import UsageError
-from stillseek.features import VideoFeatures
+from stillseek.features import QueryFeatures, VideoFeatures
 from stillseek.files import as_path, refuse_url
 from stillseek.localize.arguments import check_cache, check_localization, check_type
 from stillseek.localize.encoding import Encoder
@@ -127,11 +127,15 @@ class Localizer(Encoder):
         search = checked_search(self.model.decode_methods, top, decode, search, None)
         query = self._query(query, None, None)
         clips, grid = features.clips.astype(np.float32), features.grid
-        calibration = self.calibration and self.calibration.for_pictures(len(query.images))
         judgement = None
         if query.likeness is not None:
             judgement = judge(
-                query.likeness, clips, grid, calibration, unlike=query.likeness_of_unlike
+                query.likeness,
+                clips,
+                grid,
+                self.calibration,
+                num_pictures=len(QueryFeatures.distinct(query.features)),
+                unlike=query.likeness_of_unlike,
             )
         certainty = judgement and judgement.clip_logits
         output, moments = self._find(
@@ -156,14 +160,14 @@ class Localizer(Encoder):
             model=f"{self.name}, places by matching" if placed else self.name,
             duration_seconds=grid.duration_seconds,
             presence=judgement and judgement.presence,
-            threshold=calibration and calibration.threshold,
+            threshold=self.calibration and self.calibration.threshold,
             uncalibrated=self._why_uncalibrated(),
             similarity=judgement and judgement.similarity,
             moments=scored(
                 moments,
                 grid,
                 judgement.clip_logits if judgement and self._is_calibrated else None,
-                calibration,
+                self.calibration,
             ),
             steps=tuple(steps.span(step) for step in range(steps.num_steps)),
             start_probabilities=starts[0],

@@ -86,14 +86,14 @@ class Calibration:
 
         What they have in common says more of the activity than one of them does.
         """
-        doublings = math.log2(number)
-        more = 1 + self.sharpening * doublings
+        doubled = math.log2(number)
+        more = 1 + self.sharpening * doubled
         return replace(
             self,
             similarity=more * self.similarity,
             background=more * self.background,
             length=more * self.length,
-            bias=more * self.bias + self.pictures * doublings,
+            bias=more * self.bias + self.pictures * doubled,
         )
 
     def clip_logits(self, evidence: PresenceEvidence) -> Float[np.ndarray, "batch clip"]:

@@ -57,16 +57,18 @@ class Database:
 
     def __init__(self, path: Path) -> None:
         self._lock = threading.Lock()
-        self._connection = sqlite3.connect(path, check_same_thread=False)
-        self._connection.row_factory = sqlite3.Row
+        connection = None
         try:
+            self._connection = connection = sqlite3.connect(path, check_same_thread=False)
+            connection.row_factory = sqlite3.Row
             if self.one("SELECT 1 FROM sqlite_master"):  # of another program, nothing is changed
                 self.one("SELECT number, request, starts FROM jobs LIMIT 1")
             # A kill at any moment loses nothing that was answered.
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.executescript(_SCHEMA)
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.executescript(_SCHEMA)
         except sqlite3.Error as error:
-            self._connection.close()
+            if connection is not None:
+                connection.close()
             raise UsageError(
                 f"{path} cannot be used ({error}); expected the jobs, uploads and labels of a "
                 "service: give another folder with --data, or move the file away"

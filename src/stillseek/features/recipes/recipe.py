@@ -82,12 +82,20 @@ class QueryFeatures:
                 f"{len(self.regions)} regions and {len(self.boxes)} boxes"
             )
 
+    @staticmethod
+    def distinct(queries: "Sequence[QueryFeatures]") -> "list[QueryFeatures]":
+        """Each picture once: one that is given twice says nothing more."""
+        return list({query.global_feature.tobytes(): query for query in queries}.values())
+
     @classmethod
     def as_one(cls, queries: "Sequence[QueryFeatures]") -> "QueryFeatures":
         """Pictures of one activity as one picture, for heads that compare pictures with clips.
 
         Its global feature is the mean of theirs, each of length 1, in which what only one of them
         shows weighs less; its regions are all of theirs.
+
+        Args:
+            queries: The pictures, each once.
         """
         if len(queries) == 1:
             return queries[0]

@@ -83,4 +83,5 @@ def content_hash(path: Path) -> str:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise MediaError(f"cannot read {path} ({error.strerror}); check the path") from error
+        advice = "its permissions" if isinstance(error, PermissionError) else "the path"
+        raise MediaError(f"cannot read {path} ({error.strerror}); check {advice}") from error

@@ -23,6 +23,7 @@ from stillseek.features.store.content_address import (
 from stillseek.features.store.entries import Entries, MissingFeaturesError, unless_too_large
 from stillseek.features.store.entry_format import halved, read_rows
 from stillseek.media import frame_at, read_image
+from stillseek.media.faults import check_file
 from stillseek.outputs import Output, check_writable
 from stillseek.timeline import ClipGrid, Segment
 
@@ -176,6 +177,7 @@ class FeatureStore(Entries):
             UsageError: It has to be encoded, and the folder is not writable.
             FeatureError: The store cannot be written.
         """
+        check_file(path, "video")
         key = VideoKey(content=content_hash(path), fingerprint=recipe.fingerprint)
         found = self.find(key)
         if found is not None:
