@@ -7,7 +7,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stillseek.errors import UsageError
-from stillseek.timeline import ClipGrid, Moment, Segment
+from stillseek.timeline import ClipGrid, Moment, Segment, clock_seconds
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("0:07", 7.0),
+        ("61:02.5", 3662.5),
+        ("1:59:02,5", 7142.5),
+        ("1:60:02", None),
+        ("0:60", None),
+        ("12.5", None),
+        ("1:2:3:4", None),
+        ("-1:02", None),
+    ],
+)
+def test_times_are_read_as_they_are_printed(text: str, seconds: float | None) -> None:
+    assert clock_seconds(text) == seconds
 
 
 def seconds(start: float, end: float) -> Segment:

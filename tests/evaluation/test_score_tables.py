@@ -177,6 +177,9 @@ def test_a_paired_difference_is_drawn_over_sources(make_sample, make_run):
     assert (turned.value, turned.low, turned.high) == (-found.value, -found.high, -found.low)
     hard = paired_difference(samples, first, other, split="test", queries="difficult")
     assert (hard.value, hard.low, hard.high) == (0.5, 0.5, 0.5)
+    trained = [*samples, make_sample(9, split="train", label="cello")]
+    seen = paired_difference(trained, first, other, split="test", queries="difficult-seen")
+    assert seen == hard
 
 
 def test_nothing_to_compare_is_refused(make_sample, make_run):
