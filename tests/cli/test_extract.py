@@ -8,7 +8,7 @@ from unittest.mock import Mock
 import pytest
 
 import stillseek.features
-from stillseek.cli import extraction_log
+from stillseek.cli import console
 from stillseek.data.manifest import read_manifest
 from stillseek.data.stored import StoredFeatures
 from stillseek.errors import FeatureError
@@ -180,7 +180,7 @@ def test_shard_that_makes_no_sense_exits_with_2(shard: str, tmp_path: Path, refu
 def test_progress_is_lines_where_there_is_no_terminal(
     write_clip, tmp_path: Path, heard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(extraction_log, "LINE_SECONDS", 0.0)
+    monkeypatch.setattr(console, "LINE_SECONDS", 0.0)
     told = heard("extract", write_clip(name="one.mp4"), "--out", tmp_path / "store")
     lines = told.err.splitlines()
     assert re.fullmatch(r"videos: 100% done, 0 of 1, \d+\.\dx real time, 0:00:00 left", lines[0])

@@ -72,12 +72,23 @@ def progress_bar(description: str) -> Iterator[Callable[[float | int, float | in
 
 
 def _print_lines(description: str) -> Callable[[float | int, float | int], None]:
-    last = time.perf_counter()
+    print_line = line_printer()
 
     def advance(done: float | int, total: float | int) -> None:
-        nonlocal last
-        if total and time.perf_counter() - last >= LINE_SECONDS:
-            last = time.perf_counter()
-            print(f"{description}: {done / total:.0%} done", file=sys.stderr, flush=True)
+        if total:
+            print_line(lambda: f"{description}: {done / total:.0%} done")
 
     return advance
+
+
+def line_printer() -> Callable[[Callable[[], str]], None]:
+    """What prints a line about long work on stderr, when the last one is half a minute old."""
+    last = time.perf_counter()
+
+    def print_line(line: Callable[[], str]) -> None:
+        nonlocal last
+        if time.perf_counter() - last >= LINE_SECONDS:
+            last = time.perf_counter()
+            print(line(), file=sys.stderr, flush=True)
+
+    return print_line

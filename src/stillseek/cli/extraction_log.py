@@ -1,7 +1,6 @@
 """What ``stillseek extract`` tells: progress, a summary, and a JSON file with every video."""
 
 import secrets
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
-from stillseek.cli.console import LINE_SECONDS, print_some
+from stillseek.cli.console import line_printer, print_some
 from stillseek.errors import FeatureError
 from stillseek.features import (
     ExtractionProgress,
@@ -156,7 +155,10 @@ def show_progress() -> Iterator[Callable[[ExtractionProgress], None]]:
     """A bar on stderr that disappears when the work is done; now and then a line in a log."""
     console = Console(stderr=True)
     if not console.is_terminal:
-        yield _print_lines()
+        print_line = line_printer()
+        yield lambda progress: print_line(
+            lambda: f"videos: {progress.share_done:.0%} done, {_words(progress)}"
+        )
         return
     words = TextColumn("{task.fields[words]}")
     columns = (TextColumn("videos"), BarColumn(), TaskProgressColumn(), words)
@@ -165,19 +167,6 @@ def show_progress() -> Iterator[Callable[[ExtractionProgress], None]]:
         yield lambda progress: bar.update(
             task, completed=progress.share_done, words=_words(progress)
         )
-
-
-def _print_lines() -> Callable[[ExtractionProgress], None]:
-    last = time.perf_counter()
-
-    def show(progress: ExtractionProgress) -> None:
-        nonlocal last
-        if time.perf_counter() - last >= LINE_SECONDS:
-            last = time.perf_counter()
-            line = f"videos: {progress.share_done:.0%} done, {_words(progress)}"
-            print(line, file=sys.stderr, flush=True)
-
-    return show
 
 
 def _words(progress: ExtractionProgress) -> str:
