@@ -595,8 +595,9 @@ def main() -> None:
         questions, shown = train_questions(arguments, recipe)
         others = judged_held_out(model, questions, features, shown)
         composed = without_test(arguments.composed)
-        own = made_questions(composed, store, recipe, num_pictures=(1, *_PICTURES))
-        calibration = fit_calibration(judged(model, own), others, rng)
+        several = made_questions(composed, store, recipe, num_pictures=_PICTURES)
+        own = judged(model, [*domains["composed"], *several])
+        calibration = fit_calibration(own, others, rng)
         return calibration, aurocs(model, calibration, domains)
 
     if arguments.keep_head:

@@ -172,14 +172,14 @@ def evaluate(
         raise UsageError(f"the number of pictures must be at least 1, got {num_pictures}")
     samples = samples_of_split(manifest, split)
     if num_pictures > 1:
+        for head in heads:
+            if model_name(head.checkpoint.model) not in COMPARING:
+                raise UsageError(
+                    f"head {head.name!r} does not compare pictures with clips, so it cannot be "
+                    "asked with several pictures as one; leave it out, or ask with one"
+                )
         source = SeveralPictures(source, manifest.samples, num_pictures)
         heads = [replace(head, num_pictures=num_pictures) for head in heads]
-    for head in heads:
-        if num_pictures > 1 and model_name(head.checkpoint.model) not in COMPARING:
-            raise UsageError(
-                f"head {head.name!r} does not compare pictures with clips, so it cannot be asked "
-                "with several pictures as one; leave it out, or ask with one"
-            )
     files: list[Path] = []
     for predictions in (
         *answers_that_look_at_nothing(manifest, samples),
